@@ -1,0 +1,1 @@
+"""Alerts: who must be told what, by when, and the way it gets there."""

@@ -1,0 +1,112 @@
+"""A notice: one message to one person about one incident, named by a key that never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+from monitor.core.ids import IncidentId
+
+MAIL_DOMAIN = "releve.invalid"
+"""Right-hand side of a Message-ID when the site has no `url`: a name that can belong to nobody (RFC 2606)."""
+
+
+class Audience(StrEnum):
+    """Who reads: the client (service, impact, next time; no host, address or raw output) or our own people (all)."""
+
+    CLIENT = "client"
+    INTERNAL = "internal"
+
+
+class Step(StrEnum):
+    """Which message of the protocol. The names are stored and part of the contract: add, do not rename."""
+
+    FIRST_NOTICE = "first_notice"
+    WORSENED = "worsened"
+    UPDATE = "update"
+    RESOLVED = "resolved"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NoticeKey:
+    """What makes a notice the same notice. `n`: the episode (first notice, resolved) or the slot of the grid."""
+
+    incident: IncidentId
+    audience: Audience
+    step: Step
+    n: int
+    recipient: str
+
+    def __str__(self) -> str:
+        return f"{self.incident}/{self.audience.value}/{self.step.value}/{self.n}/{self.recipient}"
+
+    @classmethod
+    def parse(cls, text: str) -> NoticeKey:
+        """Return the key that `str` wrote. Raises ValueError if it is none."""
+        incident, audience, step, n, recipient = text.split("/", 4)
+        return cls(IncidentId(incident), Audience(audience), Step(step), int(n), recipient)
+
+    def message_id(self, site: str, domain: str = MAIL_DOMAIN) -> str:
+        """Return the Message-ID without `<>`: the same for every attempt, so that a resend is recognisable.
+
+        `site` keeps the keys of two sites apart, whose incidents are numbered alike.
+        """
+        return f"{sha256(f'{site}|{self}'.encode()).hexdigest()[:32]}@{domain}"
+
+
+class NoticeState(StrEnum):
+    """PENDING waits, SENDING is being handed over, DEAD was refused for good, SKIPPED was missed: a later one names it."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DEAD = "dead"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A notice that should exist now. `gap`: the moments of earlier updates that this one stands for.
+
+    `instead_of`: while the protocol is not live, the contacts who would have been told.
+    """
+
+    key: NoticeKey
+    due_at: datetime
+    gap: tuple[datetime, ...] = ()
+    instead_of: tuple[str, ...] = ()
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notice in words: `text` and `html` say the same; `short` is one GSM-7 SMS."""
+
+    subject: str
+    text: str
+    html: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A row of the outbox. `answer`: the last thing the server (or the failure) said; `tried`: channels given up on."""
+
+    key: NoticeKey
+    due_at: datetime
+    created_at: datetime
+    message_id: str
+    message: Message
+    channel: str
+    address: str
+    language: str
+    state: NoticeState = NoticeState.PENDING
+    attempts: int = 0
+    next_try_at: datetime | None = None
+    sent_at: datetime | None = None
+    answer: str = ""
+    tried: tuple[str, ...] = ()
+    in_reply_to: str = ""

@@ -1,0 +1,1 @@
+"""The simulated site: real protocols on loopback, whose faults are methods."""

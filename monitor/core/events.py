@@ -1,0 +1,86 @@
+"""What happened to an incident: the only thing that is stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.text import Text, text_from_json, text_to_json
+from monitor.core.verdict import Severity
+
+RELEVE = "releve"
+"""The actor of what Relève does by itself; people are `uid:1000` or an account's name."""
+
+
+class EventKind(StrEnum):
+    """What an event says. The names are stored: add, do not rename."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SEVERITY = "severity"
+    DISRUPTED = "disrupted"
+    """From here on the incident interrupts the client's service."""
+    COVERED = "covered"
+    """A failing check is explained by this incident and not told by itself."""
+    UNCOVERED = "uncovered"
+    RECOVERED = "recovered"
+    """The root cause is gone; what it covered is being verified."""
+    RELAPSED = "relapsed"
+    ACKNOWLEDGED = "acknowledged"
+    NOTE = "note"
+    CAUSE = "cause"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an incident's log.
+
+    `check` and `severity`: what the event is about, where it is about one. `kind_name` (OPENED): the incident's kind
+    in the inventory's catalogue. `began_at` (OPENED, REOPENED, DISRUPTED): the first observation that showed it.
+    """
+
+    incident: IncidentId
+    at: datetime
+    kind: EventKind
+    actor: str
+    text: Text
+    check: CheckId | None = None
+    severity: Severity | None = None
+    kind_name: str = ""
+    began_at: datetime | None = None
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """Return `event` as JSON-ready data; `event_from_json` gives it back equal."""
+    return {
+        "incident": event.incident,
+        "at": event.at.isoformat(),
+        "kind": event.kind.value,
+        "actor": event.actor,
+        "text": text_to_json(event.text),
+        "check": event.check,
+        "severity": None if event.severity is None else event.severity.word,
+        "kind_name": event.kind_name,
+        "began_at": None if event.began_at is None else event.began_at.isoformat(),
+    }
+
+
+def event_from_json(data: Mapping[str, Any]) -> Event:
+    """Return the event that `event_to_json` wrote."""
+    severity, began_at = data.get("severity"), data.get("began_at")
+    return Event(
+        incident=IncidentId(data["incident"]),
+        at=datetime.fromisoformat(data["at"]),
+        kind=EventKind(data["kind"]),
+        actor=data["actor"],
+        text=text_from_json(data["text"]),
+        check=None if data.get("check") is None else CheckId(data["check"]),
+        severity=None if severity is None else Severity[severity.upper()],
+        kind_name=data.get("kind_name", ""),
+        began_at=None if began_at is None else datetime.fromisoformat(began_at),
+    )

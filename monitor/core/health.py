@@ -1,0 +1,137 @@
+"""Soft and hard state of one check, as a pure function of what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.core.ids import CheckId
+from monitor.core.verdict import Severity
+
+
+class Phase(StrEnum):
+    """Whether the last result agrees with what we believe."""
+
+    SOFT = "soft"
+    HARD = "hard"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPolicy:
+    """How many consecutive results it takes to believe a change for the worse, and for the better."""
+
+    confirm: int = 3
+    recover: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What we believe of a check (`confirmed`) beside what it last said (`latest`).
+
+    `run` counts the consecutive results of the class of `latest` (good, bad, blind), `fails` those that were not
+    OK. `began_at` is the first result of the confirmed state, so that an incident lasts from its first failure;
+    `turned_at` the first result of the present stretch of OK or not OK; `ok_at` when the last OK was observed.
+    `down`: the last bad result said that the thing itself is off or out of reach.
+    """
+
+    confirmed: Severity
+    latest: Severity
+    run: int
+    fails: int
+    began_at: datetime
+    turned_at: datetime
+    seen_at: datetime
+    ok_at: datetime | None = None
+    down: bool = False
+
+    @property
+    def phase(self) -> Phase:
+        """SOFT while the last result is on another side than belief."""
+        return Phase.HARD if _side(self.latest) == _side(self.confirmed) else Phase.SOFT
+
+    @property
+    def confirmed_down(self) -> bool:
+        """Whether we believe that the thing is off or out of reach."""
+        return self.confirmed is Severity.CRITICAL and self.down
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged:
+    """Belief went from `before` to `after` at `at`; the first result that said so was seen at `began_at`."""
+
+    check: CheckId
+    before: Severity
+    after: Severity
+    began_at: datetime
+    at: datetime
+
+
+class _Side(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
+    BLIND = "blind"
+
+
+def _side(severity: Severity) -> _Side:
+    if severity is Severity.OK:
+        return _Side.GOOD
+    return _Side.BLIND if severity is Severity.UNKNOWN else _Side.BAD
+
+
+def advance(
+    check: CheckId,
+    health: Health | None,
+    seen: Severity,
+    policy: ConfirmPolicy,
+    now: datetime,
+    *,
+    down: bool = False,
+) -> tuple[Health, tuple[HealthChanged, ...]]:
+    """Return the health of `check` after the result `seen` at `now`, and the change if belief changed.
+
+    1. OK is believed after `recover` consecutive OKs.
+    2. WARNING or CRITICAL is believed after `confirm` consecutive results of these two; between them belief moves
+       at once, because nobody waits for a third CRITICAL once WARNING is believed.
+    3. UNKNOWN is believed after `confirm` consecutive UNKNOWNs, and over OK also after `confirm` results that were
+       not OK but did not agree: something is wrong, and we cannot say what.
+    """
+    if health is None:
+        health = Health(Severity.OK, Severity.OK, 0, 0, now, now, now)
+    good = seen is Severity.OK
+    noted = replace(
+        health,
+        latest=seen,
+        run=health.run + 1 if _side(seen) == _side(health.latest) else 1,
+        fails=0 if good else health.fails + 1,
+        turned_at=health.turned_at if good == (health.latest is Severity.OK) else now,
+        seen_at=now,
+        ok_at=now if good else health.ok_at,
+        down=health.down if seen is Severity.UNKNOWN else down and seen is Severity.CRITICAL,
+    )
+    after = _belief(noted, policy)
+    if after is health.confirmed:
+        return noted, ()
+    crossed = _side(after) != _side(health.confirmed)
+    began_at = noted.turned_at if crossed else health.began_at
+    believed = replace(noted, confirmed=after, began_at=began_at)
+    return believed, (HealthChanged(check, health.confirmed, after, began_at, now),)
+
+
+def _belief(health: Health, policy: ConfirmPolicy) -> Severity:
+    before, seen = health.confirmed, health.latest
+    if seen is Severity.OK:
+        return seen if health.run >= policy.recover else before
+    if _side(seen) is _Side.BAD:
+        if _side(before) is _Side.BAD or health.run >= policy.confirm:
+            return seen
+    elif health.run >= policy.confirm:
+        return seen
+    if before is Severity.OK and health.fails >= policy.confirm:
+        return Severity.UNKNOWN
+    return before
+
+
+def released(health: Health, now: datetime) -> Health:
+    """Return `health` with its bad belief withdrawn: what explained the failure is gone, so it must be seen anew."""
+    return replace(health, confirmed=Severity.OK, run=0, fails=0, began_at=now, turned_at=now)

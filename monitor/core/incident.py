@@ -1,0 +1,214 @@
+"""An incident is the fold of its events; what a person may do to it is a function that returns the next event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.core.events import Event, EventKind
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.text import Text, say, verbatim
+from monitor.core.verdict import Severity
+
+BLIND = "blind"
+"""The kind of an incident in which we cannot see; never told as an outage, never told to the client."""
+OTHER = "other"
+
+
+class Interruption(StrEnum):
+    """Whether a kind of incident interrupts the client's service."""
+
+    ALWAYS = "always"
+    DETECTED = "detected"
+    NEVER = "never"
+
+
+class Status(StrEnum):
+    """Where an incident stands; ACKNOWLEDGED is open, and somebody said that they are on it."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Refused(Exception):
+    """A person's request that cannot be carried out; `text` says why and what to do instead."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.template)
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The present state of one incident.
+
+    `check` is its root cause, absent if a person opened it. Durations, targets and the grid of updates count from
+    `began_at` (first failing observation), the first notice from `opened_at` (confirmation). `disrupted_at` and
+    `disruption_seen_at` are the same pair for the client's service. `episode` counts openings: 1, then one more for
+    each relapse within `reopen_within`. `covered` are the checks that it explains now, `suppressed` all that it ever
+    explained. `worst` is the worst severity it reached.
+    """
+
+    id: IncidentId
+    kind: str
+    check: CheckId | None
+    severity: Severity
+    worst: Severity
+    began_at: datetime
+    opened_at: datetime
+    title: Text
+    status: Status = Status.OPEN
+    episode: int = 1
+    episode_at: datetime | None = None
+    changes: int = 0
+    changed_at: datetime | None = None
+    disrupted_at: datetime | None = None
+    disruption_seen_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    recovered_at: datetime | None = None
+    resolved_at: datetime | None = None
+    cause: str = ""
+    covered: tuple[CheckId, ...] = ()
+    suppressed: tuple[CheckId, ...] = ()
+    timeline: tuple[Event, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether it still goes on."""
+        return self.status is not Status.RESOLVED
+
+    def explains(self, check: CheckId) -> bool:
+        """Return whether a failure of `check` is already told: its root, or covered while the root is down."""
+        return self.open and (check == self.check or (self.recovered_at is None and check in self.covered))
+
+
+def fold(incident: Incident | None, event: Event) -> Incident | None:
+    """Return `incident` after `event`. Only OPENED makes an incident out of None; anything else is left out."""
+    if incident is None:
+        if event.kind is not EventKind.OPENED:
+            return None
+        severity = event.severity if event.severity is not None else Severity.CRITICAL
+        return Incident(
+            id=event.incident,
+            kind=event.kind_name,
+            check=event.check,
+            severity=severity,
+            worst=severity,
+            began_at=event.began_at or event.at,
+            opened_at=event.at,
+            title=event.text,
+            episode_at=event.at,
+            timeline=(event,),
+        )
+    return replace(_applied(incident, event), timeline=(*incident.timeline, event))
+
+
+def _applied(incident: Incident, event: Event) -> Incident:
+    kind, check = event.kind, event.check
+    if kind is EventKind.SEVERITY and event.severity is not None:
+        worse = event.severity > incident.worst
+        return replace(
+            incident,
+            severity=event.severity,
+            worst=max(incident.worst, event.severity),
+            changes=incident.changes + worse,
+            changed_at=event.at if worse else incident.changed_at,
+            title=event.text if worse else incident.title,
+        )
+    if check is not None and kind in (EventKind.COVERED, EventKind.UNCOVERED):
+        return _covering(incident, check, covered=kind is EventKind.COVERED)
+    if kind is EventKind.REOPENED:
+        return replace(
+            incident,
+            status=Status.OPEN,
+            episode=incident.episode + 1,
+            episode_at=event.at,
+            severity=event.severity if event.severity is not None else incident.severity,
+            acknowledged_at=None,
+            acknowledged_by="",
+            recovered_at=None,
+            resolved_at=None,
+        )
+    if kind is EventKind.RESOLVED:
+        return replace(incident, status=Status.RESOLVED, resolved_at=event.at, covered=())
+    if kind is EventKind.DISRUPTED and incident.disrupted_at is None:
+        return replace(incident, disrupted_at=event.began_at or event.at, disruption_seen_at=event.at)
+    if kind is EventKind.ACKNOWLEDGED:
+        return replace(incident, status=Status.ACKNOWLEDGED, acknowledged_at=event.at, acknowledged_by=event.actor)
+    if kind is EventKind.RECOVERED:
+        return replace(incident, recovered_at=event.at)
+    if kind is EventKind.RELAPSED:
+        return replace(incident, recovered_at=None)
+    if kind is EventKind.CAUSE:
+        return replace(incident, cause=str(dict(event.text.values).get("verbatim", "")))
+    return incident
+
+
+def _covering(incident: Incident, check: CheckId, *, covered: bool) -> Incident:
+    if covered:
+        return replace(incident, covered=_with(incident.covered, check), suppressed=_with(incident.suppressed, check))
+    return replace(incident, covered=tuple(other for other in incident.covered if other != check))
+
+
+def _with(checks: tuple[CheckId, ...], check: CheckId) -> tuple[CheckId, ...]:
+    return checks if check in checks else (*checks, check)
+
+
+def replay(events: Iterable[Event]) -> dict[IncidentId, Incident]:
+    """Return every incident that `events` (oldest first) tell of, by id."""
+    incidents: dict[IncidentId, Incident] = {}
+    for event in events:
+        after = fold(incidents.get(event.incident), event)
+        if after is not None:
+            incidents[event.incident] = after
+    return incidents
+
+
+def acknowledge(incident: Incident, actor: str, now: datetime, note: str = "") -> Event:
+    """Return the event that `actor` takes charge. Raises Refused once the incident is resolved."""
+    _must_be_open(incident)
+    text = say("Acknowledged: {note}", note=note) if note else say("Acknowledged")
+    return Event(incident.id, now, EventKind.ACKNOWLEDGED, actor, text)
+
+
+def note(incident: Incident, actor: str, now: datetime, words: str) -> Event:
+    """Return the event that `actor` adds `words` to the log, also after the end."""
+    return Event(incident.id, now, EventKind.NOTE, actor, verbatim(words))
+
+
+def state_cause(incident: Incident, actor: str, now: datetime, words: str) -> Event:
+    """Return the event that `actor` says what the cause is; every later message tells it."""
+    return Event(incident.id, now, EventKind.CAUSE, actor, verbatim(words))
+
+
+def open_by_hand(incident: IncidentId, kind: str, severity: Severity, actor: str, now: datetime, words: str) -> Event:
+    """Return the event that `actor` opens an incident which no check has seen."""
+    return Event(incident, now, EventKind.OPENED, actor, verbatim(words), None, severity, kind, now)
+
+
+def resolve_by_hand(incident: Incident, actor: str, now: datetime, words: str, *, failing: bool) -> Event:
+    """Return the event that `actor` ends the incident.
+
+    Raises Refused while its check still fails (`failing`): a message "resolved" that the next reading contradicts
+    would cost the client's trust.
+    """
+    _must_be_open(incident)
+    if failing:
+        raise Refused(
+            say(
+                "{check} still fails, so incident {id} stays open. Acknowledge it, or put the check in order.",
+                check=str(incident.check),
+                id=incident.id,
+            )
+        )
+    text = say("Resolved: {note}", note=words) if words else say("Resolved")
+    return Event(incident.id, now, EventKind.RESOLVED, actor, text)
+
+
+def _must_be_open(incident: Incident) -> None:
+    if not incident.open:
+        raise Refused(say("Incident {id} is already resolved.", id=incident.id))

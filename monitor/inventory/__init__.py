@@ -1,0 +1,1 @@
+"""The inventory: what there is, how it is reached, what is watched, who is told."""

@@ -1,0 +1,97 @@
+"""The inventory once it is proven right: frozen, cross-references resolved, nothing left to look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from alerts.protocol import Channel, Contact, Protocol
+from monitor.core.health import ConfirmPolicy
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.incident import Interruption
+from monitor.core.watch import Plan
+from probes.contract import Target
+from probes.params import Params
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`url`: base of the links in messages, empty when the console is not reachable from outside."""
+
+    name: str
+    timezone: ZoneInfo
+    language: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of the inventory; `target` is how probes see it."""
+
+    id: NodeId
+    target: Target
+    role: str = ""
+    parents: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to the client: `capacity` in bit/s as contracted, `interface` on `device`, `peer` at the far end."""
+
+    id: NodeId
+    technology: str
+    device: NodeId
+    interface: str
+    capacity: float
+    peer: str = ""
+    radio: NodeId | None = None
+    parents: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check, complete: `params` validated by its probe, `retry` its pace while a failure is being confirmed."""
+
+    id: CheckId
+    probe: str
+    node: NodeId
+    target: Target
+    params: Params
+    every: timedelta
+    timeout: timedelta
+    retry: timedelta
+    policy: ConfirmPolicy
+    kind: str
+    gate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An incident kind of the catalogue (S14). `titles` and `causes` by language, where the site gives its own."""
+
+    name: str
+    interruption: Interruption
+    target: timedelta | None = None
+    runbook: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    causes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """A whole site. `version` is a hash of what was read, so that two readings can be told apart."""
+
+    path: Path
+    version: str
+    site: Site
+    contacts: Mapping[str, Contact]
+    channels: Mapping[str, Channel]
+    devices: Mapping[NodeId, Device]
+    links: Mapping[NodeId, Link]
+    checks: Mapping[CheckId, Check]
+    kinds: Mapping[str, Kind]
+    protocol: Protocol
+    plan: Plan

@@ -1,0 +1,1 @@
+"""What survives: events, notices and the audit in one database, samples in another."""

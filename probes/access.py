@@ -1,0 +1,108 @@
+"""How a device is reached: what the inventory says under `snmp:`, `nut:`, `modbus:`, `ssh:` and the like."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from monitor.secret import Secret
+
+
+def _secret(value: Any) -> Any:
+    return Secret(value) if isinstance(value, str) else value
+
+
+Hidden = Annotated[
+    Secret,
+    BeforeValidator(_secret),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "description": "env:NAME or file:PATH"}),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Access(BaseModel):
+    """One way to a device; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class SnmpAccess(Access):
+    """SNMPv2c by community or SNMPv3 by user (RFC 3414, RFC 7860 for SHA-2)."""
+
+    version: Literal["2c", 3]
+    community: Hidden | None = None
+    user: str | None = None
+    auth: Hidden | None = None
+    auth_protocol: Literal["MD5", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"] = "SHA-256"
+    priv: Hidden | None = None
+    priv_protocol: Literal["DES", "AES-128", "AES-192", "AES-256"] = "AES-128"
+    port: Port = 161
+
+
+class NutAccess(Access):
+    """A UPS behind Network UPS Tools' `upsd`."""
+
+    ups: str
+    port: Port = 3493
+    user: str | None = None
+    password: Hidden | None = None
+
+
+class ModbusAccess(Access):
+    """A controller on Modbus TCP; `profile` names its register map in `probes/profiles`."""
+
+    port: Port = 502
+    unit: Annotated[int, Field(ge=0, le=255)] = 1
+    profile: str
+
+
+class SshAccess(Access):
+    """A log-in by SSH; `platform` is the device's family for its prompts (`cisco_ios`)."""
+
+    user: str
+    key: Hidden | None = None
+    password: Hidden | None = None
+    port: Port = 22
+    platform: str | None = None
+
+
+class WinrmAccess(Access):
+    """Windows Remote Management."""
+
+    user: str
+    password: Hidden
+    transport: Literal["ntlm", "kerberos", "basic"] = "ntlm"
+    port: Port = 5986
+
+
+class SqlAccess(Access):
+    """A database and the account that reads from it."""
+
+    engine: Literal["mssql", "postgresql"]
+    database: str
+    user: str
+    password: Hidden
+    port: Port | None = None
+
+
+class SipAccess(Access):
+    """A SIP peer."""
+
+    port: Port = 5060
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    user: str | None = None
+    password: Hidden | None = None
+
+
+WAYS: dict[str, type[Access]] = {
+    "snmp": SnmpAccess,
+    "nut": NutAccess,
+    "modbus": ModbusAccess,
+    "ssh": SshAccess,
+    "winrm": WinrmAccess,
+    "sql": SqlAccess,
+    "sip": SipAccess,
+}
+"""Key of a device in the inventory -> what it may hold. Order = preference where a check names no `via`."""

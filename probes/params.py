@@ -1,0 +1,126 @@
+"""The keys that all checks share, and the types in which the inventory writes quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from monitor.core.thresholds import BadRange, Range, parse_range
+from monitor.core.units import BadUnit, parse_duration, parse_rate, parse_share, parse_size
+from monitor.core.verdict import Metric
+
+
+def _parsed(parse: Callable[[str], Any], kinds: tuple[type, ...]) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        if isinstance(value, kinds) and not isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return parse(str(value))
+        raise BadUnit("a number with its unit is expected here")
+
+    return convert
+
+
+def _schema(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_parsed(parse_duration, (timedelta,))),
+    PlainSerializer(lambda span: f"{span.total_seconds():g}s"),
+    _schema(r"^\s*\d+([.,]\d+)?\s*(ms|s|sec|min|m|h|d|j|days?|weeks?)\s*$", "60s"),
+]
+Rate = Annotated[
+    float, BeforeValidator(_parsed(parse_rate, ())), _schema(r"^\s*\d+([.,]\d+)?\s*[kMG]?(bit/s|bps)\s*$", "4 Mbit/s")
+]
+Size = Annotated[float, BeforeValidator(_parsed(parse_size, ())), _schema(r"^\s*\d+([.,]\d+)?\s*\S+\s*$", "64 MB")]
+Share = Annotated[float, BeforeValidator(_parsed(parse_share, ())), _schema(r"^\s*\d+([.,]\d+)?\s*%\s*$", "80%")]
+
+
+def _limit(value: Any) -> Any:
+    """A threshold is a Nagios range whose numbers may carry a unit: `80%`, `20%:`, `~:-60 dBm`, `1 h:`."""
+    if isinstance(value, Range) or value is None:
+        return value
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise BadRange("a threshold is a number or a range, such as 80%, 20%: or 10:90")
+    return parse_range(_without_units(str(value)))
+
+
+def _without_units(text: str) -> str:
+    inside, body = ("@", text[1:]) if text.startswith("@") else ("", text)
+    return inside + ":".join(_number(part) for part in body.split(":"))
+
+
+def _number(part: str) -> str:
+    part = part.strip()
+    if not part or part == "~":
+        return part
+    for parse in (parse_share, parse_rate, parse_size):
+        try:
+            return f"{parse(part):.12g}"
+        except BadUnit:
+            continue
+    try:
+        return f"{parse_duration(part).total_seconds():.12g}"
+    except BadUnit:
+        return (
+            part.removesuffix("Cel").removesuffix("dBm").removesuffix("dB").removesuffix("Hz").removesuffix("V").strip()
+        )
+
+
+Limit = Annotated[
+    Range,
+    BeforeValidator(_limit),
+    PlainSerializer(str),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["80%", "20%:", "10:90"]}),
+]
+
+
+class Limits(BaseModel):
+    """The two thresholds of one metric."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    warning: Limit | None = None
+    critical: Limit | None = None
+
+
+class Params(BaseModel):
+    """Keys of every check: `warning` and `critical` judge the kind's first metric, `thresholds` any by its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    warning: Limit | None = Field(default=None, description="range of the first metric that is a WARNING outside")
+    critical: Limit | None = Field(default=None, description="range of the first metric that is CRITICAL outside")
+    thresholds: Mapping[str, Limits] = Field(default_factory=dict, description="ranges of any metric, by its name")
+
+    def limits(self, metric: str, *, first: bool = False) -> Limits:
+        """Return the thresholds of `metric` (of `rx_power` for `rx_power.te1`); `first`: the kind's main one."""
+        named = self.thresholds.get(metric) or self.thresholds.get(metric.partition(".")[0])
+        if named is not None:
+            return named
+        return Limits(warning=self.warning, critical=self.critical) if first else Limits()
+
+    def metric(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        first: bool = False,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        default: Limits | None = None,
+    ) -> Metric:
+        """Return the metric with the thresholds that these parameters give it, else those of `default`."""
+        limits = self.limits(name, first=first)
+        if default is not None:
+            limits = Limits(
+                warning=limits.warning if limits.warning is not None else default.warning,
+                critical=limits.critical if limits.critical is not None else default.critical,
+            )
+        return Metric(name, value, unit, limits.warning, limits.critical, minimum, maximum)

@@ -1,0 +1,75 @@
+"""One observation from start to verdict: the deadline, the cap per device, and every way in which it can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from monitor.clock import Clock
+from monitor.core.text import Quantity, Text, say
+from monitor.core.verdict import Severity, Verdict
+from monitor.secret import Unresolved
+from probes.contract import Io, Probe, ProbeFault, Target, TargetFailure
+from probes.params import Params
+from probes.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A verdict with when its observation started (UTC) and how long it took (seconds)."""
+
+    verdict: Verdict
+    started_at: datetime
+    elapsed: float
+
+
+async def run(
+    probe: Probe[Any, Any],
+    target: Target,
+    params: Params,
+    timeout: float,
+    sessions: Sessions,
+    clock: Clock,
+    memory: MutableMapping[str, Any],
+) -> Result:
+    """Observe once and judge, within `timeout` seconds; whatever goes wrong is a verdict, never an exception.
+
+    The deadline starts when the device's turn comes, so that a queue before a slow router is no failure of the
+    check behind it.
+    """
+    loop = asyncio.get_running_loop()
+    async with sessions.turn(target.address):
+        started_at, begun = clock.now(), loop.time()
+        io = Io(sessions, clock, begun + timeout, memory)
+        try:
+            async with asyncio.timeout(timeout):
+                seen = await probe.observe(target, params, io)
+            verdict = probe.judge(seen, params)
+        except TargetFailure as failure:
+            verdict = Verdict(Severity.CRITICAL, failure.text, down=failure.down)
+        except ProbeFault as fault:
+            verdict = Verdict(Severity.UNKNOWN, _with_remedy(fault.text, fault.remedy))
+        except Unresolved as error:
+            verdict = Verdict(Severity.UNKNOWN, say("a secret is missing: {why}", why=error.text))
+        except TimeoutError:
+            text = say("no result within {timeout}: the device is slow or silent", timeout=Quantity(timeout, "s"))
+            verdict = Verdict(Severity.UNKNOWN, text)
+        except Exception as error:
+            log.exception("probe failed", extra={"event": "probe_bug", "probe": probe.kind, "device": target.name})
+            text = say("the probe itself failed ({error}); the log of Relève has the details", error=_name(error))
+            verdict = Verdict(Severity.UNKNOWN, text)
+        return Result(verdict, started_at, loop.time() - begun)
+
+
+def _with_remedy(text: Text, remedy: Text | None) -> Text:
+    return text if remedy is None else say("{what}. {remedy}", what=text, remedy=remedy)
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__

@@ -1,0 +1,67 @@
+"""What all checks share for as long as the process lives: open sessions by key, and a bounded thread pool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+S = TypeVar("S")
+THREADS = 16
+PER_DEVICE = 4
+"""Observations at once against one device: old routers answer badly when asked too much."""
+
+
+class Sessions:
+    """Sessions are made on first use and closed together.
+
+    Use it as `async with Sessions() as sessions`. An adapter asks for its own by `shared`; nothing here knows SNMP.
+    """
+
+    def __init__(self, *, threads: int = THREADS, per_device: int = PER_DEVICE) -> None:
+        self.threads = ThreadPoolExecutor(threads, thread_name_prefix="probe")
+        self._per_device = per_device
+        self._kept: dict[Hashable, tuple[Any, Callable[[Any], Awaitable[None] | None]]] = {}
+        self._making: dict[Hashable, asyncio.Lock] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
+
+    async def shared(
+        self,
+        key: Hashable,
+        make: Callable[[], Awaitable[S]],
+        close: Callable[[S], Awaitable[None] | None],
+    ) -> S:
+        """Return the session kept under `key`, made by `make` if there is none; `close` ends it with the process."""
+        async with self._making.setdefault(key, asyncio.Lock()):
+            if key not in self._kept:
+                self._kept[key] = (await make(), close)
+            session: S = self._kept[key][0]
+            return session
+
+    async def drop(self, key: Hashable) -> None:
+        """Close and forget the session under `key`, so that the next use makes a new one."""
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            ending = kept[1](kept[0])
+            if ending is not None:
+                await ending
+
+    def turn(self, address: str) -> asyncio.Semaphore:
+        """Return the semaphore that limits the observations at once against `address`."""
+        return self._turns.setdefault(address, asyncio.Semaphore(self._per_device))
+
+    async def close(self) -> None:
+        """Close every session; threads that hang are left behind, for they cannot be killed."""
+        for key in tuple(self._kept):
+            await self.drop(key)
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,1 @@
+"""Words and layouts: data that is found by name and imported by nobody."""
