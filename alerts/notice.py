@@ -58,7 +58,7 @@ class NoticeKey:
 
 
 class NoticeState(StrEnum):
-    """PENDING waits, SENDING is being handed over, DEAD was refused for good, SKIPPED was missed: a later one names it."""
+    """PENDING waits, SENDING is being handed over, DEAD was refused for good, SKIPPED was missed; a later one says so."""
 
     PENDING = "pending"
     SENDING = "sending"
