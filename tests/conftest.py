@@ -1,0 +1,30 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+# A shared two-core machine stalls for longer than any honest deadline: a slow example is no failure, a wrong one is.
+settings.register_profile("releve", deadline=None)
+settings.load_profile("releve")
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The root of the checkout."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of recordings of real devices; it is kept outside the project."""
+    path = Path(os.environ.get("RELEVE_CORPUS", PROJECT.parent / "shared" / "corpus"))
+    if not path.is_dir():
+        pytest.skip(f"no corpus at {path}: name its folder in RELEVE_CORPUS")
+    return path
