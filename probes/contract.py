@@ -73,10 +73,19 @@ class Io:
 
 
 class Probe(Protocol[P_contra, Seen]):
-    """`kind` is the name in the inventory; `Params` the pydantic model of its own keys."""
+    """`kind` is the name in the inventory; `Params` the pydantic model of its own keys.
+
+    `metrics` are the names and UCUM units that a verdict may hold, the first being the one that `warning` and
+    `critical` judge. `ways` are the keys of a device (`snmp`, `nut`, ...) by which it can look, best first; empty when
+    it needs none. `needs` says which permissions it takes, here and on the device. People read all three in
+    `releve probe show KIND`.
+    """
 
     kind: ClassVar[str]
     Params: ClassVar[type[Params]]
+    metrics: ClassVar[tuple[tuple[str, str], ...]]
+    ways: ClassVar[tuple[str, ...]]
+    needs: ClassVar[Text]
 
     async def observe(self, target: Target, params: P_contra, io: Io) -> Seen:
         """Look once, within `io.deadline`. Raises TargetFailure or ProbeFault."""

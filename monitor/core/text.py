@@ -43,6 +43,11 @@ def say(template: str, /, **values: Value) -> Text:
     return Text(template, tuple(values.items()))
 
 
+def N_(template: str) -> str:  # noqa: N802 - the name that message extraction knows
+    """Return `template` as it is: marks a string that is translated later, where it is shown (command-line help)."""
+    return template
+
+
 def verbatim(text: str) -> Text:
     """Return `text` as it stands (a person's note, a device's own words): shown in no language but its own."""
     return Text("{verbatim}", (("verbatim", text),)) if text else Text("")
