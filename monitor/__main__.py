@@ -1,0 +1,5 @@
+"""`python -m monitor` is `releve`."""
+
+from monitor.cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""What every command is given, and how it answers: results on stdout, messages on stderr, the contract's exit codes."""
+
+from __future__ import annotations
+
+import gettext
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import templates
+from monitor.core.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from monitor.core.text import Speech
+
+LANGUAGES = ("fr", "en")
+CATALOGUE = "releve"
+DEBUG = "RELEVE_DEBUG"
+"""Environment variable: when set, a failure of Relève itself shows its traceback."""
+
+
+class ExitCode(IntEnum):
+    """How a command ends. BROKEN_PIPE is what a shell reports of a process that SIGPIPE ended."""
+
+    DONE = 0
+    WRONG = 1
+    CANNOT = 2
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class Failure(Exception):
+    """The command could not do it (usage, inventory, permission): `text` says what, where and what to do next."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.template)
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The global options: the inventory's file, the folder of the state, and the language if one was asked for."""
+
+    inventory: Path
+    data: Path
+    lang: str | None = None
+
+    def speech(self, language: str = "", zone: tzinfo = UTC) -> Speech:
+        """Return how this reader is spoken to; `language` and `zone` are the site's, `--lang` goes before."""
+        from alerts.language import speech
+
+        return speech(self.lang or language or spoken(), zone)
+
+
+pass_settings = click.make_pass_decorator(Settings)
+"""Decorator of a command: its first argument is the Settings."""
+
+
+def state_folder() -> Path:
+    """Return where the state lies unless told otherwise (XDG Base Directory; FHS for root)."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/releve")
+    configured = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(configured) if configured.startswith("/") else Path.home() / ".local/state") / "releve"
+
+
+def wanted_language() -> str:
+    """Return the language of `RELEVE_LANG`, else of the locale, as gettext looks it up; English if we lack it."""
+    for name in ("RELEVE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name)
+        if value:
+            return value[:2] if value[:2] in LANGUAGES else "en"
+    return "en"
+
+
+def speak(language: str) -> None:
+    """Make gettext (and so click's own words) speak `language` from here on."""
+    gettext.bindtextdomain(CATALOGUE, str(Path(next(iter(templates.__path__))) / "locale"))
+    gettext.textdomain(CATALOGUE)
+    os.environ["LANGUAGE"] = language
+
+
+def spoken() -> str:
+    """Return the language that `speak` chose."""
+    language = os.environ.get("LANGUAGE", "")[:2]
+    return language if language in LANGUAGES else "en"
+
+
+def _(template: str) -> str:
+    """Return `template` in the language spoken; for short words on the command line that are no `Text`."""
+    return gettext.gettext(template) if template else ""
+
+
+def emit_json(data: Any) -> None:
+    """Write `data` as JSON on stdout."""
+    import json
+
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def console(*, messages: bool = False) -> Console:
+    """Return rich's console on stdout, or on stderr for `messages`; nothing that it prints is read as markup."""
+    from rich.console import Console
+
+    return Console(stderr=messages, markup=False, highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+
+
+def warn(text: str) -> None:
+    """Write one message on stderr."""
+    click.echo(text, err=True)
+
+
+def log_to_stderr() -> None:
+    """Let what is logged be seen on stderr in one line each; a traceback only with RELEVE_DEBUG."""
+    import logging
+
+    class OneLine(logging.Formatter):
+        def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+            return super().formatException(ei) if os.environ.get(DEBUG) else ""
+
+    stderr = logging.StreamHandler()
+    stderr.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if os.environ.get(DEBUG) else logging.CRITICAL, handlers=[stderr])
