@@ -1,0 +1,88 @@
+"""TCP ports on loopback that can be shut and opened again under the same number."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+LOOPBACK = "127.0.0.1"
+PORTS = range(20000, 32000)
+"""Below the kernel's range of ephemeral ports: no outgoing connection takes, or connects to itself on, a shut one."""
+TRIES = 200
+
+
+def bound(kind: socket.SocketKind = socket.SOCK_STREAM, port: int | None = None) -> socket.socket:
+    """Return a socket bound on loopback to `port`, or to a free one. Raises OSError when there is none."""
+    for number in [port] if port else random.sample(PORTS, TRIES):
+        found = socket.socket(socket.AF_INET, kind)
+        found.setblocking(False)
+        if kind is socket.SOCK_STREAM:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((LOOPBACK, number))
+        except OSError:
+            found.close()
+            if port:
+                raise
+            continue
+        return found
+    raise OSError(f"no free port on {LOOPBACK} in {PORTS.start}-{PORTS.stop}")
+
+
+class Door:
+    """One port. Shut, it is still ours (bound, not listening): who knocks is refused, and nobody else can take it."""
+
+    def __init__(self, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+        self._protocol = protocol
+        self._socket = bound()
+        self.port: int = self._socket.getsockname()[1]
+        self._accepting: asyncio.Task[None] | None = None
+        self._visitors: set[asyncio.Transport] = set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it lets anybody in."""
+        return self._accepting is not None
+
+    def open(self) -> None:
+        """Let visitors in."""
+        if self._accepting is None:
+            self._socket.listen(64)
+            self._accepting = asyncio.create_task(self._accept(), name=f"door {self.port}")
+
+    async def shut(self) -> None:
+        """Refuse visitors from now on and show out those who are inside."""
+        if self._accepting is None:
+            return
+        await self._clear()
+        self._socket = bound(port=self.port)
+
+    async def remove(self) -> None:
+        """Give the port up."""
+        await self._clear()
+
+    async def _clear(self) -> None:
+        if self._accepting is not None:
+            self._accepting.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._accepting
+            self._accepting = None
+        self._socket.close()
+        for visitor in self._visitors:
+            visitor.abort()
+        self._visitors.clear()
+        await asyncio.sleep(0)
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self._socket)
+            visitor, _ = await loop.connect_accepted_socket(self._protocol, connection)
+            self._visitors = {other for other in self._visitors if not other.is_closing()} | {visitor}
+
+
+class Mute(asyncio.Protocol):
+    """Accepts, hears and says nothing: enough for whoever only wants to know that somebody is there."""
