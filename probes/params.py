@@ -41,21 +41,24 @@ Size = Annotated[float, BeforeValidator(_parsed(parse_size, ())), _schema(r"^\s*
 Share = Annotated[float, BeforeValidator(_parsed(parse_share, ())), _schema(r"^\s*\d+([.,]\d+)?\s*%\s*$", "80%")]
 
 
-def _limit(value: Any) -> Any:
-    """A threshold is a Nagios range whose numbers may carry a unit: `80%`, `20%:`, `~:-60 dBm`, `1 h:`."""
+def _limit(value: Any, second: float = 1) -> Any:
+    """A threshold is a Nagios range whose numbers may carry a unit: `80%`, `20%:`, `~:-60 dBm`, `1 h:`.
+
+    `second`: how many units of the metric a second is; 1000 where it is in ms.
+    """
     if isinstance(value, Range) or value is None:
         return value
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise BadRange("a threshold is a number or a range, such as 80%, 20%: or 10:90")
-    return parse_range(_without_units(str(value)))
+    return parse_range(_without_units(str(value), second))
 
 
-def _without_units(text: str) -> str:
+def _without_units(text: str, second: float) -> str:
     inside, body = ("@", text[1:]) if text.startswith("@") else ("", text)
-    return inside + ":".join(_number(part) for part in body.split(":"))
+    return inside + ":".join(_number(part, second) for part in body.split(":"))
 
 
-def _number(part: str) -> str:
+def _number(part: str, second: float) -> str:
     part = part.strip()
     if not part or part == "~":
         return part
@@ -65,7 +68,7 @@ def _number(part: str) -> str:
         except BadUnit:
             continue
     try:
-        return f"{parse_duration(part).total_seconds():.12g}"
+        return f"{parse_duration(part).total_seconds() * second:.12g}"
     except BadUnit:
         return (
             part.removesuffix("Cel").removesuffix("dBm").removesuffix("dB").removesuffix("Hz").removesuffix("V").strip()
@@ -78,6 +81,19 @@ Limit = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": ["string", "number"], "examples": ["80%", "20%:", "10:90"]}),
 ]
+
+
+def _limit_ms(value: Any) -> Any:
+    return _limit(value, 1000)
+
+
+LimitMs = Annotated[
+    Range,
+    BeforeValidator(_limit_ms),
+    PlainSerializer(str),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["200ms", "1s", "20%"]}),
+]
+"""The threshold of a metric in milliseconds: `200ms`, `1 s`, or 200."""
 
 
 class Limits(BaseModel):
@@ -124,3 +140,20 @@ class Params(BaseModel):
                 critical=limits.critical if limits.critical is not None else default.critical,
             )
         return Metric(name, value, unit, limits.warning, limits.critical, minimum, maximum)
+
+
+class LimitsMs(Limits):
+    """The two thresholds of a metric in milliseconds."""
+
+    warning: LimitMs | None = None
+    critical: LimitMs | None = None
+
+
+class ParamsMs(Params):
+    """Keys of a kind whose times are in milliseconds: a duration as threshold is read in that unit."""
+
+    warning: LimitMs | None = Field(default=None, description=Params.model_fields["warning"].description)
+    critical: LimitMs | None = Field(default=None, description=Params.model_fields["critical"].description)
+    thresholds: Mapping[str, LimitsMs] = Field(
+        default_factory=dict, description=Params.model_fields["thresholds"].description
+    )
