@@ -25,6 +25,8 @@ class Step(StrEnum):
 
     FIRST_NOTICE = "first_notice"
     WORSENED = "worsened"
+    DISRUPTED = "disrupted"
+    """To our own people: an incident already told now interrupts the client's service."""
     UPDATE = "update"
     RESOLVED = "resolved"
     TEST = "test"
@@ -58,7 +60,7 @@ class NoticeKey:
 
 
 class NoticeState(StrEnum):
-    """PENDING waits, SENDING is being handed over, DEAD was refused for good, SKIPPED was missed; a later one says so."""
+    """PENDING waits, SENDING is being handed over, DEAD was refused for good, SKIPPED is named by a later one."""
 
     PENDING = "pending"
     SENDING = "sending"

@@ -70,90 +70,122 @@ def due(protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], now
     """Return the notices that should exist at `now` and are not among `sent` (those that exist, in any state).
 
     It asks what should be, not what happens on this tick: after a crash, a restart or a late tick the answer is the
-    same. Updates that were missed altogether are returned as skipped, and the next one names the gap.
+    same. Updates that were missed altogether are returned as skipped, and the next message, which may be that of the
+    end, names the gap; so what is returned together must be stored together. A notice is returned as soon as its
+    reason exists; `due_at` is the moment that the contract sets for it: the end of `within`, or the slot of the grid.
     """
-    calls = [*_internal(protocol, incident), *_client(protocol, incident, sent, now)]
+    existing = {key for key in sent if key.incident == incident.id}
+    calls = [*_internal(protocol, incident), *_client(protocol, incident, existing, now)]
     planned = [plan for call in calls for plan in _addressed(protocol, call, incident)]
-    return tuple(plan for plan in planned if plan.key not in sent)
+    return tuple(plan for plan in planned if plan.key not in existing)
 
 
 def next_update(protocol: Protocol, incident: Incident, now: datetime) -> datetime | None:
     """Return when the client is told next if nothing changes; None when no update is to come."""
-    if not incident.open or incident.disrupted_at is None or protocol.update_every is None or not protocol.update_to:
+    began, every = incident.disrupted_at, protocol.update_every
+    if not incident.open or interrupted_since(incident) is None or began is None:
         return None
-    turns = (now - incident.disrupted_at) // protocol.update_every + 1
-    return incident.disrupted_at + max(1, turns) * protocol.update_every
+    if every is None or not protocol.update_to:
+        return None
+    return began + max(1, (now - began) // every + 1) * every
+
+
+def interrupted_since(incident: Incident) -> datetime | None:
+    """Return when this episode became an interruption of the client's service that we knew of; None if it is none."""
+    seen = incident.disruption_seen_at
+    return None if seen is None else max(seen, _episode_at(incident))
+
+
+def _episode_at(incident: Incident) -> datetime:
+    return incident.episode_at or incident.opened_at
 
 
 def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
-    to, opened = protocol.operations, incident.episode_at or incident.opened_at
+    """What our own people are told: each opening, what made it worse while it goes on, each end."""
+    to, opened = protocol.operations, _episode_at(incident)
     calls = [_Call(Audience.INTERNAL, Step.FIRST_NOTICE, incident.episode, opened + protocol.first_within, to)]
-    if incident.changes and incident.changed_at is not None and incident.open:
-        calls.append(_Call(Audience.INTERNAL, Step.WORSENED, incident.changes, incident.changed_at, to))
+    changed, disrupted = incident.changed_at, interrupted_since(incident)
+    if incident.open and changed is not None and changed > opened:
+        calls.append(_Call(Audience.INTERNAL, Step.WORSENED, incident.changes, changed + protocol.first_within, to))
+    if incident.open and disrupted is not None and disrupted not in (opened, changed):
+        calls.append(_Call(Audience.INTERNAL, Step.DISRUPTED, incident.episode, disrupted + protocol.first_within, to))
     if incident.resolved_at is not None:
         calls.append(_Call(Audience.INTERNAL, Step.RESOLVED, incident.episode, incident.resolved_at, to))
     return calls
 
 
-def _client(protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], now: datetime) -> list[_Call]:
-    if incident.disrupted_at is None or incident.disruption_seen_at is None:
+def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:
+    """What the client is told of an episode that interrupts its service."""
+    since = interrupted_since(incident)
+    if since is None:
         return []
-    since = _episode_since(incident)
-    calls = [
-        _Call(Audience.CLIENT, Step.FIRST_NOTICE, incident.episode, since + protocol.first_within, protocol.first_to)
-    ]
-    if incident.open:
-        calls += _updates(protocol, incident, sent, since, now)
-    if incident.resolved_at is not None:
-        told = _told(incident, sent) | set(protocol.first_to)
-        to = tuple(sorted(told | (set(protocol.resolved_to) - {EVERYBODY_TOLD})))
-        calls.append(_Call(Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to))
-    return calls
-
-
-def _episode_since(incident: Incident) -> datetime:
-    """When this episode became an interruption that we knew of."""
-    seen = incident.disruption_seen_at or incident.opened_at
-    return max(seen, incident.episode_at or seen)
+    first_by = since + protocol.first_within
+    calls = [_Call(Audience.CLIENT, Step.FIRST_NOTICE, incident.episode, first_by, protocol.first_to)]
+    if incident.resolved_at is None:
+        return calls + _updates(protocol, incident, existing, since, now)
+    missed = _slots(protocol, incident, existing, since, incident.resolved_at)
+    to = _told_at_the_end(protocol, existing)
+    end = _Call(
+        Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, tuple(at for _, at in missed)
+    )
+    return [*calls, *(_update(protocol, n, at, skipped=True) for n, at in missed), end]
 
 
 def _updates(
-    protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], since: datetime, now: datetime
+    protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], since: datetime, now: datetime
 ) -> list[_Call]:
-    every, began = protocol.update_every, incident.disrupted_at
-    if every is None or began is None:
+    """The update of the last slot reached; older ones that do not exist are skipped, and it names them."""
+    slots = _slots(protocol, incident, existing, since, now)
+    if not slots:
         return []
-    last = (now - began) // every
+    *missed, (n, at) = slots
+    gap = tuple(at for _, at in missed)
+    return [*(_update(protocol, n, at, skipped=True) for n, at in missed), _update(protocol, n, at, gap)]
+
+
+def _update(
+    protocol: Protocol, n: int, at: datetime, gap: tuple[datetime, ...] = (), *, skipped: bool = False
+) -> _Call:
+    return _Call(Audience.CLIENT, Step.UPDATE, n, at, protocol.update_to, gap, skipped)
+
+
+def _slots(
+    protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], since: datetime, until: datetime
+) -> list[tuple[int, datetime]]:
+    """The moments of the grid after `since`, up to `until`, that come after the last one for which notices exist."""
+    every, began = protocol.update_every, incident.disrupted_at
+    if every is None or began is None or not protocol.update_to:
+        return []
+    last = (until - began) // every
     first = (since - began) // every + 1
-    existing = {key.n for key in sent if key.incident == incident.id and key.step is Step.UPDATE}
-    reached = max((n for n in existing if first <= n <= last), default=first - 1)
-    missed = range(reached + 1, last)
-    gap = tuple(began + n * every for n in missed)
-    calls = [
-        _Call(Audience.CLIENT, Step.UPDATE, n, began + n * every, protocol.update_to, skipped=True) for n in missed
-    ]
-    if last > reached:
-        calls.append(_Call(Audience.CLIENT, Step.UPDATE, last, began + last * every, protocol.update_to, gap))
-    elif last >= first:
-        calls.append(_Call(Audience.CLIENT, Step.UPDATE, last, began + last * every, protocol.update_to))
-    return calls
+    reached = max((key.n for key in existing if key.step is Step.UPDATE and key.n <= last), default=first - 1)
+    return [(n, began + n * every) for n in range(max(first, reached + 1), last + 1)]
 
 
-def _told(incident: Incident, sent: Collection[NoticeKey]) -> set[str]:
-    return {
-        key.recipient
-        for key in sent
-        if key.incident == incident.id and key.audience is Audience.CLIENT and key.step is not Step.RESOLVED
-    }
+def _told_at_the_end(protocol: Protocol, existing: Collection[NoticeKey]) -> tuple[str, ...]:
+    """Whom the protocol names for the end; `all` stands for everybody who was told of the incident."""
+    named = [name for name in protocol.resolved_to if name != EVERYBODY_TOLD]
+    if EVERYBODY_TOLD not in protocol.resolved_to:
+        return tuple(named)
+    client = [key for key in existing if key.audience is Audience.CLIENT]
+    if not protocol.live:
+        updated = any(key.step is Step.UPDATE for key in client)
+        return (*protocol.first_to, *(protocol.update_to if updated else ()), *named)
+    return (*protocol.first_to, *sorted({key.recipient for key in client}), *named)
 
 
 def _addressed(protocol: Protocol, call: _Call, incident: Incident) -> list[Planned]:
-    def key(recipient: str) -> NoticeKey:
-        return NoticeKey(incident.id, call.audience, call.step, call.n, recipient)
-
-    if call.audience is Audience.CLIENT and not protocol.live and call.to:
-        would = tuple(name for name in call.to if name not in protocol.operations)
-        return [
-            Planned(key(name), call.due_at, call.gap, would or call.to, call.skipped) for name in protocol.operations
-        ]
-    return [Planned(key(name), call.due_at, call.gap, (), call.skipped) for name in dict.fromkeys(call.to)]
+    """One notice for each recipient; in a rehearsal, one for each of `operations`, naming who would have been told."""
+    to = tuple(dict.fromkeys(call.to))
+    rehearsal = call.audience is Audience.CLIENT and not protocol.live
+    recipients = tuple(dict.fromkeys(protocol.operations)) if rehearsal and to else to
+    return [
+        Planned(
+            NoticeKey(incident.id, call.audience, call.step, call.n, name),
+            call.due_at,
+            call.gap if rehearsal or name in protocol.update_to else (),
+            to if rehearsal else (),
+            call.skipped,
+        )
+        for name in recipients
+    ]

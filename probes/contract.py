@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 P_contra = TypeVar("P_contra", contravariant=True)
 Seen = TypeVar("Seen")
 R = TypeVar("R")
+HANGING = "hanging"
+"""Key of `Io.memory` under which the last thread of the check is kept."""
 
 
 class TargetFailure(Exception):
@@ -68,8 +70,14 @@ class Io:
         return max(0.0, self.deadline - asyncio.get_running_loop().time())
 
     async def blocking(self, work: Callable[..., R], *args: object) -> R:
-        """Run `work(*args)`, which blocks, in the probes' bounded thread pool."""
-        return await asyncio.get_running_loop().run_in_executor(self.sessions.threads, work, *args)
+        """Run `work(*args)`, which blocks, in the probes' bounded thread pool.
+
+        A thread cannot be killed: one that outlives the deadline is remembered, and the check is not started again
+        before it has ended.
+        """
+        running = self.sessions.threads.submit(work, *args)
+        self.memory[HANGING] = running
+        return await asyncio.wrap_future(running)
 
 
 class Probe(Protocol[P_contra, Seen]):

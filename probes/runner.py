@@ -13,7 +13,7 @@ from monitor.clock import Clock
 from monitor.core.text import Quantity, Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.secret import Unresolved
-from probes.contract import Io, Probe, ProbeFault, Target, TargetFailure
+from probes.contract import HANGING, Io, Probe, ProbeFault, Target, TargetFailure
 from probes.params import Params
 from probes.sessions import Sessions
 
@@ -47,6 +47,10 @@ async def run(
     async with sessions.turn(target.address):
         started_at, begun = clock.now(), loop.time()
         io = Io(sessions, clock, begun + timeout, memory)
+        hanging = memory.get(HANGING)
+        if hanging is not None and not hanging.done():
+            text = say("the last observation still hangs in the system; it is not started twice")
+            return Result(Verdict(Severity.UNKNOWN, text), started_at, 0.0)
         try:
             async with asyncio.timeout(timeout):
                 seen = await probe.observe(target, params, io)

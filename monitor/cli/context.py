@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import importlib.util
 import os
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import templates
 from monitor.core.text import Text
 
 if TYPE_CHECKING:
@@ -83,7 +83,10 @@ def wanted_language() -> str:
 
 def speak(language: str) -> None:
     """Make gettext (and so click's own words) speak `language` from here on."""
-    gettext.bindtextdomain(CATALOGUE, str(Path(next(iter(templates.__path__))) / "locale"))
+    found = importlib.util.find_spec("templates")
+    places = found.submodule_search_locations if found is not None else None
+    if places:
+        gettext.bindtextdomain(CATALOGUE, str(Path(next(iter(places))) / "locale"))
     gettext.textdomain(CATALOGUE)
     os.environ["LANGUAGE"] = language
 

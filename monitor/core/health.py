@@ -30,9 +30,10 @@ class Health:
     """What we believe of a check (`confirmed`) beside what it last said (`latest`).
 
     `run` counts the consecutive results of the class of `latest` (good, bad, blind), `fails` those that were not
-    OK. `began_at` is the first result of the confirmed state, so that an incident lasts from its first failure;
-    `turned_at` the first result of the present stretch of OK or not OK; `ok_at` when the last OK was observed.
-    `down`: the last bad result said that the thing itself is off or out of reach.
+    OK. `began_at` is the first result of the confirmed state, so that an incident lasts from its first failure and
+    not from when we could not see; `turned_at` the first result of the present run; `ok_at` when the last OK was
+    observed. `down`: the last bad result said that the thing itself is off or out of reach; an OK that is not yet
+    believed takes nothing of that back.
     """
 
     confirmed: Severity
@@ -99,15 +100,16 @@ def advance(
     if health is None:
         health = Health(Severity.OK, Severity.OK, 0, 0, now, now, now)
     good = seen is Severity.OK
+    run = health.run + 1 if _side(seen) == _side(health.latest) else 1
     noted = replace(
         health,
         latest=seen,
-        run=health.run + 1 if _side(seen) == _side(health.latest) else 1,
+        run=run,
         fails=0 if good else health.fails + 1,
-        turned_at=health.turned_at if good == (health.latest is Severity.OK) else now,
+        turned_at=now if run == 1 else health.turned_at,
         seen_at=now,
         ok_at=now if good else health.ok_at,
-        down=health.down if seen is Severity.UNKNOWN else down and seen is Severity.CRITICAL,
+        down=down and seen is Severity.CRITICAL if _side(seen) is _Side.BAD else health.down,
     )
     after = _belief(noted, policy)
     if after is health.confirmed:

@@ -47,7 +47,8 @@ class Incident:
 
     `check` is its root cause, absent if a person opened it. Durations, targets and the grid of updates count from
     `began_at` (first failing observation), the first notice from `opened_at` (confirmation). `disrupted_at` and
-    `disruption_seen_at` are the same pair for the client's service. `episode` counts openings: 1, then one more for
+    `disruption_seen_at` are the same pair for the client's service; the latter is of the present episode, absent until
+    this episode interrupts it. `episode` counts openings: 1, then one more for
     each relapse within `reopen_within`. `covered` are the checks that it explains now, `suppressed` all that it ever
     explained. `worst` is the worst severity it reached.
     """
@@ -112,9 +113,7 @@ def _applied(incident: Incident, event: Event) -> Incident:
     if kind is EventKind.SEVERITY and event.severity is not None:
         worse = event.severity > incident.worst
         return replace(
-            incident,
-            severity=event.severity,
-            worst=max(incident.worst, event.severity),
+            _rated(incident, event.severity),
             changes=incident.changes + worse,
             changed_at=event.at if worse else incident.changed_at,
             title=event.text if worse else incident.title,
@@ -122,30 +121,44 @@ def _applied(incident: Incident, event: Event) -> Incident:
     if check is not None and kind in (EventKind.COVERED, EventKind.UNCOVERED):
         return _covering(incident, check, covered=kind is EventKind.COVERED)
     if kind is EventKind.REOPENED:
-        return replace(
-            incident,
-            status=Status.OPEN,
-            episode=incident.episode + 1,
-            episode_at=event.at,
-            severity=event.severity if event.severity is not None else incident.severity,
-            acknowledged_at=None,
-            acknowledged_by="",
-            recovered_at=None,
-            resolved_at=None,
-        )
-    if kind is EventKind.RESOLVED:
+        return _reopened(incident, event)
+    if kind is EventKind.RESOLVED and incident.open:
         return replace(incident, status=Status.RESOLVED, resolved_at=event.at, covered=())
-    if kind is EventKind.DISRUPTED and incident.disrupted_at is None:
-        return replace(incident, disrupted_at=event.began_at or event.at, disruption_seen_at=event.at)
-    if kind is EventKind.ACKNOWLEDGED:
+    if kind is EventKind.DISRUPTED and incident.disruption_seen_at is None:
+        began_at = incident.disrupted_at or event.began_at or event.at
+        return replace(incident, disrupted_at=began_at, disruption_seen_at=event.at)
+    if kind is EventKind.ACKNOWLEDGED and incident.open:
         return replace(incident, status=Status.ACKNOWLEDGED, acknowledged_at=event.at, acknowledged_by=event.actor)
     if kind is EventKind.RECOVERED:
         return replace(incident, recovered_at=event.at)
     if kind is EventKind.RELAPSED:
-        return replace(incident, recovered_at=None)
+        return replace(_rated(incident, event.severity), recovered_at=None)
     if kind is EventKind.CAUSE:
         return replace(incident, cause=str(dict(event.text.values).get("verbatim", "")))
     return incident
+
+
+def _reopened(incident: Incident, event: Event) -> Incident:
+    """The next episode, on the old grid; whether it interrupts the client's service again has yet to show."""
+    worse = event.severity is not None and event.severity > incident.worst
+    return replace(
+        _rated(incident, event.severity),
+        status=Status.OPEN,
+        episode=incident.episode + 1,
+        episode_at=event.at,
+        changed_at=event.began_at or event.at if worse else incident.changed_at,
+        disruption_seen_at=None,
+        acknowledged_at=None,
+        acknowledged_by="",
+        recovered_at=None,
+        resolved_at=None,
+    )
+
+
+def _rated(incident: Incident, severity: Severity | None) -> Incident:
+    if severity is None:
+        return incident
+    return replace(incident, severity=severity, worst=max(incident.worst, severity))
 
 
 def _covering(incident: Incident, check: CheckId, *, covered: bool) -> Incident:

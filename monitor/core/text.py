@@ -6,6 +6,7 @@ A verdict or an event is written once and read in French and in English, now and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -69,6 +70,8 @@ class Speech:
 
     def number(self, value: float, digits: int = 1) -> str:
         """Return `value` with at most `digits` decimals, as the language writes it (`3,8`; `3.8`)."""
+        if not math.isfinite(value):
+            return "?" if math.isnan(value) else "-∞" if value < 0 else "∞"
         shown = f"{value:,.{digits}f}"
         if "." in shown:
             shown = shown.rstrip("0").rstrip(".")
@@ -80,15 +83,15 @@ class Speech:
 
     def quantity(self, quantity: Quantity) -> str:
         """Return a number with the unit people use: `3,8 Mbit/s`, `74 Go`, `45 min`, `21 °C`."""
-        value, unit = quantity.value, quantity.unit
-        if unit == "s":
+        value, unit, french = quantity.value, quantity.unit, self.language == "fr"
+        if unit == "s" and abs(value) < _LONGEST:
             return self.duration(timedelta(seconds=value))
         if unit == "By":
-            value, unit = _scaled(value, ("B", "kB", "MB", "GB", "TB") if self.language != "fr" else _OCTETS)
+            value, unit = _scaled(value, quantity.digits, _OCTETS if french else _BYTES)
         elif unit == "bit/s":
-            value, unit = _scaled(value, ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"))
+            value, unit = _scaled(value, quantity.digits, _RATES)
         else:
-            unit = _SHOWN.get(unit, unit)
+            unit = (_MONTRE if french else _SHOWN).get(unit, unit)
             if unit.startswith("{"):
                 unit = ""
         gap = "" if unit == "%" and self.language != "fr" else NO_BREAK_SPACE
@@ -133,13 +136,19 @@ class Speech:
                 return str(value)
 
 
+_LONGEST = 1e13
+"""Seconds that a timedelta still holds (some 300 000 years); a time to full of a disk that nobody fills is longer."""
+_BYTES = ("B", "kB", "MB", "GB", "TB")
 _OCTETS = ("octets", "ko", "Mo", "Go", "To")
-_SHOWN = {"Cel": "°C", "d": "d", "1/min": "rpm"}
+_RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
+_SHOWN = {"Cel": "°C", "1/min": "rpm"}
+_MONTRE = {"Cel": "°C", "1/min": "tr/min", "d": "j"}
 
 
-def _scaled(value: float, units: tuple[str, ...]) -> tuple[float, str]:
+def _scaled(value: float, digits: int, units: tuple[str, ...]) -> tuple[float, str]:
+    """The value in the unit in which it is shown below 1000, as far as it goes; 999.96 kB is 1 MB to one decimal."""
     step = 0
-    while abs(value) >= 1000 and step < len(units) - 1:
+    while round(abs(value), digits) >= 1000 and step < len(units) - 1:
         value, step = value / 1000, step + 1
     return value, units[step]
 

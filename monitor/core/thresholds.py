@@ -29,9 +29,16 @@ class Range:
         return (self.low <= value <= self.high) is self.inside
 
     def __str__(self) -> str:
-        low = "~:" if self.low == -math.inf else "" if self.low == 0 and self.high != math.inf else f"{self.low:.12g}:"
-        high = "" if self.high == math.inf else f"{self.high:.12g}"
+        low = (
+            "~:" if self.low == -math.inf else "" if self.low == 0 and self.high != math.inf else f"{_plain(self.low)}:"
+        )
+        high = "" if self.high == math.inf else _plain(self.high)
         return f"{'@' if self.inside else ''}{low}{high}"
+
+
+def _plain(number: float) -> str:
+    """Every digit that counts, so that a range written and read again is the same range."""
+    return repr(number).removesuffix(".0")
 
 
 def parse_range(text: str) -> Range:

@@ -94,8 +94,8 @@ def standing(topology: Topology, healths: Healths, check: CheckId, failing_since
     """Return whether something upstream of `check` explains that it fails since `failing_since`.
 
     1. COVERED by the first cause if, on every way to it, something is confirmed down.
-    2. WAIT as long as an upstream gate is being confirmed, or its last OK is older than the failure: then it is
-       looked at again first, so that the order of polling never decides what is told.
+    2. WAIT as long as an upstream gate is being confirmed, was never seen, or its last OK is older than the failure:
+       then it is looked at again first, so that the order of polling never decides what is told.
     3. FREE otherwise. A gate that we cannot see (UNKNOWN) explains nothing and holds nothing back.
     """
     node = topology.nodes.get(topology.where.get(check, NodeId("")))
@@ -141,7 +141,7 @@ def _first_down(healths: Healths, gates: tuple[CheckId, ...]) -> CheckId | None:
 
 def _undecided(health: Health | None, failing_since: datetime) -> bool:
     if health is None:
-        return False
+        return True
     if health.confirmed is not Severity.OK:
         return False
     if health.fails:

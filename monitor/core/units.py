@@ -10,6 +10,8 @@ _SECONDS = {
     "ms": 0.001, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "j": 86400, "day": 86400, "days": 86400,
     "week": 604800, "weeks": 604800,
 }  # fmt: skip
+_LONGEST = 100 * 366 * 86400
+"""A century in seconds; beyond it sums of dates overflow."""
 _BITS = {"bit/s": 1, "kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9, "bps": 1, "kbps": 1e3, "Mbps": 1e6, "Gbps": 1e9}
 _BYTES = {
     "B": 1, "By": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "ko": 1e3, "Mo": 1e6, "Go": 1e9, "To": 1e12,
@@ -23,7 +25,10 @@ class BadUnit(ValueError):
 
 def parse_duration(text: str) -> timedelta:
     """Return the length of time that `text` writes (`60s`, `5 min`, `1h`, `3 d`, `500 ms`). Raises BadUnit."""
-    return timedelta(seconds=_parse(text, _SECONDS, "a duration", "60s, 5 min, 1 h, 3 d"))
+    seconds = _parse(text, _SECONDS, "a duration", "60s, 5 min, 1 h, 3 d")
+    if abs(seconds) > _LONGEST:
+        raise BadUnit(f"{text!r} is longer than any watch: write 60s, 5 min, 1 h, 3 d")
+    return timedelta(seconds=seconds)
 
 
 def parse_rate(text: str) -> float:

@@ -57,7 +57,8 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
     """Return what the verdict of `check`, observed at `now`, changes.
 
     1. The health of the check moves (`advance`).
-    2. If it stands in an incident, that incident follows: severity, recovery, relapse, end.
+    2. If it stands in an incident, that incident follows: severity, recovery, relapse, end. A root that is no longer
+       down, though still bad, explains nothing behind it any more.
     3. Every check that is believed bad and is told nowhere is placed: covered by a cause upstream, waiting until
        that cause has been looked at again, or the root of an incident of its own.
     4. An incident that now interrupts the client's service says so, once.
@@ -67,6 +68,7 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
     work = _Work(plan, replace(state, healths={**state.healths, check: health}), now)
     for change in changes:
         work.follow(change, verdict.summary)
+    work.uncover(check)
     work.verify(check, verdict.severity)
     work.place(check, verdict.summary)
     work.detect()
@@ -84,6 +86,14 @@ def record(state: State, event: Event) -> State:
     return replace(state, incidents={**state.incidents, event.incident: after}, next_number=number)
 
 
+def told(plan: Plan, state: State, event: Event) -> Taken:
+    """Return `state` after what a person did; like a result, it may show that the client's service is interrupted."""
+    work = _Work(plan, record(state, event), event.at)
+    work.events.append(event)
+    work.detect()
+    return Taken(work.state, tuple(work.events))
+
+
 def incident_id(number: int, at: datetime) -> IncidentId:
     """Return the name of the incident with that number: year and number, short enough to dictate (`26-0042`)."""
     return IncidentId(f"{at.year % 100:02}-{number:04}")
@@ -98,6 +108,7 @@ def reload(plan: Plan, state: State, now: datetime) -> Taken:
         for check in incident.covered:
             if check not in plan.checks:
                 work.tell(incident.id, EventKind.UNCOVERED, say("The inventory no longer has this check"), check)
+                work.end_if_verified(incident.id)
         if incident.check is not None and incident.check not in plan.checks:
             work.tell(incident.id, EventKind.RESOLVED, say("The inventory no longer has this check"), incident.check)
     kept = {check: health for check, health in work.state.healths.items() if check in plan.checks}
@@ -146,25 +157,40 @@ class _Work:
         if incident is None:
             return
         if change.after is Severity.OK:
-            self._recover(incident, summary)
-        elif incident.recovered_at is not None:
-            self.tell(incident.id, EventKind.RELAPSED, summary, change.check, change.after)
-        elif incident.kind == BLIND and change.after is not Severity.UNKNOWN:
-            text = say("The check is seen again; what it shows is told as an incident of its own")
-            self.tell(incident.id, EventKind.RESOLVED, text, change.check)
-        elif change.after is not Severity.UNKNOWN:
-            self.tell(incident.id, EventKind.SEVERITY, summary, change.check, change.after)
-        else:
+            if incident.recovered_at is None:
+                self._recover(incident, summary)
+        elif change.after is Severity.UNKNOWN:
             text = say("Out of sight, the incident stays open: {why}", why=summary)
             self.tell(incident.id, EventKind.NOTE, text, change.check)
+        elif incident.recovered_at is not None:
+            self.tell(incident.id, EventKind.RELAPSED, summary, change.check, change.after)
+        elif incident.kind == BLIND:
+            text = say("The check is seen again; what it shows is told as an incident of its own")
+            self.tell(incident.id, EventKind.RESOLVED, text, change.check)
+        else:
+            self.tell(incident.id, EventKind.SEVERITY, summary, change.check, change.after)
 
     def _recover(self, incident: Incident, summary: Text) -> None:
         if not incident.covered:
             self.tell(incident.id, EventKind.RESOLVED, summary, incident.check, Severity.OK)
             return
         self.tell(incident.id, EventKind.RECOVERED, summary, incident.check, Severity.OK)
+        self._release(incident.covered)
+
+    def uncover(self, check: CheckId) -> None:
+        """Free what `check` covers once it is believed bad but not down: it explains no failure behind it any more."""
+        health, incident = self.state.healths[check], self.rooted(check)
+        if incident is None or incident.recovered_at is not None or health.confirmed_down:
+            return
+        if health.confirmed in (Severity.WARNING, Severity.CRITICAL):
+            text = say("The root cause is not down any more: looked at by itself from here on")
+            for covered in incident.covered:
+                self.tell(incident.id, EventKind.UNCOVERED, text, covered)
+            self._release(incident.covered)
+
+    def _release(self, checks: tuple[CheckId, ...]) -> None:
         healths = dict(self.state.healths)
-        for check in incident.covered:
+        for check in checks:
             if check in healths:
                 healths[check] = released(healths[check], self.now)
                 self.reprobe.append(check)
@@ -178,50 +204,69 @@ class _Work:
         for incident in tuple(self.state.incidents.values()):
             if incident.open and check in incident.covered:
                 self.tell(incident.id, EventKind.UNCOVERED, say("OK again"), check, Severity.OK)
-                self._end_if_verified(incident.id)
+                self.end_if_verified(incident.id)
 
-    def _end_if_verified(self, name: IncidentId) -> None:
+    def end_if_verified(self, name: IncidentId) -> None:
+        """Resolve the incident once its root has recovered and nothing is left to verify behind it."""
         incident = self.state.incidents[name]
-        if incident.recovered_at is not None and not incident.covered:
+        if incident.open and incident.recovered_at is not None and not incident.covered:
             text = say("The root cause is gone and everything behind it was verified")
             self.tell(name, EventKind.RESOLVED, text, incident.check, Severity.OK)
 
     def place(self, check: CheckId, summary: Text) -> None:
-        """Place every check that is believed bad and told nowhere; only `check` itself has words of its own."""
+        """Place every check that is believed bad and told nowhere; only `check` itself has words of its own.
+
+        One that is placed may be what another waited for, so it goes on until nothing moves.
+        """
         pending = [name for name in self.plan.checks if self._untold(name)]
-        if check in pending:
-            pending.remove(check)
-            pending.insert(0, check)
-        for name in pending:
-            if self._untold(name):
-                self._place_one(name, summary if name == check else say("{check} fails", check=name))
+        while True:
+            left = [
+                name
+                for name in pending
+                if not self._place_one(name, summary if name == check else say("{check} fails", check=name))
+            ]
+            if len(left) == len(pending):
+                return
+            pending = left
 
     def _untold(self, check: CheckId) -> bool:
         health = self.state.healths.get(check)
         if health is None or health.confirmed is Severity.OK:
             return False
-        return not any(incident.explains(check) for incident in self.state.incidents.values())
+        return self._telling(check) is None
 
-    def _place_one(self, check: CheckId, summary: Text) -> None:
+    def _place_one(self, check: CheckId, summary: Text) -> bool:
+        """Return whether the failure of `check` is told now; it waits for a cause that is itself not told yet."""
         health = self.state.healths[check]
         found = standing(self.plan.topology, self.state.healths, check, health.began_at)
+        if found.place is Place.WAIT:
+            self.reprobe.extend(gate for gate in found.by if not self._being_confirmed(gate))
+            return False
         if found.place is Place.COVERED:
-            cause = self.rooted(found.by[0])
-            if cause is not None:
-                self._leave_others(check)
-                self.tell(cause.id, EventKind.COVERED, summary, check, health.confirmed)
-        elif found.place is Place.WAIT:
-            self.reprobe.extend(found.by)
-        else:
+            cause = self._telling(found.by[0])
+            if cause is None:
+                return False
             self._leave_others(check)
-            self._open(check, health, summary)
+            self.tell(cause.id, EventKind.COVERED, summary, check, health.confirmed)
+            return True
+        self._leave_others(check)
+        self._open(check, health, summary)
+        return True
+
+    def _being_confirmed(self, gate: CheckId) -> bool:
+        """A gate that already fails is looked at again at its own pace: hurried, a confirmation means nothing."""
+        health = self.state.healths.get(gate)
+        return health is not None and health.fails > 0
+
+    def _telling(self, check: CheckId) -> Incident | None:
+        return next((i for i in self.state.incidents.values() if i.explains(check)), None)
 
     def _leave_others(self, check: CheckId) -> None:
         for incident in tuple(self.state.incidents.values()):
             if incident.open and check in incident.covered:
                 text = say("Still failing although the root cause is gone: told by itself from here on")
                 self.tell(incident.id, EventKind.UNCOVERED, text, check)
-                self._end_if_verified(incident.id)
+                self.end_if_verified(incident.id)
 
     def _open(self, check: CheckId, health: Health, summary: Text) -> None:
         kind = BLIND if health.confirmed is Severity.UNKNOWN else self.plan.checks[check].kind
@@ -242,7 +287,7 @@ class _Work:
     def detect(self) -> None:
         """Say of each open incident, once, that it interrupts the client's service."""
         for incident in tuple(self.state.incidents.values()):
-            if incident.open and incident.disrupted_at is None:
+            if incident.open and incident.disruption_seen_at is None:
                 since = self._disrupted_since(incident)
                 if since is not None:
                     text = say("The client's service is interrupted")

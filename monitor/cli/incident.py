@@ -1,0 +1,197 @@
+"""`releve incident`: what is wrong, what was told to whom, and what a person says about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli import offline
+from monitor.cli.context import ExitCode, Failure, Settings, _, console, emit_json, pass_settings
+from monitor.cli.reading import act, ask, daemon_or_none, site_speech
+from monitor.core.text import N_, say
+
+if TYPE_CHECKING:
+    from monitor.core.incident import Incident
+    from monitor.daemon.desk import Desk
+    from monitor.store import Store
+
+JSON = click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
+
+
+@click.group(help=N_("Show incidents and act on them."))
+def incident() -> None:
+    """Group the commands about incidents."""
+
+
+@incident.command("list", help=N_("List incidents, newest first."))
+@click.option("--open", "open_only", is_flag=True, help=N_("Only those that go on."))
+@JSON
+@pass_settings
+def list_(settings: Settings, open_only: bool, as_json: bool) -> int:
+    """Show open and resolved incidents."""
+    found = _incidents(settings, open_only=open_only)
+    if as_json:
+        emit_json(found)
+    else:
+        from monitor.cli.shown import incident_table
+
+        console().print(incident_table(found, site_speech(settings)))
+    return ExitCode.WRONG if any(one["status"] != "resolved" for one in found) else ExitCode.DONE
+
+
+@incident.command(help=N_("Show one incident: its timeline, who was told what and when."))
+@click.argument("name", metavar="[ID]", default="")
+@JSON
+@pass_settings
+def show(settings: Settings, name: str, as_json: bool) -> int:
+    """Show one incident whole."""
+    one = _incident(settings, _chosen(settings, name, any_status=True))
+    if as_json:
+        emit_json(one)
+    else:
+        from monitor.cli.shown import incident_page
+
+        incident_page(console(), one, site_speech(settings))
+    return ExitCode.WRONG if one["status"] != "resolved" else ExitCode.DONE
+
+
+@incident.command("open", help=N_("Open an incident that no check has seen."))
+@click.argument("text")
+@click.option("--kind", default="other", show_default=True, help=N_("Its kind in the inventory's catalogue."))
+@click.option(
+    "--severity", type=click.Choice(["warning", "critical"]), default="critical", show_default=True, help=N_("How bad.")
+)
+@JSON
+@pass_settings
+def open_(settings: Settings, text: str, kind: str, severity: str, as_json: bool) -> int:
+    """Open an incident by hand."""
+    from monitor.core.verdict import Severity
+
+    api = daemon_or_none(settings)
+    if api is not None:
+        one = act(api, "/api/v1/incidents", {"kind": kind, "severity": severity, "text": text})
+    else:
+        one = offline.act(settings, lambda desk, who: desk.open(kind, Severity[severity.upper()], who, text))
+    return _done(settings, one, as_json=as_json)
+
+
+@incident.command(help=N_("Say that you are on it. Without ID, the only open one."))
+@click.argument("name", metavar="[ID]", default="")
+@click.option("--note", "text", default="", help=N_("What you are going to do."))
+@JSON
+@pass_settings
+def ack(settings: Settings, name: str, text: str, as_json: bool) -> int:
+    """Acknowledge."""
+    return _act(settings, name, "ack", text, as_json=as_json)
+
+
+@incident.command(help=N_("Add a note to the log."))
+@click.argument("name", metavar="ID")
+@click.argument("text")
+@JSON
+@pass_settings
+def note(settings: Settings, name: str, text: str, as_json: bool) -> int:
+    """Note."""
+    return _act(settings, name, "note", text, as_json=as_json)
+
+
+@incident.command(help=N_("State the cause; every later message tells it."))
+@click.argument("name", metavar="ID")
+@click.argument("text")
+@JSON
+@pass_settings
+def cause(settings: Settings, name: str, text: str, as_json: bool) -> int:
+    """State the cause."""
+    return _act(settings, name, "cause", text, as_json=as_json)
+
+
+@incident.command(help=N_("End an incident that no check ends."))
+@click.argument("name", metavar="ID")
+@click.argument("text", default="")
+@JSON
+@pass_settings
+def resolve(settings: Settings, name: str, text: str, as_json: bool) -> int:
+    """Resolve by hand."""
+    return _act(settings, name, "resolve", text, as_json=as_json)
+
+
+def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool) -> int:
+    chosen = _chosen(settings, name)
+    api = daemon_or_none(settings)
+    if api is not None:
+        one = act(api, f"/api/v1/incidents/{chosen}/{action}", {"text": text})
+    else:
+        one = offline.act(settings, lambda desk, who: _by_hand(desk, who, chosen, action, text))
+    return _done(settings, one, as_json=as_json)
+
+
+async def _by_hand(desk: Desk, who: str, name: str, action: str, text: str) -> Incident:
+    from monitor.core.ids import IncidentId
+
+    chosen = IncidentId(name)
+    if action == "ack":
+        return await desk.acknowledge(chosen, who, text)
+    if action == "note":
+        return await desk.note(chosen, who, text)
+    if action == "cause":
+        return await desk.state_cause(chosen, who, text)
+    return await desk.resolve(chosen, who, text)
+
+
+def _done(settings: Settings, one: dict[str, Any], *, as_json: bool) -> int:
+    if as_json:
+        emit_json(one)
+    else:
+        last = one["timeline"][-1]
+        console().print(f"{one['id']}  {_(one['status'])}  {last['text']}")
+    return ExitCode.DONE
+
+
+def _chosen(settings: Settings, name: str, *, any_status: bool = False) -> str:
+    """The incident that is meant: the one named, else the only open one (or, for reading, the newest)."""
+    if name:
+        return name
+    running = _incidents(settings, open_only=True)
+    if len(running) == 1:
+        return str(running[0]["id"])
+    if running:
+        names = ", ".join(str(one["id"]) for one in running)
+        raise Failure(say("several incidents are open, name one of them: {names}", names=names))
+    ended = _incidents(settings, open_only=False) if any_status else []
+    if not ended:
+        raise Failure(say("no incident is open"))
+    return str(ended[0]["id"])
+
+
+def _incidents(settings: Settings, *, open_only: bool) -> list[dict[str, Any]]:
+    api = daemon_or_none(settings)
+    if api is not None:
+        found: list[dict[str, Any]] = ask(api, "/api/v1/incidents" + ("?open=1" if open_only else ""))
+        return found
+    return offline.read(settings, lambda store: _stored(settings, store, open_only=open_only))
+
+
+def _stored(settings: Settings, store: Store, *, open_only: bool) -> list[dict[str, Any]]:
+    from monitor.web.views import incident_json
+
+    words = site_speech(settings)
+    return [incident_json(one, store.notices(one.id), words) for one in store.incidents(open_only=open_only)]
+
+
+def _incident(settings: Settings, name: str) -> dict[str, Any]:
+    api = daemon_or_none(settings)
+    if api is not None:
+        one: dict[str, Any] = ask(api, f"/api/v1/incidents/{name}")
+        return one
+    return offline.read(settings, lambda store: _one_stored(settings, store, name))
+
+
+def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
+    from monitor.core.ids import IncidentId
+    from monitor.web.views import incident_json
+
+    found = store.incident(IncidentId(name))
+    if found is None:
+        raise Failure(say("there is no incident {id}", id=name))
+    return incident_json(found, store.notices(found.id), site_speech(settings))

@@ -1,0 +1,61 @@
+"""What the commands do when no daemon runs: read the store as it lies, or take the writer's lock and act themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from monitor.cli.context import Failure, Settings
+from monitor.cli.reading import inventory_of
+
+if TYPE_CHECKING:
+    from monitor.core.incident import Incident
+    from monitor.daemon.desk import Desk
+    from monitor.store import Store
+
+R = TypeVar("R")
+
+
+def read(settings: Settings, work: Callable[[Store], R]) -> R:
+    """Return `work(store)` on the store, opened for reading. Raises Failure."""
+    from monitor.store import StoreError, open_store
+
+    try:
+        store = open_store(settings.data, write=False)
+        try:
+            return work(store)
+        finally:
+            store.close()
+    except StoreError as error:
+        raise Failure(error.text) from error
+
+
+def act(settings: Settings, work: Callable[[Desk, str], Awaitable[Incident]]) -> dict[str, Any]:
+    """Let `work(desk, actor)` change an incident under the writer's lock; return the incident as JSON.
+
+    Notices that become due are put into the outbox; the next daemon sends them. Raises Failure.
+    """
+    from monitor.core.incident import Refused
+    from monitor.store import StoreError
+
+    try:
+        return asyncio.run(_act(settings, work))
+    except (StoreError, Refused) as error:
+        raise Failure(error.text) from error
+
+
+async def _act(settings: Settings, work: Callable[[Desk, str], Awaitable[Incident]]) -> dict[str, Any]:
+    from monitor.daemon.daemon import Daemon
+    from monitor.store import open_store
+    from monitor.web.views import incident_json
+
+    inventory = inventory_of(settings)
+    daemon = await Daemon.start(inventory, open_store(settings.data, write=True))
+    try:
+        incident = await work(daemon.desk, f"uid:{os.getuid()}")
+        notices = await daemon.journal.ask(daemon.journal.store.notices, incident.id)
+        return incident_json(incident, notices, settings.speech(inventory.site.language, inventory.site.timezone))
+    finally:
+        await daemon.close()

@@ -1,0 +1,72 @@
+"""What commands read first: the inventory, and the daemon if there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from monitor.cli.context import Failure, Settings, warn
+from monitor.core.text import say
+
+if TYPE_CHECKING:
+    from monitor.core.text import Speech
+    from monitor.inventory.model import Inventory
+    from monitor.web.client import LocalApi
+
+
+def inventory_of(settings: Settings) -> Inventory:
+    """Return the inventory. Its errors go to stderr, located, and end the command with Failure."""
+    from monitor.inventory.load import load
+
+    reading = load(settings.inventory)
+    if reading.inventory is None:
+        words = settings.speech()
+        for problem in reading.problems:
+            warn(problem.line_for_people(words))
+        raise Failure(say("{path} is wrong; nothing was started", path=str(settings.inventory)))
+    return reading.inventory
+
+
+def daemon_or_none(settings: Settings) -> LocalApi | None:
+    """Return the daemon of the data folder, or None when none answers."""
+    from monitor.web.client import LocalApi, NoDaemon
+
+    api = LocalApi(settings.data, settings.lang or "")
+    try:
+        api.get("/healthz")
+    except NoDaemon:
+        return None
+    return api
+
+
+def ask(api: LocalApi, path: str) -> Any:
+    """Return the JSON at `path` of the daemon; what it refuses ends the command with its own sentence."""
+    from monitor.web.client import ApiError, NoDaemon
+
+    try:
+        return api.get(path)
+    except NoDaemon as error:
+        raise Failure(say("the daemon went away")) from error
+    except ApiError as error:
+        raise Failure(say("{why}", why=str(error))) from error
+
+
+def act(api: LocalApi, path: str, body: dict[str, Any]) -> Any:
+    """Let the daemon act; like `ask` for what it refuses."""
+    from monitor.web.client import ApiError, NoDaemon
+
+    try:
+        return api.post(path, body)
+    except NoDaemon as error:
+        raise Failure(say("the daemon went away")) from error
+    except ApiError as error:
+        raise Failure(say("{why}", why=str(error))) from error
+
+
+def site_speech(settings: Settings) -> Speech:
+    """Return how the site's people are spoken to: its language and its time, if its inventory can be read."""
+    from monitor.inventory.load import load
+
+    inventory = load(settings.inventory).inventory
+    if inventory is None:
+        return settings.speech()
+    return settings.speech(inventory.site.language, inventory.site.timezone)

@@ -1,0 +1,117 @@
+"""`releve run` and `releve reload`: the daemon with its HTTP side, in one loop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_settings, warn
+from monitor.cli.reading import daemon_or_none, inventory_of
+from monitor.core.text import N_, say
+from monitor.web.client import SOCKET
+
+if TYPE_CHECKING:
+    from monitor.daemon.daemon import Daemon
+    from monitor.inventory.model import Inventory
+    from monitor.store import Store
+
+LISTEN = "127.0.0.1:8321"
+
+
+@click.command(help=N_("Watch the site until told to stop (Ctrl-C, SIGTERM); SIGHUP takes up a changed inventory."))
+@click.option("--listen", default=LISTEN, show_default=True, metavar="HOST:PORT", help=N_("Where to serve HTTP."))
+@click.option("--once", is_flag=True, help=N_("Observe every check once, send what is due, and end."))
+@pass_settings
+def run(settings: Settings, listen: str, once: bool) -> int:
+    """Start the daemon."""
+    from monitor.daemon import logs
+    from monitor.store import StoreError, open_store
+
+    inventory = inventory_of(settings)
+    logs.set_up()
+    try:
+        store = open_store(settings.data, write=True)
+    except StoreError as error:
+        raise Failure(error.text) from error
+    return asyncio.run(_once(inventory, store) if once else _watch(settings, inventory, store, listen))
+
+
+async def _once(inventory: Inventory, store: Store) -> int:
+    from monitor.core.verdict import Severity
+    from monitor.daemon.daemon import Daemon
+
+    daemon = await Daemon.start(inventory, store)
+    try:
+        await daemon.round()
+        bad = any(health.latest is not Severity.OK for health in daemon.desk.state.healths.values())
+        return ExitCode.WRONG if bad else ExitCode.DONE
+    finally:
+        await daemon.close()
+
+
+async def _watch(settings: Settings, inventory: Inventory, store: Store, listen: str) -> int:
+    from importlib.metadata import version
+
+    from monitor.daemon.daemon import Daemon, note_start
+    from monitor.web.app import application
+    from monitor.web.server import CannotListen, server, tcp_socket, unix_socket
+
+    try:
+        sockets = [tcp_socket(listen), unix_socket(settings.data / SOCKET)]
+    except CannotListen as error:
+        store.close()
+        raise Failure(error.text) from error
+    daemon = await Daemon.start(inventory, store)
+    _obey_signals(daemon)
+    await note_start(daemon, version("releve"))
+    web = server(application(daemon))
+    serving = asyncio.create_task(web.serve(sockets=sockets), name="web")
+    try:
+        await daemon.run()
+    finally:
+        web.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+        (settings.data / SOCKET).unlink(missing_ok=True)
+    return ExitCode.DONE
+
+
+def _obey_signals(daemon: Daemon) -> None:
+    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[object]]()
+
+    def take_up() -> None:
+        task = asyncio.create_task(daemon.reload("signal"))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop)
+    loop.add_signal_handler(signal.SIGHUP, take_up)
+
+
+@click.command(help=N_("Let the daemon take up a changed inventory; a wrong one is refused and the old one stays."))
+@click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
+@pass_settings
+def reload(settings: Settings, as_json: bool) -> int:
+    """Ask the running daemon."""
+    api = daemon_or_none(settings)
+    if api is None:
+        raise Failure(say("no daemon runs on {path}; `releve run` starts one", path=str(settings.data)))
+    answer = api.post("/api/v1/reload", {})
+    if as_json:
+        emit_json(answer)
+    else:
+        for problem in answer["problems"]:
+            warn(problem_line(problem))
+        text = say("The inventory was taken.") if answer["taken"] else say("The old inventory stays in force.")
+        warn(settings.speech().render(text))
+    return ExitCode.DONE if answer["taken"] else ExitCode.CANNOT
+
+
+def problem_line(problem: dict[str, object]) -> str:
+    """Return a problem in the one form that every editor follows: FILE:LINE:COL: where: message (hint)."""
+    hint = f" ({problem['hint']})" if problem.get("hint") else ""
+    place = f"{problem['path']}:{problem['line']}:{problem['column']}"
+    return f"{place}: {problem['where']}: {problem['message']}{hint}"

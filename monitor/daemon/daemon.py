@@ -1,0 +1,196 @@
+"""The daemon put together: who watches, who decides, who sends, and how it starts, reloads and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from monitor.core.events import RELEVE
+from monitor.core.ids import CheckId
+from monitor.core.verdict import Verdict
+from monitor.core.watch import Plan
+from monitor.daemon import selfcheck, systemd
+from monitor.daemon.clock import GuardedClock
+from monitor.daemon.desk import KEEP, Desk
+from monitor.daemon.journal import Journal
+from monitor.daemon.post import Post
+from monitor.daemon.scheduler import Scheduler
+from monitor.inventory.load import Loaded as Reading
+from monitor.inventory.load import load
+from monitor.inventory.model import Check, Inventory
+from monitor.store import AuditEntry, Batch, Sample, Store
+from probes.runner import Result
+from probes.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+TICK = 0.5
+"""Seconds between two looks at what is due."""
+FLUSH = 5.0
+"""Seconds between two writings of samples and of healths that only moved on."""
+STALLED = 30.0
+"""Seconds without a turn of the scheduler after which we are not ready and feed no watchdog."""
+PATIENCE = 5.0
+"""Seconds that a stop gives to messages that are being handed over."""
+
+
+def with_own_checks(plan: Plan) -> Plan:
+    """Return `plan` with Relève's checks of itself."""
+    return replace(plan, checks={**plan.checks, **selfcheck.OWN})
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One running Relève; `start` makes it, `run` keeps it going until `stop`."""
+
+    path: Path
+    clock: GuardedClock
+    journal: Journal
+    desk: Desk
+    post: Post
+    sessions: Sessions
+    scheduler: Scheduler
+    stopping: asyncio.Event
+    reloading: asyncio.Lock
+
+    @classmethod
+    async def start(cls, inventory: Inventory, store: Store) -> Daemon:
+        """Return the daemon of `inventory` on `store`, which it closes at its end. Raises StoreError."""
+        journal = Journal(store)
+        await journal.ask(store.recover_sending)
+        clock = GuardedClock(await journal.ask(store.guard))
+        plan = with_own_checks(inventory.plan)
+        kept = await journal.ask(store.load, clock.now(), KEEP)
+        desk = Desk.resume(journal, clock, inventory, plan, kept)
+        desk.guard, desk.trusted = lambda: clock.guard, lambda: clock.trusted
+        sessions = Sessions()
+        daemon = cls(
+            path=inventory.path,
+            clock=clock,
+            journal=journal,
+            desk=desk,
+            post=Post(desk, journal),
+            sessions=sessions,
+            scheduler=None,  # type: ignore[arg-type]
+            stopping=asyncio.Event(),
+            reloading=asyncio.Lock(),
+        )
+        daemon.scheduler = Scheduler(sessions, clock, daemon.report, desk.settling)
+        await desk.swap(inventory, plan, RELEVE)
+        daemon.scheduler.swap(inventory.checks)
+        return daemon
+
+    async def report(self, check: Check, result: Result) -> None:
+        """Take a result of the scheduler: samples to the history, the verdict to the desk."""
+        self._keep_samples(check.id, result)
+        again = await self.desk.take(check.id, result.verdict, result.started_at, result.elapsed)
+        self.scheduler.reprobe(again)
+
+    def _keep_samples(self, check: CheckId, result: Result) -> None:
+        at = result.started_at
+        self.journal.keep_samples([Sample(check, m.name, m.unit, at, m.value) for m in result.verdict.metrics])
+
+    async def run(self) -> None:
+        """Watch until `stop` is called; then let messages in hand be delivered and write down what is known."""
+        log.info("watching", extra={"event": "started", "checks": len(self.desk.inventory.checks)})
+        systemd.notify("READY=1", f"STATUS=watching {len(self.desk.inventory.checks)} checks")
+        work = [
+            asyncio.create_task(self.scheduler.run(), name="scheduler"),
+            asyncio.create_task(self.post.run(), name="post"),
+            asyncio.create_task(self._every(TICK, self.desk.tick), name="tick"),
+            asyncio.create_task(self._every(FLUSH, self._housekeeping), name="housekeeping"),
+        ]
+        watchdog = systemd.watchdog_interval()
+        if watchdog is not None:
+            work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))
+        stop = asyncio.create_task(self.stopping.wait(), name="stop")
+        ended, _ = await asyncio.wait({*work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        await self._wind_down(work, stop)
+        for task in ended - {stop}:
+            task.result()
+
+    async def _wind_down(self, work: list[asyncio.Task[None]], stop: asyncio.Task[Any]) -> None:
+        systemd.notify("STOPPING=1")
+        for task in (*work, stop):
+            task.cancel()
+        await asyncio.gather(*work, stop, return_exceptions=True)
+        await self.post.drain(PATIENCE)
+        await self.close()
+        log.info("stopped", extra={"event": "stopped"})
+
+    async def close(self) -> None:
+        """Write what is known and let go of everything."""
+        await self.desk.flush()
+        await self.sessions.close()
+        await self.journal.close()
+
+    def stop(self) -> None:
+        """Ask for a graceful end."""
+        self.stopping.set()
+
+    async def round(self) -> None:
+        """Observe every check once and send what comes of it: a turn without a daemon, for a timer."""
+        await asyncio.gather(*(self.scheduler.once(check) for check in self.desk.inventory.checks.values()))
+        await self.desk.tick()
+        await self.post.once()
+
+    async def _every(self, seconds: float, work: Callable[[], Any]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception:
+                log.exception("a turn failed", extra={"event": "turn_failed", "turn": work.__name__})
+
+    async def _housekeeping(self) -> None:
+        await self.journal.retry()
+        await self.journal.flush_samples()
+        quiet = not any(incident.open for incident in self.desk.state.incidents.values())
+        if self.clock.settle(quiet=quiet):
+            log.warning("the machine's clock is taken over", extra={"event": "clock_adopted"})
+        await self._look_at_ourselves()
+        await self.desk.flush()
+
+    async def _look_at_ourselves(self) -> None:
+        journal, now = self.journal, self.clock.now()
+        verdicts: tuple[tuple[CheckId, Verdict], ...] = (
+            (selfcheck.STORE, selfcheck.store_verdict(journal.trouble, journal.history_trouble, journal.waiting)),
+            (selfcheck.CLOCK, selfcheck.clock_verdict(self.clock.stepped_by, trusted=self.clock.trusted)),
+        )
+        for name, verdict in verdicts:
+            await self.desk.take(name, verdict, now, 0.0)
+
+    async def _sign_of_life(self) -> None:
+        if self.turning:
+            systemd.notify("WATCHDOG=1")
+
+    @property
+    def turning(self) -> bool:
+        """Whether the scheduler still turns: what `/readyz` and the watchdog ask."""
+        turned = self.scheduler.turned_at
+        return turned > 0 and asyncio.get_running_loop().time() - turned < STALLED
+
+    async def reload(self, actor: str) -> Reading:
+        """Read the inventory again and, if it is right, exchange the whole graph; else keep the old one.
+
+        Returns what was read, with its problems.
+        """
+        async with self.reloading:
+            reading = await asyncio.get_running_loop().run_in_executor(None, load, self.path)
+            if reading.inventory is None:
+                log.error("the inventory is wrong and was not taken", extra={"event": "reload_refused"})
+                return reading
+            await self.desk.swap(reading.inventory, with_own_checks(reading.inventory.plan), actor)
+            self.scheduler.swap(reading.inventory.checks)
+            log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
+            return reading
+
+
+async def note_start(daemon: Daemon, version: str) -> None:
+    """Write into the audit that Relève started."""
+    entry = AuditEntry(RELEVE, "start", {"version": version, "inventory": daemon.desk.inventory.version})
+    await daemon.journal.commit(Batch(audit=(entry,)))

@@ -1,0 +1,137 @@
+"""Every check on its own grid, sooner while a failure is being confirmed, never twice at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+
+from monitor.clock import Clock
+from monitor.core.ids import CheckId
+from monitor.core.schedule import next_due
+from monitor.inventory.model import Check
+from probes import registry, runner
+from probes.runner import Result
+from probes.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 128
+"""Observations in flight at most."""
+FIRST_WITHIN = 5.0
+"""Seconds over which the first round after a start is spread, so that the site is known soon but not stormed."""
+
+Report = Callable[[Check, Result], Awaitable[None]]
+
+
+class Scheduler:
+    """Runs the checks of one graph; `swap` exchanges the graph whole.
+
+    `report` takes each result. `settling` says whether a check is to be seen again soon (its failure is not yet
+    believed, or not yet placed). `lag` is by how many seconds the last start was late.
+    """
+
+    def __init__(self, sessions: Sessions, clock: Clock, report: Report, settling: Callable[[CheckId], bool]) -> None:
+        self._sessions, self._clock, self._report, self._settling = sessions, clock, report, settling
+        self._checks: Mapping[CheckId, Check] = {}
+        self._memory: dict[CheckId, MutableMapping[str, Any]] = {}
+        self._due: dict[CheckId, float] = {}
+        self._running: dict[CheckId, asyncio.Task[None]] = {}
+        self._again: set[CheckId] = set()
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self.lag = 0.0
+        self.turned_at = 0.0
+
+    def swap(self, checks: Mapping[CheckId, Check]) -> None:
+        """Watch `checks` from now on. What a check remembers is kept if its definition is the same."""
+        now = asyncio.get_running_loop().time()
+        before = self._checks
+        self._checks = checks
+        self._memory = {
+            name: self._memory[name] if before.get(name) == check and name in self._memory else {}
+            for name, check in checks.items()
+        }
+        self._due = {name: self._due.get(name, self._first(check, now)) for name, check in checks.items()}
+        self._wake.set()
+
+    def reprobe(self, names: Iterable[CheckId]) -> None:
+        """See these checks again as soon as possible; one that is in flight is started again after it."""
+        for name in names:
+            if name in self._running:
+                self._again.add(name)
+            elif name in self._checks:
+                self._due[name] = 0.0
+        self._wake.set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many observations are going on."""
+        return len(self._running)
+
+    async def run(self) -> None:
+        """Start what is due, until cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                now = self.turned_at = loop.time()
+                for name in [name for name, due in self._due.items() if due <= now and name not in self._running]:
+                    self.lag = max(0.0, now - self._due[name]) if self._due[name] else 0.0
+                    self._running[name] = asyncio.create_task(self._observe(self._checks[name]), name=f"check {name}")
+                await self._until_next(loop.time())
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _until_next(self, now: float) -> None:
+        waiting = [due for name, due in self._due.items() if name not in self._running]
+        wait = min([1.0, *(max(0.0, due - now) for due in waiting)])
+        try:
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def once(self, check: Check) -> None:
+        """Observe `check` now and report it, outside of its grid."""
+        async with self._turn:
+            result = await runner.run(
+                registry.load(check.probe),
+                check.target,
+                check.params,
+                check.timeout.total_seconds(),
+                self._sessions,
+                self._clock,
+                self._memory.setdefault(check.id, {}),
+            )
+        if self._checks.get(check.id) is check:
+            await self._report(check, result)
+
+    async def _observe(self, check: Check) -> None:
+        try:
+            await self.once(check)
+        except Exception:
+            log.exception("a result was lost", extra={"event": "result_lost", "check": check.id})
+        finally:
+            self._running.pop(check.id, None)
+            self._plan_next(check)
+            self._wake.set()
+
+    def _plan_next(self, check: Check) -> None:
+        if check.id not in self._checks:
+            return
+        now = asyncio.get_running_loop().time()
+        due = next_due(check.id, check.every.total_seconds(), now)
+        if check.id in self._again:
+            self._again.discard(check.id)
+            due = now
+        elif self._settling(check.id):
+            due = min(due, now + check.retry.total_seconds())
+        self._due[check.id] = due
+
+    def _first(self, check: Check, now: float) -> float:
+        every = check.every.total_seconds()
+        return min(next_due(check.id, every, now), next_due(check.id, min(every, FIRST_WITHIN), now))

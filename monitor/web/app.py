@@ -1,0 +1,325 @@
+"""The application: health and metrics for everybody who reaches it, the API for the owner on the Unix socket."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from alerts.language import speech
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.incident import Refused
+from monitor.core.text import Speech, Text, say
+from monitor.core.units import BadUnit, parse_duration
+from monitor.daemon.daemon import Daemon
+from monitor.store import StoreError
+from monitor.web import metrics, views
+from monitor.web.openapi import description
+from monitor.web.server import PEER
+
+LARGEST_BODY = 64 * 1024
+LANGUAGES = ("fr", "en")
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def application(daemon: Daemon) -> Starlette:
+    """Return the application of `daemon`."""
+    api = _Api(daemon)
+    return Starlette(
+        routes=[
+            Route("/", api.front_page),
+            Route("/healthz", api.healthz),
+            Route("/readyz", api.readyz),
+            Route("/metrics", api.metrics),
+            Route("/api/v1/openapi.json", api.openapi),
+            Route("/api/v1/status", _owner(api.status)),
+            Route("/api/v1/checks", _owner(api.checks)),
+            Route("/api/v1/history/{check:path}", _owner(api.history)),
+            Route("/api/v1/incidents", _owner(api.incidents)),
+            Route("/api/v1/incidents", _owner(api.open), methods=["POST"]),
+            Route("/api/v1/incidents/{id}", _owner(api.incident)),
+            Route("/api/v1/incidents/{id}/{action}", _owner(api.act), methods=["POST"]),
+            Route("/api/v1/reload", _owner(api.reload), methods=["POST"]),
+            Route("/api/{rest:path}", _owner(api.nothing_there), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ]
+    )
+
+
+class BadRequest(Exception):
+    """The request makes no sense; `text` says what is missing."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.template)
+        self.text = text
+
+
+def peer(request: Request) -> int | None:
+    """Return the uid at the other end of the Unix socket; None for everybody who came over the network."""
+    client = request.scope.get("client")
+    return client[1] if client is not None and client[0] == PEER else None
+
+
+def _owner(handler: Handler) -> Handler:
+    """Let through who owns this process, and root; every error becomes a sentence."""
+
+    async def guarded(request: Request) -> Response:
+        uid = peer(request)
+        words = spoken(request)
+        if uid is None:
+            text = say("log in first: without accounts, the API answers on the Unix socket of the data folder only")
+            return _error(401, words.render(text))
+        if uid not in (0, os.geteuid()):
+            return _error(403, words.render(say("this Relève belongs to another user")))
+        try:
+            return await handler(request)
+        except BadRequest as error:
+            return _error(400, words.render(error.text))
+        except Refused as error:
+            return _error(409, words.render(error.text))
+        except StoreError as error:
+            return _error(503, words.render(error.text))
+
+    return guarded
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status)
+
+
+def spoken(request: Request) -> Speech:
+    """Return the language that the request asks for, else English."""
+    wanted = request.headers.get("accept-language", "")[:2]
+    return speech(wanted if wanted in LANGUAGES else "en")
+
+
+class _Api:
+    """The handlers; every one reads the desk or asks it to act."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+
+    def _speech(self, request: Request) -> Speech:
+        site = self.daemon.desk.inventory.site
+        wanted = request.headers.get("accept-language", "")[:2]
+        return speech(wanted if wanted in LANGUAGES else site.language, site.timezone)
+
+    async def front_page(self, request: Request) -> Response:
+        words = self._speech(request)
+        lines = (
+            say("Relève is watching. This version has no console yet."),
+            say("On this machine, as its owner: `releve status`, `releve incident list`."),
+            say("For other tools: /healthz, /readyz and /metrics."),
+        )
+        body = "".join(f"<p>{html.escape(words.render(line))}</p>" for line in lines)
+        return HTMLResponse(
+            f'<!doctype html><html lang="{words.language}"><meta charset="utf-8"><title>Relève</title>'
+            f"<h1>Relève</h1>{body}</html>"
+        )
+
+    async def healthz(self, request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, request: Request) -> Response:
+        ready = self.daemon.turning
+        body = {"ready": ready, "journal": self.daemon.journal.trouble is None}
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        daemon, desk = self.daemon, self.daemon.desk
+        healths = desk.state.healths
+        open_now = sum(incident.open for incident in desk.state.incidents.values())
+        counts = await daemon.journal.ask(daemon.journal.store.notice_counts)
+        family = metrics.family
+        text = "".join(
+            (
+                family(
+                    "releve_check_severity",
+                    "gauge",
+                    "Confirmed severity: 0 ok, 1 warning, 2 unknown, 3 critical.",
+                    [({"check": name}, float(health.confirmed)) for name, health in healths.items()],
+                ),
+                family(
+                    "releve_metric",
+                    "gauge",
+                    "Last value of every metric, in its UCUM unit.",
+                    [
+                        ({"check": name, "metric": metric.name, "unit": metric.unit}, metric.value)
+                        for name, seen in desk.seen.items()
+                        for metric in seen.verdict.metrics
+                    ],
+                ),
+                family("releve_incidents_open", "gauge", "Open incidents.", [({}, open_now)]),
+                family(
+                    "releve_notices",
+                    "gauge",
+                    "Notices in the outbox by state.",
+                    [({"state": state.value}, float(count)) for state, count in counts.items()],
+                ),
+                family("releve_notices_sent_total", "counter", "Notices sent.", [({}, daemon.post.sent)]),
+                family("releve_notice_failures_total", "counter", "Attempts that failed.", [({}, daemon.post.failed)]),
+                family(
+                    "releve_scheduler_lag_seconds", "gauge", "Lateness of the last check.", [({}, daemon.scheduler.lag)]
+                ),
+                family(
+                    "releve_checks_in_flight", "gauge", "Observations going on.", [({}, daemon.scheduler.in_flight)]
+                ),
+                family(
+                    "releve_journal_waiting",
+                    "gauge",
+                    "Entries that wait for disk space.",
+                    [({}, daemon.journal.waiting)],
+                ),
+            )
+        )
+        return PlainTextResponse(text, media_type=metrics.CONTENT_TYPE)
+
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(description())
+
+    async def status(self, request: Request) -> Response:
+        desk, daemon = self.daemon.desk, self.daemon
+        oldest = await daemon.journal.ask(daemon.journal.store.oldest_pending, daemon.clock.now())
+        own = {
+            "ready": daemon.turning,
+            "journal": None if daemon.journal.trouble is None else self._speech(request).render(daemon.journal.trouble),
+            "outbox_oldest": views.when(oldest),
+            "clock_trusted": daemon.clock.trusted,
+            "inventory": str(desk.inventory.path),
+        }
+        return JSONResponse(
+            views.status_json(
+                site=desk.inventory.site.name,
+                now=daemon.clock.now(),
+                checks=self._checks(request),
+                healths=desk.state.healths,
+                incidents=[
+                    (incident, desk.protocols.get(name, desk.inventory.protocol))
+                    for name, incident in desk.state.incidents.items()
+                ],
+                speech=self._speech(request),
+                daemon=own,
+            )
+        )
+
+    def _checks(self, request: Request) -> list[dict[str, Any]]:
+        desk, words = self.daemon.desk, self._speech(request)
+        return [
+            views.health_json(
+                name,
+                desk.inventory.checks.get(name),
+                desk.state.healths.get(name),
+                desk.seen[name].verdict if name in desk.seen else None,
+                words,
+            )
+            for name in desk.plan.checks
+        ]
+
+    async def checks(self, request: Request) -> Response:
+        return JSONResponse(self._checks(request))
+
+    async def history(self, request: Request) -> Response:
+        check, metric = CheckId(request.path_params["check"]), request.query_params.get("metric")
+        try:
+            since = parse_duration(request.query_params.get("since", "24h"))
+        except BadUnit as error:
+            raise BadRequest(say("{why}", why=str(error))) from error
+        store, now = self.daemon.journal.store, self.daemon.clock.now()
+        await self.daemon.journal.flush_samples()
+        return JSONResponse(await self.daemon.journal.ask(_history, store, check, metric, now - since, now))
+
+    async def incidents(self, request: Request) -> Response:
+        open_only = request.query_params.get("open") is not None
+        ask, store, words = self.daemon.journal.ask, self.daemon.journal.store, self._speech(request)
+        found = await ask(store.incidents, open_only=open_only)
+        rows = [views.incident_json(incident, await ask(store.notices, incident.id), words) for incident in found]
+        return JSONResponse(rows)
+
+    async def incident(self, request: Request) -> Response:
+        name = IncidentId(request.path_params["id"])
+        store = self.daemon.journal.store
+        incident = await self.daemon.journal.ask(store.incident, name)
+        if incident is None:
+            return _error(404, self._speech(request).render(say("there is no incident {id}", id=name)))
+        notices = await self.daemon.journal.ask(store.notices, name)
+        return JSONResponse(views.incident_json(incident, notices, self._speech(request)))
+
+    async def open(self, request: Request) -> Response:
+        body = await _body(request)
+        try:
+            severity = views.severity_of(_word(body, "severity", "critical"))
+        except KeyError as error:
+            raise BadRequest(say("severity is one of ok, warning, unknown, critical")) from error
+        incident = await self.daemon.desk.open(
+            _word(body, "kind", "other"), severity, actor(request), _word(body, "text")
+        )
+        return JSONResponse(views.incident_json(incident, (), self._speech(request)), 201)
+
+    async def act(self, request: Request) -> Response:
+        desk, who, body = self.daemon.desk, actor(request), await _body(request)
+        name, action = IncidentId(request.path_params["id"]), request.path_params["action"]
+        if action == "ack":
+            incident = await desk.acknowledge(name, who, _word(body, "text", ""))
+        elif action == "note":
+            incident = await desk.note(name, who, _word(body, "text"))
+        elif action == "cause":
+            incident = await desk.state_cause(name, who, _word(body, "text"))
+        elif action == "resolve":
+            incident = await desk.resolve(name, who, _word(body, "text", ""))
+        else:
+            return await self.nothing_there(request)
+        return JSONResponse(views.incident_json(incident, (), self._speech(request)))
+
+    async def reload(self, request: Request) -> Response:
+        reading = await self.daemon.reload(actor(request))
+        words = self._speech(request)
+        problems = [problem.to_json(words) for problem in reading.problems]
+        return JSONResponse({"taken": reading.inventory is not None, "problems": problems})
+
+    async def nothing_there(self, request: Request) -> Response:
+        return _error(404, self._speech(request).render(say("the API has nothing at {path}", path=request.url.path)))
+
+
+def actor(request: Request) -> str:
+    """Return the name under which the request acts: `uid:1000`."""
+    return f"uid:{peer(request)}"
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > LARGEST_BODY:
+            raise BadRequest(say("the request is larger than {most} bytes", most=LARGEST_BODY))
+    try:
+        body = json.loads(raw or b"{}")
+    except ValueError as error:
+        raise BadRequest(say("the request is no JSON")) from error
+    if not isinstance(body, dict):
+        raise BadRequest(say("the request is no JSON object"))
+    return body
+
+
+def _word(body: dict[str, Any], name: str, default: str | None = None) -> str:
+    value = body.get(name, default)
+    if not isinstance(value, str) or (default is None and not value.strip()):
+        raise BadRequest(say("{name} is missing: a text is expected", name=name))
+    return value.strip()
+
+
+def _history(store: Any, check: CheckId, metric: str | None, since: Any, until: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "metric": name,
+            "unit": unit,
+            "samples": [[views.when(at), value] for at, value in store.samples(check, name, since, until)],
+        }
+        for name, unit in store.series(check)
+        if metric in (None, name)
+    ]

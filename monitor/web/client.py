@@ -1,0 +1,75 @@
+"""The command line's end of the local API: HTTP over the daemon's Unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+SOCKET = "releve.sock"
+TIMEOUT = 30.0
+
+
+class NoDaemon(Exception):
+    """Nobody listens at the socket: no daemon runs on this data folder."""
+
+
+class ApiError(Exception):
+    """The daemon refused: `status` is HTTP's, the message is the daemon's own sentence."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class LocalApi:
+    """The daemon that works on the data folder `data`; every call is one connection."""
+
+    def __init__(self, data: Path, language: str = "", timeout: float = TIMEOUT) -> None:
+        self._path, self._language, self._timeout = data / SOCKET, language, timeout
+
+    def get(self, path: str) -> Any:
+        """Return the JSON at `path` (`/api/v1/status`). Raises NoDaemon or ApiError."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Send `body` to `path` and return the JSON of the answer. Raises NoDaemon or ApiError."""
+        return self._call("POST", path, json.dumps(body).encode())
+
+    def _call(self, method: str, path: str, body: bytes | None) -> Any:
+        connection = _UnixConnection(self._path, self._timeout)
+        headers = {"Accept-Language": self._language} if self._language else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            raw, status = response.read(), response.status
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise NoDaemon(str(self._path)) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise ApiError(0, str(error) or type(error).__name__) from error
+        finally:
+            connection.close()
+        try:
+            answer = json.loads(raw) if raw else None
+        except ValueError as error:
+            if status < 400:
+                return raw.decode("utf-8", "replace")
+            raise ApiError(status, raw[:200].decode("utf-8", "replace")) from error
+        if status >= 400:
+            raise ApiError(status, str(answer.get("error", status)) if isinstance(answer, dict) else str(status))
+        return answer

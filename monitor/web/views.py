@@ -1,0 +1,139 @@
+"""The JSON that the commands and the API share: one function a thing, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from alerts.notice import Notice, NoticeKey
+from alerts.protocol import Protocol, next_update
+from monitor.core.events import Event, EventKind
+from monitor.core.health import Health
+from monitor.core.ids import CheckId
+from monitor.core.incident import Incident
+from monitor.core.text import Speech
+from monitor.core.verdict import Severity, Verdict, worst
+from monitor.inventory.model import Check
+
+DETAIL = frozenset({EventKind.COVERED, EventKind.UNCOVERED})
+
+
+def when(at: datetime | None) -> str | None:
+    """Return a moment as ISO 8601 in UTC, to the millisecond."""
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_json(event: Event, speech: Speech) -> dict[str, Any]:
+    """Return one line of an incident's timeline."""
+    data = {
+        "check": event.check,
+        "severity": None if event.severity is None else event.severity.word,
+        "began_at": when(event.began_at),
+    }
+    return {
+        "at": when(event.at),
+        "kind": event.kind.value,
+        "actor": event.actor,
+        "text": speech.render(event.text),
+        "data": {name: value for name, value in data.items() if value is not None},
+    }
+
+
+def notice_json(notice: Notice) -> dict[str, Any]:
+    """Return one notice with how far it got and what the server said."""
+    return {
+        "key": str(notice.key),
+        "step": notice.key.step.value,
+        "audience": notice.key.audience.value,
+        "recipient": notice.key.recipient,
+        "channel": notice.channel,
+        "due_at": when(notice.due_at),
+        "sent_at": when(notice.sent_at),
+        "state": notice.state.value,
+        "message_id": notice.message_id,
+        "attempts": notice.attempts,
+        "answer": notice.answer,
+        "subject": notice.message.subject,
+    }
+
+
+def incident_json(incident: Incident, notices: Iterable[Notice], speech: Speech) -> dict[str, Any]:
+    """Return an incident as CONTRACT.md describes it; `runs` and `actions` are empty until there are such."""
+    return {
+        "id": incident.id,
+        "kind": incident.kind,
+        "severity": incident.severity.word,
+        "status": incident.status.value,
+        "title": speech.render(incident.title),
+        "began_at": when(incident.began_at),
+        "opened_at": when(incident.opened_at),
+        "disrupted_at": when(incident.disrupted_at),
+        "acknowledged_at": when(incident.acknowledged_at),
+        "acknowledged_by": incident.acknowledged_by,
+        "resolved_at": when(incident.resolved_at),
+        "root_cause": incident.check,
+        "suppressed": list(incident.suppressed),
+        "cause": incident.cause,
+        "timeline": [event_json(event, speech) for event in incident.timeline],
+        "notices": [notice_json(notice) for notice in sorted(notices, key=_by_time)],
+        "runs": [],
+        "actions": [],
+    }
+
+
+def _by_time(notice: Notice) -> tuple[datetime, NoticeKey]:
+    return notice.due_at, notice.key
+
+
+def health_json(
+    name: CheckId, check: Check | None, health: Health | None, verdict: Verdict | None, speech: Speech
+) -> dict[str, Any]:
+    """Return what is believed of one check, with its last words where they are known."""
+    return {
+        "check": name,
+        "kind": None if check is None else check.probe,
+        "device": None if check is None else check.node,
+        "severity": None if health is None else health.confirmed.word,
+        "latest": None if health is None else health.latest.word,
+        "phase": None if health is None else health.phase.value,
+        "since": None if health is None else when(health.began_at),
+        "seen_at": None if health is None else when(health.seen_at),
+        "summary": None if verdict is None else speech.render(verdict.summary),
+    }
+
+
+def status_json(
+    *,
+    site: str,
+    now: datetime,
+    checks: list[dict[str, Any]],
+    healths: Mapping[CheckId, Health],
+    incidents: Iterable[tuple[Incident, Protocol]],
+    speech: Speech,
+    daemon: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the site now: the worst severity, open incidents with who is told next and when, every check."""
+    told = [(incident, protocol) for incident, protocol in incidents if incident.open]
+    return {
+        "site": site,
+        "at": when(now),
+        "severity": worst(
+            [*(health.confirmed for health in healths.values()), *(incident.severity for incident, _ in told)]
+        ).word,
+        "incidents": [
+            {
+                **incident_json(incident, (), speech),
+                "next_update_at": when(next_update(protocol, incident, now)),
+                "next_update_to": list(protocol.update_to) if next_update(protocol, incident, now) else [],
+            }
+            for incident, protocol in told
+        ],
+        "checks": checks,
+        "daemon": dict(daemon) if daemon is not None else None,
+    }
+
+
+def severity_of(word: str) -> Severity:
+    """Return the severity that `word` (`ok`, `warning`, `unknown`, `critical`) names. Raises KeyError."""
+    return Severity[word.upper()]
