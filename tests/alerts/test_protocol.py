@@ -1,0 +1,253 @@
+"""The contract's clock by tables: who is told what, on which minute, and who is not."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerts.notice import Audience, NoticeKey, Planned, Step
+from alerts.protocol import Protocol, due, next_update
+from monitor.core.events import RELEVE, Event, EventKind
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.incident import Incident, fold
+from monitor.core.text import say
+from monitor.core.verdict import Severity
+
+ID = IncidentId("26-0042")
+BEGAN = datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
+OPENED = BEGAN + timedelta(minutes=2)
+PROTOCOL = Protocol(
+    first_to=("att",),
+    update_to=("att", "dsi"),
+    update_every=timedelta(minutes=60),
+    resolved_to=("all",),
+    operations=("admin",),
+)
+
+
+def happened(kind: EventKind, at: datetime, severity: Severity | None = None, began: datetime | None = None) -> Event:
+    return Event(ID, at, kind, RELEVE, say("It happened"), CheckId("fo"), severity, "link", began)
+
+
+def incident_of(*events: Event) -> Incident:
+    incident: Incident | None = None
+    for event in events:
+        incident = fold(incident, event)
+    assert incident is not None
+    return incident
+
+
+OPENING = happened(EventKind.OPENED, OPENED, Severity.CRITICAL, BEGAN)
+DISRUPTION = happened(EventKind.DISRUPTED, OPENED, None, BEGAN)
+OPEN = incident_of(OPENING, DISRUPTION)
+
+
+def key(audience: Audience, step: Step, n: int, recipient: str) -> NoticeKey:
+    return NoticeKey(ID, audience, step, n, recipient)
+
+
+def told(planned: tuple[Planned, ...]) -> set[str]:
+    return {str(plan.key).partition("/")[2] + (" skipped" if plan.skipped else "") for plan in planned}
+
+
+def keys(planned: tuple[Planned, ...]) -> set[NoticeKey]:
+    return {plan.key for plan in planned}
+
+
+def test_client_and_operations_are_told_at_once_of_an_interruption():
+    planned = due(PROTOCOL, OPEN, (), OPENED)
+    assert told(planned) == {"internal/first_notice/1/admin", "client/first_notice/1/att"}
+    assert {plan.due_at for plan in planned} == {OPENED + timedelta(seconds=30)}
+
+
+def test_only_operations_are_told_of_what_does_not_interrupt_the_client():
+    assert told(due(PROTOCOL, incident_of(OPENING), (), OPENED)) == {"internal/first_notice/1/admin"}
+
+
+def test_updates_come_on_the_grid_that_counts_from_the_first_failing_observation():
+    sent = keys(due(PROTOCOL, OPEN, (), OPENED))
+    slot = BEGAN + timedelta(minutes=60)
+    assert due(PROTOCOL, OPEN, sent, slot - timedelta(seconds=1)) == ()
+    planned = due(PROTOCOL, OPEN, sent, slot)
+    assert told(planned) == {"client/update/1/att", "client/update/1/dsi"}
+    assert {plan.due_at for plan in planned} == {slot}
+    assert due(PROTOCOL, OPEN, sent | keys(planned), slot + timedelta(minutes=59, seconds=59)) == ()
+
+
+def test_update_is_sent_on_the_hour_after_a_restart():
+    sent = keys(due(PROTOCOL, OPEN, (), OPENED)) | keys(due(PROTOCOL, OPEN, (), BEGAN + timedelta(minutes=60)))
+    reborn = set(map(NoticeKey.parse, map(str, sent)))
+    assert due(PROTOCOL, OPEN, reborn, BEGAN + timedelta(minutes=119)) == ()
+    assert told(due(PROTOCOL, OPEN, reborn, BEGAN + timedelta(minutes=120))) == {
+        "client/update/2/att",
+        "client/update/2/dsi",
+    }
+
+
+def test_updates_missed_during_an_outage_become_one_that_names_the_gap_and_the_grid_goes_on():
+    sent = keys(due(PROTOCOL, OPEN, (), OPENED))
+    planned = due(PROTOCOL, OPEN, sent, BEGAN + timedelta(minutes=200))
+    assert told(planned) == {
+        "client/update/1/att skipped",
+        "client/update/1/dsi skipped",
+        "client/update/2/att skipped",
+        "client/update/2/dsi skipped",
+        "client/update/3/att",
+        "client/update/3/dsi",
+    }
+    gaps = {plan.gap for plan in planned if not plan.skipped}
+    assert gaps == {(BEGAN + timedelta(minutes=60), BEGAN + timedelta(minutes=120))}
+    after = sent | keys(planned)
+    assert due(PROTOCOL, OPEN, after, BEGAN + timedelta(minutes=239)) == ()
+    (next_one, _) = due(PROTOCOL, OPEN, after, BEGAN + timedelta(minutes=240))
+    assert (next_one.key.n, next_one.gap) == (4, ())
+
+
+def test_the_message_of_the_end_names_updates_that_were_missed_before_it():
+    sent = keys(due(PROTOCOL, OPEN, (), OPENED)) | keys(due(PROTOCOL, OPEN, (), BEGAN + timedelta(minutes=60)))
+    ended_at = BEGAN + timedelta(minutes=130)
+    ended = fold(OPEN, happened(EventKind.RESOLVED, ended_at))
+    assert ended is not None
+    planned = due(PROTOCOL, ended, sent, ended_at + timedelta(hours=9))
+    assert told(planned) == {
+        "internal/resolved/1/admin",
+        "client/resolved/1/att",
+        "client/resolved/1/dsi",
+        "client/update/2/att skipped",
+        "client/update/2/dsi skipped",
+    }
+    assert {plan.gap for plan in planned if plan.key.recipient == "att" and not plan.skipped} == {
+        (BEGAN + timedelta(minutes=120),)
+    }
+    assert due(PROTOCOL, ended, sent | keys(planned), ended_at + timedelta(days=1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("resolved_to", "recipients"),
+    [
+        (("all",), {"att", "dsi"}),
+        (("all", "crisis"), {"att", "dsi", "crisis"}),
+        (("crisis",), {"crisis"}),
+        ((), set()),
+    ],
+)
+def test_all_means_everybody_who_was_told_and_only_where_it_is_written(resolved_to, recipients):
+    protocol = replace(PROTOCOL, resolved_to=resolved_to)
+    sent = keys(due(protocol, OPEN, (), OPENED)) | keys(due(protocol, OPEN, (), BEGAN + timedelta(minutes=60)))
+    ended_at = BEGAN + timedelta(minutes=61)
+    ended = fold(OPEN, happened(EventKind.RESOLVED, ended_at))
+    assert ended is not None
+    planned = due(protocol, ended, sent, ended_at)
+    assert {plan.key.recipient for plan in planned if plan.key.audience is Audience.CLIENT} == recipients
+
+
+def test_a_worsening_is_told_once_to_operations():
+    worse_at = OPENED + timedelta(minutes=5)
+    warned = incident_of(
+        replace(OPENING, severity=Severity.WARNING), happened(EventKind.SEVERITY, worse_at, Severity.CRITICAL)
+    )
+    sent = {key(Audience.INTERNAL, Step.FIRST_NOTICE, 1, "admin")}
+    planned = due(PROTOCOL, warned, sent, worse_at)
+    assert told(planned) == {"internal/worsened/1/admin"}
+    assert due(PROTOCOL, warned, sent | keys(planned), worse_at + timedelta(hours=1)) == ()
+
+
+def test_an_interruption_that_shows_later_is_told_to_operations_and_to_the_client():
+    seen_at = OPENED + timedelta(minutes=20)
+    interrupted = incident_of(OPENING, happened(EventKind.DISRUPTED, seen_at, None, seen_at - timedelta(minutes=1)))
+    sent = {key(Audience.INTERNAL, Step.FIRST_NOTICE, 1, "admin")}
+    assert told(due(PROTOCOL, interrupted, sent, seen_at)) == {
+        "internal/disrupted/1/admin",
+        "client/first_notice/1/att",
+    }
+
+
+def test_an_interruption_that_comes_with_a_worsening_is_one_message_to_operations():
+    at = OPENED + timedelta(minutes=5)
+    interrupted = incident_of(
+        replace(OPENING, severity=Severity.WARNING),
+        happened(EventKind.SEVERITY, at, Severity.CRITICAL),
+        happened(EventKind.DISRUPTED, at, None, at),
+    )
+    sent = {key(Audience.INTERNAL, Step.FIRST_NOTICE, 1, "admin")}
+    assert told(due(PROTOCOL, interrupted, sent, at)) == {"internal/worsened/1/admin", "client/first_notice/1/att"}
+
+
+def test_a_relapse_is_told_as_a_new_episode_on_the_old_grid():
+    ended_at, again_at = BEGAN + timedelta(minutes=70), BEGAN + timedelta(minutes=80)
+    ended = incident_of(OPENING, DISRUPTION, happened(EventKind.RESOLVED, ended_at))
+    sent: set[NoticeKey] = set()
+    for moment in (OPENED, BEGAN + timedelta(minutes=60)):
+        sent |= keys(due(PROTOCOL, OPEN, sent, moment))
+    sent |= keys(due(PROTOCOL, ended, sent, ended_at))
+    reopened = fold(ended, happened(EventKind.REOPENED, again_at, Severity.CRITICAL, again_at))
+    assert reopened is not None
+    assert told(due(PROTOCOL, reopened, sent, again_at)) == {"internal/first_notice/2/admin"}
+    again = fold(reopened, happened(EventKind.DISRUPTED, again_at, None, again_at))
+    assert again is not None
+    planned = due(PROTOCOL, again, sent, again_at)
+    assert told(planned) == {"internal/first_notice/2/admin", "client/first_notice/2/att"}
+    sent |= keys(planned)
+    assert told(due(PROTOCOL, again, sent, BEGAN + timedelta(minutes=120))) == {
+        "client/update/2/att",
+        "client/update/2/dsi",
+    }
+
+
+def test_a_relapse_that_does_not_interrupt_is_no_business_of_the_client():
+    ended_at, again_at = BEGAN + timedelta(minutes=70), BEGAN + timedelta(minutes=80)
+    again = incident_of(
+        OPENING,
+        DISRUPTION,
+        happened(EventKind.RESOLVED, ended_at),
+        happened(EventKind.REOPENED, again_at, Severity.WARNING, again_at),
+    )
+    planned = due(PROTOCOL, again, (), again_at + timedelta(hours=5))
+    assert {plan.key.audience for plan in planned} == {Audience.INTERNAL}
+    assert next_update(PROTOCOL, again, again_at) is None
+
+
+def test_a_rehearsal_goes_to_operations_only_and_names_who_would_have_been_told():
+    protocol = replace(PROTOCOL, live=False)
+    sent: set[NoticeKey] = set()
+    first = due(protocol, OPEN, sent, OPENED)
+    sent |= keys(first)
+    update = due(protocol, OPEN, sent, BEGAN + timedelta(minutes=60))
+    sent |= keys(update)
+    ended = fold(OPEN, happened(EventKind.RESOLVED, BEGAN + timedelta(minutes=61)))
+    assert ended is not None
+    end = due(protocol, ended, sent, BEGAN + timedelta(minutes=61))
+    assert {plan.key.recipient for plan in (*first, *update, *end)} == {"admin"}
+    named = [plan.instead_of for plan in (*first, *update, *end) if plan.key.audience is Audience.CLIENT]
+    assert named == [("att",), ("att", "dsi"), ("att", "dsi")]
+    assert all(not plan.instead_of for plan in (*first, *update, *end) if plan.key.audience is Audience.INTERNAL)
+
+
+@pytest.mark.parametrize(("minutes", "following"), [(2, 60), (59, 60), (60, 120), (61, 120), (179, 180), (180, 240)])
+def test_the_next_update_is_the_next_slot_of_the_grid(minutes, following):
+    assert next_update(PROTOCOL, OPEN, BEGAN + timedelta(minutes=minutes)) == BEGAN + timedelta(minutes=following)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "incident"),
+    [
+        (replace(PROTOCOL, update_every=None), OPEN),
+        (replace(PROTOCOL, update_to=()), OPEN),
+        (PROTOCOL, incident_of(OPENING)),
+        (PROTOCOL, incident_of(OPENING, DISRUPTION, happened(EventKind.RESOLVED, OPENED))),
+    ],
+)
+def test_no_next_update_is_promised_where_none_comes(protocol, incident):
+    moment = BEGAN + timedelta(hours=3)
+    assert next_update(protocol, incident, moment) is None
+    assert Step.UPDATE not in {plan.key.step for plan in due(protocol, incident, (), moment)}
+
+
+def test_a_key_survives_being_written():
+    written = key(Audience.CLIENT, Step.UPDATE, 3, "att/desk")
+    assert NoticeKey.parse(str(written)) == written
+
+
+def test_message_ids_differ_between_sites_and_not_between_attempts():
+    a_key = key(Audience.CLIENT, Step.UPDATE, 3, "att")
+    assert a_key.message_id("douala") == a_key.message_id("douala") != a_key.message_id("yaounde")
