@@ -74,10 +74,13 @@ async def resolve(host: str, port: int, io: Io) -> Address:
     A name that does not resolve says nothing about the device behind it: either the inventory or the name service
     is wrong.
     """
-    flags = socket.AI_NUMERICHOST if literal(host) else socket.AI_ADDRCONFIG
+    stream = socket.SOCK_STREAM
     try:
-        async with asyncio.timeout(patience(io)):
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+        if literal(host):
+            found = socket.getaddrinfo(host, port, type=stream, flags=socket.AI_NUMERICHOST)
+        else:
+            async with asyncio.timeout(patience(io)):
+                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=stream)
     except (OSError, UnicodeError) as error:
         raise unresolved(host) from error
     if not found:
