@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from monitor.secret import Secret
 
 
-def _secret(value: Any) -> Any:
-    return Secret(value) if isinstance(value, str) else value
+def _secret(value: Any) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("secret_type", "env:NAME or file:PATH is expected here")
+    return Secret(value)
 
 
 Hidden = Annotated[

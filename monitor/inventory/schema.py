@@ -1,0 +1,261 @@
+"""What the inventory may hold, key by key: the models that check its shape, and from which its JSON Schema is made.
+
+They hold what was written; what it refers to is looked up by the loader. Keys that the contract names and that this
+version does not act on are accepted, so that an inventory written for a later version is not refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+
+from monitor.core.incident import Interruption
+from probes.access import WAYS, Hidden
+from probes.params import Duration, Rate
+
+LANGUAGES = ("fr", "en")
+Language = Literal["fr", "en"]
+ROLES = ("router", "switch", "server", "ups", "generator")
+NOT_ACTED_ON = ("services", "sites", "plans", "datasets", "rota", "users", "maintenance", "rounds", "baseline")
+"""Top-level keys of the contract that this version accepts and does not look into."""
+Word = Annotated[str, Field(min_length=1)]
+
+
+def _one_or_many(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _in_all_languages(value: Any) -> Any:
+    return dict.fromkeys(LANGUAGES, value) if isinstance(value, str) else value
+
+
+_TEXTS: dict[str, Any] = {"type": "string", "minLength": 1}
+Names = Annotated[
+    tuple[Word, ...],
+    BeforeValidator(_one_or_many),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [_TEXTS, {"type": "array", "items": _TEXTS, "minItems": 1}]}),
+]
+Span = Annotated[Duration, Field(gt=timedelta(0))]
+Times = Annotated[int, Field(ge=1, le=100)]
+
+
+class Part(BaseModel):
+    """A table of the inventory; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class ByLanguage(Part):
+    """The same words in each language."""
+
+    fr: Word | None = None
+    en: Word | None = None
+
+
+Words = Annotated[
+    ByLanguage,
+    BeforeValidator(_in_all_languages),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _TEXTS,
+                {
+                    "type": "object",
+                    "properties": dict.fromkeys(LANGUAGES, _TEXTS),
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+
+
+class SiteKeys(Part):
+    """The site itself."""
+
+    name: Word = Field(description="the name in messages")
+    timezone: Word = Field(default="UTC", description="IANA name, such as Africa/Douala: people read this time")
+    language: Language = Field(default="fr", description="language of messages")
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = Field(
+        default=None, description="base of the links in messages, where the console is reached from outside"
+    )
+
+
+class ContactKeys(BaseModel):
+    """Somebody to tell. Every further key is a channel with the address there: `mail:`, `sms:` ..."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Word]
+
+    name: Word | None = None
+    language: Language | None = Field(default=None, description="language of messages, where it is not the site's")
+    order: Annotated[list[Word], Field(min_length=1)] | None = Field(
+        default=None, description="channels in the order in which they are tried; as written, if absent"
+    )
+
+
+class ChannelKeys(Part):
+    """A way to send messages."""
+
+    url: Hidden = Field(description="mailto(s)://user:pass@host:port, gammu:FOLDER, or any Apprise URL")
+    through: Word | None = Field(default=None, description="while this link or device is down, start with the next")
+
+
+class _DeviceKeys(Part):
+    """A device, or many alike: `range` or `csv` in the place of `address`."""
+
+    address: Word | None = Field(default=None, description="host name or IP address, without port")
+    role: Literal["router", "switch", "server", "ups", "generator"] | None = Field(
+        default=None, description="brings a sensible set of checks"
+    )
+    parent: Names | None = Field(
+        default=None, description="the device or link through which it is reached; a list: any one of them suffices"
+    )
+    legacy_crypto: list[Word] | None = Field(default=None, description="old algorithms that this device still needs")
+
+
+DeviceKeys: type[_DeviceKeys] = create_model(
+    "DeviceKeys",
+    __base__=_DeviceKeys,
+    __doc__=_DeviceKeys.__doc__,
+    **{way: (access | None, None) for way, access in WAYS.items()},  # type: ignore[call-overload]
+)
+
+
+class ManyKeys(Part):
+    """What makes many devices out of one entry; all else in it is what they have in common."""
+
+    range: Annotated[str, Field(pattern=r"^[^\[\]]*\[\d{1,5}-\d{1,5}\][^\[\]]*$")] | None = Field(
+        default=None, description="addresses, as 10.0.1.[11-110]"
+    )
+    name: Word | None = Field(
+        default=None, description='name of each, as "poste-{n:03}"; n counts from 1, host is the number in the range'
+    )
+    csv: Word | None = Field(default=None, description="file with a device a line; its header names keys: name,address")
+
+
+class LinkKeys(Part):
+    """A link to the client; it stands behind its device."""
+
+    technology: Word = Field(description="FO (fibre), FH (microwave) or another word")
+    device: Word
+    interface: Word
+    capacity: Annotated[Rate, Field(gt=0)] = Field(description="as contracted: 4 Mbit/s")
+    peer: Word | None = Field(default=None, description="the far end, as HOST, or HOST:PORT where ping is dropped")
+    radio: Word | None = Field(default=None, description="the device that is its radio")
+
+
+class CheckKeys(BaseModel):
+    """The keys of every check; all others are the parameters of its probe."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    probe: Word | None = Field(default=None, description="kind of probe; absent to change a check that a role brings")
+    device: Word | None = None
+    link: Word | None = None
+    every: Span | None = Field(default=None, description="60s, if absent")
+    timeout: Span | None = Field(default=None, description="10s, if absent")
+    confirm: Times | None = Field(default=None, description="failures in a row before it is believed; 3, if absent")
+    recover: Times | None = Field(default=None, description="successes in a row before it is believed; 1, if absent")
+    retry: Span | None = Field(default=None, description="pace while a failure is being confirmed; a quarter of every")
+    incident: Word | None = Field(default=None, description="kind of incident that it opens; other, if absent")
+    gate: bool | None = Field(default=None, description="whether its failure explains those behind its device")
+    title: Words | None = None
+
+
+COMMON_KEYS = frozenset(CheckKeys.model_fields)
+"""Keys of a check that are not its probe's. `via` is the probe's: not every kind has a choice."""
+
+
+class KindKeys(Part):
+    """An incident kind. `runbook` is accepted; this version repairs nothing by itself."""
+
+    title: Words | None = Field(default=None, description="what the client reads; a text, or one a language")
+    cause: Words | None = Field(default=None, description="the cause as far as the kind tells it")
+    interruption: Interruption | None = Field(default=None, description="does it interrupt the client's service")
+    target: Span | None = Field(default=None, description="time within which it is to be resolved")
+    runbook: Word | None = None
+
+
+To = Annotated[list[Word], Field(min_length=1)]
+
+
+class FirstNoticeKeys(Part):
+    """The first mail to the client."""
+
+    to: To
+    within: Span = timedelta(seconds=30)
+
+
+class UpdateKeys(Part):
+    """The mails while it lasts, on the grid that starts with the interruption."""
+
+    to: To
+    every: Span = timedelta(minutes=60)
+
+
+class ConferenceKeys(Part):
+    """The conference call (S17)."""
+
+    to: To
+    after: Span = timedelta(minutes=60)
+    bridge: Word | None = None
+
+
+class CrisisReportKeys(Part):
+    """The crisis cell's report (S17)."""
+
+    to: To
+    every: Span = timedelta(minutes=60)
+
+
+class ToKeys(Part):
+    """Who is told."""
+
+    to: To
+
+
+class ProtocolKeys(Part):
+    """The client's protocol (S15 to S18)."""
+
+    live: bool = Field(default=True, description="false: what the client would get goes to operations")
+    first_notice: FirstNoticeKeys | None = None
+    update: UpdateKeys | None = None
+    conference: ConferenceKeys | None = None
+    crisis_report: CrisisReportKeys | None = None
+    resolved: ToKeys | None = None
+    long_after: Span = timedelta(hours=6)
+
+
+class InventoryKeys(Part):
+    """The whole file, for the JSON Schema; the loader looks at its parts one by one."""
+
+    site: SiteKeys
+    contacts: Mapping[str, ContactKeys] | None = None
+    channels: Mapping[str, ChannelKeys] | None = None
+    devices: Mapping[str, DeviceKeys] | None = None  # type: ignore[valid-type]
+    links: Mapping[str, LinkKeys] | None = None
+    checks: Mapping[str, CheckKeys] | None = None
+    incidents: Mapping[str, KindKeys] | None = None
+    protocol: ProtocolKeys | None = None
+    operations: ToKeys | None = None
+    include: list[Word] | None = Field(default=None, description="further files, relative to this one: *.yaml")
+    services: Any = None
+    sites: Any = None
+    plans: Any = None
+    datasets: Any = None
+    rota: Any = None
+    users: Any = None
+    maintenance: Any = None
+    rounds: Any = None
+    baseline: Any = None
+
+
+SECTIONS = ("contacts", "channels", "devices", "links", "checks", "incidents")
+"""Tables of named entries, which may be spread over several files."""
