@@ -1,0 +1,152 @@
+"""What stands behind what: a failure is explained by what lies before it, on every way to it, or by nothing."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.core.health import Health
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.topology import Node, Place, Standing, Topology, find_cycle, standing, upstream
+from monitor.core.verdict import Severity
+
+FAILED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+BEFORE, SINCE = FAILED - timedelta(seconds=30), FAILED + timedelta(seconds=1)
+
+
+def health(confirmed: Severity, *, fails: int = 0, ok_at: datetime | None = None, down: bool = False) -> Health:
+    return Health(confirmed, confirmed, 1, fails, FAILED, FAILED, SINCE, ok_at, down)
+
+
+GOOD = health(Severity.OK, ok_at=SINCE)
+STALE = health(Severity.OK, ok_at=BEFORE)
+NEVER_GOOD = health(Severity.OK)
+FAILING = health(Severity.OK, fails=1, ok_at=SINCE)
+DOWN = health(Severity.CRITICAL, fails=3, down=True)
+BAD = health(Severity.CRITICAL, fails=3)
+BLIND = health(Severity.UNKNOWN, fails=3)
+
+
+def topology(parents: dict[str, tuple[str, ...]], gates: dict[str, tuple[str, ...]] | None = None) -> Topology:
+    """Every node has the gate `ping-NODE` unless `gates` says otherwise, and the check `disk-NODE`."""
+    nodes, where = {}, {}
+    for name, above in parents.items():
+        own = (gates or {}).get(name, (f"ping-{name}",))
+        nodes[NodeId(name)] = Node(NodeId(name), tuple(NodeId(n) for n in above), tuple(CheckId(gate) for gate in own))
+        where |= {CheckId(check): NodeId(name) for check in (*own, f"disk-{name}")}
+    return Topology(nodes, where)
+
+
+CHAIN = topology({"router": (), "switch": ("router",), "hmp": ("switch",)})
+TWO_WAYS = topology({"fo": (), "fh": (), "far": ("fo", "fh")})
+
+
+@pytest.mark.parametrize(
+    ("seen", "place", "by"),
+    [
+        ({"ping-router": GOOD, "ping-switch": GOOD, "ping-hmp": GOOD}, Place.FREE, ()),
+        ({"ping-router": GOOD, "ping-switch": GOOD, "ping-hmp": DOWN}, Place.COVERED, ("ping-hmp",)),
+        ({"ping-router": GOOD, "ping-switch": DOWN, "ping-hmp": DOWN}, Place.COVERED, ("ping-switch",)),
+        ({"ping-router": DOWN, "ping-switch": DOWN, "ping-hmp": DOWN}, Place.COVERED, ("ping-router",)),
+        ({"ping-router": GOOD, "ping-switch": BAD, "ping-hmp": BAD}, Place.FREE, ()),
+        ({"ping-router": BLIND, "ping-switch": BLIND, "ping-hmp": BLIND}, Place.FREE, ()),
+        ({"ping-router": GOOD, "ping-switch": FAILING, "ping-hmp": GOOD}, Place.WAIT, ("ping-switch",)),
+        ({"ping-router": STALE, "ping-switch": GOOD, "ping-hmp": STALE}, Place.WAIT, ("ping-hmp", "ping-router")),
+        ({"ping-router": NEVER_GOOD, "ping-switch": GOOD, "ping-hmp": GOOD}, Place.WAIT, ("ping-router",)),
+        ({"ping-switch": GOOD, "ping-hmp": GOOD}, Place.WAIT, ("ping-router",)),
+        ({"ping-router": STALE, "ping-switch": DOWN, "ping-hmp": GOOD}, Place.COVERED, ("ping-switch",)),
+    ],
+)
+def test_a_failure_is_explained_from_the_top_and_waits_for_what_was_not_looked_at_since(seen, place, by):
+    healths = {CheckId(name): value for name, value in seen.items()}
+    assert standing(CHAIN, healths, CheckId("disk-hmp"), FAILED) == Standing(place, by)
+
+
+@pytest.mark.parametrize(
+    ("fo", "fh", "place", "by"),
+    [
+        (DOWN, DOWN, Place.COVERED, ("ping-fo",)),
+        (DOWN, GOOD, Place.FREE, ()),
+        (GOOD, DOWN, Place.FREE, ()),
+        (DOWN, FAILING, Place.WAIT, ("ping-fh",)),
+        (DOWN, BAD, Place.FREE, ()),
+    ],
+)
+def test_with_two_ways_only_the_loss_of_both_explains(fo, fh, place, by):
+    healths = {CheckId("ping-fo"): fo, CheckId("ping-fh"): fh, CheckId("ping-far"): GOOD}
+    assert standing(TWO_WAYS, healths, CheckId("disk-far"), FAILED) == Standing(place, by)
+
+
+def test_a_gate_is_explained_by_the_gates_before_it_and_not_by_itself():
+    site = topology({"router": ()}, {"router": ("ping", "link")})
+    healths = {CheckId("ping"): DOWN, CheckId("link"): DOWN}
+    assert standing(site, healths, CheckId("ping"), FAILED) == Standing(Place.FREE)
+    assert standing(site, healths, CheckId("link"), FAILED) == Standing(Place.COVERED, (CheckId("ping"),))
+    assert upstream(site, CheckId("link")) == (CheckId("ping"),)
+
+
+def test_a_check_that_stands_nowhere_is_on_its_own():
+    assert standing(CHAIN, {}, CheckId("elsewhere"), FAILED) == Standing(Place.FREE)
+    assert upstream(CHAIN, CheckId("elsewhere")) == ()
+
+
+def test_upstream_is_nearest_first_and_names_a_shared_parent_once():
+    diamond = topology({"core": (), "left": ("core",), "right": ("core",), "far": ("left", "right")})
+    assert upstream(diamond, CheckId("disk-far")) == ("ping-far", "ping-left", "ping-right", "ping-core")
+
+
+def test_a_shared_parent_explains_both_ways_at_once():
+    diamond = topology({"core": (), "left": ("core",), "right": ("core",), "far": ("left", "right")})
+    healths = {CheckId("ping-core"): DOWN, **{CheckId(f"ping-{n}"): BLIND for n in ("left", "right", "far")}}
+    assert standing(diamond, healths, CheckId("disk-far"), FAILED).by == ("ping-core",)
+
+
+def test_a_node_without_a_gate_passes_on_what_lies_before_it():
+    site = topology({"router": (), "panel": ("router",), "hmp": ("panel",)}, {"panel": (), "hmp": ()})
+    down = {CheckId("ping-router"): DOWN}
+    assert standing(site, down, CheckId("disk-hmp"), FAILED) == Standing(Place.COVERED, (CheckId("ping-router"),))
+
+
+@pytest.mark.parametrize(
+    ("parents", "cycle"),
+    [
+        ({}, ()),
+        ({"a": ("b",), "b": ()}, ()),
+        ({"a": ("b", "c"), "b": ("d",), "c": ("d",), "d": ()}, ()),
+        ({"a": ("a",)}, ("a", "a")),
+        ({"a": ("b",), "b": ("c",), "c": ("b",)}, ("b", "c", "b")),
+        ({"a": ("nowhere",)}, ()),
+    ],
+)
+def test_a_cycle_is_found_and_shown_from_its_start_to_its_start(parents, cycle):
+    assert find_cycle(parents) == cycle
+
+
+names = st.sampled_from("abcdef")
+
+
+@given(st.dictionaries(names, st.lists(names, max_size=3).map(tuple)))
+def test_a_cycle_that_is_shown_is_one_and_where_none_is_shown_the_nodes_can_be_put_in_order(parents):
+    cycle = find_cycle(parents)
+    if cycle:
+        assert cycle[0] == cycle[-1]
+        assert all(after in parents[before] for before, after in pairwise(cycle))
+        return
+    left = dict(parents)
+    while left:
+        bottom = [name for name, above in left.items() if not any(parent in left for parent in above)]
+        assert bottom
+        for name in bottom:
+            del left[name]
+
+
+@given(st.dictionaries(names, st.lists(names, max_size=3).map(tuple)), st.sets(names))
+def test_even_among_circles_every_check_has_a_standing(parents, down):
+    """An inventory with a cycle is refused; the floor below does not hang on one all the same."""
+    site = topology(parents)
+    healths = {CheckId(f"ping-{name}"): DOWN if name in down else GOOD for name in parents}
+    for name in parents:
+        found = standing(site, healths, CheckId(f"disk-{name}"), FAILED)
+        assert found.place is not Place.COVERED or healths[found.by[0]].confirmed_down
