@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -30,6 +30,7 @@ from gufo.snmp import (
     SnmpAuthError,
     SnmpError,
     User,
+    ValueType,
 )
 from gufo.snmp._fast import GetIter
 from gufo.snmp.aio import SnmpSession
@@ -40,6 +41,8 @@ T = TypeVar("T")
 Value = int | bytes | str
 ROOM = 4080
 """Octets that the library's receive buffer holds (measured on 0.13); a longer datagram is cut."""
+MOST_STALE = 64
+"""Datagrams thrown away at once at most: a flood must not hold the loop."""
 AUTHORIZATION_ERROR = 16
 """error-status authorizationError (RFC 3416, section 3)."""
 
@@ -64,6 +67,8 @@ class Trouble(StrEnum):
     """How an exchange can fail."""
 
     SILENT = "silent"
+    MUTE = "mute"
+    """The engine answered its discovery, but not the user: most agents drop what they cannot decrypt."""
     REFUSED = "refused"
     """The machine is there and says that nothing listens (ICMP port unreachable)."""
     GARBAGE = "garbage"
@@ -166,8 +171,12 @@ class Wire(SnmpSession):
             self._digest = self._credentials.digest(self.get_engine_id())
             self.met = True
 
+    def column(self, oid: str, repetitions: int) -> GetIter:
+        """Return the position before the first row of the column `oid`, for `page`."""
+        return GetIter(oid, repetitions)
+
     async def ask(self, oids: Sequence[str]) -> dict[str, Value]:
-        """Return what the agent answers to one GET; absent objects are left out. Raises WireError."""
+        """Return what the agent answers to one GET; objects that it does not have are left out. Raises WireError."""
         found = await self._guarded(lambda: self.get_many(oids))
         self.proven = True
         return {oid: clean for oid, value in found.items() if (clean := _clean(value)) is not None}
@@ -175,10 +184,10 @@ class Wire(SnmpSession):
     async def page(self, position: GetIter) -> Page:
         """Return the next rows of a column by one GETBULK; `position` moves on. Raises WireError."""
 
-        async def fetch() -> list[tuple[str, object] | None]:
+        async def fetch() -> list[tuple[str, ValueType] | None]:
             await self._send(lambda: self._sock.send_get_bulk(position))
             try:
-                return list(await self._recv(lambda: self._sock.recv_get_bulk(position)))
+                return await self._recv(lambda: self._sock.recv_get_bulk(position))
             except StopAsyncIteration:
                 return []
 
@@ -188,5 +197,112 @@ class Wire(SnmpSession):
         rows = [(row[0], clean) for row in found if row is not None and (clean := _clean(row[1])) is not None]
         return Page(tuple(rows), last=left or not found, sure=left or self._heard.ended)
 
-    async def _guarded(self, exchange: Callable[[], object]) -> object:
-        raise NotImplementedError
+    async def _guarded(self, exchange: Callable[[], Awaitable[T]]) -> T:
+        self._drain()
+        try:
+            return await exchange()
+        except SnmpAuthError as error:
+            raise WireError(Trouble.DENIED, str(error)) from error
+        except (SnmpError, RuntimeError, ValueError, OverflowError, TypeError) as error:
+            raise WireError(Trouble.GARBAGE, str(error)) from error
+        except OSError as error:
+            raise WireError(Trouble.NETWORK, str(error)) from error
+        except WireError as error:
+            raise WireError(self._known(error.trouble), error.detail) from None
+        except BaseException as error:
+            # A panic of the Rust library is no Exception, so that it would pass every edge and end the daemon.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise WireError(Trouble.GARBAGE, str(error)) from None
+
+    def _known(self, trouble: Trouble) -> Trouble:
+        encrypting = self._credentials.user and self._credentials.priv and not self.proven
+        return Trouble.MUTE if trouble is Trouble.SILENT and encrypting and self.get_engine_id() else trouble
+
+    async def _recv(self, receiver: Callable[[], T]) -> T:
+        """Take the library's place in waiting, so that it is given well-formed and authentic datagrams only."""
+        until = asyncio.get_running_loop().time() + self.patience
+        failing = Trouble.SILENT
+        while await self._readable(until):
+            datagram = self._look()
+            if datagram is None:
+                continue
+            self._heard = self._screened(datagram)
+            with suppress(BlockingIOError):
+                return receiver()
+            failing = Trouble.ASTRAY
+        raise WireError(failing)
+
+    async def _readable(self, until: float) -> bool:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._fd, lambda: ready.done() or ready.set_result(None))
+        try:
+            async with asyncio.timeout_at(until):
+                await ready
+        except TimeoutError:
+            return False
+        finally:
+            loop.remove_reader(self._fd)
+        return True
+
+    def _look(self) -> bytes | None:
+        """Return the next datagram, which stays where it is."""
+        try:
+            with self._socket() as peeking:
+                return peeking.recv(ROOM + 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except ConnectionRefusedError as error:
+            raise WireError(Trouble.REFUSED) from error
+
+    def _screened(self, datagram: bytes) -> Heard:
+        try:
+            return self._admitted(datagram)
+        except WireError:
+            self._drain()
+            raise
+
+    def _admitted(self, datagram: bytes) -> Heard:
+        if len(datagram) > ROOM:
+            raise WireError(Trouble.OVERSIZE)
+        try:
+            heard = hear(datagram)
+        except Malformed as error:
+            raise WireError(Trouble.GARBAGE, str(error)) from error
+        if heard.report is not None:
+            trouble = _REPORTS[heard.report]
+            if self.met or trouble is not Trouble.STALE:
+                raise WireError(trouble)
+        elif self._digest is not None and not authentic(datagram, heard, self._digest):
+            raise WireError(Trouble.FORGED)
+        if heard.status == AUTHORIZATION_ERROR:
+            raise WireError(Trouble.DENIED, "authorizationError")
+        return heard
+
+    def _drain(self) -> None:
+        """Throw away what lies in the socket: late answers, and the errors of earlier sends."""
+        with self._socket() as stale:
+            for _ in range(MOST_STALE):
+                try:
+                    stale.recv(1, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    return
+                except OSError:
+                    continue
+
+    @contextmanager
+    def _socket(self) -> Iterator[socket.socket]:
+        """Lend the library's socket; it stays the library's to close."""
+        lent = socket.socket(self._family, socket.SOCK_DGRAM, fileno=self._fd)
+        try:
+            yield lent
+        finally:
+            lent.detach()
+
+
+def _clean(value: ValueType) -> Value | None:
+    """Return the value as one of three types; None for what SMIv2 does not have (NULL, REAL)."""
+    if isinstance(value, int):
+        return int(value)
+    return value if isinstance(value, (bytes, str)) else None
