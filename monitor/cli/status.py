@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -101,16 +101,7 @@ def _series(settings: Settings, check: str, metric: str | None, span: timedelta)
 def _samples(store: Store, check: str, metric: str | None, span: timedelta) -> list[dict[str, Any]]:
     from monitor.clock import SystemClock
     from monitor.core.ids import CheckId
-    from monitor.web.views import when
+    from monitor.web.views import history_json
 
     now = SystemClock().now()
-    name = CheckId(check)
-
-    def points(metric_name: str) -> list[tuple[datetime, float]]:
-        return list(store.samples(name, metric_name, now - span, now))
-
-    return [
-        {"metric": found, "unit": unit, "samples": [[when(at), value] for at, value in points(found)]}
-        for found, unit in store.series(name)
-        if metric in (None, found)
-    ]
+    return history_json(store, CheckId(check), metric, now - span, now)

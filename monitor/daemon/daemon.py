@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from monitor.clock import SystemClock
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
 from monitor.core.verdict import Verdict
@@ -62,9 +63,9 @@ class Daemon:
         """Return the daemon of `inventory` on `store`, which it closes at its end. Raises StoreError."""
         journal = Journal(store)
         await journal.ask(store.recover_sending)
-        clock = GuardedClock(await journal.ask(store.guard))
+        kept = await journal.ask(store.load, SystemClock().now(), KEEP)
+        clock = GuardedClock(kept.guard)
         plan = with_own_checks(inventory.plan)
-        kept = await journal.ask(store.load, clock.now(), KEEP)
         desk = Desk.resume(journal, clock, inventory, plan, kept)
         desk.guard, desk.trusted = lambda: clock.guard, lambda: clock.trusted
         sessions = Sessions()

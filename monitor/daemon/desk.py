@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from alerts.protocol_json import protocol_from_json, protocol_to_json
-
 from alerts.notice import NoticeKey, Planned, Step
 from alerts.protocol import Protocol, due
+from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.clock import Clock
 from monitor.core import incident as incidents
 from monitor.core import watch

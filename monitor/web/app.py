@@ -8,12 +8,12 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from alerts.language import speech
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from alerts.language import speech
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Refused
 from monitor.core.text import Speech, Text, say
@@ -189,7 +189,7 @@ class _Api:
         own = {
             "ready": daemon.turning,
             "journal": None if daemon.journal.trouble is None else self._speech(request).render(daemon.journal.trouble),
-            "outbox_oldest": views.when(oldest),
+            "outbox_late_s": None if oldest is None else oldest.total_seconds(),
             "clock_trusted": daemon.clock.trusted,
             "inventory": str(desk.inventory.path),
         }
@@ -232,7 +232,7 @@ class _Api:
             raise BadRequest(say("{why}", why=str(error))) from error
         store, now = self.daemon.journal.store, self.daemon.clock.now()
         await self.daemon.journal.flush_samples()
-        return JSONResponse(await self.daemon.journal.ask(_history, store, check, metric, now - since, now))
+        return JSONResponse(await self.daemon.journal.ask(views.history_json, store, check, metric, now - since, now))
 
     async def incidents(self, request: Request) -> Response:
         open_only = request.query_params.get("open") is not None
@@ -311,15 +311,3 @@ def _word(body: dict[str, Any], name: str, default: str | None = None) -> str:
     if not isinstance(value, str) or (default is None and not value.strip()):
         raise BadRequest(say("{name} is missing: a text is expected", name=name))
     return value.strip()
-
-
-def _history(store: Any, check: CheckId, metric: str | None, since: Any, until: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "metric": name,
-            "unit": unit,
-            "samples": [[views.when(at), value] for at, value in store.samples(check, name, since, until)],
-        }
-        for name, unit in store.series(check)
-        if metric in (None, name)
-    ]

@@ -1,4 +1,4 @@
-"""The JSON that the commands and the API share: one function a thing, pure."""
+"""The JSON that the commands and the API share: one function a thing, pure but for the history that it reads."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Any
 
 from alerts.notice import Notice, NoticeKey
 from alerts.protocol import Protocol, next_update
-from monitor.core.events import Event, EventKind
+from monitor.core.events import Event
 from monitor.core.health import Health
 from monitor.core.ids import CheckId
 from monitor.core.incident import Incident
 from monitor.core.text import Speech
 from monitor.core.verdict import Severity, Verdict, worst
 from monitor.inventory.model import Check
-
-DETAIL = frozenset({EventKind.COVERED, EventKind.UNCOVERED})
+from monitor.store import Store
 
 
 def when(at: datetime | None) -> str | None:
@@ -137,3 +136,18 @@ def status_json(
 def severity_of(word: str) -> Severity:
     """Return the severity that `word` (`ok`, `warning`, `unknown`, `critical`) names. Raises KeyError."""
     return Severity[word.upper()]
+
+
+def history_json(
+    store: Store, check: CheckId, metric: str | None, since: datetime, until: datetime
+) -> list[dict[str, Any]]:
+    """Return the series of a check (or only that of `metric`): its unit and `[time, value]` pairs, oldest first."""
+    return [
+        {
+            "metric": one.metric,
+            "unit": one.unit,
+            "samples": [[when(at), value] for at, value in store.samples(check, one.metric, since, until)],
+        }
+        for one in store.series(check)
+        if metric in (None, one.metric)
+    ]
