@@ -1,1 +1,49 @@
 """What survives: events, notices and the audit in one database, samples in another."""
+
+from monitor.store.audit import AuditEntry, AuditReport, BadHead
+from monitor.store.errors import (
+    Corrupt,
+    DiskFailed,
+    DiskFull,
+    HistoryUnavailable,
+    Locked,
+    MissingStore,
+    NetworkFileSystem,
+    NewerSchema,
+    OlderSchema,
+    ReadOnlyFolder,
+    StoreError,
+    WriterBusy,
+)
+from monitor.store.folder import Writer, current_writer
+from monitor.store.history import Sample, Series
+from monitor.store.rows import health_from_json, health_to_json
+from monitor.store.store import Batch, Loaded, Store, open_store
+
+__all__ = [
+    "AuditEntry",
+    "AuditReport",
+    "BadHead",
+    "Batch",
+    "Corrupt",
+    "DiskFailed",
+    "DiskFull",
+    "HistoryUnavailable",
+    "Loaded",
+    "Locked",
+    "MissingStore",
+    "NetworkFileSystem",
+    "NewerSchema",
+    "OlderSchema",
+    "ReadOnlyFolder",
+    "Sample",
+    "Series",
+    "Store",
+    "StoreError",
+    "Writer",
+    "WriterBusy",
+    "current_writer",
+    "health_from_json",
+    "health_to_json",
+    "open_store",
+]

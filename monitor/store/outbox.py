@@ -1,0 +1,103 @@
+"""The outbox: a row for each notice, and a conditional UPDATE as the only lock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from alerts.notice import Notice, NoticeKey, NoticeState
+from monitor.core.ids import IncidentId
+from monitor.store.rows import notice_from_row, notice_to_row
+from monitor.store.tables import insert, notices
+
+WAITING = (NoticeState.PENDING.value, NoticeState.SENDING.value)
+
+
+def add(connection: Connection, new: Iterable[Notice]) -> None:
+    """Add notices; one whose key is there already stays as it stands."""
+    rows = [notice_to_row(notice) for notice in new]
+    if rows:
+        statement = insert(notices, connection.dialect.name).on_conflict_do_nothing(index_elements=[notices.c.key])
+        connection.execute(statement, rows)
+
+
+def recover(connection: Connection) -> int:
+    """Make what was being sent pending again, attempts kept; return how many. For the start, before any `claim`."""
+    sending = notices.c.state == NoticeState.SENDING.value
+    return connection.execute(update(notices).where(sending).values(state=NoticeState.PENDING.value)).rowcount
+
+
+def claim(connection: Connection, now: datetime, limit: int) -> list[Notice]:
+    """Mark at most `limit` pending notices whose time has come as being sent, and return them, earliest due first."""
+    ready = (
+        select(notices.c.key)
+        .where(notices.c.state == NoticeState.PENDING.value)
+        .where(or_(notices.c.next_try_at.is_(None), notices.c.next_try_at <= now))
+        .order_by(notices.c.due_at, notices.c.key)
+        .limit(limit)
+    )
+    taken = (
+        update(notices)
+        .where(notices.c.key.in_(ready), notices.c.state == NoticeState.PENDING.value)
+        .values(state=NoticeState.SENDING.value)
+        .returning(notices)
+    )
+    claimed = [notice_from_row(dict(row)) for row in connection.execute(taken).mappings()]
+    return sorted(claimed, key=lambda notice: (notice.due_at, notice.key))
+
+
+def settle(connection: Connection, key: NoticeKey, values: dict[str, Any]) -> bool:
+    """Record how an attempt ended; return whether it changed anything. What was sent stays sent."""
+    unsent = notices.c.state != NoticeState.SENT.value
+    return connection.execute(update(notices).where(notices.c.key == str(key), unsent).values(**values)).rowcount > 0
+
+
+def settlement(
+    *,
+    state: NoticeState,
+    at: datetime,
+    answer: str,
+    attempts: int,
+    channel: str,
+    address: str,
+    tried: tuple[str, ...],
+    next_try_at: datetime | None,
+) -> dict[str, Any]:
+    """Return the columns that the end of an attempt changes; `channel` and `address` are those of the next one."""
+    return {
+        "state": state.value,
+        "sent_at": at if state is NoticeState.SENT else None,
+        "answer": answer,
+        "attempts": attempts,
+        "channel": channel,
+        "address": address,
+        "tried": json.dumps(tried),
+        "next_try_at": next_try_at,
+    }
+
+
+def listed(connection: Connection, incident: IncidentId | None, limit: int) -> list[Notice]:
+    """Return the latest `limit` notices, of one incident or of all, in the order in which they are due."""
+    query = select(notices).order_by(notices.c.due_at.desc(), notices.c.key.desc()).limit(limit)
+    if incident is not None:
+        query = query.where(notices.c.incident == incident)
+    latest = [notice_from_row(dict(row)) for row in connection.execute(query).mappings()]
+    return latest[::-1]
+
+
+def overdue(connection: Connection, now: datetime) -> timedelta | None:
+    """Return for how long the oldest notice that is due, and has not left, has been due; None when there is none."""
+    waiting = select(func.min(notices.c.due_at)).where(notices.c.state.in_(WAITING), notices.c.due_at <= now)
+    oldest: datetime | None = connection.execute(waiting).scalar()
+    return None if oldest is None else now - oldest
+
+
+def counts(connection: Connection) -> dict[NoticeState, int]:
+    """Return how many notices are in each state."""
+    query = select(notices.c.state, func.count()).group_by(notices.c.state)
+    found = {state: count for state, count in connection.execute(query)}
+    return {state: found.get(state.value, 0) for state in NoticeState}

@@ -1,0 +1,310 @@
+"""The store: what survives a crash, behind one synchronous object that one thread at a time uses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+
+from alerts.notice import Notice, NoticeKey, NoticeState
+from monitor.clock import SystemClock
+from monitor.core.events import Event
+from monitor.core.health import Health
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.incident import Incident
+from monitor.core.timekeeping import Guard
+from monitor.core.watch import State
+from monitor.store import audit, log, outbox
+from monitor.store.audit import AuditEntry, AuditReport, parse_head
+from monitor.store.ballast import SIZE, Ballast
+from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
+from monitor.store.errors import DiskFull, corrupt, translated
+from monitor.store.folder import BALLAST_FILE, HISTORY_FILE, STATE_FILE, WriterLock, prepare
+from monitor.store.history import KEEP, History, Sample, Series
+from monitor.store.rows import guard_from_json, guard_to_json
+from monitor.store.tables import STATE_REVISIONS
+
+REMEMBERED = 32
+"""Batches whose names are kept, to recognise one that is handed in again."""
+_BATCHES, _GUARD = "batches", "guard"
+
+logger = logging.getLogger(__name__)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one change brings, written in one transaction or not at all.
+
+    `healths`: the changed ones only; `removed`: checks whose health is forgotten; `notices`: new ones; `protocols`: the
+    protocol (JSON-ready) that an incident is opened under. `id` makes the batch itself known: handed in again after an
+    unknown outcome, it changes nothing the second time, whatever it holds.
+    """
+
+    events: tuple[Event, ...] = ()
+    healths: Mapping[CheckId, Health] = field(default_factory=dict)
+    removed: tuple[CheckId, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    protocols: Mapping[IncidentId, Mapping[str, Any]] = field(default_factory=dict)
+    audit: tuple[AuditEntry, ...] = ()
+    guard: Guard | None = None
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor."""
+
+    state: State
+    sent: dict[IncidentId, set[NoticeKey]]
+    protocols: dict[IncidentId, dict[str, Any]]
+    guard: Guard | None
+
+
+class Store:
+    """State and history in one folder. Every method may raise StoreError; those on samples HistoryUnavailable."""
+
+    def __init__(
+        self, engine: Engine, history: History, folder: Path, ballast: Ballast, lock: WriterLock | None
+    ) -> None:
+        self.folder = folder
+        self.engine = engine
+        """The connection to `state.db`, for inspection; changes go through the methods."""
+        self._history = history
+        self._path = folder / STATE_FILE
+        self._ballast = ballast
+        self._lock = lock
+
+    def load(self, now: datetime, keep: timedelta) -> Loaded:
+        """Return what is believed: every health, the incidents that are open or ended within `keep` before `now`."""
+
+        def read(connection: Connection) -> Loaded:
+            which = log.recent(now - keep)
+            guard = log.get(connection, _GUARD)
+            return Loaded(
+                state=State(
+                    healths=log.get_healths(connection),
+                    incidents=log.get_incidents(connection, which),
+                    next_number=log.next_number(connection),
+                ),
+                sent=log.get_keys(connection, which),
+                protocols=log.get_protocols(connection, which),
+                guard=None if guard is None else guard_from_json(guard),
+            )
+
+        return self._read(read)
+
+    def commit(self, batch: Batch) -> None:
+        """Write `batch`; once this returns, it survives a power cut.
+
+        On a full disk the ballast is released and the batch tried once more, then DiskFull is raised. A batch whose
+        outcome is unknown may be handed in again, before any newer one.
+        """
+
+        def write(connection: Connection) -> None:
+            known = log.get(connection, _BATCHES) or []
+            if batch.id in known:
+                return
+            log.add_events(connection, batch.events)
+            log.freeze(connection, batch.protocols)
+            log.put_healths(connection, batch.healths, batch.removed)
+            outbox.add(connection, batch.notices)
+            if batch.audit:
+                audit.append(connection, batch.audit, batch.guard.at if batch.guard else SystemClock().now())
+            if batch.guard is not None:
+                log.put(connection, _GUARD, guard_to_json(batch.guard))
+            log.put(connection, _BATCHES, [*known, batch.id][-REMEMBERED:])
+
+        self._change(write)
+
+    def recover_sending(self) -> int:
+        """Make notices that were being sent when the last run ended pending again; return how many."""
+        return self._change(outbox.recover)
+
+    def claim(self, now: datetime, limit: int) -> list[Notice]:
+        """Return at most `limit` notices whose time has come, earliest due first, each marked as being sent."""
+        return self._change(lambda connection: outbox.claim(connection, now, limit))
+
+    def settle(
+        self,
+        key: NoticeKey,
+        *,
+        state: NoticeState,
+        at: datetime,
+        answer: str,
+        attempts: int,
+        channel: str,
+        address: str,
+        tried: tuple[str, ...] = (),
+        next_try_at: datetime | None = None,
+    ) -> bool:
+        """Record how an attempt ended at `at`; return whether that changed the row. What was sent stays sent."""
+        values = outbox.settlement(
+            state=state,
+            at=at,
+            answer=answer,
+            attempts=attempts,
+            channel=channel,
+            address=address,
+            tried=tried,
+            next_try_at=next_try_at,
+        )
+        return self._change(lambda connection: outbox.settle(connection, key, values))
+
+    def notices(self, incident: IncidentId | None = None, *, limit: int = 1000) -> list[Notice]:
+        """Return the latest notices of one incident, or of all, in the order in which they are due."""
+        return self._read(lambda c: outbox.listed(c, incident, limit))
+
+    def oldest_pending(self, now: datetime) -> timedelta | None:
+        """Return for how long the oldest notice that has not left has been due; None when none is late."""
+        return self._read(lambda connection: outbox.overdue(connection, now))
+
+    def notice_counts(self) -> dict[NoticeState, int]:
+        """Return how many notices are in each state, every state named."""
+        return self._read(outbox.counts)
+
+    def incidents(self, limit: int | None = None, *, open_only: bool = False) -> list[Incident]:
+        """Return the latest incidents with their timelines, newest first."""
+        found = self._read(lambda c: log.get_incidents(c, log.latest(limit, open_only=open_only)))
+        return sorted(found.values(), key=lambda incident: (incident.opened_at, incident.id), reverse=True)
+
+    def incident(self, name: IncidentId) -> Incident | None:
+        """Return one incident with its full timeline, or None."""
+        return self._read(lambda c: log.get_incidents(c, log.named(name))).get(name)
+
+    def events(self, incident: IncidentId) -> list[Event]:
+        """Return the log of one incident, oldest first."""
+        return self._read(lambda connection: log.get_events(connection, incident))
+
+    def audit_head(self) -> str:
+        """Return the head of the audit trail as mails carry it (`128-3f9c1a2b4d5e6f70`)."""
+        return self._read(audit.head)
+
+    def verify_audit(self, head: str | None = None) -> AuditReport:
+        """Return whether the audit trail is whole and, with the `head` of a mail, still holds it. Raises BadHead."""
+        if head is not None:
+            parse_head(head)
+        return self._read(lambda connection: audit.verify(connection, head))
+
+    def write_samples(self, samples: Iterable[Sample]) -> None:
+        """Write samples, all or none. Raises HistoryUnavailable, which harms nothing else."""
+        self._history.write(samples)
+
+    def series(self, check: CheckId | None = None) -> list[Series]:
+        """Return which metrics there are, of one check or of all."""
+        return self._history.series(check)
+
+    def samples(self, check: CheckId, metric: str, since: datetime, until: datetime) -> list[tuple[datetime, float]]:
+        """Return the samples with `since` <= at < `until`, oldest first."""
+        return self._history.samples(check, metric, since, until)
+
+    def prune_samples(self, now: datetime, keep: timedelta = KEEP) -> int:
+        """Delete samples older than `keep`; return how many. Called hourly it takes little of the store's time."""
+        return self._history.prune(now - keep)
+
+    @property
+    def ballast_standing(self) -> bool:
+        """Whether room is kept back for the state on a full disk."""
+        return self._ballast.standing
+
+    def restore_ballast(self) -> bool:
+        """Keep room back again if the disk has enough; return whether it is kept back now."""
+        return self._lock is not None and self._ballast.restore()
+
+    def close(self) -> None:
+        """Close the files and give the writer's right back."""
+        self._history.close()
+        self.engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _read(self, work: Callable[[Connection], R]) -> R:
+        try:
+            with translated(self._path), self.engine.connect() as connection:
+                return work(connection)
+        except (KeyError, TypeError, ValueError) as error:
+            raise corrupt(self._path, f"a row that cannot be read: {error}") from error
+
+    def _change(self, work: Callable[[Connection], R]) -> R:
+        try:
+            return self._transact(work)
+        except DiskFull:
+            if not self._ballast.release():
+                raise
+            logger.warning("the disk is full: the ballast is released", extra={"event": "ballast_released"})
+        return self._transact(work)
+
+    def _transact(self, work: Callable[[Connection], R]) -> R:
+        with translated(self._path), self.engine.begin() as connection:
+            return work(connection)
+
+
+def open_store(folder: Path, *, write: bool, ballast: int = SIZE) -> Store:
+    """Return the state in `folder`; to `write`, it is made where it is not there, and locked against other writers.
+
+    `ballast`: bytes to keep back on the disk, 0 for none. Raises ReadOnlyFolder, NetworkFileSystem, WriterBusy,
+    DiskFull, Corrupt, NewerSchema; to read also MissingStore and OlderSchema.
+    """
+    kept_back = Ballast(folder / BALLAST_FILE, ballast)
+    if not write:
+        with translated(folder):
+            if not (folder / STATE_FILE).exists():
+                raise missing(folder / STATE_FILE)
+        return _opened(folder, kept_back, None)
+    prepare(folder)
+    return open_locked(folder, WriterLock(folder), kept_back)
+
+
+def open_locked(folder: Path, lock: WriterLock, ballast: Ballast) -> Store:
+    """Return the state in `folder` for the process that holds `lock`; the lock is released if that fails."""
+    try:
+        try:
+            store = _opened(folder, ballast, lock)
+        except DiskFull:
+            if not ballast.release():
+                raise
+            store = _opened(folder, ballast, lock)
+        ballast.restore()
+    except BaseException:
+        lock.release()
+        raise
+    return store
+
+
+def _opened(folder: Path, ballast: Ballast, lock: WriterLock | None) -> Store:
+    path, write = folder / STATE_FILE, lock is not None
+    if write:
+        _refuse_a_lost_state(folder)
+        make_file(path)
+    engine = make_engine(path, write=write, synchronous="FULL")
+    try:
+        bring_up_to_date(engine, path, STATE_REVISIONS, write=write)
+        if write:
+            quick_check(engine, path)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine, History(folder, write=write), folder, ballast, lock)
+
+
+def _refuse_a_lost_state(folder: Path) -> None:
+    """A state that is gone beside a history that is there is not begun anew: incident numbers would be given twice."""
+    state, history = folder / STATE_FILE, folder / HISTORY_FILE
+    with translated(folder):
+        empty = not state.exists() or state.stat().st_size == 0
+        if empty and history.exists() and history.stat().st_size > 0:
+            raise corrupt(state, "it is empty or gone, while history.db has data")
