@@ -1,0 +1,60 @@
+"""Nothing that was handed to the journal is lost while the process lives, even without room on the disk."""
+
+from datetime import UTC, datetime
+
+from alerts.notice import NoticeState
+from monitor.core.ids import CheckId
+from monitor.daemon.journal import Journal, Settlement
+from monitor.store import Batch, Sample
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+SENT = Settlement(NoticeState.SENT, NOW, "250 accepted", 1, "mail", "att@example.org")
+
+
+async def test_a_notice_is_claimed_once_and_its_end_is_recorded(store, notice_of):
+    journal = Journal(store)
+    await journal.commit(Batch(notices=(notice_of(1),)))
+    (claimed,) = await journal.claim(NOW, 10)
+    assert await journal.claim(NOW, 10) == []
+    await journal.settle(claimed.key, SENT)
+    (row,) = store.notices()
+    assert (row.state, row.answer) == (NoticeState.SENT, "250 accepted")
+
+
+async def test_on_a_full_disk_a_notice_leaves_from_memory_and_is_recorded_when_there_is_room(
+    store, notice_of, full_disk
+):
+    journal = Journal(store)
+    await journal.commit(Batch(notices=(notice_of(1),)))
+    with full_disk():
+        await journal.commit(Batch(notices=(notice_of(2),)))
+        assert journal.trouble is not None
+        assert journal.waiting == 1
+        held = [notice for notice in await journal.claim(NOW, 10) if notice.key.n == 2]
+        assert len(held) == 1
+        await journal.settle(held[0].key, SENT)
+        assert [notice.key.n for notice in await journal.claim(NOW, 10)] == []
+    await journal.retry()
+    assert journal.trouble is None
+    assert journal.waiting == 0
+    states = {notice.key.n: notice.state for notice in store.notices()}
+    assert states[2] is NoticeState.SENT
+
+
+async def test_batches_that_waited_are_written_in_their_order(store, notice_of, full_disk):
+    journal = Journal(store)
+    with full_disk():
+        for n in range(1, 4):
+            await journal.commit(Batch(notices=(notice_of(n),)))
+        assert journal.waiting == 3
+    await journal.commit(Batch(notices=(notice_of(4),)))
+    assert journal.waiting == 0
+    assert {notice.key.n for notice in store.notices()} == {1, 2, 3, 4}
+
+
+async def test_samples_reach_the_history(store):
+    journal = Journal(store)
+    journal.keep_samples([Sample(CheckId("ups"), "charge", "%", NOW, 98.0)])
+    await journal.flush_samples()
+    (series,) = store.series(CheckId("ups"))
+    assert (series.metric, series.unit) == ("charge", "%")
