@@ -1,0 +1,90 @@
+"""A notice as a mail message (RFC 5322, RFC 2045): nothing that anybody wrote can become a header of its own."""
+
+from __future__ import annotations
+
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from alerts.language import translation
+from alerts.mail_url import MailServer
+from alerts.parcel import Parcel, TransportError
+from monitor.core.text import N_, say
+
+UNWRITTEN = N_("Relève cannot write its state at the moment: this message left from memory and is not on record yet.")
+
+
+def letter(parcel: Parcel, server: MailServer) -> EmailMessage:
+    """Return `parcel` as a message with a text part and an HTML part that say the same.
+
+    The Message-ID and the date are the notice's own, so that a second attempt gives the same message. References name
+    the first notice of the incident, which makes a thread of them. Auto-Submitted (RFC 3834) keeps absence
+    replies away. Raises TransportError, permanent, for an address that is none.
+    """
+    notice = parcel.notice
+    message = EmailMessage(policy=SMTP)
+    message["From"] = _sender(parcel, server)
+    message["To"] = _named(parcel.recipient_name, address_of(notice.address))
+    message["Subject"] = one_line(notice.message.subject)
+    message["Date"] = notice.created_at
+    message["Message-ID"] = f"<{notice.message_id}>"
+    if notice.in_reply_to:
+        message["In-Reply-To"] = message["References"] = f"<{notice.in_reply_to}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message["Content-Language"] = notice.language
+    message["X-Releve-Key"] = one_line(str(notice.key))
+    if parcel.audit_head:
+        message["X-Releve-Audit"] = one_line(parcel.audit_head)
+    text, html = _bodies(parcel)
+    message.set_content(text, cte="quoted-printable")
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def address_of(address: str) -> str:
+    """Return `address` as SMTP takes it: an international domain in its ASCII form (RFC 5890).
+
+    Raises TransportError, permanent, when it is no address.
+    """
+    local, at, domain = address.strip().rpartition("@")
+    try:
+        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+        wire = f"{local}{at}{ascii_domain}"
+        Address(addr_spec=wire)
+    except (ValueError, MessageError, IndexError) as error:
+        raise _no_address(address) from error
+    if not local or not domain or any(sign.isspace() or not sign.isprintable() for sign in wire):
+        raise _no_address(address)
+    return wire
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks and control characters; a header ends at a line break."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _sender(parcel: Parcel, server: MailServer) -> Address:
+    try:
+        return _named(server.display or parcel.site_name, server.sender)
+    except TransportError as error:
+        text = say("{address} is no mail address to send from; give from= in the mail URL", address=server.sender)
+        raise TransportError(text, ours=True) from error
+
+
+def _named(name: str, address: str) -> Address:
+    return Address(display_name=one_line(name), addr_spec=address_of(address))
+
+
+def _no_address(address: str) -> TransportError:
+    text = say("{address} is no mail address; correct it in the inventory", address=one_line(address))
+    return TransportError(text, permanent=True)
+
+
+def _bodies(parcel: Parcel) -> tuple[str, str]:
+    message = parcel.notice.message
+    if not parcel.warned:
+        return message.text, message.html
+    warning = translation(parcel.notice.language)(UNWRITTEN)
+    return f"{message.text}\n\n{warning}\n", message.html.replace("</body>", f"<p>{warning}</p></body>")

@@ -1,0 +1,39 @@
+"""A protocol as data: frozen with an incident when it opens, and stored beside its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from alerts.protocol import Protocol
+
+
+def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
+    """Return `protocol` as JSON-ready data, durations in seconds; `protocol_from_json` gives it back equal."""
+    every = protocol.update_every
+    return {
+        "live": protocol.live,
+        "first_to": list(protocol.first_to),
+        "first_within": protocol.first_within.total_seconds(),
+        "update_to": list(protocol.update_to),
+        "update_every": None if every is None else every.total_seconds(),
+        "resolved_to": list(protocol.resolved_to),
+        "operations": list(protocol.operations),
+        "long_after": protocol.long_after.total_seconds(),
+    }
+
+
+def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
+    """Return the protocol that `protocol_to_json` wrote. Raises KeyError when a part of it is missing."""
+    every = data["update_every"]
+    return Protocol(
+        live=data["live"],
+        first_to=tuple(data["first_to"]),
+        first_within=timedelta(seconds=data["first_within"]),
+        update_to=tuple(data["update_to"]),
+        update_every=None if every is None else timedelta(seconds=every),
+        resolved_to=tuple(data["resolved_to"]),
+        operations=tuple(data["operations"]),
+        long_after=timedelta(seconds=data["long_after"]),
+    )
