@@ -1,0 +1,120 @@
+"""Every check on its grid, sooner while it is being confirmed, and never twice at once."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.core.health import ConfirmPolicy
+from monitor.core.ids import CheckId, NodeId
+from monitor.daemon.scheduler import Scheduler
+from monitor.inventory.model import Check
+from probes import registry
+from probes.contract import Target
+from probes.sessions import Sessions
+
+PATIENCE = 10
+
+
+@pytest.fixture
+async def listener():
+    """A TCP server that counts its guests and how many waited at once, and greets each after a moment."""
+    counts = Counter()
+
+    async def receive(reader, writer):
+        counts["guests"] += 1
+        counts["now"] += 1
+        counts["at once"] = max(counts["at once"], counts["now"])
+        await asyncio.sleep(0.05)
+        counts["now"] -= 1
+        writer.write(b"ready")
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        counts["done"] += 1
+
+    server = await asyncio.start_server(receive, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], counts
+        while counts["done"] < counts["guests"]:
+            await asyncio.sleep(0.01)
+
+
+def check_of(name, port, every=0.1, retry=None):
+    span = timedelta(seconds=every)
+    return Check(
+        id=CheckId(name),
+        probe="tcp",
+        node=NodeId("host"),
+        target=Target(NodeId("host"), "127.0.0.1"),
+        params=registry.load("tcp").Params(port=port, expect="ready"),
+        every=span,
+        timeout=timedelta(seconds=2),
+        retry=span / 4 if retry is None else timedelta(seconds=retry),
+        policy=ConfirmPolicy(),
+        kind="other",
+    )
+
+
+async def watched(checks, enough, settling=lambda _: False):
+    """Run the scheduler over `checks` until `enough(results)` holds; return the results by check."""
+    results, done = [], asyncio.Event()
+
+    async def report(check, result):
+        results.append((check.id, result))
+        if enough(results):
+            done.set()
+
+    async with Sessions() as sessions:
+        scheduler = Scheduler(sessions, SystemClock(), report, settling)
+        scheduler.swap({check.id: check for check in checks})
+        running = asyncio.create_task(scheduler.run())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await done.wait()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    return results
+
+
+async def test_every_check_is_observed_again_and_again(listener):
+    port, _ = listener
+    results = await watched(
+        [check_of("one", port), check_of("two", port)],
+        lambda found: min(Counter(name for name, _ in found).get(n, 0) for n in ("one", "two")) >= 3,
+    )
+    assert {name for name, _ in results} == {"one", "two"}
+
+
+async def test_a_check_that_is_to_be_confirmed_does_not_wait_for_its_grid():
+    closed = check_of("closed", 1, every=3600, retry=0.01)
+    results = await watched([closed], lambda found: len(found) >= 3, settling=lambda _: True)
+    assert len(results) >= 3
+
+
+async def test_a_slow_check_is_not_started_twice(listener):
+    port, counts = listener
+    await watched([check_of("slow", port, every=0.01)], lambda found: len(found) >= 5)
+    assert counts["at once"] == 1
+
+
+async def test_a_check_that_is_asked_for_is_observed_at_once(listener):
+    port, _ = listener
+    seen = asyncio.Event()
+
+    async def report(check, result):
+        seen.set()
+
+    async with Sessions() as sessions:
+        scheduler = Scheduler(sessions, SystemClock(), report, lambda _: False)
+        scheduler.swap({CheckId("hourly"): check_of("hourly", port, every=3600)})
+        running = asyncio.create_task(scheduler.run())
+        scheduler.reprobe([CheckId("hourly")])
+        async with asyncio.timeout(PATIENCE):
+            await seen.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
