@@ -145,8 +145,8 @@ def of_system(error: OSError, path: Path) -> StoreError:
         return _disk_failed(path, why)
     return ReadOnlyFolder(
         say(
-            "cannot write {path}: {why}. Give the user that runs Relève this folder (chown), or choose another one "
-            "with --data",
+            "Cannot use {path}: {why}. The user that runs Relève must be allowed to read and write there (chown); or "
+            "choose another folder with --data",
             path=str(error.filename or path),
             why=why,
         )
@@ -174,5 +174,5 @@ def _of_database(error: sqlite3.Error | DBAPIError, path: Path) -> StoreError | 
 
 def _disk_failed(path: Path, why: str) -> DiskFailed:
     return DiskFailed(
-        say("the disk that holds {path} fails ({why}). Copy the folder to another disk", path=str(path), why=why)
+        say("The disk that holds {path} fails ({why}). Copy the folder to another disk", path=str(path), why=why)
     )

@@ -1,0 +1,272 @@
+"""One file that holds everything: made while the daemon runs, checked before it is put back.
+
+A backup is a ZIP file with `manifest.json`, `state.db` and `history.db`. The manifest names the SHA-256 and the size
+of each database, when the backup was made, and the head of the audit trail in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+from monitor.core.text import say
+from monitor.store.audit import AuditEntry
+from monitor.store.ballast import Ballast
+from monitor.store.engine import bring_up_to_date, make_engine, quick_check
+from monitor.store.errors import Corrupt, DiskFull, HistoryUnavailable, StoreError, disk_full, translated
+from monitor.store.folder import (
+    BALLAST_FILE,
+    HISTORY_FILE,
+    LOCK_FILE,
+    STATE_FILE,
+    WriterLock,
+    prepare,
+    sync_folder,
+)
+from monitor.store.store import Batch, open_locked, open_store
+from monitor.store.tables import HISTORY_REVISIONS, STATE_REVISIONS
+
+FORMAT = 1
+"""Of the archive; a later one that this version cannot read has another number."""
+MANIFEST = "manifest.json"
+_MANIFEST_BYTES = 64 * 1024
+_CHUNK = 2**20
+_SQUEEZE = 1
+"""zlib level: samples halve at any level, and a backup should not keep the machine busy."""
+_REVISIONS = {STATE_FILE: STATE_REVISIONS, HISTORY_FILE: HISTORY_REVISIONS}
+
+
+class Exists(StoreError):
+    """What would be written over is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that was made: `size` in bytes, the audit `head` in it, and whether it `has_history`."""
+
+    path: Path
+    size: int
+    made_at: datetime
+    head: str
+    has_history: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup that was put back: when it was made, the audit `head` in it, and where the files before it lie now.
+
+    `aside` is None where there were none.
+    """
+
+    made_at: datetime
+    head: str
+    has_history: bool
+    aside: Path | None
+
+
+def back_up(folder: Path, target: Path, now: datetime) -> Backup:
+    """Copy the state in `folder` into the new file `target` (mode 0600), also while a daemon writes it.
+
+    A history that cannot be read is left out. Raises StoreError: Exists, MissingStore, Corrupt, DiskFull ...
+    """
+    if not target.parent.is_dir():
+        raise StoreError(say("There is no folder {path}", path=str(target.parent)))
+    if target.exists():
+        raise Exists(say("{path} is there already; choose another name", path=str(target)))
+    with open_store(folder, write=False) as store:
+        head = store.audit_head()
+        try:
+            store.series()
+            names: tuple[str, ...] = (STATE_FILE, HISTORY_FILE)
+        except HistoryUnavailable:
+            names = (STATE_FILE,)
+    with translated(target), tempfile.TemporaryDirectory(prefix=".releve-backup-", dir=target.parent) as work:
+        for name in names:
+            _copy(folder / name, Path(work) / name)
+        made = Path(work) / target.name
+        _pack(
+            made,
+            Path(work),
+            names,
+            {"format": FORMAT, "releve": version("releve"), "made_at": now.isoformat(), "head": head},
+        )
+        made.replace(target)
+        sync_folder(target.parent)
+        return Backup(target, target.stat().st_size, now, head, HISTORY_FILE in names)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy one database as it is at one moment (SQLite's online backup)."""
+    try:
+        with (
+            translated(source),
+            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as reading,
+            closing(sqlite3.connect(target)) as writing,
+        ):
+            reading.backup(writing)
+            # Out of the write-ahead mode, so that the copy is one file and nothing else.
+            writing.execute("PRAGMA journal_mode=DELETE").fetchall()
+    except DiskFull as error:
+        raise disk_full(target) from error
+    engine = make_engine(target, write=False, synchronous="FULL")
+    try:
+        quick_check(engine, source)
+    finally:
+        engine.dispose()
+
+
+def _pack(made: Path, work: Path, names: tuple[str, ...], manifest: dict[str, Any]) -> None:
+    with os.fdopen(_new_file(made), "w+b") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_SQUEEZE) as archive:
+            manifest["files"] = {name: _seal(work / name) for name in names}
+            archive.writestr(MANIFEST, json.dumps(manifest, indent=2))
+            for name in names:
+                archive.write(work / name, name)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _seal(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
+
+
+def restore(folder: Path, source: Path, now: datetime, *, actor: str, replace: bool = False) -> Restored:
+    """Put the backup `source` into `folder`, after its hashes and databases were checked.
+
+    What lies in `folder` is kept in a folder of its own beside the restored files, and only if `replace` says so;
+    otherwise Exists. Raises WriterBusy while a daemon runs, Corrupt for a damaged backup. `actor` enters the audit
+    trail of the restored state.
+    """
+    prepare(folder)
+    lock = WriterLock(folder)
+    try:
+        found = _occupants(folder)
+        if found and not replace:
+            raise Exists(
+                say(
+                    "{path} is not empty ({names}). With --yes the files there are set aside and the backup takes "
+                    "their place",
+                    path=str(folder),
+                    names=", ".join(entry.name for entry in found),
+                )
+            )
+        with translated(folder), tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as work:
+            manifest = _unpack(source, Path(work))
+            aside = _set_aside(folder, found, now) if found else None
+            for name in _REVISIONS:
+                if (Path(work) / name).exists():
+                    (Path(work) / name).rename(folder / name)
+            sync_folder(folder)
+    except BaseException:
+        lock.release()
+        raise
+    made_at, head = datetime.fromisoformat(manifest["made_at"]), str(manifest["head"])
+    with open_locked(folder, lock, Ballast(folder / BALLAST_FILE)) as store:
+        entry = AuditEntry(actor, "restore", {"made_at": made_at.isoformat(), "head": head}, now)
+        store.commit(Batch(audit=(entry,)))
+    return Restored(made_at, head, HISTORY_FILE in manifest["files"], aside)
+
+
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def _occupants(folder: Path) -> list[Path]:
+    """What a restored state would stand beside; a socket is only the trace of a daemon that is gone."""
+    with translated(folder):
+        found = [entry for entry in folder.iterdir() if entry.name not in (LOCK_FILE, BALLAST_FILE)]
+        return sorted(entry for entry in found if not entry.is_socket())
+
+
+def _set_aside(folder: Path, found: list[Path], now: datetime) -> Path:
+    """Move what is there, logs of the databases included: a log left behind would be played into the restored one."""
+    aside = Path(tempfile.mkdtemp(prefix=f"before-{now.astimezone(UTC):%Y%m%d-%H%M%S}-", dir=folder))
+    for entry in found:
+        entry.rename(aside / entry.name)
+    return aside
+
+
+def _unpack(source: Path, work: Path) -> Mapping[str, Any]:
+    """Write the databases of `source` into `work`, each checked; return the manifest. Raises Corrupt."""
+    with _reading(source) as archive:
+        manifest = _manifest(source, archive)
+        for name, seal in manifest["files"].items():
+            with archive.open(name) as packed:
+                _write_checked(source, packed, work / name, str(seal["sha256"]), int(seal["size"]))
+            _check_database(source, work / name)
+    return manifest
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[zipfile.ZipFile]:
+    if not source.is_file():
+        raise StoreError(say("There is no file {path}", path=str(source)))
+    try:
+        with translated(source), zipfile.ZipFile(source) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(source, str(error) or type(error).__name__) from error
+
+
+def _manifest(source: Path, archive: zipfile.ZipFile) -> Mapping[str, Any]:
+    with archive.open(MANIFEST) as packed:
+        manifest: Mapping[str, Any] = json.loads(packed.read(_MANIFEST_BYTES))
+    if manifest["format"] != FORMAT:
+        raise StoreError(
+            say(
+                "{path} was made by a newer version of Relève ({version}); install that version",
+                path=str(source),
+                version=str(manifest["releve"]),
+            )
+        )
+    datetime.fromisoformat(manifest["made_at"])
+    names = set(manifest["files"])
+    if STATE_FILE not in names or not names <= set(_REVISIONS):
+        raise _damaged(source, ", ".join(sorted(names)))
+    return manifest
+
+
+def _write_checked(source: Path, packed: IO[bytes], target: Path, sha256: str, size: int) -> None:
+    seen, left = hashlib.sha256(), size
+    with translated(target), os.fdopen(_new_file(target), "wb") as file:
+        while chunk := packed.read(_CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                break
+            seen.update(chunk)
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    if left or seen.hexdigest() != sha256:
+        raise _damaged(source, f"{target.name}: SHA-256")
+
+
+def _check_database(source: Path, path: Path) -> None:
+    """Whether this version can read the database; an older schema is brought up to date here, apart from the rest."""
+    engine = make_engine(path, write=True, synchronous="FULL")
+    try:
+        quick_check(engine, path)
+        bring_up_to_date(engine, path, _REVISIONS[path.name], write=True)
+    except Corrupt as error:
+        raise _damaged(source, path.name) from error
+    finally:
+        engine.dispose()
+
+
+def _damaged(source: Path, why: str) -> Corrupt:
+    return Corrupt(
+        say("{path} is damaged or is no backup of Relève ({why}); take an older one", path=str(source), why=why)
+    )
