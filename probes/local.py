@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import os
 import re
 import time
@@ -15,13 +14,13 @@ from pathlib import Path
 
 from monitor.core.text import Text, say
 from probes.contract import Io, ProbeFault, TargetFailure
+from probes.names import nearest
 
 BOOTED = Path("/run/systemd/system")
 """Exists only where systemd is the init (sd_booted(3))."""
 UNIT_NAME = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}")
 """systemd.unit(5); no globs, no leading dash."""
 SHOWN = ("LoadState", "ActiveState", "SubState", "ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic")
-NEAREST = 3
 MICROSECONDS = 1_000_000
 
 
@@ -73,7 +72,7 @@ async def disk(mount: str, io: Io) -> DiskSeen:
         if io.memory.get("mounted") == mount:
             raise TargetFailure(say("nothing is mounted at {mount} any more", mount=mount), down=True)
         raise ProbeFault(
-            say("{mount} is no mount point", mount=mount), say("There are: {names}", names=_nearest(mount, points))
+            say("{mount} is no mount point", mount=mount), say("There are: {names}", names=nearest(mount, points))
         )
     io.memory["mounted"] = mount
     return seen
@@ -105,7 +104,7 @@ async def service(name: str, io: Io) -> ServiceSeen:
         listed = await systemctl("list-unit-files", "--type=service", "--no-legend", "--plain")
         names = [line.split()[0].removesuffix(".service") for line in listed.splitlines() if line.split()]
         raise ProbeFault(
-            say("systemd has no unit {name}", name=name), say("Nearest names: {names}", names=_nearest(name, names))
+            say("systemd has no unit {name}", name=name), say("Nearest names: {names}", names=nearest(name, names))
         )
     return seen
 
@@ -176,8 +175,3 @@ def service_of(name: str, shown: Mapping[str, str], monotonic: float) -> Service
 
 def _stamp(text: str | None) -> float:
     return int(text) / MICROSECONDS if text and text.isdecimal() else 0.0
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=NEAREST, cutoff=0.3) or sorted(known)[:NEAREST]
-    return ", ".join(near) or "-"
