@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 def inventory_of(settings: Settings) -> Inventory:
     """Return the inventory. Its errors go to stderr, located, and end the command with Failure."""
     from monitor.inventory.load import load
+    from monitor.inventory.report import problem_json, problem_line
 
     reading = load(settings.inventory)
     if reading.inventory is None:
-        words = settings.speech()
+        words = settings.speech(reading.language)
         for problem in reading.problems:
-            warn(problem.line_for_people(words))
+            warn(problem_line(problem_json(problem, words)))
         raise Failure(say("{path} is wrong; nothing was started", path=str(settings.inventory)))
     return reading.inventory
 

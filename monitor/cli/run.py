@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_settings, warn
-from monitor.cli.reading import daemon_or_none, inventory_of
+from monitor.cli.reading import act, daemon_or_none, inventory_of
 from monitor.core.text import N_, say
 from monitor.web.client import SOCKET
 
@@ -96,10 +96,12 @@ def _obey_signals(daemon: Daemon) -> None:
 @pass_settings
 def reload(settings: Settings, as_json: bool) -> int:
     """Ask the running daemon."""
+    from monitor.inventory.report import problem_line
+
     api = daemon_or_none(settings)
     if api is None:
         raise Failure(say("no daemon runs on {path}; `releve run` starts one", path=str(settings.data)))
-    answer = api.post("/api/v1/reload", {})
+    answer = act(api, "/api/v1/reload", {})
     if as_json:
         emit_json(answer)
     else:
@@ -108,10 +110,3 @@ def reload(settings: Settings, as_json: bool) -> int:
         text = say("The inventory was taken.") if answer["taken"] else say("The old inventory stays in force.")
         warn(settings.speech().render(text))
     return ExitCode.DONE if answer["taken"] else ExitCode.CANNOT
-
-
-def problem_line(problem: dict[str, object]) -> str:
-    """Return a problem in the one form that every editor follows: FILE:LINE:COL: where: message (hint)."""
-    hint = f" ({problem['hint']})" if problem.get("hint") else ""
-    place = f"{problem['path']}:{problem['line']}:{problem['column']}"
-    return f"{place}: {problem['where']}: {problem['message']}{hint}"

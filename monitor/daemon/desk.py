@@ -23,7 +23,7 @@ from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import Plan, State, Taken
 from monitor.daemon.journal import Journal
-from monitor.daemon.letters import Letters
+from monitor.daemon.letters import Letters, Moment
 from monitor.inventory.model import Inventory
 from monitor.store import AuditEntry, Batch, Loaded
 
@@ -186,8 +186,9 @@ class Desk:
         for name in opened:
             protocols[name] = self.inventory.protocol
         planned = self._planned(taken.state, protocols, now)
+        at = Moment(now, self.trusted(), self.links_down())
         notices = tuple(
-            self.letters.write(plan, taken.state.incidents[plan.key.incident], protocols[plan.key.incident], self, now)
+            self.letters.write(plan, taken.state.incidents[plan.key.incident], protocols[plan.key.incident], at)
             for plan in planned
         )
         moved = _turned(self._stored, taken.state.healths)

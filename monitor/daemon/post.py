@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 from alerts.delivery import Again, Dead, Other, Parcel, TransportError, after_failure, deliver
-
 from alerts.notice import Notice, NoticeState
 from alerts.protocol import Channel, Contact
 from monitor.core.text import say
@@ -25,7 +25,10 @@ GIVE_UP = 120.0
 
 
 class Post:
-    """Sends what the journal holds, until stopped; `last_sent` counts for the metrics."""
+    """Sends what the journal holds, until stopped.
+
+    `sent` and `failed` count attempts since the start; `died_at` is when the last notice was given up.
+    """
 
     def __init__(self, desk: Desk, journal: Journal) -> None:
         self._desk, self._journal = desk, journal
@@ -33,6 +36,7 @@ class Post:
         self._sending: set[asyncio.Task[None]] = set()
         self.sent = 0
         self.failed = 0
+        self.died_at: datetime | None = None
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -81,7 +85,7 @@ class Post:
         except Exception as error:
             log.exception("sending failed", extra={"event": "send_bug", "notice": str(notice.key)})
             text = say("sending itself failed: {error}", error=type(error).__name__)
-            await self._failed(notice, TransportError(text, permanent=False), contact)
+            await self._failed(notice, TransportError(text), contact)
         else:
             self.sent += 1
             end = Settlement(
@@ -111,7 +115,7 @@ class Post:
             async with asyncio.timeout(GIVE_UP):
                 receipt = await work
         except TimeoutError as error:
-            raise TransportError(say("no end within {span}", span=str(int(GIVE_UP))), permanent=False) from error
+            raise TransportError(say("no end within {span}", span=timedelta(seconds=GIVE_UP))) from error
         return receipt.answer
 
     def _name_of(self, notice: Notice) -> str:
@@ -129,10 +133,10 @@ class Post:
                 end = Settlement(
                     NoticeState.PENDING, now, answer, attempts, notice.channel, notice.address, notice.tried, at
                 )
-            case Other(channel, address):
-                tried = (*notice.tried, notice.channel)
-                end = Settlement(NoticeState.PENDING, now, answer, 0, channel, address, tried, now)
+            case Other(channel, address, at, tried):
+                end = Settlement(NoticeState.PENDING, now, answer, attempts, channel, address, tried, at)
             case Dead():
+                self.died_at = now
                 end = Settlement(NoticeState.DEAD, now, answer, attempts, notice.channel, notice.address, notice.tried)
         log.warning(
             "notice not sent",

@@ -12,7 +12,8 @@ from monitor.core.watch import Watched
 
 STORE = CheckId("releve-store")
 CLOCK = CheckId("releve-clock")
-OWN = {STORE: Watched(ConfirmPolicy(confirm=1)), CLOCK: Watched(ConfirmPolicy(confirm=1))}
+OUTBOX = CheckId("releve-outbox")
+OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX)}
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
 
 
@@ -29,6 +30,23 @@ def store_verdict(trouble: Text | None, history: Text | None, waiting: int) -> V
     if history is not None:
         return Verdict(Severity.WARNING, say("Measurements are not recorded: {why}", why=history))
     return Verdict(Severity.OK, say("The journal and the history are written"))
+
+
+LATE = timedelta(minutes=5)
+"""A notice that waits longer than this is worth a word to whoever can still be reached."""
+MOURNED = timedelta(hours=1)
+"""For how long a notice that was given up keeps the check from being OK."""
+
+
+def outbox_verdict(late: timedelta | None, since_death: timedelta | None) -> Verdict:
+    """Return whether messages leave. `late`: for how long the oldest has been due; `since_death`: since one died."""
+    if since_death is not None and since_death < MOURNED:
+        text = say("A message was refused for good: `releve incident show` says which. Tell its reader by telephone")
+        return Verdict(Severity.CRITICAL, text)
+    if late is not None and late > LATE:
+        text = say("Messages do not leave: the oldest has been due for {late}. Look at the mail server", late=late)
+        return Verdict(Severity.WARNING, text)
+    return Verdict(Severity.OK, say("Messages leave as they become due"))
 
 
 def clock_verdict(stepped_by: timedelta, *, trusted: bool) -> Verdict:

@@ -19,6 +19,7 @@ from monitor.core.incident import Refused
 from monitor.core.text import Speech, Text, say
 from monitor.core.units import BadUnit, parse_duration
 from monitor.daemon.daemon import Daemon
+from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
 from monitor.web.openapi import description
@@ -279,7 +280,7 @@ class _Api:
     async def reload(self, request: Request) -> Response:
         reading = await self.daemon.reload(actor(request))
         words = self._speech(request)
-        problems = [problem.to_json(words) for problem in reading.problems]
+        problems = [problem_json(problem, words) for problem in reading.problems]
         return JSONResponse({"taken": reading.inventory is not None, "problems": problems})
 
     async def nothing_there(self, request: Request) -> Response:

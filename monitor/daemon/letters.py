@@ -1,0 +1,138 @@
+"""From a notice that is due to a row of the outbox: who reads it, in which words, by which channel."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from alerts.compose import compose
+from alerts.context import Context
+from alerts.delivery import route
+from alerts.language import speech
+from alerts.notice import MAIL_DOMAIN, Notice, NoticeKey, NoticeState, Planned, Step
+from alerts.protocol import Contact, Protocol, next_update
+from monitor.core.ids import NodeId
+from monitor.core.incident import Incident
+from monitor.core.text import Text, say
+from monitor.inventory.model import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the time of writing adds: `now`, whether time can be trusted, and what is down between us and the reader."""
+
+    now: datetime
+    trusted: bool
+    links_down: Collection[NodeId]
+
+
+class Letters:
+    """Writes the notices of one inventory."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._domain = urlsplit(inventory.site.url).hostname or MAIL_DOMAIN
+        self._private = _private(inventory)
+        self._people = {name: contact.name for name, contact in inventory.contacts.items()}
+
+    def write(self, planned: Planned, incident: Incident | None, protocol: Protocol, at: Moment) -> Notice:
+        """Return the row of the outbox for `planned`: waiting, or skipped, or dead when nothing leads to its reader."""
+        key = planned.key
+        contact = self._inventory.contacts.get(key.recipient)
+        language = (contact.language if contact is not None else "") or self._inventory.site.language
+        way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
+        message = compose(planned, incident, self._context(incident, protocol, at, language, way))
+        state, answer = NoticeState.PENDING, ""
+        if planned.skipped:
+            state = NoticeState.SKIPPED
+        elif way is None:
+            state, answer = NoticeState.DEAD, self.own_words(_no_way(key.recipient, contact))
+        channel, address = way if way is not None else ("", "")
+        return Notice(
+            key=key,
+            due_at=planned.due_at,
+            created_at=at.now,
+            message_id=self._message_id(key),
+            message=message,
+            channel=channel,
+            address=address,
+            language=language,
+            state=state,
+            next_try_at=at.now,
+            answer=answer,
+            in_reply_to=self._thread(key),
+        )
+
+    def own_words(self, text: Text) -> str:
+        """Return `text` as the site's people read it."""
+        return speech(self._inventory.site.language, self._inventory.site.timezone).render(text)
+
+    def _message_id(self, key: NoticeKey) -> str:
+        return key.message_id(self._inventory.site.name, self._domain)
+
+    def _thread(self, key: NoticeKey) -> str:
+        """The Message-ID of the reader's first notice of this incident; mail programs show the rest below it."""
+        first = NoticeKey(key.incident, key.audience, Step.FIRST_NOTICE, 1, key.recipient)
+        return "" if key == first or key.step is Step.TEST else self._message_id(first)
+
+    def _context(
+        self,
+        incident: Incident | None,
+        protocol: Protocol,
+        at: Moment,
+        language: str,
+        way: tuple[str, str] | None,
+    ) -> Context:
+        site, kind, node, upcoming = self._inventory.site, None, "", None
+        if incident is not None:
+            kind = self._inventory.kinds.get(incident.kind)
+            check = None if incident.check is None else self._inventory.checks.get(incident.check)
+            node = "" if check is None else check.node
+            upcoming = next_update(protocol, incident, at.now)
+        return Context(
+            site=site.name,
+            speech=speech(language, site.timezone),
+            now=at.now,
+            next_at=upcoming,
+            next_to=protocol.update_to if upcoming is not None else (),
+            title=_own(kind.titles, language) if kind is not None else "",
+            usual_cause=_own(kind.causes, language) if kind is not None else "",
+            node=node,
+            target=None if kind is None else kind.target,
+            private=self._private,
+            people=self._people,
+            alerted=bool(protocol.operations),
+            channel=way[0] if way is not None else "",
+            trusted=at.trusted,
+            url=site.url,
+        )
+
+
+def _own(words: Mapping[str, str], language: str) -> str:
+    """The inventory's own words in `language`; in the other one if it has no more."""
+    return words.get(language) or next(iter(words.values()), "")
+
+
+def _no_way(recipient: str, contact: Contact | None) -> Text:
+    if contact is None:
+        return say("the inventory has no contact {name}", name=recipient)
+    return say("no channel leads to {name}: give an address for one of the channels", name=recipient)
+
+
+def _private(inventory: Inventory) -> tuple[str, ...]:
+    """Every host name and address, which no client should read in what a person wrote.
+
+    The links' own names are none of them: `FO` is the contract's word, and what the client wants to read.
+    """
+    devices = inventory.devices.values()
+    links = inventory.links.values()
+    names = {
+        *(str(device.id) for device in devices),
+        *(device.target.address for device in devices),
+        *(link.peer for link in links if link.peer),
+        *(link.interface for link in links),
+        *(str(check) for check in inventory.checks if check not in inventory.links),
+    }
+    return tuple(sorted(names, key=len, reverse=True))

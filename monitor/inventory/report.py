@@ -1,0 +1,27 @@
+"""How a problem of the inventory is shown: one line that editors follow, or JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitor.core.text import Speech
+from monitor.inventory.problems import Problem
+
+
+def problem_json(problem: Problem, words: Speech) -> dict[str, Any]:
+    """Return a problem as `validate --json` lists it."""
+    return {
+        "path": problem.path,
+        "line": problem.line,
+        "column": problem.column,
+        "where": problem.where,
+        "message": words.render(problem.message),
+        "hint": words.render(problem.hint) if problem.hint else "",
+        "level": problem.level.value,
+    }
+
+
+def problem_line(problem: dict[str, Any]) -> str:
+    """Return a problem, given as JSON, as `FILE:LINE:COL: where: message (hint)`."""
+    hint = f" ({problem['hint']})" if problem["hint"] else ""
+    return f"{problem['path']}:{problem['line']}:{problem['column']}: {problem['where']}: {problem['message']}{hint}"
