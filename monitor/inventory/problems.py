@@ -66,6 +66,11 @@ class Problems:
             self._found.setdefault(key, problem)
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._found)
+
+    @property
     def fatal(self) -> bool:
         """Whether there is an error among them."""
         return any(problem.level is Level.ERROR for problem in self._found.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -21,21 +21,30 @@ SHOWN = 60
 _TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-def shaped(model: type[M], node: Node, at: Place, where: str, problems: Problems) -> M | None:
+def shaped(
+    model: type[M], node: Node, at: Place, where: str, problems: Problems, also: Collection[str] = ()
+) -> M | None:
     """Return `node` as a `model`, None when it does not fit. `at`, `where`: the key that holds it.
 
+    `also`: keys beside those of the model that may have been meant by an unknown one.
     Values are taken strictly, as from JSON: a number is not text, and the word `no` is not false.
     """
     try:
         return model.model_validate_json(json.dumps(plain_data(node)), strict=True)
     except ValidationError as error:
         for each in error.errors():
-            _note(model, node, at, where, dict(each), problems)
+            _note(model, node, at, where, dict(each), problems, also)
         return None
 
 
 def _note(
-    model: type[BaseModel], node: Node, at: Place, where: str, error: Mapping[str, Any], problems: Problems
+    model: type[BaseModel],
+    node: Node,
+    at: Place,
+    where: str,
+    error: Mapping[str, Any],
+    problems: Problems,
+    also: Collection[str],
 ) -> None:
     kind, way = error["type"], [part for part in error["loc"] if part != "[key]"]
     if kind in ("missing", "extra_forbidden"):
@@ -48,7 +57,9 @@ def _note(
         if isinstance(inside, TableNode) and key in inside.entries:
             place = inside.entries[key].at
         message = say("unknown key {key}", key=key)
-        problems.error(place, f"{full}.{key}", message, nearest(key, _known_keys(model, way)))
+        problems.error(
+            place, f"{full}.{key}", message, nearest(key, (*_known_keys(model, way), *(() if way else also)))
+        )
         return
     _place, inside, suffix = _walk(node, at, way)
     message, hint = _said(error, inside)

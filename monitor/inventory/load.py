@@ -1,0 +1,192 @@
+"""Reading an inventory: a file in, the whole site out, or every problem at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from alerts.protocol import Channel, Contact, Protocol
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.text import Text, say
+from monitor.core.topology import Node, Topology
+from monitor.core.watch import Plan, Watched
+from monitor.inventory.checks import Watching, checks
+from monitor.inventory.kinds import BUILT_IN, catalogue
+from monitor.inventory.many import Declared, declared_devices
+from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
+from monitor.inventory.people import channels, contacts, protocol
+from monitor.inventory.problems import Place, Problem, Problems
+from monitor.inventory.roles import brought_checks, peer_of
+from monitor.inventory.schema import LANGUAGES, NOT_ACTED_ON, SiteKeys
+from monitor.inventory.scope import Scope, sections_of
+from monitor.inventory.shape import shaped
+from monitor.inventory.sources import Folder, gathered
+from monitor.inventory.things import devices, links, look_for_cycles
+from monitor.inventory.yaml_nodes import Node as Written
+from monitor.inventory.yaml_nodes import ScalarNode, TableNode
+from probes.access import WAYS
+
+_GATE_ORDER = ("ping", "link", "ups")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of reading: no `inventory` when a problem is an error.
+
+    `language` is the site's as far as it could be read. `logins`: where each way to each device stands.
+    """
+
+    inventory: Inventory | None
+    problems: tuple[Problem, ...]
+    language: str = ""
+    logins: Mapping[tuple[NodeId, str], Place] = field(default_factory=dict)
+
+
+def load(path: Path) -> Loaded:
+    """Return the inventory in the file `path`, and all that is wrong or doubtful in it and in what it includes.
+
+    Nothing that a file holds makes it raise. Secrets are not read, only looked for.
+    """
+    problems = Problems()
+    folder = Folder(path.parent, problems)
+    tree = gathered(path, folder)
+    if tree is None:
+        return Loaded(None, problems.listed())
+    scope = Scope(tree, folder, problems, sections_of(tree, problems))
+    declared = declared_devices(scope)
+    scope.devices = {device.name for device in declared}
+    scope.kinds = {*BUILT_IN, *scope.sections["incidents"]}
+    inventory = _inventory(path, scope, declared)
+    logins = {
+        (NodeId(d.name), way): d.table.entries[way].at for d in declared for way in WAYS if way in d.table.entries
+    }
+    return Loaded(None if problems.fatal else inventory, problems.listed(), _language(tree), logins)
+
+
+def _inventory(path: Path, scope: Scope, declared: list[Declared]) -> Inventory | None:
+    site = _site(path, scope)
+    told = _People(channels(scope), contacts(scope), protocol(scope))
+    kinds = catalogue(scope)
+    things = Watching.of(devices(scope, declared), links(scope), declared)
+    look_for_cycles(scope, declared)
+    _look_at_far_ends(scope)
+    watched = checks(scope, things, brought_checks(scope, declared))
+    _look_at_the_rest(scope)
+    if site is None or told.protocol is None or scope.problems.fatal:
+        return None
+    return Inventory(
+        path=path,
+        version=scope.folder.version,
+        site=site,
+        contacts=told.contacts,
+        channels=told.channels,
+        devices=things.devices,
+        links=things.links,
+        checks=watched,
+        kinds=kinds,
+        protocol=told.protocol,
+        plan=plan(things.devices, things.links, watched, kinds),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    channels: dict[str, Channel]
+    contacts: dict[str, Contact]
+    protocol: Protocol | None
+
+
+def plan(
+    devices: Mapping[NodeId, Device],
+    links: Mapping[NodeId, Link],
+    checks: Mapping[CheckId, Check],
+    kinds: Mapping[str, Kind],
+) -> Plan:
+    """Return the part of the inventory that decides: a node a device, a link, a link's far end; gates, pings first."""
+    parents = {name: device.parents for name, device in devices.items()}
+    parents |= {name: link.parents for name, link in links.items()}
+    parents |= {NodeId(peer_of(name)): (name,) for name, link in links.items() if link.peer}
+    gates: dict[NodeId, list[Check]] = {}
+    for check in checks.values():
+        if check.gate:
+            gates.setdefault(check.node, []).append(check)
+    nodes = {
+        name: Node(name, above, tuple(check.id for check in sorted(gates.get(name, []), key=_gate_order)))
+        for name, above in parents.items()
+    }
+    where = {check.id: check.node for check in checks.values()}
+    watched = {check.id: Watched(check.policy, check.kind) for check in checks.values()}
+    interruption = {kind.name: kind.interruption for kind in kinds.values()}
+    return Plan(watched, Topology(nodes, where), interruption)
+
+
+def _gate_order(check: Check) -> int:
+    return _GATE_ORDER.index(check.probe) if check.probe in _GATE_ORDER else len(_GATE_ORDER)
+
+
+def _site(path: Path, scope: Scope) -> Site | None:
+    entry = scope.tree.entries.get("site")
+    if entry is None:
+        if scope.tree.entries:
+            message, hint = (
+                say("{key} is missing", key="site"),
+                say("write site: {{name: ..., timezone: Africa/Douala}}"),
+            )
+            scope.problems.error(Place(str(path)), "site", message, hint)
+        return None
+    keys = shaped(SiteKeys, entry.value, entry.at, "site", scope.problems)
+    zone = _zone(entry.value, scope.problems)
+    return None if keys is None or zone is None else Site(keys.name, zone, keys.language, keys.url or "")
+
+
+def _zone(site: Written, problems: Problems) -> ZoneInfo | None:
+    node = site.get("timezone") if isinstance(site, TableNode) else None
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+        return ZoneInfo("UTC")
+    try:
+        return ZoneInfo(node.value)
+    except (KeyError, ValueError, OSError):
+        message = say("there is no time zone {name}", name=node.value)
+        problems.error(node.at, "site.timezone", message, _nearest_zone(node.value))
+        return None
+
+
+def _nearest_zone(written: str) -> Text:
+    """Return the hint that names the zone meant; the city alone is compared where the region is wrong."""
+    names = {name.lower(): name for name in available_timezones()}
+    cities = {name.rpartition("/")[2]: known for name, known in names.items()}
+    close = difflib.get_close_matches(written.lower(), names, n=1)
+    if close:
+        return say("did you mean {name}?", name=names[close[0]])
+    city = difflib.get_close_matches(written.lower().rpartition("/")[2], cities, n=1)
+    if city:
+        return say("did you mean {name}?", name=cities[city[0]])
+    return say("write an IANA name such as Africa/Douala")
+
+
+def _language(tree: TableNode) -> str:
+    site = tree.get("site")
+    node = site.get("language") if isinstance(site, TableNode) else None
+    return (
+        node.text
+        if isinstance(node, ScalarNode) and node.text in LANGUAGES
+        else str(SiteKeys.model_fields["language"].default)
+    )
+
+
+def _look_at_far_ends(scope: Scope) -> None:
+    """The far end of a link is a place of its own: nothing else may have its name."""
+    for name, entry in scope.sections["links"].items():
+        if isinstance(entry.value, TableNode) and "peer" in entry.value.entries and peer_of(name) in scope.nodes:
+            message = say("{name} is the name of the far end of the link {link}", name=peer_of(name), link=name)
+            scope.problems.error(entry.at, f"links.{name}", message, say("rename the link or that device"))
+
+
+def _look_at_the_rest(scope: Scope) -> None:
+    """Top-level keys that are not understood were noted file by file; some are understood and not acted on."""
+    for key in NOT_ACTED_ON:
+        if key in scope.tree.entries:
+            scope.not_acted_on(scope.tree.entries[key].at, key)

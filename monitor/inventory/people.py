@@ -1,0 +1,168 @@
+"""Who is told, by which channels, and when: contacts, channels, protocol, operations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from alerts.protocol import EVERYBODY_TOLD, Channel, Contact, Protocol
+from monitor.core.ids import NodeId
+from monitor.core.text import N_, say
+from monitor.inventory.problems import Level, Place, nearest
+from monitor.inventory.schema import ChannelKeys, ContactKeys, ProtocolKeys, ToKeys
+from monitor.inventory.scope import Scope, names_in, refer
+from monitor.inventory.secrets_in import anchored, look_at
+from monitor.inventory.shape import shaped
+from monitor.inventory.yaml_nodes import Entry, Node, TableNode
+
+USUAL_CHANNELS = ("mail", "sms")
+"""Keys of a contact that are understood although the inventory has no channel of that name (yet)."""
+_MAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
+_TELEPHONE = re.compile(r"\+?[0-9][0-9 ().-]{2,30}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+")
+_STEPS = ("first_notice", "update", "conference", "crisis_report", "resolved")
+
+
+def channels(scope: Scope) -> dict[str, Channel]:
+    """Return the channels; what is wrong with one is noted."""
+    found: dict[str, Channel] = {}
+    for name, entry in scope.sections["channels"].items():
+        where = f"channels.{name}"
+        keys = shaped(ChannelKeys, entry.value, entry.at, where, scope.problems)
+        table = entry.value if isinstance(entry.value, TableNode) else TableNode(entry.at)
+        absent = N_("there is no link or device {name}")
+        refer(table.get("through"), scope.nodes, f"{where}.through", absent, scope.problems)
+        if keys is None:
+            continue
+        at = table.entries["url"].value.at
+        clear = None if keys.url.reference.startswith("gammu:") else Level.WARNING
+        look_at(keys.url, clear, at, f"{where}.url", scope.problems)
+        if not _URL.fullmatch(keys.url.reference):
+            message = say("a channel's URL starts with its kind and a colon")
+            hint = say("such as mailto://user:pass@host:port or gammu:/var/spool/gammu")
+            scope.problems.error(at, f"{where}.url", message, hint)
+        through = None if keys.through is None else NodeId(keys.through)
+        found[name] = Channel(name, anchored(keys.url, scope.folder.root), through)
+    return found
+
+
+def contacts(scope: Scope) -> dict[str, Contact]:
+    """Return the contacts; what is wrong with one is noted."""
+    found: dict[str, Contact] = {}
+    for name, entry in scope.sections["contacts"].items():
+        where = f"contacts.{name}"
+        if name == EVERYBODY_TOLD:
+            message = say("{name} is reserved: everybody told", name=name)
+            scope.problems.error(entry.at, where, message, say("choose another name"))
+        keys = shaped(ContactKeys, entry.value, entry.at, where, scope.problems)
+        addresses = _addresses(entry, where, scope)
+        if keys is not None:
+            order = tuple(dict.fromkeys(keys.order)) if keys.order is not None else tuple(addresses)
+            found[name] = Contact(name, keys.name or name, addresses, order, keys.language or "")
+    return found
+
+
+def _addresses(entry: Entry, where: str, scope: Scope) -> dict[str, str]:
+    """Return the addresses of a contact by channel, looking at each."""
+    if not isinstance(entry.value, TableNode):
+        return {}
+    found: dict[str, str] = {}
+    for key, inner in entry.value.entries.items():
+        if key not in ContactKeys.model_fields and _is_channel(key, inner, f"{where}.{key}", scope):
+            found[key] = getattr(inner.value, "text", "")
+            _look_at_address(key, found[key], inner.value.at, f"{where}.{key}", scope)
+    if not found:
+        message = say("nobody can be told by this contact: it has no address")
+        scope.problems.error(entry.at, where, message, say("give it mail: or sms:"))
+    refer(entry.value.get("order"), found, f"{where}.order", N_("this contact has no address {name}"), scope.problems)
+    return found
+
+
+def _is_channel(key: str, entry: Entry, where: str, scope: Scope) -> bool:
+    declared = scope.sections["channels"]
+    if key in declared:
+        return True
+    if key in USUAL_CHANNELS:
+        message = say("there is no channel {name}: nothing is sent to this address", name=key)
+        scope.problems.warn(entry.at, where, message, say("declare it under channels:"))
+        return True
+    hint = nearest(key, (*declared, *USUAL_CHANNELS, *ContactKeys.model_fields))
+    scope.problems.error(entry.at, where, say("unknown key {key}", key=key), hint)
+    return False
+
+
+def _look_at_address(channel: str, address: str, at: Place, where: str, scope: Scope) -> None:
+    if channel == "mail" and not _MAIL.fullmatch(address):
+        scope.problems.error(at, where, say("{address} is no mail address", address=address))
+    if channel == "sms" and not _TELEPHONE.fullmatch(address):
+        scope.problems.error(at, where, say("{address} is no telephone number", address=address))
+
+
+def protocol(scope: Scope) -> Protocol | None:
+    """Return who is told what; None when it is wrong. Without `protocol:` the client is told nothing."""
+    operations = _operations(scope)
+    entry = scope.tree.entries.get("protocol")
+    if entry is None or getattr(entry.value, "value", "") is None:
+        _warn_if_nobody(operations, (), entry, scope)
+        return Protocol(operations=operations, resolved_to=())
+    keys = shaped(ProtocolKeys, entry.value, entry.at, "protocol", scope.problems)
+    if isinstance(entry.value, TableNode):
+        _look_at_steps(entry.value, scope)
+    if keys is None:
+        return None
+    first, update = keys.first_notice, keys.update
+    read = Protocol(
+        live=keys.live,
+        first_to=() if first is None else tuple(dict.fromkeys(first.to)),
+        first_within=Protocol().first_within if first is None else first.within,
+        update_to=() if update is None else tuple(dict.fromkeys(update.to)),
+        update_every=None if update is None else update.every,
+        resolved_to=(EVERYBODY_TOLD,) if keys.resolved is None else tuple(dict.fromkeys(keys.resolved.to)),
+        operations=operations,
+        long_after=keys.long_after,
+    )
+    _warn_if_nobody(operations, (*read.first_to, *read.update_to) if read.live else (), entry, scope)
+    return read
+
+
+def _operations(scope: Scope) -> tuple[str, ...]:
+    entry = scope.tree.entries.get("operations")
+    if entry is None or getattr(entry.value, "value", "") is None:
+        return ()
+    keys = shaped(ToKeys, entry.value, entry.at, "operations", scope.problems)
+    if isinstance(entry.value, TableNode):
+        _look_at_names(entry.value.get("to"), "operations.to", scope)
+    return () if keys is None else tuple(dict.fromkeys(keys.to))
+
+
+def _look_at_steps(table: TableNode, scope: Scope) -> None:
+    for step in _STEPS:
+        entry = table.entries.get(step)
+        if entry is None:
+            continue
+        if step in ("conference", "crisis_report"):
+            scope.not_acted_on(entry.at, f"protocol.{step}")
+        if isinstance(entry.value, TableNode):
+            everybody = (EVERYBODY_TOLD,) if step == "resolved" else ()
+            _look_at_names(entry.value.get("to"), f"protocol.{step}.to", scope, everybody)
+
+
+def _look_at_names(node: Node | None, where: str, scope: Scope, reserved: Collection[str] = ()) -> None:
+    known: Mapping[str, Entry] = scope.sections["contacts"]
+    for word in names_in(node):
+        if word.text == EVERYBODY_TOLD and word.text not in reserved and word.text not in known:
+            message = say("{name} means everybody who was told: only resolved can say so", name=EVERYBODY_TOLD)
+            scope.problems.error(word.at, where, message, nearest("", known))
+        elif word.text not in known and word.text not in reserved:
+            message = say("there is no contact {name}", name=word.text)
+            scope.problems.error(word.at, where, message, nearest(word.text, known))
+
+
+def _warn_if_nobody(operations: Collection[str], client: Iterable[str], entry: Entry | None, scope: Scope) -> None:
+    if operations or "operations" in scope.tree.entries:
+        return
+    at, hint = scope.tree.at if entry is None else entry.at, say("write operations: {{to: [...]}}")
+    message = say("nobody would be told of an incident")
+    if any(client):
+        message = say("nobody would be told of warnings, nor that a check is blind")
+    scope.problems.warn(at, "operations", message, hint)
