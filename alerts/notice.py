@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -57,6 +57,14 @@ class NoticeKey:
         `site` keeps the keys of two sites apart, whose incidents are numbered alike.
         """
         return f"{sha256(f'{site}|{self}'.encode()).hexdigest()[:32]}@{domain}"
+
+    def thread_id(self, site: str, domain: str = MAIL_DOMAIN) -> str:
+        """Return the Message-ID of the first message of the same thread, empty for that message itself.
+
+        It depends on the key alone, so that no search among what was sent is needed to keep a thread together.
+        """
+        root = replace(self, step=Step.FIRST_NOTICE, n=1)
+        return "" if self == root or self.step is Step.TEST else root.message_id(site, domain)
 
 
 class NoticeState(StrEnum):

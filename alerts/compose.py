@@ -1,0 +1,111 @@
+"""A notice in words: what happened, what it means and when the next message comes, in the first three lines."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from alerts.client_words import client_sheet
+from alerts.context import Context
+from alerts.gsm import LIMIT, cut, plain, septets
+from alerts.internal_words import internal_sheet, trial_sheet
+from alerts.language import folder
+from alerts.notice import Audience, Message, Planned, Step
+from alerts.sheet import Sheet
+from monitor.core.incident import Incident
+from monitor.core.text import say
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+REHEARSAL = "[ESSAI]"
+"""Begins every subject while the protocol is not live, in every language: the contract's own word."""
+NAME = "[Relève]"
+SHORTEST_TITLE = 12
+"""Septets of a title that are kept in an SMS whatever stands beside it."""
+
+
+def compose(planned: Planned, incident: Incident | None, context: Context) -> Message:
+    """Return the message of `planned` in the reader's language; `incident` is None for a test only.
+
+    Pure but for the templates that it reads once. A client reads service, impact, times and a stated cause; what a
+    person wrote as the cause is cleared of names and addresses. Our own people read everything.
+    """
+    sheet = _sheet(planned, incident, context)
+    lead = f"{REHEARSAL} " if planned.instead_of else ""
+    subject = f"{lead}{NAME} {sheet.subject}"
+    values = {
+        "subject": subject,
+        "language": context.speech.language,
+        "lines": (sheet.what, sheet.impact, sheet.following),
+        "remarks": (*_remarks(planned, context), *sheet.remarks),
+        "facts": sheet.facts,
+        "events": sheet.events,
+        "events_title": context.t(say("Latest events:")),
+        "todo": sheet.todo,
+        "todo_title": context.t(say("To do:")),
+        "footer": _footer(context),
+        "colour": sheet.colour,
+    }
+    text, html = (_template(name).render(values) for name in ("notice.txt", "notice.html"))
+    return Message(subject, text, html, _short(sheet, lead))
+
+
+def _short(sheet: Sheet, lead: str) -> str:
+    """The SMS: where it is too long, its title gives way first."""
+    frame = plain(lead + sheet.short(""))
+    room = LIMIT - (septets(frame) or 0)
+    return cut(lead + sheet.short(cut(sheet.title, max(room, SHORTEST_TITLE))))
+
+
+def _sheet(planned: Planned, incident: Incident | None, context: Context) -> Sheet:
+    if incident is None or planned.key.step is Step.TEST:
+        return trial_sheet(context)
+    if planned.key.audience is Audience.CLIENT:
+        return client_sheet(planned, incident, context)
+    return internal_sheet(planned, incident, context)
+
+
+def _remarks(planned: Planned, context: Context) -> list[str]:
+    remarks = []
+    if planned.instead_of:
+        names = context.names(planned.instead_of)
+        remarks.append(
+            context.t(
+                say("REHEARSAL: without it, this message would have gone to {names}. They were not told.", names=names)
+            )
+        )
+    if planned.gap:
+        moments = ", ".join(context.day_and_clock(at) for at in planned.gap)
+        remarks.append(
+            context.t(say("Updates that could not be sent: {moments}. This message stands for them.", moments=moments))
+        )
+    if not context.trusted:
+        remarks.append(
+            context.t(
+                say("Uncertain time: the clock of the monitoring server is not synchronised, times may be wrong.")
+            )
+        )
+    return remarks
+
+
+def _footer(context: Context) -> list[str]:
+    lines = [context.t(say("Automatic message of Relève, which watches {site}.", site=context.site))]
+    if context.audit_head:
+        lines.append(context.t(say("Head of the audit trail: {head}", head=context.audit_head[:16])))
+    return lines
+
+
+@cache
+def _template(name: str) -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 - 60 ms
+
+    environment = Environment(
+        loader=FileSystemLoader(folder() / "messages"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)

@@ -1,0 +1,83 @@
+"""What a message needs to know beyond the notice and its incident, and the times of one reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
+
+LONGEST_LINE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The site, the reader, and the moment of writing.
+
+    `speech`: how the reader is spoken to. `now`: guarded time (UTC). `next_at`: the client's next update,
+    `next_to` whom it goes to. `title`, `usual_cause`: the inventory's own words for this kind in the reader's language,
+    empty for the built-in ones. `node`: the device or link on which the root cause stands. `target`: how long the
+    kind may last. `private`: names and addresses that are blanked in what a person wrote before a client reads it.
+    `people`: names of contacts by id. `alerted`: our own people were told. `channel`: by which a test goes.
+    `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
+    """
+
+    site: str
+    speech: Speech
+    now: datetime
+    next_at: datetime | None = None
+    next_to: tuple[str, ...] = ()
+    title: str = ""
+    usual_cause: str = ""
+    node: str = ""
+    target: timedelta | None = None
+    private: tuple[str, ...] = ()
+    people: Mapping[str, str] = field(default_factory=dict)
+    alerted: bool = True
+    channel: str = ""
+    trusted: bool = True
+    audit_head: str = ""
+    url: str = ""
+
+    def t(self, text: Text) -> str:
+        """Return `text` in the reader's words."""
+        return self.speech.render(text)
+
+    def line(self, text: Text | str) -> str:
+        """Return words of a device or a person in one line of fair length."""
+        words = " ".join((text if isinstance(text, str) else self.t(text)).split())
+        return words if len(words) <= LONGEST_LINE else words[: LONGEST_LINE - 1] + "…"
+
+    def at(self, moment: datetime) -> str:
+        """Return a moment as the reader writes it, with the zone's name: `14 h 05, heure de Douala`.
+
+        The day stands before it when it is not today at the site.
+        """
+        city, shown = self._city(), self.day_and_clock(moment)
+        if not city:
+            return self.t(say("{time} UTC", time=shown))
+        if self.speech.language == "fr" and city[0].lower() in "aeiouyhàâéèêëîïôöûü":
+            return self.t(say("{time}, time at {city}", time=shown, city=city))
+        return self.t(say("{time}, {city} time", time=shown, city=city))
+
+    def day_and_clock(self, moment: datetime) -> str:
+        """Return the time of day, with the day before it when it is not today at the site."""
+        clock = self.speech.clock(moment)
+        if self.speech.date(moment) == self.speech.date(self.now):
+            return clock
+        return self.t(say("{date} at {time}", date=self.speech.date(moment), time=clock))
+
+    def span(self, length: timedelta) -> str:
+        """Return a length of time in words."""
+        return self.speech.duration(max(timedelta(), length)).replace(" ", NO_BREAK_SPACE)
+
+    def names(self, contacts: tuple[str, ...]) -> str:
+        """Return the names of contacts in one line."""
+        return ", ".join(self.people.get(contact, contact) for contact in contacts)
+
+    def _city(self) -> str:
+        key = getattr(self.speech.zone, "key", "")
+        if "/" not in key or key.startswith("Etc/"):
+            return ""
+        return str(key.rpartition("/")[2]).replace("_", " ")

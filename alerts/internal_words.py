@@ -1,0 +1,247 @@
+"""What our own people read: everything that is known, and the commands that come next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alerts.context import Context
+from alerts.notice import Planned, Step
+from alerts.protocol import interrupted_since
+from alerts.sheet import (
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    Facts,
+    Sheet,
+    cause_of,
+    episode_began,
+    subject_of,
+    title_of,
+    told_over_at,
+)
+from alerts.wording import SEVERITIES, wording
+from monitor.core.events import RELEVE, EventKind
+from monitor.core.incident import BLIND, Incident
+from monitor.core.text import Text, say
+from monitor.core.verdict import Severity
+
+MOST_EVENTS = 8
+MOST_NAMES = 10
+DETAIL = frozenset({EventKind.COVERED, EventKind.UNCOVERED})
+"""Too many to be read one by one: they are counted instead."""
+COLOURS = {Severity.CRITICAL: RED, Severity.WARNING: ORANGE, Severity.UNKNOWN: GREY, Severity.OK: GREEN}
+
+
+def internal_sheet(planned: Planned, incident: Incident, context: Context) -> Sheet:
+    """Return the parts of a message to our own people."""
+    title = title_of(incident, context)
+    named = f"{title} ({context.node})" if context.node else title
+    return Sheet(
+        subject=subject_of(incident, context, named, planned.key.step),
+        title=named,
+        what=_what(planned.key.step, incident, context, named),
+        impact=_impact(incident, context),
+        following=_following(incident, context),
+        short=lambda shown: _short(incident, context, shown),
+        facts=_facts(incident, context),
+        colour=GREEN if incident.resolved_at is not None else COLOURS[incident.severity],
+        remarks=_remarks(incident, context),
+        events=_events(incident, context),
+        todo=commands(incident),
+    )
+
+
+def trial_sheet(context: Context) -> Sheet:
+    """Return the parts of a message that only shows that a contact can be reached."""
+    at = context.at(context.now)
+    title = context.t(say("Test message"))
+    return Sheet(
+        subject=title,
+        title=title,
+        what=context.t(say("Test message of Relève, asked for at {at}.", at=at)),
+        impact=context.t(say("Impact: none, nothing has happened.")),
+        following=context.t(say("Next message: none. Whoever reads this can be reached.")),
+        short=lambda shown: context.t(
+            say("{title} of Relève for {site}: nothing has happened.", title=shown, site=context.site)
+        ),
+        facts=tuple(
+            (context.t(label), value)
+            for label, value in ((say("Site:"), context.site), (say("Channel:"), context.channel))
+            if value
+        ),
+    )
+
+
+def commands(incident: Incident) -> tuple[str, ...]:
+    """Return what a person can do next, as complete commands, the most urgent first; at most three."""
+    found = []
+    if incident.open and incident.acknowledged_at is None:
+        found.append(f"releve incident ack {incident.id}")
+    found.append(f"releve incident show {incident.id}")
+    if not incident.cause:
+        found.append(f'releve incident cause {incident.id} "..."')
+    return tuple(found)
+
+
+def _what(step: Step, incident: Incident, context: Context, title: str) -> str:
+    text = _opening(step, incident)
+    severity, summary = context.t(SEVERITIES[incident.severity]), context.line(incident.title)
+    began, ended = context.at(_began(step, incident)), ""
+    if incident.resolved_at is not None:
+        ended = context.at(incident.resolved_at)
+    values = {"severity": severity, "title": title, "summary": summary, "began": began, "ended": ended}
+    return context.t(Text(text.template, tuple(values.items())))
+
+
+def _began(step: Step, incident: Incident) -> datetime:
+    if step is Step.WORSENED and incident.changed_at is not None:
+        return incident.changed_at
+    if step is Step.DISRUPTED and incident.episode == 1 and incident.disrupted_at is not None:
+        return incident.disrupted_at
+    return episode_began(incident)
+
+
+def _opening(step: Step, incident: Incident) -> Text:
+    """The first sentence, before it is filled in."""
+    if step is Step.RESOLVED:
+        return say("Resolved: {title}, over since {ended}.")
+    if incident.resolved_at is not None:
+        return say("Already over: {title}: {summary}, from {began} to {ended}.")
+    if step is Step.WORSENED:
+        return say("Worse, {severity}: {title}: {summary}, since {began}.")
+    if step is Step.DISRUPTED:
+        return say("The client's service is now interrupted: {title}: {summary}, since {began}.")
+    if incident.episode > 1:
+        return say("{severity} again: {title}: {summary}, since {began}.")
+    return say("{severity}: {title}: {summary}, since {began}.")
+
+
+def _impact(incident: Incident, context: Context) -> str:
+    interrupted = interrupted_since(incident) is not None
+    if incident.resolved_at is not None:
+        if not interrupted:
+            return context.t(say("Impact: over; the client's service was not interrupted."))
+        length = context.span(incident.resolved_at - _interruption_began(incident))
+        return context.t(say("Impact: over; the client's service was interrupted for {length}.", length=length))
+    if interrupted:
+        impact = wording(incident.kind).impact
+        return context.t(say("Impact: the client's service is interrupted ({impact}).", impact=impact))
+    if incident.kind == BLIND:
+        return context.t(say("Impact: not known, because this cannot be seen at the moment; the client is not told."))
+    return context.t(say("Impact: the client's service is not interrupted; the client is not told."))
+
+
+def _interruption_began(incident: Incident) -> datetime:
+    if incident.episode == 1 and incident.disrupted_at is not None:
+        return incident.disrupted_at
+    return episode_began(incident)
+
+
+def _following(incident: Incident, context: Context) -> str:
+    if incident.resolved_at is not None:
+        return context.t(say("Next message: none, unless it comes back."))
+    if context.next_at is None:
+        return context.t(say("Next message: as soon as something changes."))
+    at, names = context.at(context.next_at), context.names(context.next_to)
+    if not names:
+        return context.t(say("Next update to the client: {at}.", at=at))
+    return context.t(say("Next update to the client: {at} ({names}).", at=at, names=names))
+
+
+def _facts(incident: Incident, context: Context) -> Facts:
+    end = incident.resolved_at or context.now
+    rows = [
+        (say("Cause:"), cause_of(incident, context, context.line(incident.cause))),
+        (say("What is being done:"), _doing(incident, context)),
+        (say("Reference:"), str(incident.id)),
+        (say("Root cause:"), _root(incident, context)),
+        (say("Incident kind:"), incident.kind),
+        (say("Severity:"), context.t(SEVERITIES[incident.severity])),
+        (say("Suppressed checks:"), _suppressed(incident, context)),
+        (say("Began:"), context.at(incident.began_at)),
+        (say("Confirmed:"), context.at(incident.opened_at)),
+        (say("Over:"), "" if incident.resolved_at is None else context.at(incident.resolved_at)),
+        (say("Duration:"), context.span(end - incident.began_at)),
+        (say("Target:"), _target(incident, context)),
+        (say("Details:"), f"{context.url.rstrip('/')}/incidents/{incident.id}" if context.url else ""),
+    ]
+    return tuple((context.t(label), value) for label, value in rows if value)
+
+
+def _doing(incident: Incident, context: Context) -> str:
+    if incident.resolved_at is not None:
+        return ""
+    if incident.recovered_at is not None:
+        at = context.at(incident.recovered_at)
+        return context.t(say("the root cause is gone, what lay behind it is being verified since {at}", at=at))
+    if incident.acknowledged_at is not None:
+        at = context.at(incident.acknowledged_at)
+        return context.t(say("{who} has been working on it since {at}", who=incident.acknowledged_by, at=at))
+    return context.t(say("nobody has acknowledged it yet"))
+
+
+def _root(incident: Incident, context: Context) -> str:
+    if incident.check is None:
+        return context.t(say("none was measured: a person opened this incident"))
+    if context.node and context.node != incident.check:
+        return context.t(say("{check} on {node}", check=incident.check, node=context.node))
+    return str(incident.check)
+
+
+def _suppressed(incident: Incident, context: Context) -> str:
+    count = len(incident.suppressed)
+    if not count:
+        return ""
+    names = ", ".join(incident.suppressed[:MOST_NAMES]) + (", ..." if count > MOST_NAMES else "")
+    return f"{count} ({names})"
+
+
+def _target(incident: Incident, context: Context) -> str:
+    if context.target is None:
+        return ""
+    until = incident.began_at + context.target
+    length, at = context.span(context.target), context.at(until)
+    if (incident.resolved_at or context.now) > until:
+        return context.t(say("{length}, exceeded since {at}", length=length, at=at))
+    if incident.resolved_at is not None:
+        return context.t(say("{length}, met", length=length))
+    return context.t(say("{length}, until {at}", length=length, at=at))
+
+
+def _remarks(incident: Incident, context: Context) -> tuple[str, ...]:
+    ended = told_over_at(incident)
+    if ended is None:
+        return ()
+    at = context.at(ended)
+    return (context.t(say("Reopened: episode {n}, the one before ended at {at}.", n=incident.episode, at=at)),)
+
+
+def _events(incident: Incident, context: Context) -> Facts:
+    told = [event for event in incident.timeline if event.kind not in DETAIL][-MOST_EVENTS:]
+    return tuple(
+        (
+            context.day_and_clock(event.at),
+            context.line(event.text) + ("" if event.actor == RELEVE else f" ({event.actor})"),
+        )
+        for event in told
+    )
+
+
+def _short(incident: Incident, context: Context, title: str) -> str:
+    values = {"reference": str(incident.id), "title": title}
+    if incident.resolved_at is not None:
+        ended = context.day_and_clock(incident.resolved_at)
+        return context.t(say("{reference} {title}. Resolved: {ended}.", **values, ended=ended))
+    values["severity"] = context.t(SEVERITIES[incident.severity])
+    if interrupted_since(incident) is None:
+        return context.t(say("{reference} {severity}: {title}. Client's service not interrupted.", **values))
+    if context.next_at is None:
+        return context.t(say("{reference} {severity}: {title}. Client's service INTERRUPTED.", **values))
+    following = context.day_and_clock(context.next_at)
+    text = say(
+        "{reference} {severity}: {title}. Client's service INTERRUPTED. Next update to the client {following}.",
+        **values,
+        following=following,
+    )
+    return context.t(text)

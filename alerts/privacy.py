@@ -1,0 +1,34 @@
+"""What a client must not read in a person's words: where our machines are and what they are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+BLANK = "[…]"
+_ADDRESSES = re.compile(
+    r"""
+      [A-Za-z][A-Za-z0-9+.-]*://\S+                             # URL
+    | \\\\[^\s\\]+(?:\\\S*)?                                    # UNC path
+    | [^\s@<>,;:]+@[^\s@<>,;:]+\.[^\s@<>,;:.]+                  # mail address
+    | (?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d+)?(?![\w])     # IPv4, with port or prefix
+    | (?<![\w:])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![\w:])                            # MAC
+    | (?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:%\w+)?(?![\w:])                # IPv6
+    | (?<![\w.])(?:[A-Za-z0-9](?:[\w-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?::\d+)?(?![\w])     # host name with its domain
+    """,
+    re.VERBOSE,
+)
+
+
+def blanked(text: str, names: Iterable[str]) -> str:
+    """Return `text` with every address, URL and every one of `names` replaced by `[…]`, in one line.
+
+    `names`: device names and addresses of the inventory; they count as whole words, in any case. It rather blanks a
+    word too many: the reference leads a person who asks to the full story.
+    """
+    line = _ADDRESSES.sub(BLANK, " ".join(text.split()))
+    known = sorted({name for name in names if name.strip()}, key=len, reverse=True)
+    if known:
+        words = "|".join(re.escape(name) for name in known)
+        line = re.sub(rf"(?<!\w)(?:{words})(?!\w)", BLANK, line, flags=re.IGNORECASE)
+    return line
