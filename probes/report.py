@@ -29,7 +29,7 @@ def result_json(check: str, kind: str, device: str, result: Result, speech: Spee
         "summary": speech.render(verdict.summary),
         "metrics": [metric_json(metric) for metric in verdict.metrics],
         "facts": dict(verdict.facts),
-        "started_at": result.started_at.isoformat(),
+        "started_at": result.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "elapsed_ms": round(result.elapsed * 1000, 1),
     }
 
