@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from monitor.core.text import say
 from monitor.core.thresholds import BadRange, Range, parse_range
 from monitor.core.units import BadUnit, parse_duration, parse_rate, parse_share, parse_size
 from monitor.core.verdict import Metric
@@ -19,7 +20,7 @@ def _parsed(parse: Callable[[str], Any], kinds: tuple[type, ...]) -> Callable[[A
             return value
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return parse(str(value))
-        raise BadUnit("a number with its unit is expected here")
+        raise BadUnit(say("a number with its unit is expected here"))
 
     return convert
 
@@ -49,7 +50,7 @@ def _limit(value: Any, second: float = 1) -> Any:
     if isinstance(value, Range) or value is None:
         return value
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise BadRange("a threshold is a number or a range, such as 80%, 20%: or 10:90")
+        raise BadRange(say("a threshold is a number or a range, such as 80%, 20%: or 10:90"))
     return parse_range(_without_units(str(value), second))
 
 

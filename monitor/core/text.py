@@ -139,6 +139,8 @@ class Speech:
 _LONGEST = 1e13
 """Seconds that a timedelta still holds (some 300 000 years); a time to full of a disk that nobody fills is longer."""
 _BYTES = ("B", "kB", "MB", "GB", "TB")
+ENGLISH = Speech("en", str)
+"""As it was written: for the text of exceptions, which only programmers read."""
 _OCTETS = ("octets", "ko", "Mo", "Go", "To")
 _RATES = ("bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s")
 _SHOWN = {"Cel": "°C", "1/min": "rpm"}

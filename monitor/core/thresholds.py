@@ -6,12 +6,18 @@ import math
 import re
 from dataclasses import dataclass
 
+from monitor.core.text import ENGLISH, Text, say
+
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _SHAPE = re.compile(rf"(?P<inside>@)?(?:(?P<low>~|{_NUMBER})?(?P<colon>:))?(?P<high>{_NUMBER})?")
 
 
 class BadRange(ValueError):
-    """The text is no range; the message says why."""
+    """The text is no range; `text` says why."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(ENGLISH.render(text))
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,9 @@ def parse_range(text: str) -> Range:
     stripped = text.strip()
     match = _SHAPE.fullmatch(stripped)
     if match is None or (match["high"] is None and match["low"] is None):
-        raise BadRange(f"{text!r} is not a range such as 10, 10:, ~:10, 10:20 or @10:20")
+        raise BadRange(say("{written} is not a range such as 10, 10:, ~:10, 10:20 or @10:20", written=repr(text)))
     low = -math.inf if match["low"] == "~" else float(match["low"] or 0)
     high = float(match["high"]) if match["high"] is not None else math.inf
     if low > high:
-        raise BadRange(f"{text!r} starts above its end")
+        raise BadRange(say("{written} starts above its end", written=repr(text)))
     return Range(low, high, match["inside"] is not None)
