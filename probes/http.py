@@ -20,7 +20,7 @@ from monitor.core.verdict import Severity, Verdict
 from probes.access import Port
 from probes.contract import Io, ProbeFault, Target, TargetFailure
 from probes.network import patience, unconnected, unresolved
-from probes.params import ParamsMs
+from probes.params import ParamsMs, Unfit
 
 LARGEST_BODY = 1_000_000
 """Bytes of a page that are read and searched; also the most that a compressed page may unfold to."""
@@ -30,12 +30,15 @@ CHUNK = 65536
 
 
 def _statuses(value: Any) -> Any:
-    return (value,) if isinstance(value, int) else value
+    """One status stands for a list of one; a list may come from JSON, where there are no tuples."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _absolute(path: Path) -> Path:
     if not path.expanduser().is_absolute():
-        raise ValueError("write the path from the root on, such as /etc/ssl/site-ca.pem")
+        raise Unfit(say("write the path from the root on, such as /etc/ssl/site-ca.pem"))
     return path.expanduser()
 
 

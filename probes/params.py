@@ -8,10 +8,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from monitor.core.text import say
+from monitor.core.text import N_, Text, say
 from monitor.core.thresholds import BadRange, Range, parse_range
 from monitor.core.units import BadUnit, parse_duration, parse_rate, parse_share, parse_size
 from monitor.core.verdict import Metric
+
+
+class Unfit(ValueError):
+    """A value that a key cannot have; `text` says why."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.template)
+        self.text = text
 
 
 def _parsed(parse: Callable[[str], Any], kinds: tuple[type, ...]) -> Callable[[Any], Any]:
@@ -111,9 +119,9 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    warning: Limit | None = Field(default=None, description="range of the first metric that is a WARNING outside")
-    critical: Limit | None = Field(default=None, description="range of the first metric that is CRITICAL outside")
-    thresholds: Mapping[str, Limits] = Field(default_factory=dict, description="ranges of any metric, by its name")
+    warning: Limit | None = Field(default=None, description=N_("range of the first metric that is a WARNING outside"))
+    critical: Limit | None = Field(default=None, description=N_("range of the first metric that is CRITICAL outside"))
+    thresholds: Mapping[str, Limits] = Field(default_factory=dict, description=N_("ranges of any metric, by its name"))
 
     def limits(self, metric: str, *, first: bool = False) -> Limits:
         """Return the thresholds of `metric` (of `rx_power` for `rx_power.te1`); `first`: the kind's main one."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
-from monitor.core.text import N_, say, verbatim
+from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
     from monitor.core.text import Speech
@@ -117,7 +117,7 @@ def _run(settings: Settings, kind: str, address: str, given: Sequence[str], time
     try:
         seconds = parse_duration(timeout).total_seconds()
     except BadUnit as error:
-        raise Failure(say("{option}: {why}", option="--timeout", why=verbatim(str(error)))) from error
+        raise Failure(say("{option}: {why}", option="--timeout", why=error.text)) from error
     if seconds <= 0:
         raise Failure(say("{option}: {why}", option="--timeout", why=say("it must be longer than nothing")))
     params, access = parameters(probe_of(kind), given, settings.speech())
