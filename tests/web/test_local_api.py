@@ -1,0 +1,163 @@
+"""The API over real sockets: the owner acts on the Unix socket, the network sees health and metrics only."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import socket
+
+import pytest
+
+from monitor.daemon.daemon import Daemon
+from monitor.inventory.load import load
+from monitor.store import open_store
+from monitor.web.app import application
+from monitor.web.client import SOCKET, ApiError, LocalApi, NoDaemon
+from monitor.web.server import CannotListen, server, tcp_socket, unix_socket
+
+SITE = """
+site: {name: Petit site, timezone: Africa/Douala, language: fr}
+contacts: {admin: {name: Admin, mail: admin@example.org}}
+channels: {mail: {url: "env:NO_MAIL_URL"}}
+devices: {server: {address: 127.0.0.1}}
+checks: {door: {probe: tcp, device: server, port: 1, every: 1 h}}
+operations: {to: [admin]}
+"""
+
+
+@pytest.fixture
+async def served(tmp_path):
+    """A daemon that serves; the data folder and the TCP port."""
+    path, data = tmp_path / "inventory.yaml", tmp_path / "data"
+    path.write_text(SITE, encoding="utf-8")
+    daemon = await Daemon.start(load(path).inventory, open_store(data, write=True, ballast=0))
+    listening = tcp_socket("127.0.0.1:0")
+    web = server(application(daemon))
+    tasks = [
+        asyncio.create_task(daemon.run()),
+        asyncio.create_task(web.serve(sockets=[listening, unix_socket(data / SOCKET)])),
+    ]
+    async with asyncio.timeout(10):
+        while not (web.started and daemon.turning):
+            await asyncio.sleep(0.01)
+    yield data, listening.getsockname()[1]
+    web.should_exit = True
+    daemon.stop()
+    async with asyncio.timeout(20):
+        await asyncio.gather(*tasks)
+
+
+async def aside(work, *arguments):
+    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+
+
+def fetched(port, path, method="GET", headers=None):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request(method, path, headers=headers or {})
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+async def test_everybody_may_ask_for_health_and_metrics(served):
+    _, port = served
+    assert await aside(fetched, port, "/healthz") == (200, "ok\n")
+    status, body = await aside(fetched, port, "/readyz")
+    assert (status, json.loads(body)["ready"]) == (200, True)
+    status, body = await aside(fetched, port, "/metrics")
+    assert status == 200
+    assert "# TYPE releve_incidents_open gauge" in body
+    assert 'releve_notices{state="pending"} 0' in body
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/status"),
+        ("GET", "/api/v1/incidents"),
+        ("POST", "/api/v1/incidents"),
+        ("POST", "/api/v1/incidents/26-0001/ack"),
+        ("POST", "/api/v1/reload"),
+        ("DELETE", "/api/v1/whatever"),
+    ],
+)
+async def test_the_network_gets_nothing_of_the_api(served, method, path):
+    _, port = served
+    status, _ = await aside(fetched, port, path, method)
+    assert status == 401
+
+
+async def test_a_forged_header_does_not_make_a_peer_of_the_unix_socket(served):
+    _, port = served
+    forged = {"X-Forwarded-For": "uid", "X-Forwarded-Proto": "http", "Forwarded": "for=uid"}
+    status, _ = await aside(fetched, port, "/api/v1/status", "GET", forged)
+    assert status == 401
+
+
+async def test_the_owner_opens_acknowledges_explains_and_resolves(served):
+    data, _ = served
+    api = LocalApi(data, "en")
+    opened = await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke", "severity": "warning"})
+    name = opened["id"]
+    await aside(api.post, f"/api/v1/incidents/{name}/ack", {"text": "going to see"})
+    await aside(api.post, f"/api/v1/incidents/{name}/cause", {"text": "a burnt socket"})
+    await aside(api.post, f"/api/v1/incidents/{name}/resolve", {"text": "replaced"})
+    shown = await aside(api.get, f"/api/v1/incidents/{name}")
+    assert (shown["status"], shown["cause"]) == ("resolved", "a burnt socket")
+    assert [line["kind"] for line in shown["timeline"]] == ["opened", "acknowledged", "cause", "resolved"]
+    assert {notice["step"] for notice in shown["notices"]} == {"first_notice", "resolved"}
+    assert (await aside(api.get, "/api/v1/incidents?open=1")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/api/v1/incidents", {}, 400),
+        ("/api/v1/incidents", {"text": "x", "severity": "dreadful"}, 400),
+        ("/api/v1/incidents", {"text": "x", "kind": "no-such-kind"}, 409),
+        ("/api/v1/incidents/26-9999/ack", {}, 409),
+        ("/api/v1/incidents/26-9999/dance", {}, 404),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_with_a_reason(served, path, body, status):
+    data, _ = served
+    with pytest.raises(ApiError) as refused:
+        await aside(LocalApi(data, "en").post, path, body)
+    assert refused.value.status == status
+    assert len(str(refused.value)) > 10
+
+
+async def test_status_names_every_check_and_the_daemon(served):
+    data, _ = served
+    status = await aside(LocalApi(data, "en").get, "/api/v1/status")
+    assert status["site"] == "Petit site"
+    assert {"door", "releve-store", "releve-clock", "releve-outbox"} <= {one["check"] for one in status["checks"]}
+    assert status["daemon"]["ready"] is True
+
+
+async def test_the_api_describes_itself(served):
+    _, port = served
+    status, body = await aside(fetched, port, "/api/v1/openapi.json")
+    assert status == 200
+    assert "/api/v1/incidents/{id}/ack" in json.loads(body)["paths"]
+
+
+def test_without_a_daemon_the_client_says_so(tmp_path):
+    with pytest.raises(NoDaemon):
+        LocalApi(tmp_path).get("/healthz")
+
+
+def test_a_taken_port_is_named_with_a_remedy():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotListen) as refused:
+        tcp_socket(f"127.0.0.1:{taken.getsockname()[1]}")
+    assert "--listen" in refused.value.text.template
+
+
+@pytest.mark.parametrize("written", ["8321", "localhost:", "127.0.0.1:http", "127.0.0.1:99999"])
+def test_an_address_that_is_none_is_refused(written):
+    with pytest.raises(CannotListen):
+        tcp_socket(written)
+
+
+def test_the_socket_is_for_its_owner_only(tmp_path):
+    with unix_socket(tmp_path / SOCKET):
+        assert (tmp_path / SOCKET).stat().st_mode & 0o777 == 0o600
