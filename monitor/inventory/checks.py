@@ -18,7 +18,7 @@ from monitor.inventory.problems import NOTHING, Place, nearest
 from monitor.inventory.roles import DEFAULT_KIND, Brought, peer_of
 from monitor.inventory.schema import COMMON_KEYS, CheckKeys
 from monitor.inventory.scope import Scope, refer
-from monitor.inventory.shape import shaped
+from monitor.inventory.shape import note_missing, shaped
 from monitor.inventory.things import host_and_port
 from monitor.inventory.yaml_nodes import Entry, ScalarNode, TableNode
 from probes.access import WAYS
@@ -142,7 +142,8 @@ def _look_at_references(written: _Written, scope: Scope) -> bool:
             table.entries["link"].at, f"{where}.link", say("a check is of a device or of a link, not of both")
         )
     else:
-        problems.error(written.at, where, say("{key} is missing", key="device"), say("or link, for a check of a link"))
+        hint = say("or link, for a check of a link")
+        note_missing("device", table, COMMON_KEYS, written.at, where, problems, hint)
     return False
 
 
@@ -150,8 +151,8 @@ def _params(written: _Written, scope: Scope, watching: Watching) -> Params | Non
     """Return the probe's own keys, proven by its model, completed by what the link and the credentials say."""
     entry = written.table.entries.get("probe")
     if entry is None:
-        message, hint = say("{key} is missing", key="probe"), say("no role brings a check of this name")
-        scope.problems.error(written.at, written.where, message, hint)
+        hint = say("no role brings a check of this name")
+        note_missing("probe", written.table, COMMON_KEYS, written.at, written.where, scope.problems, hint)
         return None
     probe = _probe(written, entry, scope)
     if probe is None:

@@ -20,9 +20,9 @@ from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
 from monitor.inventory.people import channels, contacts, protocol
 from monitor.inventory.problems import Place, Problem, Problems
 from monitor.inventory.roles import brought_checks, peer_of
-from monitor.inventory.schema import LANGUAGES, NOT_ACTED_ON, SiteKeys
+from monitor.inventory.schema import LANGUAGES, NOT_ACTED_ON, InventoryKeys, SiteKeys
 from monitor.inventory.scope import Scope, sections_of
-from monitor.inventory.shape import shaped
+from monitor.inventory.shape import note_missing, shaped
 from monitor.inventory.sources import Folder, gathered
 from monitor.inventory.things import devices, links, look_for_cycles
 from monitor.inventory.yaml_nodes import Node as Written
@@ -131,11 +131,9 @@ def _site(path: Path, scope: Scope) -> Site | None:
     entry = scope.tree.entries.get("site")
     if entry is None:
         if scope.tree.entries:
-            message, hint = (
-                say("{key} is missing", key="site"),
-                say("write site: {{name: ..., timezone: Africa/Douala}}"),
-            )
-            scope.problems.error(Place(str(path)), "site", message, hint)
+            hint = say("write site: {{name: ..., timezone: Africa/Douala}}")
+            at, known = Place(str(path)), InventoryKeys.model_fields
+            note_missing("site", scope.tree, known, at, "site", scope.problems, hint)
         return None
     keys = shaped(SiteKeys, entry.value, entry.at, "site", scope.problems)
     zone = _zone(entry.value, scope.problems)

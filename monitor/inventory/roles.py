@@ -59,11 +59,8 @@ def _of_role(device: Declared) -> Iterator[tuple[str, str, Brought]]:
     role = device.table.get("role")
     if isinstance(role, ScalarNode) and isinstance(role.value, str):
         for ending, probe in ROLE_CHECKS.get(role.value, ()):
-            yield (
-                device.name + ending,
-                probe,
-                Brought(role.at, device.where, _table(role.at, probe=probe, device=device.name)),
-            )
+            name, table = device.name + ending, _table(role.at, probe=probe, device=device.name)
+            yield name, probe, Brought(role.at, f"checks.{name}", table)
 
 
 def _of_link(name: str, at: Place, table: TableNode) -> list[tuple[str, Brought]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from monitor.core.incident import Interruption
+from monitor.core.text import N_
 from probes.access import WAYS, Hidden
 from probes.params import Duration, Rate
 
@@ -79,11 +80,11 @@ Words = Annotated[
 class SiteKeys(Part):
     """The site itself."""
 
-    name: Word = Field(description="the name in messages")
-    timezone: Word = Field(default="UTC", description="IANA name, such as Africa/Douala: people read this time")
-    language: Language = Field(default="fr", description="language of messages")
+    name: Word = Field(description=N_("the name in messages"))
+    timezone: Word = Field(default="UTC", description=N_("IANA name, such as Africa/Douala: people read this time"))
+    language: Language = Field(default="fr", description=N_("language of messages"))
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = Field(
-        default=None, description="base of the links in messages, where the console is reached from outside"
+        default=None, description=N_("base of the links in messages, where the console is reached from outside")
     )
 
 
@@ -94,30 +95,32 @@ class ContactKeys(BaseModel):
     __pydantic_extra__: dict[str, Word]
 
     name: Word | None = None
-    language: Language | None = Field(default=None, description="language of messages, where it is not the site's")
+    language: Language | None = Field(default=None, description=N_("language of messages, where it is not the site's"))
     order: Annotated[list[Word], Field(min_length=1)] | None = Field(
-        default=None, description="channels in the order in which they are tried; as written, if absent"
+        default=None, description=N_("channels in the order in which they are tried; as written, if absent")
     )
 
 
 class ChannelKeys(Part):
     """A way to send messages."""
 
-    url: Hidden = Field(description="mailto(s)://user:pass@host:port, gammu:FOLDER, or any Apprise URL")
-    through: Word | None = Field(default=None, description="while this link or device is down, start with the next")
+    url: Hidden = Field(description=N_("mailto(s)://user:pass@host:port, gammu:FOLDER, or any Apprise URL"))
+    through: Word | None = Field(default=None, description=N_("while this link or device is down, start with the next"))
 
 
 class _DeviceKeys(Part):
     """A device, or many alike: `range` or `csv` in the place of `address`."""
 
-    address: Word | None = Field(default=None, description="host name or IP address, without port")
+    address: Word | None = Field(default=None, description=N_("host name or IP address, without port"))
     role: Literal["router", "switch", "server", "ups", "generator"] | None = Field(
-        default=None, description="brings a sensible set of checks"
+        default=None, description=N_("brings a sensible set of checks")
     )
     parent: Names | None = Field(
-        default=None, description="the device or link through which it is reached; a list: any one of them suffices"
+        default=None, description=N_("the device or link through which it is reached; a list: any one of them suffices")
     )
-    legacy_crypto: list[Word] | None = Field(default=None, description="old algorithms that this device still needs")
+    legacy_crypto: list[Word] | None = Field(
+        default=None, description=N_("old algorithms that this device still needs")
+    )
 
 
 DeviceKeys: type[_DeviceKeys] = create_model(
@@ -132,23 +135,26 @@ class ManyKeys(Part):
     """What makes many devices out of one entry; all else in it is what they have in common."""
 
     range: Annotated[str, Field(pattern=r"^[^\[\]]*\[\d{1,5}-\d{1,5}\][^\[\]]*$")] | None = Field(
-        default=None, description="addresses, as 10.0.1.[11-110]"
+        default=None, description=N_("addresses, as 10.0.1.[11-110]")
     )
     name: Word | None = Field(
-        default=None, description='name of each, as "poste-{n:03}"; n counts from 1, host is the number in the range'
+        default=None,
+        description=N_('name of each, as "poste-{n:03}"; n counts from 1, host is the number in the range'),
     )
-    csv: Word | None = Field(default=None, description="file with a device a line; its header names keys: name,address")
+    csv: Word | None = Field(
+        default=None, description=N_("file with a device a line; its header names keys: name,address")
+    )
 
 
 class LinkKeys(Part):
     """A link to the client; it stands behind its device."""
 
-    technology: Word = Field(description="FO (fibre), FH (microwave) or another word")
+    technology: Word = Field(description=N_("FO (fibre), FH (microwave) or another word"))
     device: Word
     interface: Word
-    capacity: Annotated[Rate, Field(gt=0)] = Field(description="as contracted: 4 Mbit/s")
-    peer: Word | None = Field(default=None, description="the far end, as HOST, or HOST:PORT where ping is dropped")
-    radio: Word | None = Field(default=None, description="the device that is its radio")
+    capacity: Annotated[Rate, Field(gt=0)] = Field(description=N_("as contracted: 4 Mbit/s"))
+    peer: Word | None = Field(default=None, description=N_("the far end, as HOST, or HOST:PORT where ping is dropped"))
+    radio: Word | None = Field(default=None, description=N_("the device that is its radio"))
 
 
 class CheckKeys(BaseModel):
@@ -156,16 +162,22 @@ class CheckKeys(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    probe: Word | None = Field(default=None, description="kind of probe; absent to change a check that a role brings")
+    probe: Word | None = Field(
+        default=None, description=N_("kind of probe; absent to change a check that a role brings")
+    )
     device: Word | None = None
     link: Word | None = None
-    every: Span | None = Field(default=None, description="60s, if absent")
-    timeout: Span | None = Field(default=None, description="10s, if absent")
-    confirm: Times | None = Field(default=None, description="failures in a row before it is believed; 3, if absent")
-    recover: Times | None = Field(default=None, description="successes in a row before it is believed; 1, if absent")
-    retry: Span | None = Field(default=None, description="pace while a failure is being confirmed; a quarter of every")
-    incident: Word | None = Field(default=None, description="kind of incident that it opens; other, if absent")
-    gate: bool | None = Field(default=None, description="whether its failure explains those behind its device")
+    every: Span | None = Field(default=None, description=N_("60s, if absent"))
+    timeout: Span | None = Field(default=None, description=N_("10s, if absent"))
+    confirm: Times | None = Field(default=None, description=N_("failures in a row before it is believed; 3, if absent"))
+    recover: Times | None = Field(
+        default=None, description=N_("successes in a row before it is believed; 1, if absent")
+    )
+    retry: Span | None = Field(
+        default=None, description=N_("pace while a failure is being confirmed; a quarter of every")
+    )
+    incident: Word | None = Field(default=None, description=N_("kind of incident that it opens; other, if absent"))
+    gate: bool | None = Field(default=None, description=N_("whether its failure explains those behind its device"))
     title: Words | None = None
 
 
@@ -176,10 +188,10 @@ COMMON_KEYS = frozenset(CheckKeys.model_fields)
 class KindKeys(Part):
     """An incident kind. `runbook` is accepted; this version repairs nothing by itself."""
 
-    title: Words | None = Field(default=None, description="what the client reads; a text, or one a language")
-    cause: Words | None = Field(default=None, description="the cause as far as the kind tells it")
-    interruption: Interruption | None = Field(default=None, description="does it interrupt the client's service")
-    target: Span | None = Field(default=None, description="time within which it is to be resolved")
+    title: Words | None = Field(default=None, description=N_("what the client reads; a text, or one a language"))
+    cause: Words | None = Field(default=None, description=N_("the cause as far as the kind tells it"))
+    interruption: Interruption | None = Field(default=None, description=N_("does it interrupt the client's service"))
+    target: Span | None = Field(default=None, description=N_("time within which it is to be resolved"))
     runbook: Word | None = None
 
 
@@ -224,7 +236,7 @@ class ToKeys(Part):
 class ProtocolKeys(Part):
     """The client's protocol (S15 to S18)."""
 
-    live: bool = Field(default=True, description="false: what the client would get goes to operations")
+    live: bool = Field(default=True, description=N_("false: what the client would get goes to operations"))
     first_notice: FirstNoticeKeys | None = None
     update: UpdateKeys | None = None
     conference: ConferenceKeys | None = None
@@ -245,7 +257,7 @@ class InventoryKeys(Part):
     incidents: Mapping[str, KindKeys] | None = None
     protocol: ProtocolKeys | None = None
     operations: ToKeys | None = None
-    include: list[Word] | None = Field(default=None, description="further files, relative to this one: *.yaml")
+    include: list[Word] | None = Field(default=None, description=N_("further files, relative to this one: *.yaml"))
     services: Any = None
     sites: Any = None
     plans: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import types
@@ -50,20 +51,32 @@ def _note(
     if kind in ("missing", "extra_forbidden"):
         key = str(way.pop())
         place, inside, suffix = _walk(node, at, way)
-        full = ".".join((where, *suffix))
+        full, known = ".".join((where, *suffix)), (*_known_keys(model, way), *(() if way else also))
         if kind == "missing":
-            problems.error(place, full, say("{key} is missing", key=key))
+            note_missing(key, inside, known, place, full, problems)
             return
         if isinstance(inside, TableNode) and key in inside.entries:
             place = inside.entries[key].at
         message = say("unknown key {key}", key=key)
-        problems.error(
-            place, f"{full}.{key}", message, nearest(key, (*_known_keys(model, way), *(() if way else also)))
-        )
+        problems.error(place, f"{full}.{key}", message, nearest(key, known))
         return
     _place, inside, suffix = _walk(node, at, way)
     message, hint = _said(error, inside)
     problems.error(inside.at, ".".join((where, *suffix)), message, hint)
+
+
+def note_missing(
+    key: str, table: Node, known: Collection[str], at: Place, where: str, problems: Problems, hint: Text = NOTHING
+) -> None:
+    """Note that `table` lacks `key`; where a key that is not `known` looks like it, it was mistyped: told once."""
+    strange = [name for name in table.entries if name not in known] if isinstance(table, TableNode) else []
+    mistyped = difflib.get_close_matches(key, strange, n=1)
+    if mistyped and isinstance(table, TableNode):
+        entry = table.entries[mistyped[0]]
+        message = say("unknown key {key}", key=entry.key)
+        problems.error(entry.at, f"{where}.{entry.key}", message, say("did you mean {name}?", name=key))
+    else:
+        problems.error(at, where, say("{key} is missing", key=key), hint)
 
 
 def _walk(node: Node, at: Place, way: Iterable[object]) -> tuple[Place, Node, list[str]]:

@@ -138,7 +138,7 @@ def _joined(tree: TableNode, table: TableNode, problems: Problems) -> TableNode:
         if key not in InventoryKeys.model_fields:
             hint = nearest(key, InventoryKeys.model_fields)
             problems.error(entry.at, key, say("unknown key {key}", key=key), hint)
-        elif first is None or _is_null(first.value):
+        if first is None or _is_null(first.value):
             entries[key] = entry
         elif key in SECTIONS and isinstance(first.value, TableNode) and isinstance(entry.value, TableNode):
             entries[key] = Entry(key, first.at, _sections(key, first.value, entry.value, problems))

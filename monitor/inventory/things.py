@@ -15,7 +15,7 @@ from monitor.inventory.problems import NOTHING, Level, Place, Problems
 from monitor.inventory.schema import DeviceKeys, LinkKeys
 from monitor.inventory.scope import Scope, names_in, refer
 from monitor.inventory.secrets_in import anchored, look_at
-from monitor.inventory.shape import shaped
+from monitor.inventory.shape import note_missing, shaped
 from monitor.inventory.yaml_nodes import TableNode
 from monitor.secret import Secret
 from probes.access import WAYS, Access, ModbusAccess
@@ -39,7 +39,7 @@ def devices(scope: Scope, declared: list[Declared]) -> dict[NodeId, Device]:
         refer(table.get("parent"), scope.nodes, f"{each.where}.parent", absent, problems)
         _look_at_crypto(table, each.where, problems)
         if "address" not in table.entries:
-            problems.error(each.at, each.where, say("{key} is missing", key="address"))
+            note_missing("address", table, DeviceKeys.model_fields, each.at, each.where, problems)
         if keys is None or keys.address is None:
             continue
         look_at_address(keys.address, table.entries["address"].value.at, f"{each.where}.address", problems)
