@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from monitor.core.text import say
 from monitor.store.audit import AuditEntry
-from monitor.store.ballast import Ballast
+from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import Corrupt, DiskFull, HistoryUnavailable, StoreError, disk_full, translated
 from monitor.store.folder import (
@@ -143,12 +143,14 @@ def _seal(path: Path) -> dict[str, Any]:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
 
 
-def restore(folder: Path, source: Path, now: datetime, *, actor: str, replace: bool = False) -> Restored:
+def restore(
+    folder: Path, source: Path, now: datetime, *, actor: str, replace: bool = False, ballast: int = SIZE
+) -> Restored:
     """Put the backup `source` into `folder`, after its hashes and databases were checked.
 
     What lies in `folder` is kept in a folder of its own beside the restored files, and only if `replace` says so;
     otherwise Exists. Raises WriterBusy while a daemon runs, Corrupt for a damaged backup. `actor` enters the audit
-    trail of the restored state.
+    trail of the restored state; `ballast` as for `open_store`.
     """
     prepare(folder)
     lock = WriterLock(folder)
@@ -174,7 +176,7 @@ def restore(folder: Path, source: Path, now: datetime, *, actor: str, replace: b
         lock.release()
         raise
     made_at, head = datetime.fromisoformat(manifest["made_at"]), str(manifest["head"])
-    with open_locked(folder, lock, Ballast(folder / BALLAST_FILE)) as store:
+    with open_locked(folder, lock, Ballast(folder / BALLAST_FILE, ballast)) as store:
         entry = AuditEntry(actor, "restore", {"made_at": made_at.isoformat(), "head": head}, now)
         store.commit(Batch(audit=(entry,)))
     return Restored(made_at, head, HISTORY_FILE in manifest["files"], aside)

@@ -63,7 +63,7 @@ def _mode(path: Path, *, write: bool) -> str:
     if write:
         return "mode=rw"
     log = path.with_name(f"{path.name}-wal")
-    if os.access(path.parent, os.W_OK) or (log.exists() and log.stat().st_size):
+    if os.access(path.parent, os.W_OK, effective_ids=True) or (log.exists() and log.stat().st_size):
         return "mode=ro"
     # On read-only media SQLite could not make the log's index; without a log there is nothing that it would say.
     return "mode=ro&immutable=1"

@@ -48,6 +48,11 @@ class Series:
     unit: str
 
 
+class _Numbered(NamedTuple):
+    id: int
+    unit: str
+
+
 class History:
     """The file `history.db`. Every method raises HistoryUnavailable, and the next call tries anew."""
 
@@ -56,7 +61,7 @@ class History:
         self._write = write
         self._floor = floor
         self._engine: Engine | None = None
-        self._ids: dict[tuple[CheckId, str], tuple[int, str]] = {}
+        self._ids: dict[tuple[CheckId, str], _Numbered] = {}
 
     def write(self, new: Iterable[Sample]) -> None:
         """Write samples, all or none; one that is there already, or whose value is no finite number, is left out."""
@@ -73,14 +78,33 @@ class History:
         finite = [sample for sample in new if math.isfinite(sample[4])]
         if not finite:
             return
-        ids = dict(self._ids)
         with self._transaction() as connection:
+            ids = self._known(connection, finite)
             rows = [
-                {"series": _series_id(connection, ids, check, metric, unit), "at": _ticks(at), "value": float(value)}
-                for check, metric, unit, at, value in finite
+                {"series": ids[check, metric].id, "at": _ticks(at), "value": float(value)}
+                for check, metric, _unit, at, value in finite
             ]
             connection.execute(insert(samples, connection.dialect.name).on_conflict_do_nothing(), rows)
+        # Only now: a transaction that failed has taken its new series back.
         self._ids = ids
+
+    def _known(self, connection: Connection, new: list[Sample]) -> dict[tuple[CheckId, str], _Numbered]:
+        """Return the numbers of all series, with those that `new` needs."""
+        wanted = {(check, metric): unit for check, metric, unit, _at, _value in new}
+        ids = self._ids or _numbers(connection)
+        lacking = [
+            {"check_id": check, "metric": metric, "unit": unit}
+            for (check, metric), unit in wanted.items()
+            if (check, metric) not in ids or ids[check, metric].unit != unit
+        ]
+        if not lacking:
+            return ids
+        statement = insert(series, connection.dialect.name)
+        statement = statement.on_conflict_do_update(
+            index_elements=[series.c.check_id, series.c.metric], set_={"unit": statement.excluded.unit}
+        )
+        connection.execute(statement, lacking)
+        return _numbers(connection)
 
     def series(self, check: CheckId | None = None) -> list[Series]:
         """Return the series of one check or of all, by name."""
@@ -159,21 +183,9 @@ class History:
         )
 
 
-def _series_id(
-    connection: Connection, ids: dict[tuple[CheckId, str], tuple[int, str]], check: CheckId, metric: str, unit: str
-) -> int:
-    found = ids.get((check, metric))
-    if found is not None and found[1] == unit:
-        return found[0]
-    statement = insert(series, connection.dialect.name)
-    statement = statement.on_conflict_do_update(
-        index_elements=[series.c.check_id, series.c.metric], set_={"unit": statement.excluded.unit}
-    )
-    connection.execute(statement, {"check_id": check, "metric": metric, "unit": unit})
-    query = select(series.c.id).where(series.c.check_id == check, series.c.metric == metric)
-    number: int = connection.execute(query).scalar_one()
-    ids[check, metric] = (number, unit)
-    return number
+def _numbers(connection: Connection) -> dict[tuple[CheckId, str], _Numbered]:
+    rows = connection.execute(select(series))
+    return {(CheckId(row.check_id), row.metric): _Numbered(row.id, row.unit) for row in rows}
 
 
 def _ticks(at: datetime) -> int:

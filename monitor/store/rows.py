@@ -44,6 +44,7 @@ def health_to_json(health: Health) -> dict[str, Any]:
         "seen_at": health.seen_at.isoformat(),
         "ok_at": None if health.ok_at is None else health.ok_at.isoformat(),
         "down": health.down,
+        "summary": text_to_json(health.summary),
     }
 
 
@@ -60,6 +61,7 @@ def health_from_json(data: Mapping[str, Any]) -> Health:
         seen_at=datetime.fromisoformat(data["seen_at"]),
         ok_at=None if ok_at is None else datetime.fromisoformat(ok_at),
         down=data["down"],
+        summary=text_from_json(data["summary"]) if "summary" in data else Text(""),
     )
 
 
