@@ -164,7 +164,7 @@ def _facts(incident: Incident, context: Context) -> Facts:
         (say("Over:"), "" if incident.resolved_at is None else context.at(incident.resolved_at)),
         (say("Duration:"), context.span(end - incident.began_at)),
         (say("Target:"), _target(incident, context)),
-        (say("Details:"), f"{context.url.rstrip('/')}/incidents/{incident.id}" if context.url else ""),
+        (say("Details:"), context.url),
     ]
     return tuple((context.t(label), value) for label, value in rows if value)
 

@@ -1,0 +1,360 @@
+"""What each reader reads: first the three things that matter, and to a client nothing that is not theirs."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.compose import compose
+from alerts.context import Context
+from alerts.gsm import LIMIT, septets
+from alerts.internal_words import commands
+from alerts.language import speech
+from alerts.notice import Audience, Message, NoticeKey, Planned, Step
+from alerts.privacy import BLANK
+from alerts.wording import KINDS
+from monitor.core.events import RELEVE, Event, EventKind
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.incident import Incident, fold
+from monitor.core.text import Text, say, verbatim
+from monitor.core.verdict import Severity
+
+ID = IncidentId("26-0042")
+BEGAN = datetime(2026, 11, 22, 13, 5, tzinfo=UTC)
+OPENED = BEGAN + timedelta(minutes=2)
+HOST, ADDRESS, CHECK = "srv-onnet-01", "10.20.30.40", "onnet-service"
+
+
+def happened(
+    kind: EventKind,
+    at: datetime,
+    text: Text | None = None,
+    severity: Severity | None = None,
+    began: datetime | None = None,
+    *,
+    actor: str = RELEVE,
+    check: str = CHECK,
+    name: str = "",
+) -> Event:
+    return Event(ID, at, kind, actor, text or say("So it is"), CheckId(check), severity, name, began)
+
+
+def story(*events: Event) -> Incident:
+    incident: Incident | None = None
+    for event in events:
+        incident = fold(incident, event)
+    assert incident is not None
+    return incident
+
+
+def opening(kind: str = "service-stopped", severity: Severity = Severity.CRITICAL) -> Event:
+    said = say("the service {name} on {address} is stopped", name="Onnet", address=ADDRESS)
+    return happened(EventKind.OPENED, OPENED, said, severity, BEGAN, name=kind)
+
+
+DISRUPTION = happened(EventKind.DISRUPTED, OPENED, began=BEGAN)
+OPEN = story(opening(), DISRUPTION)
+
+
+def context(language: str = "fr", **more: object) -> Context:
+    base = Context(
+        site="Media Contact Douala",
+        speech=speech(language, "Africa/Douala"),
+        now=OPENED,
+        next_at=BEGAN + timedelta(minutes=60),
+        next_to=("att",),
+        node=HOST,
+        private=(HOST, ADDRESS, CHECK),
+        people={"att": "Desk ATT", "dsi": "DSI OCM"},
+        audit_head="0123456789abcdef" * 4,
+        target=timedelta(minutes=5),
+    )
+    return replace(base, **more)
+
+
+def planned(audience: Audience, step: Step, **more: object) -> Planned:
+    return replace(Planned(NoticeKey(ID, audience, step, 1, "att"), OPENED), **more)
+
+
+def first_three(message: Message) -> list[str]:
+    return message.text.splitlines()[:3]
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        (
+            "fr",
+            [
+                "Interruption de service : Arrêt d’un service applicatif, depuis 14 h 05, heure de Douala.",
+                "Impact : les appels ne peuvent pas être traités normalement.",
+                "Prochain point d’information : 15 h 05, heure de Douala, ou dès le rétablissement du service.",
+            ],
+        ),
+        (
+            "en",
+            [
+                "Service interruption: Application service stopped, since 14:05, Douala time.",
+                "Impact: calls cannot be handled normally.",
+                "Next update: 15:05, Douala time, or as soon as the service is restored.",
+            ],
+        ),
+    ],
+)
+def test_the_first_three_lines_say_what_happened_the_impact_and_when_the_next_comes(language, lines):
+    message = compose(planned(Audience.CLIENT, Step.FIRST_NOTICE), OPEN, context(language))
+    assert [re.sub(r"[\u00a0\u202f]", " ", line) for line in first_three(message)] == lines
+
+
+@pytest.mark.parametrize("audience", Audience)
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_message_says_cause_action_reference_and_beginning(audience, language):
+    message = compose(planned(audience, Step.UPDATE), OPEN, context(language))
+    labels = {
+        "fr": ["Cause", "Action en cours", "Référence", "Début"],
+        "en": ["Cause", "What is being done", "Reference", "Began"],
+    }
+    for label in labels[language]:
+        assert re.search(rf"^{label}\s?: \S", message.text, re.MULTILINE)
+        assert label in unescape(message.html)
+    assert "26-0042" in message.subject
+    assert "26-0042" in message.short
+
+
+def test_the_subject_stays_the_same_while_the_incident_goes_on():
+    steps = (Step.FIRST_NOTICE, Step.UPDATE)
+    subjects = {compose(planned(Audience.CLIENT, step), OPEN, context("en")).subject for step in steps}
+    assert subjects == {"[Relève] 26-0042 Application service stopped"}
+
+
+def test_the_end_shows_in_the_subject():
+    ended = story(opening(), DISRUPTION, happened(EventKind.RESOLVED, BEGAN + timedelta(minutes=47)))
+    message = compose(planned(Audience.CLIENT, Step.RESOLVED), ended, context("en", now=BEGAN + timedelta(minutes=47)))
+    assert message.subject == "[Relève] 26-0042 Application service stopped: resolved"
+    assert first_three(message) == [
+        "Service restored: Application service stopped, over since 14:52, Douala time.",
+        "Impact: the service works again; it was interrupted for 47\u00a0min.",
+        "Next message: none, unless the interruption comes back.",
+    ]
+
+
+def test_a_stated_cause_is_told_and_an_unknown_one_is_called_so():
+    unknown = compose(planned(Audience.CLIENT, Step.UPDATE), OPEN, context("en"))
+    assert "Cause: not yet known (usual cause: failure of the service)" in unknown.text
+    said = happened(EventKind.CAUSE, OPENED, verbatim("panne de mémoire"), actor="awa")
+    known = compose(planned(Audience.CLIENT, Step.UPDATE), story(opening(), DISRUPTION, said), context("fr"))
+    assert "panne de mémoire" in known.text
+
+
+def test_a_client_reads_a_persons_cause_without_our_names_and_addresses():
+    words = f"{HOST.upper()} ({ADDRESS}) ne répond plus, voir http://intranet/x et \\\\nas\\audio"
+    said = happened(EventKind.CAUSE, OPENED, verbatim(words), actor="awa")
+    stated = story(opening(), DISRUPTION, said)
+    client = compose(planned(Audience.CLIENT, Step.UPDATE), stated, context())
+    assert f"{BLANK} ({BLANK} ne répond plus, voir {BLANK} et {BLANK}" in client.text.replace(")", "")
+    internal = compose(planned(Audience.INTERNAL, Step.UPDATE), stated, context())
+    assert words in internal.text
+
+
+def test_the_inventory_may_call_a_kind_otherwise():
+    own = context("fr", title="Plateau 2 à l’arrêt", usual_cause="disjoncteur du plateau 2")
+    message = compose(planned(Audience.CLIENT, Step.FIRST_NOTICE), OPEN, own)
+    assert message.subject == "[Relève] 26-0042 Plateau 2 à l’arrêt"
+    assert "disjoncteur du plateau 2" in message.text
+
+
+def test_our_own_people_read_everything_and_what_to_do():
+    covered = [
+        happened(EventKind.COVERED, OPENED, severity=Severity.CRITICAL, check=f"poste-{n:03}") for n in range(27)
+    ]
+    message = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), story(opening(), DISRUPTION, *covered), context())
+    assert ADDRESS in message.text
+    assert re.search(r"Contrôles supprimés \(cause amont\)\s: 27 \(poste-000, ", message.text)
+    assert f"{CHECK} sur {HOST}" in message.text
+    assert "À faire" in message.text
+    assert "  releve incident ack 26-0042\n" in message.text
+    assert len(re.findall(r"^  releve ", message.text, re.MULTILINE)) == 3
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], ["ack 26-0042", "show 26-0042", 'cause 26-0042 "..."']),
+        ([happened(EventKind.ACKNOWLEDGED, OPENED, actor="awa")], ["show 26-0042", 'cause 26-0042 "..."']),
+        ([happened(EventKind.CAUSE, OPENED, verbatim("panne"))], ["ack 26-0042", "show 26-0042"]),
+        ([happened(EventKind.RESOLVED, OPENED)], ["show 26-0042", 'cause 26-0042 "..."']),
+    ],
+)
+def test_what_to_do_are_complete_commands_and_only_what_is_left_to_do(events, expected):
+    assert commands(story(opening(), *events)) == tuple(f"releve incident {words}" for words in expected)
+
+
+def test_who_has_taken_charge_is_told_by_name_to_us_only():
+    taken = story(opening(), DISRUPTION, happened(EventKind.ACKNOWLEDGED, OPENED, actor="awa"))
+    client, internal = (compose(planned(audience, Step.UPDATE), taken, context("en")) for audience in Audience)
+    assert "an administrator has been working on it since 14:07, Douala time" in client.text
+    assert "awa has been working on it since 14:07, Douala time" in internal.text
+    assert "awa" not in client.text
+
+
+def test_a_rehearsal_says_so_and_names_who_would_have_been_told():
+    message = compose(planned(Audience.CLIENT, Step.FIRST_NOTICE, instead_of=("att", "dsi")), OPEN, context())
+    assert message.subject.startswith("[ESSAI] [Relève] 26-0042")
+    assert "Desk ATT, DSI OCM" in message.text
+    assert "Desk ATT, DSI OCM" in message.html
+    assert message.short.startswith("[ESSAI] ")
+
+
+def test_missed_updates_are_named():
+    gap = (BEGAN + timedelta(minutes=60), BEGAN + timedelta(minutes=120))
+    message = compose(planned(Audience.CLIENT, Step.UPDATE, gap=gap), OPEN, context("en"))
+    assert "Updates that could not be sent: 15:05, 16:05. This message stands for them." in message.text
+
+
+def test_an_uncertain_clock_is_admitted():
+    assert "Heure incertaine" in compose(planned(Audience.CLIENT, Step.UPDATE), OPEN, context(trusted=False)).text
+
+
+def test_a_relapse_says_that_it_had_been_reported_as_over():
+    ended_at, again_at = BEGAN + timedelta(minutes=20), BEGAN + timedelta(minutes=30)
+    again = story(
+        opening(),
+        DISRUPTION,
+        happened(EventKind.RESOLVED, ended_at),
+        happened(EventKind.REOPENED, again_at, severity=Severity.CRITICAL, began=again_at - timedelta(minutes=1)),
+        happened(EventKind.DISRUPTED, again_at, began=again_at),
+    )
+    message = compose(planned(Audience.CLIENT, Step.FIRST_NOTICE), again, context("en", now=again_at))
+    assert first_three(message)[0].startswith("Service interrupted again: ")
+    assert first_three(message)[0].endswith("since 14:34, Douala time.")
+    assert "This interruption had been reported as over at 14:25, Douala time." in message.text
+    internal = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), again, context("en", now=again_at))
+    assert "Reopened: episode 2, the one before ended at 14:25, Douala time." in internal.text
+
+
+def test_a_first_notice_of_what_is_already_over_does_not_say_that_it_goes_on():
+    ended = story(opening(), DISRUPTION, happened(EventKind.RESOLVED, BEGAN + timedelta(minutes=9)))
+    for audience in Audience:
+        message = compose(planned(audience, Step.FIRST_NOTICE), ended, context("en", next_at=None))
+        assert "lready over: " in first_three(message)[0]
+        assert "from 14:05, Douala time to 14:14, Douala time." in first_three(message)[0]
+
+
+def test_a_recovery_in_doubt_is_not_called_an_interruption():
+    recovered = story(opening(), DISRUPTION, happened(EventKind.RECOVERED, OPENED))
+    message = compose(planned(Audience.CLIENT, Step.UPDATE), recovered, context("en"))
+    assert first_three(message)[0].startswith("Recovery being verified: ")
+    assert "not yet certain" in first_three(message)[1]
+
+
+def test_a_test_message_says_that_nothing_happened():
+    message = compose(planned(Audience.INTERNAL, Step.TEST), None, context("fr", channel="mail"))
+    assert message.subject == "[Relève] Message d’essai"
+    assert "il ne s’est rien passé" in first_three(message)[1]
+    assert "mail" in message.text
+
+
+@pytest.mark.parametrize(
+    ("zone", "language", "shown"),
+    [
+        ("Africa/Douala", "fr", "14\u00a0h\u00a005, heure de Douala"),
+        ("Africa/Abidjan", "fr", "13\u00a0h\u00a005, heure d’Abidjan"),
+        ("Africa/Douala", "en", "14:05, Douala time"),
+        ("America/New_York", "en", "08:05, New York time"),
+        ("UTC", "fr", "13\u00a0h\u00a005 UTC"),
+    ],
+)
+def test_a_time_names_its_zone(zone, language, shown):
+    assert context(language, speech=speech(language, zone)).at(BEGAN) == shown
+
+
+def test_a_time_of_another_day_names_its_day():
+    late = context("fr", now=BEGAN + timedelta(days=1))
+    assert late.at(BEGAN) == "le 22/11/2026 à 14\u00a0h\u00a005, heure de Douala"
+
+
+def test_what_a_device_says_breaks_no_line_and_no_markup():
+    evil = say("{answer}", answer="line one\r\nSubject: x\n<script>alert(1)</script>" + "x" * 5000)
+    said = replace(opening(), text=evil)
+    message = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), story(said, DISRUPTION), context("en"))
+    assert first_three(message)[1].startswith("Impact: ")
+    assert "<script>" not in message.html
+    assert len(message.text) < 6000
+
+
+# --- whatever happens, a client reads none of this ---------------------------------------------------------------
+
+SECRETS = (HOST, ADDRESS, CHECK, "http://", "\\\\", "uid:1000", "RAW-OUTPUT")
+moments = st.integers(0, 400).map(lambda minutes: OPENED + timedelta(minutes=minutes))
+hidden = st.sampled_from(
+    [
+        HOST,
+        HOST.upper(),
+        ADDRESS,
+        f"{ADDRESS}:1433",
+        f"http://{HOST}/log?x=1",
+        f"\\\\{HOST}\\c$",
+        f"https://{ADDRESS}",
+        CHECK,
+    ]
+)
+words = st.lists(
+    st.sampled_from(["panne", "du", "disque", "D:", "à", "14 h 05", "(câble)", "100 %"]) | hidden, max_size=8
+)
+raw = st.sampled_from([say("{a}", a=f"RAW-OUTPUT of {HOST} at {ADDRESS}"), verbatim("RAW-OUTPUT uid:1000")])
+events = st.lists(
+    st.builds(
+        happened,
+        st.sampled_from([kind for kind in EventKind if kind is not EventKind.OPENED]),
+        moments,
+        words.map(lambda parts: verbatim(" ".join(parts))) | raw,
+        st.sampled_from([None, *Severity]),
+        st.none() | moments,
+        actor=st.sampled_from([RELEVE, "uid:1000"]),
+        check=st.sampled_from([CHECK, HOST]),
+    ),
+    max_size=8,
+)
+
+
+@given(
+    st.sampled_from([*KINDS, "made-up"]),
+    events,
+    st.sampled_from([Step.FIRST_NOTICE, Step.UPDATE, Step.RESOLVED]),
+    st.sampled_from(["fr", "en"]),
+    st.booleans(),
+    st.none() | moments,
+)
+def test_no_client_message_holds_a_host_an_address_or_raw_output(kind, more, step, language, rehearsal, following):
+    incident = story(opening(kind), DISRUPTION, *more)
+    causes = [event for event in more if event.kind is EventKind.CAUSE]
+    if causes and "RAW-OUTPUT" in incident.cause:
+        incident = replace(incident, cause="")
+    there = context(language, next_at=following, now=OPENED + timedelta(hours=7), trusted=not rehearsal)
+    plan = planned(Audience.CLIENT, step, instead_of=("att",) if rehearsal else (), gap=(OPENED,))
+    message = compose(plan, incident, there)
+    for part in (message.subject, message.text, unescape(message.html), message.short):
+        found = [secret for secret in SECRETS if secret.lower() in part.lower()]
+        assert not found
+        assert not re.search(r"\d{1,3}(\.\d{1,3}){3}", part)
+
+
+@given(
+    st.sampled_from([*KINDS, "made-up"]),
+    events,
+    st.sampled_from([Step.FIRST_NOTICE, Step.WORSENED, Step.DISRUPTED, Step.UPDATE, Step.RESOLVED]),
+    st.sampled_from(list(Audience)),
+    st.sampled_from(["fr", "en"]),
+    st.text(max_size=200),
+)
+def test_every_sms_is_one_message_of_the_default_alphabet(kind, more, step, audience, language, title):
+    incident = story(opening(kind), DISRUPTION, *more)
+    short = compose(planned(audience, step, instead_of=("att",)), incident, context(language, title=title)).short
+    taken = septets(short)
+    assert taken is not None
+    assert taken <= LIMIT
+    assert "26-0042" in short
