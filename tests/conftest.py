@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -13,6 +14,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 # A shared two-core machine stalls for longer than any honest deadline: a slow example is no failure, a wrong one is.
 settings.register_profile("releve", deadline=None)
 settings.load_profile("releve")
+
+# pytest-asyncio looks for a current loop before it sets its own; while none was ever set, looking makes one that
+# nobody closes, and some later test fails by the warning.
+asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")
