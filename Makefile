@@ -11,7 +11,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 FLOORS := monitor probes alerts runbooks failover templates lab
 LOCKING := .venv-lock
 CATALOGUE := templates/locale
@@ -68,7 +68,7 @@ lock: $(LOCKING)/.made
 
 $(LOCKING)/.made:
 	@$(PYTHON) -m venv $(LOCKING)
-	@$(LOCKING)/bin/python -m pip install --quiet --disable-pip-version-check pip-tools==7.6.2
+	@$(LOCKING)/bin/python -m pip install -qq --disable-pip-version-check pip-tools==7.6.2
 	@touch $@
 
 # The catalogue keeps its header: without the charset in it, gettext cannot read French.
