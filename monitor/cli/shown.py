@@ -37,6 +37,7 @@ STEP = {
     "test": N_("test"),
 }
 MOST_COMMANDS = 3
+PLOT_CELLS = (100, 20)
 
 
 def moment(iso: str | None) -> datetime | None:
@@ -248,21 +249,19 @@ def series_table(series: list[dict[str, Any]], words: Speech) -> Table:
 
 def as_plot(series: list[dict[str, Any]], words: Speech) -> str:
     """Return each series as a curve in characters."""
+    return "\n".join(_curve(one, words) for one in series if one["samples"])
+
+
+def _curve(one: dict[str, Any], words: Speech) -> str:
     import plotext
 
-    curves = []
-    for one in series:
-        points = [(moment(iso), value) for iso, value in one["samples"]]
-        if not points:
-            continue
-        times = [at.astimezone(words.zone) for at, _value in points if at is not None]
-        first = times[0]
-        hours = [(at - first) / timedelta(hours=1) for at in times]
-        plotext.clear_figure()
-        plotext.theme("clear")
-        plotext.plot_size(100, 20)
-        plotext.plot(hours, [value for _at, value in points])
-        plotext.title(f"{one['metric']} ({one['unit']})")
-        plotext.xlabel(words.render(say("hours since {at}", at=first)))
-        curves.append(str(plotext.build()))
-    return "\n\n".join(curves)
+    times = [datetime.fromisoformat(iso.replace("Z", "+00:00")) for iso, _value in one["samples"]]
+    hours = [(at - times[0]) / timedelta(hours=1) for at in times]
+    figure = plotext.figure
+    figure.clear()
+    figure.theme("colorless")
+    figure.plot_size(*PLOT_CELLS)
+    figure.title(f"{one['metric']} ({one['unit']})")
+    figure.label(words.render(say("hours since {at}", at=times[0])))
+    figure.draw(figure.signal(hours, [value for _at, value in one["samples"]], marker="braille"))
+    return str(figure.build())

@@ -46,7 +46,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
     return status_json(
         site=inventory.site.name,
         now=now,
-        checks=[health_json(name, check, healths.get(name), None, words) for name, check in inventory.checks.items()],
+        checks=[health_json(name, check, healths.get(name), words) for name, check in inventory.checks.items()],
         healths={name: health for name, health in healths.items() if name in inventory.checks},
         incidents=[(incident, inventory.protocol) for incident in kept.state.incidents.values()],
         speech=words,

@@ -7,7 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.core.ids import CheckId
+from monitor.core.text import Text
 from monitor.core.verdict import Severity
+
+NOTHING = Text("")
 
 
 class Phase(StrEnum):
@@ -33,7 +36,7 @@ class Health:
     OK. `began_at` is the first result of the confirmed state, so that an incident lasts from its first failure and
     not from when we could not see; `turned_at` the first result of the present run; `ok_at` when the last OK was
     observed. `down`: the last bad result said that the thing itself is off or out of reach; an OK that is not yet
-    believed takes nothing of that back.
+    believed takes nothing of that back. `summary`: the last result's own words.
     """
 
     confirmed: Severity
@@ -45,6 +48,7 @@ class Health:
     seen_at: datetime
     ok_at: datetime | None = None
     down: bool = False
+    summary: Text = NOTHING
 
     @property
     def phase(self) -> Phase:

@@ -65,12 +65,13 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
     """
     watched = plan.checks[check]
     health, changes = advance(check, state.healths.get(check), verdict.severity, watched.policy, now, down=verdict.down)
+    health = replace(health, summary=verdict.summary)
     work = _Work(plan, replace(state, healths={**state.healths, check: health}), now)
     for change in changes:
         work.follow(change, verdict.summary)
     work.uncover(check)
     work.verify(check, verdict.severity)
-    work.place(check, verdict.summary)
+    work.place()
     work.detect()
     return Taken(work.state, tuple(work.events), tuple(dict.fromkeys(work.reprobe)))
 
@@ -213,18 +214,14 @@ class _Work:
             text = say("The root cause is gone and everything behind it was verified")
             self.tell(name, EventKind.RESOLVED, text, incident.check, Severity.OK)
 
-    def place(self, check: CheckId, summary: Text) -> None:
-        """Place every check that is believed bad and told nowhere; only `check` itself has words of its own.
+    def place(self) -> None:
+        """Place every check that is believed bad and told nowhere.
 
         One that is placed may be what another waited for, so it goes on until nothing moves.
         """
         pending = [name for name in self.plan.checks if self._untold(name)]
         while True:
-            left = [
-                name
-                for name in pending
-                if not self._place_one(name, summary if name == check else say("{check} fails", check=name))
-            ]
+            left = [name for name in pending if not self._place_one(name)]
             if len(left) == len(pending):
                 return
             pending = left
@@ -235,7 +232,7 @@ class _Work:
             return False
         return self._telling(check) is None
 
-    def _place_one(self, check: CheckId, summary: Text) -> bool:
+    def _place_one(self, check: CheckId) -> bool:
         """Return whether the failure of `check` is told now; it waits for a cause that is itself not told yet."""
         health = self.state.healths[check]
         found = standing(self.plan.topology, self.state.healths, check, health.began_at)
@@ -247,10 +244,10 @@ class _Work:
             if cause is None:
                 return False
             self._leave_others(check)
-            self.tell(cause.id, EventKind.COVERED, summary, check, health.confirmed)
+            self.tell(cause.id, EventKind.COVERED, health.summary, check, health.confirmed)
             return True
         self._leave_others(check)
-        self._open(check, health, summary)
+        self._open(check, health)
         return True
 
     def _being_confirmed(self, gate: CheckId) -> bool:
@@ -268,14 +265,14 @@ class _Work:
                 self.tell(incident.id, EventKind.UNCOVERED, text, check)
                 self.end_if_verified(incident.id)
 
-    def _open(self, check: CheckId, health: Health, summary: Text) -> None:
+    def _open(self, check: CheckId, health: Health) -> None:
         kind = BLIND if health.confirmed is Severity.UNKNOWN else self.plan.checks[check].kind
         relapsed = self._lately(check, kind)
         if relapsed is not None:
-            self.tell(relapsed, EventKind.REOPENED, summary, check, health.confirmed, kind, health.began_at)
+            self.tell(relapsed, EventKind.REOPENED, health.summary, check, health.confirmed, kind, health.began_at)
             return
         name = incident_id(self.state.next_number, self.now)
-        self.tell(name, EventKind.OPENED, summary, check, health.confirmed, kind, health.began_at)
+        self.tell(name, EventKind.OPENED, health.summary, check, health.confirmed, kind, health.began_at)
 
     def _lately(self, check: CheckId, kind: str) -> IncidentId | None:
         for incident in sorted(self.state.incidents.values(), key=lambda i: i.opened_at, reverse=True):

@@ -133,6 +133,6 @@ def _private(inventory: Inventory) -> tuple[str, ...]:
         *(device.target.address for device in devices),
         *(link.peer for link in links if link.peer),
         *(link.interface for link in links),
-        *(str(check) for check in inventory.checks if check not in inventory.links),
+        *(str(check) for check in inventory.checks if NodeId(check) not in inventory.links),
     }
     return tuple(sorted(names, key=len, reverse=True))

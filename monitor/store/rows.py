@@ -12,6 +12,7 @@ from typing import Any
 from alerts.notice import Message, Notice, NoticeKey, NoticeState
 from monitor.core.health import Health
 from monitor.core.ids import IncidentId
+from monitor.core.text import Text, text_from_json, text_to_json
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity
 

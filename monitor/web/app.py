@@ -216,7 +216,6 @@ class _Api:
                 name,
                 desk.inventory.checks.get(name),
                 desk.state.healths.get(name),
-                desk.seen[name].verdict if name in desk.seen else None,
                 words,
             )
             for name in desk.plan.checks

@@ -13,7 +13,7 @@ from monitor.core.health import Health
 from monitor.core.ids import CheckId
 from monitor.core.incident import Incident
 from monitor.core.text import Speech
-from monitor.core.verdict import Severity, Verdict, worst
+from monitor.core.verdict import Severity, worst
 from monitor.inventory.model import Check
 from monitor.store import Store
 
@@ -86,9 +86,9 @@ def _by_time(notice: Notice) -> tuple[datetime, NoticeKey]:
 
 
 def health_json(
-    name: CheckId, check: Check | None, health: Health | None, verdict: Verdict | None, speech: Speech
+    name: CheckId, check: Check | None, health: Health | None, speech: Speech
 ) -> dict[str, Any]:
-    """Return what is believed of one check, with its last words where they are known."""
+    """Return what is believed of one check, with its last words."""
     return {
         "check": name,
         "kind": None if check is None else check.probe,
@@ -98,7 +98,7 @@ def health_json(
         "phase": None if health is None else health.phase.value,
         "since": None if health is None else when(health.began_at),
         "seen_at": None if health is None else when(health.seen_at),
-        "summary": None if verdict is None else speech.render(verdict.summary),
+        "summary": None if health is None else speech.render(health.summary),
     }
 
 
