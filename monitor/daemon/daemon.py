@@ -33,6 +33,8 @@ TICK = 0.5
 """Seconds between two looks at what is due."""
 FLUSH = 5.0
 """Seconds between two writings of samples and of healths that only moved on."""
+PRUNE = 3600.0
+"""Seconds between two deletions of samples that are older than the history is kept."""
 STALLED = 30.0
 """Seconds without a turn of the scheduler after which we are not ready and feed no watchdog."""
 PATIENCE = 5.0
@@ -104,6 +106,7 @@ class Daemon:
             asyncio.create_task(self.post.run(), name="post"),
             asyncio.create_task(self._every(TICK, self.desk.tick), name="tick"),
             asyncio.create_task(self._every(FLUSH, self._housekeeping), name="housekeeping"),
+            asyncio.create_task(self._every(PRUNE, self.journal.prune_samples), name="prune"),
         ]
         watchdog = systemd.watchdog_interval()
         if watchdog is not None:

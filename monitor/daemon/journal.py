@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from alerts.notice import Notice, NoticeKey, NoticeState
+from monitor.clock import Clock, SystemClock
 from monitor.core.text import Text
 from monitor.store import Batch, HistoryUnavailable, Sample, Store, StoreError
 
@@ -41,8 +42,9 @@ class Journal:
     their notices leave from memory meanwhile. `trouble` and `history_trouble` say what is wrong, for people.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock | None = None) -> None:
         self.store = store
+        self._clock = clock or SystemClock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._backlog: list[Batch] = []
         self._held: dict[NoticeKey, Notice] = {}
@@ -147,6 +149,13 @@ class Journal:
             self.history_trouble = error.text
         else:
             self.history_trouble = None
+
+    async def prune_samples(self) -> None:
+        """Delete the samples that are older than the history is kept."""
+        try:
+            await self.ask(self.store.prune_samples, self._clock.now())
+        except HistoryUnavailable as error:
+            self.history_trouble = error.text
 
     @property
     def waiting(self) -> int:

@@ -107,7 +107,9 @@ class History:
         return _numbers(connection)
 
     def series(self, check: CheckId | None = None) -> list[Series]:
-        """Return the series of one check or of all, by name."""
+        """Return the series of one check or of all, by name; none before anything was measured."""
+        if not self._write and not self._path.exists():
+            return []
         query = select(series).order_by(series.c.check_id, series.c.metric)
         if check is not None:
             query = query.where(series.c.check_id == check)

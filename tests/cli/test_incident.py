@@ -1,0 +1,123 @@
+"""Incidents on the command line, with nobody else writing: the commands act by themselves."""
+
+import json
+
+import pytest
+
+from monitor import cli
+
+SITE = """
+site: {name: Petit site, timezone: Africa/Douala, language: fr}
+contacts: {admin: {name: Admin, mail: admin@example.org}}
+channels: {mail: {url: "env:NO_MAIL_URL"}}
+devices: {server: {address: 127.0.0.1}}
+checks: {door: {probe: tcp, device: server, port: 1, every: 1 h}}
+operations: {to: [admin]}
+"""
+
+
+@pytest.fixture
+def releve(tmp_path, capsys):
+    """Run one command line in English on a site of its own; return exit code, stdout and stderr."""
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text(SITE, encoding="utf-8")
+
+    def run(*arguments, lang="en"):
+        options = ["--inventory", str(inventory), "--data", str(tmp_path / "data"), "--lang", lang]
+        code = cli.run([*options, *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def opened(releve):
+    """The name of an incident opened by hand."""
+    _code, out, _err = releve("incident", "open", "smell of smoke", "--severity", "warning", "--json")
+    return json.loads(out)["id"]
+
+
+def test_before_the_first_run_there_is_nothing_to_show(releve):
+    code, out, err = releve("incident", "list")
+    assert (code, out) == (2, "")
+    assert "releve run" in err
+
+
+def test_an_incident_is_opened_taken_charge_of_explained_and_ended(releve, opened):
+    assert releve("incident", "ack", "--note", "going to see")[0] == 0
+    assert releve("incident", "cause", opened, "a burnt socket")[0] == 0
+    code, out, _ = releve("incident", "show", opened, "--json")
+    shown = json.loads(out)
+    assert (code, shown["status"], shown["cause"]) == (1, "acknowledged", "a burnt socket")
+    assert releve("incident", "resolve", opened, "replaced")[0] == 0
+    code, out, _ = releve("incident", "list", "--json")
+    assert (code, [one["status"] for one in json.loads(out)]) == (0, ["resolved"])
+
+
+def test_what_must_be_told_waits_in_the_outbox_for_the_daemon(releve, opened):
+    _, out, _ = releve("incident", "show", opened, "--json")
+    (notice,) = json.loads(out)["notices"]
+    assert (notice["step"], notice["recipient"], notice["state"]) == ("first_notice", "admin", "pending")
+
+
+def test_every_page_ends_with_complete_commands(releve, opened):
+    _, out, _ = releve("incident", "show", opened)
+    assert f"releve incident ack {opened}" in out
+    _, out, _ = releve("status")
+    assert f"releve incident ack {opened}" in out
+    assert "releve run" in out
+
+
+def test_an_incident_that_is_not_there_is_an_error_without_a_traceback(releve, opened):
+    code, _, err = releve("incident", "show", "26-9999")
+    assert code == 2
+    assert "26-9999" in err
+    assert "Traceback" not in err
+
+
+def test_what_is_resolved_is_not_resolved_twice(releve, opened):
+    releve("incident", "resolve", opened, "gone")
+    code, _, err = releve("incident", "resolve", opened, "gone")
+    assert code == 2
+    assert "already resolved" in err
+
+
+def test_with_several_open_the_one_meant_must_be_named(releve, opened):
+    releve("incident", "open", "another")
+    code, _, err = releve("incident", "ack")
+    assert code == 2
+    assert opened in err
+
+
+def test_an_unknown_kind_names_those_that_there_are(releve):
+    code, _, err = releve("incident", "open", "x", "--kind", "flood")
+    assert code == 2
+    assert "service-stopped" in err
+
+
+def test_a_wrong_inventory_changes_nothing(releve, tmp_path):
+    (tmp_path / "inventory.yaml").write_text("site: {name: x}\nchecks: {a: {probe: tpc}}\n", encoding="utf-8")
+    code, _, err = releve("incident", "open", "x")
+    assert code == 2
+    assert "inventory.yaml:2:" in err
+    assert not (tmp_path / "data").exists()
+
+
+def test_acting_on_it_is_written_into_the_audit(releve, opened):
+    releve("incident", "ack", opened)
+    code, out, _ = releve("audit", "verify")
+    assert code == 0
+    assert "whole" in out
+
+
+def test_history_of_a_check_that_measured_nothing_says_so(releve, opened):
+    code, _, err = releve("history", "door")
+    assert code == 2
+    assert "door" in err
+
+
+def test_a_span_without_a_unit_is_refused(releve, opened):
+    code, _, err = releve("history", "door", "--since", "24")
+    assert code == 2
+    assert "24" in err
