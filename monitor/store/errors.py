@@ -12,17 +12,17 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from monitor.core.text import Quantity, Text, say
+from monitor.core.text import Quantity, Speech, Text, say
 
 FULL_BELOW = 1_000_000
 """Bytes: an input/output error with less than this free is a full disk (a quota is reported so, not as ENOSPC)."""
 
 
 class StoreError(Exception):
-    """The state cannot be opened, read or written; `text` says which file and what to do."""
+    """The state cannot be opened, read or written; `text` says which file and what to do, `str` the same in English."""
 
     def __init__(self, text: Text) -> None:
-        super().__init__(text.template)
+        super().__init__(Speech("en", str).render(text))
         self.text = text
 
 

@@ -118,9 +118,10 @@ def named(incident: IncidentId) -> Select[tuple[str]]:
 
 
 def get_incidents(connection: Connection, which: Select[tuple[str]]) -> dict[IncidentId, Incident]:
-    """Return the incidents that `which` names, folded out of their events."""
+    """Return the incidents that `which` names, folded out of their events, in the order in which they were opened."""
     chosen = select(events.c.body).where(events.c.incident.in_(which)).order_by(events.c.incident, events.c.seq)
-    return replay(event_from_json(json.loads(body)) for body in connection.scalars(chosen))
+    found = replay(event_from_json(json.loads(body)) for body in connection.scalars(chosen))
+    return dict(sorted(found.items(), key=lambda item: (item[1].opened_at, incident_number(item[0]) or 0)))
 
 
 def get_events(connection: Connection, incident: IncidentId) -> list[Event]:

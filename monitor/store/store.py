@@ -173,7 +173,7 @@ class Store:
     def incidents(self, limit: int | None = None, *, open_only: bool = False) -> list[Incident]:
         """Return the latest incidents with their timelines, newest first."""
         found = self._read(lambda c: log.get_incidents(c, log.latest(limit, open_only=open_only)))
-        return sorted(found.values(), key=lambda incident: (incident.opened_at, incident.id), reverse=True)
+        return list(reversed(found.values()))
 
     def incident(self, name: IncidentId) -> Incident | None:
         """Return one incident with its full timeline, or None."""

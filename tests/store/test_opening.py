@@ -22,6 +22,7 @@ from monitor.store import (
     AuditEntry,
     Batch,
     Corrupt,
+    Locked,
     MissingStore,
     NetworkFileSystem,
     NewerSchema,
@@ -117,6 +118,20 @@ def test_readers_need_no_lock_and_see_what_is_committed(
         with pytest.raises(ReadOnlyFolder):
             one.commit(Batch(audit=(AuditEntry("a", "b"),)))
         assert not one.restore_ballast()
+
+
+def test_another_programs_lock_is_named_and_what_waits_is_written_after_it(
+    store: Store, folder: Path, opening: Callable[..., Event]
+) -> None:
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(folder / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Locked, match="locked by another program"):
+            store.commit(Batch(events=(opening(1),)))
+        other.execute("ROLLBACK")
+    store.commit(Batch(events=(opening(1),)))
+    assert len(store.incidents()) == 1
 
 
 def test_there_must_be_a_state_to_read(tmp_path: Path, folder: Path) -> None:
