@@ -69,7 +69,9 @@ async def _listed(client: AIONUTClient, target: Target, access: NutAccess, time:
         raise ProbeFault(*_silent(target, access)) from error
     except NUTError as error:
         raise await _explained(error, client, target, access, time) from error
-    except (asyncio.LimitOverrunError, EOFError, IndexError) as error:
+    except EOFError as error:
+        raise ProbeFault(*_ended(target)) from error
+    except (asyncio.LimitOverrunError, IndexError) as error:
         raise ProbeFault(*_garbage(target, access)) from error
     return {name: _ESCAPED.sub(r"\1", value) for name, value in found.items()}
 
@@ -85,10 +87,7 @@ async def _explained(
     if isinstance(cause, OSError):
         return ProbeFault(*_unreachable(cause, target, access))
     if isinstance(error, NUTConnectionClosedError):
-        return ProbeFault(
-            say("upsd on {device} ends the connection", device=target.name),
-            say("Let this machine in: see upsd's log, hosts.allow and MAXCONN in upsd.conf"),
-        )
+        return ProbeFault(*_ended(target))
     code = _ERROR.search(str(error))
     if code is None:
         return ProbeFault(*_garbage(target, access))
@@ -150,6 +149,13 @@ def _silent(target: Target, access: NutAccess) -> tuple[Text, Text]:
     return (
         say("upsd on {device} does not answer on port {port}", device=target.name, port=access.port),
         say("Check that nut-server runs there and that a firewall lets this machine in"),
+    )
+
+
+def _ended(target: Target) -> tuple[Text, Text]:
+    return (
+        say("upsd on {device} ends the connection", device=target.name),
+        say("Let this machine in: see upsd's log, hosts.allow and MAXCONN in upsd.conf"),
     )
 
 

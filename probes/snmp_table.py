@@ -144,7 +144,7 @@ def _read(profile: SnmpProfile, reading: SnmpReading, answers: Answers) -> dict[
 def _rows(reading: SnmpReading, answers: Answers) -> dict[str, Value | None]:
     """Return the rows of a column in the order of their index, named L1, L2, ... as phases are."""
     rows = answers.columns.get(reading.column or "", {})
-    ordered = sorted(rows, key=lambda suffix: [int(arc) if arc.isdigit() else 0 for arc in suffix.split(".")])
+    ordered = sorted(rows, key=lambda suffix: [int(arc) if arc.isdecimal() else 0 for arc in suffix.split(".")])
     count = _number(answers.scalars.get(reading.rows)) if reading.rows is not None else None
     if count is not None and 1 <= count <= len(ordered):
         ordered = ordered[: int(count)]
@@ -178,7 +178,7 @@ def _table(table: AlarmTable | None, answers: Answers) -> tuple[list[str], list[
     for value in answers.columns.get(table.column, {}).values():
         oid = _text(value).removeprefix(".")
         under, _, arc = oid.rpartition(".")
-        number = int(arc) if under == table.under and arc.isdigit() else -1
+        number = int(arc) if under == table.under and arc.isdecimal() else -1
         known = table.names.get(number)
         if known is not None and known.say:
             words += known.say.split()
