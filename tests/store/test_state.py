@@ -41,6 +41,7 @@ healths = st.builds(
     seen_at=moments,
     ok_at=st.none() | moments,
     down=st.booleans(),
+    summary=st.builds(verbatim, st.text()),
 )
 guards = st.builds(
     Guard,
