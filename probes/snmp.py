@@ -31,6 +31,8 @@ OIDS_A_PDU = 20
 """Fits old agents' 484 octets (RFC 3417) with counters, and is halved where it does not."""
 REPETITIONS = (20, 5, 1)
 """Rows asked at once in a walk; fewer when an answer is larger than we can take."""
+SLOWER = 6
+"""How much longer a walk may take with the next smaller number of rows; without that much time it is not repeated."""
 LIMIT = 10_000
 TRIES = 3
 PATIENCE = 2.0
@@ -96,20 +98,29 @@ class Snmp:
     async def walk(self, column: str, limit: int = LIMIT) -> Column:
         """Return the instances below `column`, by the rest of their OID. Raises ProbeFault: also above `limit` rows.
 
-        An agent that repeats itself or breaks off gives an incomplete column.
+        An agent that breaks off or repeats itself is asked anew in smaller pieces; if that does not help, the column
+        is incomplete.
         """
         from probes.wire import Trouble, WireError  # noqa: PLC0415
 
-        last: WireError | None = None
+        best, last = Column(), None
         for repetitions in REPETITIONS:
+            began = self._io.remaining()
             try:
-                return await self._rows(column, limit, repetitions)
+                found = await self._rows(column, limit, repetitions)
             except WireError as error:
-                last = error
                 if error.trouble is not Trouble.OVERSIZE:
-                    break
-        assert last is not None
-        raise await self._lost(last) from last
+                    raise await self._lost(error) from error
+                last = error
+                continue
+            if found.complete:
+                return found
+            best = max(found, best, key=len)
+            if self._io.remaining() < SLOWER * (began - self._io.remaining()):
+                break
+        if last is not None and not best:
+            raise await self._lost(last) from last
+        return best
 
     async def _rows(self, column: str, limit: int, repetitions: int) -> Column:
         found, position = Column(), self._wire.column(column, repetitions)
