@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import string
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
 
 import aiohttp
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -160,7 +162,8 @@ async def _trust(ca: Path | None, io: Io) -> ssl.SSLContext | bool:
 
 def _url(address: str, port: int, params: HttpParams) -> URL:
     host = f"[{address}]" if ":" in address else address
-    return URL(f"{'https' if params.tls else 'http'}://{host}:{port}{params.path}")
+    path = quote(params.path, safe=string.punctuation)  # as the inventory writes it: %2F stays %2F
+    return URL(f"{'https' if params.tls else 'http'}://{host}:{port}{path}", encoded=True)
 
 
 async def _fetch(
@@ -339,4 +342,4 @@ def _no_handshake(error: Exception, port: int) -> Text:
 
 def _shown(url: URL) -> str:
     """Return `url` without what may be secret in it, and short."""
-    return str(url.with_user(None).with_query(None).with_fragment(None))[:120]
+    return f"{url.scheme}://{url.host or ''}{url.raw_path}"[:120]
