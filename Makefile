@@ -72,7 +72,7 @@ $(LOCKING)/.made:
 	@touch $@
 
 # The catalogue keeps its header: without the charset in it, gettext cannot read French.
-messages: $(VENV)/.run
+messages: $(VENV)/.test
 	@mkdir -p build
 	@$(BIN)/pybabel --quiet extract --mapping babel.cfg --keywords say --no-location --sort-output --output build/releve.pot $(FLOORS)
 	@$(BIN)/pybabel --quiet update --domain releve --input-file build/releve.pot --output-dir $(CATALOGUE) --no-fuzzy-matching --ignore-pot-creation-date
