@@ -151,6 +151,8 @@ _STATES = {
     "refreshing": ServiceState.RUNNING,
     "activating": ServiceState.STARTING,
     "deactivating": ServiceState.STOPPING,
+    "maintenance": ServiceState.STOPPING,
+    "inactive": ServiceState.STOPPED,
     "failed": ServiceState.FAILED,
 }
 
@@ -159,12 +161,14 @@ def service_of(name: str, shown: Mapping[str, str], monotonic: float) -> Service
     """Return the service out of the properties of its unit, None when there is no such unit.
 
     `monotonic`: seconds of CLOCK_MONOTONIC now; systemd's stamps are microseconds of the same clock
-    (org.freedesktop.systemd1(5)), 0 when it never happened.
+    (org.freedesktop.systemd1(5)), 0 when it never happened. Raises ProbeFault for a state that systemd does not have.
     """
     active = shown.get("ActiveState", "")
-    if shown.get("LoadState") == "not-found" and active in ("", "inactive"):
+    if shown.get("LoadState") == "not-found" and active == "inactive":
         return None
-    state = _STATES.get(active, ServiceState.STOPPED)
+    state = _STATES.get(active)
+    if state is None:
+        raise ProbeFault(say("systemd says nothing that makes sense of {name}: {state}", name=name, state=repr(active)))
     started = _stamp(shown.get("ExecMainStartTimestampMonotonic")) or _stamp(shown.get("ActiveEnterTimestampMonotonic"))
     uptime = max(0.0, monotonic - started) if started and state is ServiceState.RUNNING else None
     words = [active, shown.get("SubState", "")]
