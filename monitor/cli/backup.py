@@ -34,8 +34,9 @@ def backup(settings: Settings, file: Path | None, as_json: bool) -> int:
     except StoreError as error:
         raise Failure(error.text) from error
     words = site_speech(settings)
-    if not made.has_history:
-        warn(words.render(say("The history of measurements cannot be read; it is not in the backup")))
+    if made.left_out is not None:
+        text = say("The history of measurements is not in the backup: {why}", why=made.left_out)
+        warn(words.render(text))
     if as_json:
         emit_json(
             {

@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-from monitor.core.text import say
+from monitor.core.text import Text, say
 from monitor.store.audit import AuditEntry
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
@@ -35,7 +35,7 @@ from monitor.store.folder import (
     prepare,
     sync_folder,
 )
-from monitor.store.store import Batch, open_locked, open_store
+from monitor.store.store import Batch, Store, open_locked, open_store
 from monitor.store.tables import HISTORY_REVISIONS, STATE_REVISIONS
 
 FORMAT = 1
@@ -54,13 +54,17 @@ class Exists(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that was made: `size` in bytes, the audit `head` in it, and whether it `has_history`."""
+    """A backup that was made: `size` in bytes, the audit `head` in it, and whether it `has_history`.
+
+    `left_out` says why it has none although there is one.
+    """
 
     path: Path
     size: int
     made_at: datetime
     head: str
     has_history: bool
+    left_out: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,9 @@ def back_up(folder: Path, target: Path, now: datetime) -> Backup:
         raise Exists(say("{path} is there already; choose another name", path=str(target)))
     with open_store(folder, write=False) as store:
         head = store.audit_head()
-        try:
-            store.series()
-            names: tuple[str, ...] = (STATE_FILE, HISTORY_FILE)
-        except HistoryUnavailable:
-            names = (STATE_FILE,)
+        left_out = _unreadable(store)
+    has_history = left_out is None and (folder / HISTORY_FILE).exists()
+    names = (STATE_FILE, HISTORY_FILE) if has_history else (STATE_FILE,)
     with translated(target), tempfile.TemporaryDirectory(prefix=".releve-backup-", dir=target.parent) as work:
         for name in names:
             _copy(folder / name, Path(work) / name)
@@ -104,7 +106,15 @@ def back_up(folder: Path, target: Path, now: datetime) -> Backup:
         )
         made.replace(target)
         sync_folder(target.parent)
-        return Backup(target, target.stat().st_size, now, head, HISTORY_FILE in names)
+        return Backup(target, target.stat().st_size, now, head, has_history, left_out)
+
+
+def _unreadable(store: Store) -> Text | None:
+    try:
+        store.series()
+    except HistoryUnavailable as error:
+        return error.text
+    return None
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -108,7 +108,7 @@ class History:
 
     def series(self, check: CheckId | None = None) -> list[Series]:
         """Return the series of one check or of all, by name; none before anything was measured."""
-        if not self._write and not self._path.exists():
+        if self._absent:
             return []
         query = select(series).order_by(series.c.check_id, series.c.metric)
         if check is not None:
@@ -118,6 +118,8 @@ class History:
 
     def samples(self, check: CheckId, metric: str, since: datetime, until: datetime) -> list[tuple[datetime, float]]:
         """Return the samples with `since` <= at < `until`, oldest first; times are cut to the millisecond."""
+        if self._absent:
+            return []
         query = (
             select(samples.c.at, samples.c.value)
             .join(series, series.c.id == samples.c.series)
@@ -142,6 +144,11 @@ class History:
             connection.execute(delete(series).where(~exists().where(samples.c.series == series.c.id)))
         self._ids = {}
         return gone
+
+    @property
+    def _absent(self) -> bool:
+        """Whether a reader has nothing to read: nothing was measured yet."""
+        return not self._write and not self._path.exists()
 
     def close(self) -> None:
         """Close the file; a later call opens it again."""

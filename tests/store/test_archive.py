@@ -90,6 +90,13 @@ def test_a_history_that_cannot_be_read_is_left_out(filled: Store, tmp_path: Path
     (filled.folder / "history.db").write_bytes(b"garbage" * 1000)
     made = back_up(filled.folder, tmp_path / "backup.zip", start)
     assert not made.has_history
+    assert made.left_out
+    assert not restore(tmp_path / "other", made.path, start, actor="uid:7", ballast=0).has_history
+
+
+def test_a_state_without_any_measurement_is_backed_up_too(store: Store, tmp_path: Path, start: datetime) -> None:
+    made = back_up(store.folder, tmp_path / "backup.zip", start)
+    assert (made.has_history, made.left_out) == (False, None)
     assert not restore(tmp_path / "other", made.path, start, actor="uid:7", ballast=0).has_history
 
 

@@ -69,6 +69,7 @@ def test_old_samples_go_and_series_without_any_go_with_them(store: Store, start:
 def test_a_reader_sees_what_the_writer_wrote(store: Store, folder: Path, start: datetime) -> None:
     with open_store(folder, write=False) as reader:
         assert reader.series() == []
+        assert reader.samples(DISK, "used", start, start + timedelta(1)) == []
         store.write_samples(minute_by_minute(start, 3))
         assert len(reader.samples(DISK, "used", start - timedelta(1), start + timedelta(1))) == 3
         with pytest.raises(HistoryUnavailable):
