@@ -26,24 +26,25 @@ _TRY_AGAIN = frozenset({408, 425, 429})
 """Request Timeout, Too Early, Too Many Requests: the only 4xx that waiting can mend (RFC 9110, 8470, 6585)."""
 
 
-def send_by_apprise(url: str, parcel: Parcel) -> Receipt:
-    """Send one message by the service that `url` names and return what Apprise says of it.
+def send_by_apprise(url: str, parcel: Parcel, timeout: float = TIMEOUT) -> Receipt:
+    """Send one message by the service that `url` names, within `timeout` seconds, and return what Apprise says of it.
 
     The contact's address takes the place of `{address}` in the URL; without such a place it is given as the target if
     the service has targets. Raises TransportError; a service that did not answer in time may have the message.
     """
-    service = _service(url, parcel.notice.address)
+    service = service_of(url, parcel.notice.address)
     if service is None:
         text = say("Apprise cannot read the URL of the channel {channel}", channel=parcel.channel.id)
         raise TransportError(text, ours=True)
     name = str(service.service_name)
-    with _sent(service, parcel) as result:
+    with _sent(service, parcel, timeout) as result:
         if result:
             return Receipt(f"{name}: accepted")
         raise _failed(name, result, _secrets(url))
 
 
-def _service(url: str, address: str) -> NotifyBase | None:
+def service_of(url: str, address: str) -> NotifyBase | None:
+    """Return the service with the contact's address in its place, or None when Apprise cannot read the URL."""
     asset = AppriseAsset(async_mode=False, secure_logging=True, service_timeout=TIMEOUT)
     filled = quote(address, safe="")
     if PLACE in url:
@@ -59,7 +60,7 @@ def _made(service: object) -> NotifyBase | None:
     return service if isinstance(service, NotifyBase) else None
 
 
-def _sent(service: NotifyBase, parcel: Parcel) -> AppriseResult:
+def _sent(service: NotifyBase, parcel: Parcel, timeout: float) -> AppriseResult:
     message = parcel.notice.message
     title, body = message.subject, message.text
     if service.title_maxlen == 0 and service.body_maxlen <= SHORT:
@@ -68,7 +69,7 @@ def _sent(service: NotifyBase, parcel: Parcel) -> AppriseResult:
         body = f"{body}\n\n{translation(parcel.notice.language)(UNWRITTEN)}"
     post = Apprise()
     post.add(service)
-    return post.notify(body=body, title=title, body_format=NotifyFormat.TEXT, timeout=TIMEOUT)
+    return post.notify(body=body, title=title, body_format=NotifyFormat.TEXT, timeout=timeout)
 
 
 def _failed(name: str, result: AppriseResult, secrets: tuple[str, ...]) -> TransportError:

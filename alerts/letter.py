@@ -33,13 +33,14 @@ def letter(parcel: Parcel, server: MailServer) -> EmailMessage:
         message["In-Reply-To"] = message["References"] = f"<{notice.in_reply_to}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    message["Content-Language"] = notice.language
     message["X-Releve-Key"] = one_line(str(notice.key))
     if parcel.audit_head:
         message["X-Releve-Audit"] = one_line(parcel.audit_head)
     text, html = _bodies(parcel)
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
+    # Set before, it would have become a header of the text part alone.
+    message["Content-Language"] = notice.language
     return message
 
 
@@ -52,7 +53,8 @@ def address_of(address: str) -> str:
     try:
         ascii_domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
         wire = f"{local}{at}{ascii_domain}"
-        Address(addr_spec=wire)
+        # The library's parser knows no letter outside ASCII (RFC 6531), so it is shown a stand-in.
+        Address(addr_spec="".join(sign if sign.isascii() else "x" for sign in wire))
     except (ValueError, MessageError, IndexError) as error:
         raise _no_address(address) from error
     if not local or not domain or any(sign.isspace() or not sign.isprintable() for sign in wire):
@@ -74,7 +76,11 @@ def _sender(parcel: Parcel, server: MailServer) -> Address:
 
 
 def _named(name: str, address: str) -> Address:
-    return Address(display_name=one_line(name), addr_spec=address_of(address))
+    wire = address_of(address)
+    if wire.isascii():
+        return Address(display_name=one_line(name), addr_spec=wire)
+    local, _, domain = wire.rpartition("@")
+    return Address(display_name=one_line(name), username=local, domain=domain)
 
 
 def _no_address(address: str) -> TransportError:
