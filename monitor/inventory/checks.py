@@ -12,6 +12,7 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import OTHER
 from monitor.core.text import N_, say
 from monitor.core.thresholds import Range
+from monitor.inventory.addresses import host_and_port
 from monitor.inventory.many import Declared
 from monitor.inventory.model import Check, Device, Link
 from monitor.inventory.problems import NOTHING, Place, nearest
@@ -19,7 +20,6 @@ from monitor.inventory.roles import DEFAULT_KIND, Brought, peer_of
 from monitor.inventory.schema import COMMON_KEYS, CheckKeys
 from monitor.inventory.scope import Scope, refer
 from monitor.inventory.shape import note_missing, shaped
-from monitor.inventory.things import host_and_port
 from monitor.inventory.yaml_nodes import Entry, ScalarNode, TableNode
 from probes.access import WAYS
 from probes.contract import Target
@@ -211,6 +211,10 @@ def _with_way(
 ) -> dict[str, Entry]:
     """Return the probe's keys with `via` chosen: the first way of the probe for which the device has credentials."""
     ways, via = tuple(probe.ways), own.get("via")
+    if not ways and via is not None and "via" not in probe.Params.model_fields:
+        message = say("the probe {probe} has no choice of ways", probe=probe.kind)
+        scope.problems.error(via.at, f"{written.where}.via", message, say("leave it out"))
+        return {key: inner for key, inner in own.items() if key != "via"}
     device = _device_of(written, probe, watching, scope)
     table = watching.written.get(device)
     if not ways or table is None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitor.core.text import say
+from monitor.inventory.addresses import is_address, look_at_address
 from monitor.inventory.csv_rows import Cell, rows
 from monitor.inventory.problems import Place, nearest
 from monitor.inventory.schema import DeviceKeys, ManyKeys
-from monitor.inventory.scope import Scope
+from monitor.inventory.scope import Scope, look_at_name
 from monitor.inventory.shape import shaped
 from monitor.inventory.yaml_nodes import Entry, ScalarNode, TableNode, resolved
 from probes.access import WAYS
@@ -36,6 +37,8 @@ def declared_devices(scope: Scope) -> list[Declared]:
     found: dict[str, Declared] = {}
     for key, entry in scope.sections["devices"].items():
         for device in _of_entry(key, entry, scope):
+            if device.at is not entry.at:
+                look_at_name(device.name, device.at, f"devices.{key}", scope.problems)
             first = found.setdefault(device.name, device)
             if first is not device:
                 message = say("there is a device {name} already, on line {line}", name=device.name, line=first.at.line)
@@ -83,10 +86,13 @@ def _of_range(key: str, own: dict[str, Entry], many: ManyKeys, common: TableNode
         message = say("every device of the range would have the same name")
         scope.problems.error(own["name"].value.at, f"{where}.name", message, say('write "{name}-{{n:03}}"', name=key))
         return
-    for n, host in enumerate(range(first, last + 1), start=1):
-        address = f"{match['before']}{host:0{width}}{match['after']}"
+    addresses = [f"{match['before']}{host:0{width}}{match['after']}" for host in range(first, last + 1)]
+    if not is_address(addresses[-1]):
+        look_at_address(addresses[-1], at, f"{where}.range", scope.problems)
+        return
+    for n, address in enumerate(addresses, start=1):
         entries = {**common.entries, "address": Entry("address", own["range"].at, ScalarNode(at, address, address))}
-        yield Declared(_name(template, n, host), own["range"].at, where, TableNode(common.at, entries))
+        yield Declared(_name(template, n, first + n - 1), own["range"].at, where, TableNode(common.at, entries))
 
 
 def _name(template: str, n: int, host: int) -> str:
@@ -102,7 +108,9 @@ def _of_csv(entry: Entry, many: ManyKeys, common: TableNode, where: str, scope: 
         problems.error(at, f"{where}.csv", message, say("keep it beside or below the inventory"))
         return
     raw = scope.folder.bytes_of(path, at, f"{where}.csv")
-    table = iter(() if raw is None else rows(str(path), raw, problems))
+    if raw is None:
+        return
+    table = rows(str(path), raw, problems)
     header = next(table, ())
     known = _look_at_header(header, Place(str(path)), many.name, where, scope)
     for n, row in enumerate(table, start=1):
@@ -114,10 +122,11 @@ def _of_csv(entry: Entry, many: ManyKeys, common: TableNode, where: str, scope: 
         named = cells.pop("name", None)
         name = named.text if named is not None else _name(many.name or "", n, n)
         if not name:
-            problems.error(row[0].at, where, say("this device has no name"))
+            if any(cell.text == "name" for cell in header):
+                problems.error(row[0].at, where, say("this device has no name"))
             continue
         own = _nested(row[0].at, cells)
-        yield Declared(name, row[0].at, f"devices.{name}", own.over(common))
+        yield Declared(name, row[0].at, f"devices.{name}" if name.isprintable() else where, own.over(common))
 
 
 def _look_at_header(header: tuple[Cell, ...], at: Place, template: str | None, where: str, scope: Scope) -> set[str]:

@@ -43,14 +43,14 @@ def brought_checks(scope: Scope, declared: list[Declared]) -> dict[str, Brought]
     found: dict[str, Brought] = {}
     for device in declared:
         for name, probe, made in _of_role(device):
-            if _can(probe, device, made, name, scope):
+            if _can(probe, device, made.at, f"{device.where}.role", name, scope):
                 _add(found, name, made, scope)
     by_name = {device.name: device for device in declared}
     for name, entry in scope.sections["links"].items():
         if isinstance(entry.value, TableNode) and name not in scope.devices:
             for check, made in _of_link(name, entry.at, entry.value):
                 router = by_name.get(str(getattr(entry.value.get("device"), "value", "")))
-                if router is None or check != name or _can("link", router, made, check, scope):
+                if router is None or check != name or _can("link", router, made.at, f"links.{name}", check, scope):
                     _add(found, check, made, scope)
     return found
 
@@ -85,7 +85,7 @@ def ways_of(probe: str) -> tuple[str, ...]:
         return ()
 
 
-def _can(probe: str, device: Declared, made: Brought, check: str, scope: Scope) -> bool:
+def _can(probe: str, device: Declared, at: Place, where: str, check: str, scope: Scope) -> bool:
     ways = ways_of(probe)
     if not ways or set(ways) & set(device.table.entries) or check in scope.sections["checks"]:
         return True
@@ -93,7 +93,7 @@ def _can(probe: str, device: Declared, made: Brought, check: str, scope: Scope) 
     message = say(
         "{device} has no {ways}, so that {check} is not watched", device=device.name, ways=needed, check=check
     )
-    scope.problems.warn(made.at, made.where, message)
+    scope.problems.warn(at, where, message)
     return False
 
 

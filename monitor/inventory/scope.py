@@ -46,11 +46,16 @@ def sections_of(tree: TableNode, problems: Problems) -> dict[str, dict[str, Entr
             problems.error(node.at, section, say("a table of names is expected here"), say("write name: {{...}}"))
         found[section] = {}
         for key, entry in entries.items():
-            if not _NAME.fullmatch(key):
-                message = say("{name} is no name", name=key)
-                problems.error(entry.at, f"{section}.{key}", message, say("letters, digits, - _ . +, 64 at most"))
+            look_at_name(key, entry.at, section, problems)
             found[section][key] = entry
     return found
+
+
+def look_at_name(name: str, at: Place, where: str, problems: Problems) -> None:
+    """Note a name that commands, notices and file names could not carry; `where` is the section that holds it."""
+    if not _NAME.fullmatch(name):
+        message = say("{name} is no name", name=repr(name))
+        problems.error(at, where, message, say("letters, digits, - _ . +, 64 at most"))
 
 
 def names_in(node: Node | None) -> list[ScalarNode]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Mapping
 
 from monitor.core.ids import NodeId
 from monitor.core.text import N_, Text, say
 from monitor.core.topology import find_cycle
+from monitor.inventory.addresses import host_and_port, look_at_address
 from monitor.inventory.many import Declared
 from monitor.inventory.model import Device, Link
 from monitor.inventory.problems import NOTHING, Level, Place, Problems
@@ -25,8 +24,6 @@ from probes.profile_model import ModbusProfile
 
 CLEAR_IS_WARNED = frozenset({"community"})
 """Secrets that travel in clear anyway (SNMPv2c): written in clear they are a warning, all others an error."""
-_HOST = re.compile(r"[\w](?:[\w.-]{0,251}[\w.])?")
-_ADDRESS_AND_PORT = re.compile(r"(?:[^:\[\]]+|\[[^\]]+\]):\d{1,5}")
 
 
 def devices(scope: Scope, declared: list[Declared]) -> dict[NodeId, Device]:
@@ -110,19 +107,6 @@ def _look_at_crypto(table: TableNode, where: str, problems: Problems) -> None:
         problems.warn(entry.at, f"{where}.legacy_crypto", message, say("replace the device's software when you can"))
 
 
-def look_at_address(address: str, at: Place, where: str, problems: Problems) -> None:
-    """Note an address that is no host name and no IP address."""
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        hint = NOTHING
-        if _ADDRESS_AND_PORT.fullmatch(address):
-            hint = say("the port belongs to the way or to the check, as in snmp: {{port: 161}}")
-        if re.fullmatch(r"[\d.]+", address) or not _HOST.fullmatch(address):
-            message = say("{address} is no host name and no IP address", address=address)
-            problems.error(at, where, message, hint)
-
-
 def links(scope: Scope) -> dict[NodeId, Link]:
     """Return the links that are right; what is wrong with the others is noted."""
     found: dict[NodeId, Link] = {}
@@ -147,14 +131,6 @@ def links(scope: Scope) -> dict[NodeId, Link]:
             node, keys.technology, device, keys.interface, keys.capacity, keys.peer or "", radio, (device,)
         )
     return found
-
-
-def host_and_port(peer: str) -> tuple[str, int | None]:
-    """Return host and port of `HOST`, `HOST:PORT`, `[IPV6]:PORT`; no port where none is written."""
-    match = re.fullmatch(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:]+)):(?P<port>\d{1,5})", peer)
-    if match is None or not 1 <= int(match["port"]) <= 65535:
-        return peer, None
-    return match["six"] or match["host"], int(match["port"])
 
 
 def look_for_cycles(scope: Scope, declared: list[Declared]) -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from monitor.core.text import say
 from monitor.inventory.problems import NOTHING, Place, Problems
-from monitor.inventory.yaml_text import STAR, Source, decoded, mended, note_escape, prepared
+from monitor.inventory.yaml_text import Source, decoded, mended, note_escape, prepared, unshielded
 
 MAX_BYTES = 4 * 2**20
 MAX_NODES = 300_000
@@ -195,7 +195,7 @@ class _Composer:
         return ScalarNode(self.at(event), None, "")
 
     def scalar(self, event: Any) -> ScalarNode:
-        at, text = self.at(event), event.value.replace(STAR, "*")
+        at, text = self.at(event), unshielded(event.value)
         if event.style:
             self.look_for_escapes(event)
             if _SURROGATE.search(text):
@@ -253,7 +253,7 @@ class _Composer:
         """Return the key that `event` starts, and whether it is the `<<` that merges."""
         if isinstance(event, yaml.ScalarEvent):
             self.grow(event, 1)
-            return event.value.replace(STAR, "*"), event.value == "<<" and not event.style
+            return unshielded(event.value), event.value == "<<" and not event.style
         at = self.at(event)
         self.way.append("?")
         node = self.node(event)

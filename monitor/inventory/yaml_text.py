@@ -14,14 +14,18 @@ import yaml
 from monitor.core.text import Text, say
 from monitor.inventory.problems import NOTHING, Place, Problems
 
-STAR = "\ue02a"
-"""Stands for the `*` of an unquoted `include: [*.yaml]`, which YAML would take for an alias."""
+_SHIELDS = {"*": "\ue02a", "[": "\ue05b", "]": "\ue05d"}
+"""Signs that the contract lets stand without quotes (`include: [*.yaml]`, `range: 10.0.1.[11-110]`) although YAML takes
+them for an alias or a list -> what stands for them while YAML reads."""
+_SHIELDED = str.maketrans(_SHIELDS)
+_UNSHIELDED = str.maketrans({stand_in: sign for sign, stand_in in _SHIELDS.items()})
 TAB_WIDTH = 2
 """Blanks that a tab in the indentation is read as: the step of most inventories."""
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DRIVE = re.compile(r'"(?:[A-Za-z]:|\\\\)(?:[^"\\\r\n]|\\[^"\r\n])*\\"')
 _INCLUDE = re.compile(r"^include[ ]*:[^\r\n]*(?:\r?\n[ ]*-[^\r\n]*)*", re.MULTILINE)
+_UNQUOTED_RANGE = re.compile(r"(?<=range:)[ ]+[^\s\[\]{},'\"#]+\[\d+-\d+\][^\s\[\]{},]*")
 _UNQUOTED_STAR = re.compile(r"(?<=[\[\s,])\*(?=[\w.*?/-]*[.*?/])")
 _BOMS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -72,14 +76,23 @@ def decoded(path: str, raw: bytes, problems: Problems) -> str:
 
 
 def prepared(path: str, text: str, problems: Problems) -> Source:
-    """Return the source of `text`: characters that YAML forbids are noted and blanked, stars of `include` shielded."""
+    """Return the source of `text`: characters that YAML forbids are noted and blanked.
+
+    Signs that YAML would misread are shielded.
+    """
     source = Source(path, text)
     for found in _UNPRINTABLE.finditer(text):
         message = say("a control character (code {code}) stands here", code=ord(found[0]))
         problems.error(source.locate(found.start()), "file", message, say("delete it"))
     source.text = _UNPRINTABLE.sub("?", text)
-    source.text = _INCLUDE.sub(lambda section: _UNQUOTED_STAR.sub(STAR, section[0]), source.text)
+    source.text = _INCLUDE.sub(lambda section: _UNQUOTED_STAR.sub(_SHIELDS["*"], section[0]), source.text)
+    source.text = _UNQUOTED_RANGE.sub(lambda found: found[0].translate(_SHIELDED), source.text)
     return source
+
+
+def unshielded(text: str) -> str:
+    """Return `text` with the signs that were shielded from YAML."""
+    return text.translate(_UNSHIELDED)
 
 
 def mended(source: Source, error: yaml.MarkedYAMLError, problems: Problems) -> bool:
@@ -112,7 +125,7 @@ def _mend_drive(source: Source, error: yaml.MarkedYAMLError, index: int, problem
     if found is None:
         return False
     written = found[0]
-    message = say("in double quotes a backslash starts an escape, so that {written} does not end here", written=written)
+    message = say("a backslash in double quotes starts an escape: {written} does not end here", written=written)
     better = f"'{written[1:-1]}'"
     problems.error(source.locate(found.start()), "file", message, say("write {better}", better=better))
     source.replace(found.start(), found.end(), better)
