@@ -164,7 +164,12 @@ class Daemon:
         late = await journal.ask(journal.store.oldest_pending, now)
         since_death = None if self.post.died_at is None else now - self.post.died_at
         verdicts: tuple[tuple[CheckId, Verdict], ...] = (
-            (selfcheck.STORE, selfcheck.store_verdict(journal.trouble, journal.history_trouble, journal.waiting)),
+            (
+                selfcheck.STORE,
+                selfcheck.store_verdict(
+                    journal.trouble, journal.history_trouble, journal.waiting, room_kept=journal.room_kept
+                ),
+            ),
             (selfcheck.OUTBOX, selfcheck.outbox_verdict(late, since_death)),
             (selfcheck.CLOCK, selfcheck.clock_verdict(self.clock.stepped_by, trusted=self.clock.trusted)),
         )

@@ -39,7 +39,8 @@ class Journal:
     """All access to the store, from one thread; nothing handed in is lost while the process lives.
 
     When the disk is full, batches wait in memory in their order and are written first when there is room again;
-    their notices leave from memory meanwhile. `trouble` and `history_trouble` say what is wrong, for people.
+    their notices leave from memory meanwhile. `trouble` and `history_trouble` say what is wrong, for people;
+    `room_kept`: whether space is kept back for the state.
     """
 
     def __init__(self, store: Store, clock: Clock | None = None) -> None:
@@ -52,6 +53,7 @@ class Journal:
         self._lock = asyncio.Lock()
         self.trouble: Text | None = None
         self.history_trouble: Text | None = None
+        self.room_kept = True
 
     async def ask(self, work: Callable[..., R], *args: Any, **kwargs: Any) -> R:
         """Run `work` in the store's thread and return what it returns."""
@@ -66,10 +68,12 @@ class Journal:
                 self._held.update({notice.key: notice for notice in batch.notices if notice.key not in self._held})
 
     async def retry(self) -> None:
-        """Try again to write what waits; called now and then."""
+        """Try again to write what waits, and keep room back on the disk again; called now and then."""
         async with self._lock:
             if self._backlog:
                 await self._write_backlog()
+            if self.trouble is None:
+                self.room_kept = await self.ask(self.store.restore_ballast)
 
     async def _write_backlog(self) -> None:
         while self._backlog:
@@ -80,12 +84,16 @@ class Journal:
                     log.error("the journal cannot be written", extra={"event": "store_trouble", "why": str(error)})
                 self.trouble = error.text
                 return
+            except Exception:
+                # A batch that is wrong in itself will never be written, and must not keep back those behind it.
+                wrong = self._backlog.pop(0)
+                log.exception("a batch was refused", extra={"event": "batch_refused", "batch": wrong.id})
+                raise
             for notice in self._backlog.pop(0).notices:
                 self._held.pop(notice.key, None)
         if self.trouble is not None:
             log.warning("the journal is written again", extra={"event": "store_recovered"})
             self.trouble = None
-            await self.ask(self.store.restore_ballast)
 
     def _current(self, batch: Batch) -> Batch:
         """The batch with its notices as they stand now: some have left from memory meanwhile."""

@@ -17,8 +17,11 @@ OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
 
 
-def store_verdict(trouble: Text | None, history: Text | None, waiting: int) -> Verdict:
-    """Return whether what happens is written down. `waiting`: batches that wait in memory for room."""
+def store_verdict(trouble: Text | None, history: Text | None, waiting: int, *, room_kept: bool) -> Verdict:
+    """Return whether what happens is written down.
+
+    `waiting`: batches that wait in memory for room; `room_kept`: space is kept back for the worst case.
+    """
     if trouble is not None:
         text = say(
             "The journal cannot be written ({why}); {waiting} entries wait in memory and notices leave from there. "
@@ -29,6 +32,10 @@ def store_verdict(trouble: Text | None, history: Text | None, waiting: int) -> V
         return Verdict(Severity.CRITICAL, text)
     if history is not None:
         return Verdict(Severity.WARNING, say("Measurements are not recorded: {why}", why=history))
+    if not room_kept:
+        return Verdict(
+            Severity.WARNING, say("The disk has no room to keep in reserve for the journal: free some space")
+        )
     return Verdict(Severity.OK, say("The journal and the history are written"))
 
 

@@ -37,9 +37,9 @@ class Ballast:
         return held
 
     def restore(self) -> bool:
-        """Keep the room back again if the disk has enough of it; return whether it is kept back now."""
+        """Keep the room back again if the disk has enough of it; return whether all that should be kept back is."""
         if self.standing or not self.size:
-            return self.standing
+            return True
         try:
             if not self._room():
                 return False

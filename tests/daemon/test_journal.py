@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from alerts.notice import NoticeState
-from monitor.core.ids import CheckId
+from monitor.core.events import Event, EventKind
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.text import say
 from monitor.daemon.journal import Journal, Settlement
 from monitor.store import Batch, Sample
 
@@ -58,3 +62,13 @@ async def test_samples_reach_the_history(store):
     await journal.flush_samples()
     (series,) = store.series(CheckId("ups"))
     assert (series.metric, series.unit) == ("charge", "%")
+
+
+async def test_a_batch_that_is_wrong_in_itself_does_not_keep_back_those_behind_it(store, notice_of):
+    journal = Journal(store)
+    stray = Event(IncidentId("26-0404"), NOW, EventKind.NOTE, "uid:0", say("of no incident"))
+    with pytest.raises(Exception, match="26-0404"):
+        await journal.commit(Batch(events=(stray,)))
+    await journal.commit(Batch(notices=(notice_of(1),)))
+    assert journal.waiting == 0
+    assert [notice.key.n for notice in store.notices()] == [1]
