@@ -231,8 +231,9 @@ def _with_way(
         hint = say("give it under devices.{device}", device=device)
         if LOCAL in ways:
             hint = say("give it under devices.{device}; or via: local, if it is this machine", device=device)
-        entry = written.table.entries.get("device") or written.table.entries.get("probe")
-        scope.problems.error(written.at if entry is None else entry.value.at, written.where, message, hint)
+        entry = written.table.entries.get("device")
+        at = written.at if entry is None else entry.value.at
+        scope.problems.error(at, f"{written.where}.{'link' if entry is None else 'device'}", message, hint)
         return own
     if "via" not in probe.Params.model_fields:
         return own

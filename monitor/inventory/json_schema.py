@@ -66,7 +66,8 @@ def _reached(schema: object, definitions: Mapping[str, Any], seen: frozenset[str
 def _tidy(schema: Any, translate: Translate) -> Any:
     """Return a pydantic schema without its titles and docstrings, the descriptions of keys translated.
 
-    What may be None may be left empty in YAML; a default of null says nothing.
+    A default of null says nothing. What may be None is left out rather than written as null, so null is no choice:
+    editors place a problem inside a choice at the whole of it. A section may stand empty.
     """
     if isinstance(schema, list):
         return [_tidy(each, translate) for each in schema]
@@ -75,7 +76,12 @@ def _tidy(schema: Any, translate: Translate) -> Any:
     kept = {key: _tidy(value, translate) for key, value in schema.items() if not _is_noise(key, value, schema)}
     if isinstance(kept.get("description"), str):
         kept["description"] = translate(kept["description"])
-    return kept
+    choices = [each for each in kept.get("anyOf", ()) if each != {"type": "null"}]
+    if len(choices) == 1 and len(kept["anyOf"]) == 2:
+        del kept["anyOf"]
+        empty = {"type": ["object", "null"]} if "additionalProperties" in choices[0] else {}
+        return {**choices[0], **empty, **kept}
+    return {**kept, "anyOf": choices} if choices else kept
 
 
 def _is_noise(key: str, value: object, schema: Mapping[str, object]) -> bool:
@@ -92,13 +98,13 @@ def _checks(common: Mapping[str, Any], own: Mapping[str, Any], probes: Mapping[s
     A check without `probe` changes one that a role brings, whose probe the schema does not know.
     """
     common = {**common, "incident": {**common["incident"], "examples": sorted(BUILT_IN)}}
-    common["probe"] = {"enum": [*probes, None], "description": common["probe"]["description"]}
+    common["probe"] = {"enum": [*probes], "description": common["probe"]["description"]}
     found: dict[str, Any] = {}
     choices = []
     for kind, probe in probes.items():
         properties = {**common, **own[kind].get("properties", {})}
         if probe.ways:
-            properties.setdefault("via", {"enum": [*probe.ways, None]})
+            properties.setdefault("via", {"enum": [*probe.ways]})
         found[f"check-{kind}"] = {"type": "object", "properties": properties, "additionalProperties": False}
         condition = {"properties": {"probe": {"const": kind}}, "required": ["probe"]}
         choices.append({"if": condition, "then": {"$ref": _REFERENCE.format(model=f"check-{kind}")}})

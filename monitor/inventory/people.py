@@ -36,13 +36,14 @@ def channels(scope: Scope) -> dict[str, Channel]:
             continue
         at = table.entries["url"].value.at
         clear = None if keys.url.reference.startswith("gammu:") else Level.WARNING
-        look_at(keys.url, clear, at, f"{where}.url", scope.problems)
+        url = anchored(keys.url, scope.folder.root)
+        look_at(url, clear, at, f"{where}.url", scope.problems)
         if not _URL.fullmatch(keys.url.reference):
             message = say("a channel's URL starts with its kind and a colon")
             hint = say("such as mailto://user:pass@host:port or gammu:/var/spool/gammu")
             scope.problems.error(at, f"{where}.url", message, hint)
         through = None if keys.through is None else NodeId(keys.through)
-        found[name] = Channel(name, anchored(keys.url, scope.folder.root), through)
+        found[name] = Channel(name, url, through)
     return found
 
 

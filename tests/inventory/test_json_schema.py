@@ -1,0 +1,86 @@
+"""The JSON Schema says of an inventory what the loader says of its shape."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from monitor.core.text import Text
+from monitor.inventory.json_schema import json_schema
+from monitor.inventory.problems import Problems
+from monitor.inventory.yaml_nodes import plain_data, read
+from probes.registry import kinds
+
+SCHEMA = json_schema()
+VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+
+
+def errors(text: str) -> list[str]:
+    node = read("f", text.encode(), Problems())
+    assert node is not None
+    return [".".join(map(str, error.path)) for error in VALIDATOR.iter_errors(plain_data(node))]
+
+
+def test_it_is_a_schema():
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    assert set(kinds()) == {name.removeprefix("check-") for name in SCHEMA["$defs"] if name.startswith("check-")}
+
+
+def test_every_definition_is_used():
+    text = json.dumps(SCHEMA)
+    assert [name for name in SCHEMA["$defs"] if f'"#/$defs/{name}"' not in text] == []
+
+
+def test_the_reference_inventory_fits(project):
+    assert errors((project / "inventory.yaml").read_text(encoding="utf-8")) == []
+
+
+def test_every_example_in_the_tests_that_the_loader_takes_fits(project):
+    source = (Path(__file__).parent / "test_load.py").read_text(encoding="utf-8")
+    contract = source.partition('CONTRACT = """\\\n')[2].partition('"""')[0]
+    assert contract
+    assert errors(contract) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "site: {name: X}\ndevices: {p: {range: '10.0.0.[1-3]', name: 'p-{n}', role: server}, q: {csv: a.csv}}\n",
+        "site: {name: X}\nchecks:\nincidents: {power: {title: Courant, cause: {fr: x}}}\nrota: {any: thing}\n",
+        "site: {name: X}\nchecks: {a-ping: {every: 20s}, c: {probe: ping, link: fo, count: 3}}\n",
+        "site: {name: X}\ndevices: {a: {address: h, parent: [b, c]}, b: {address: h, parent: a}}\n",
+    ],
+)
+def test_what_the_loader_takes_fits(text):
+    assert errors(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("devices: {}\n", ""),
+        ("site: {name: X, timzone: UTC}\n", "site"),
+        ("site: {name: X}\ndevice: {}\n", ""),
+        ("site: {name: X}\ndevices: {a: {role: server}}\n", "devices.a"),
+        ("site: {name: X}\ndevices: {a: {address: h, range: '1[1-2]'}}\n", "devices.a"),
+        ("site: {name: X}\ndevices: {a: {address: h, snmp: {version: 1}}}\n", "devices.a.snmp"),
+        ("site: {name: X}\nchecks: {c: {probe: tcp, device: a, prot: 1}}\n", "checks.c"),
+        ("site: {name: X}\nchecks: {c: {probe: tcp, device: a, port: 70000}}\n", "checks.c.port"),
+        ("site: {name: X}\nchecks: {c: {probe: pingg, device: a}}\n", "checks.c.probe"),
+        ("site: {name: X}\nchecks: {c: {probe: ping, device: a, every: 60}}\n", "checks.c.every"),
+        ("site: {name: X}\nincidents: {power: {interruption: maybe}}\n", "incidents.power.interruption"),
+        ("site: {name: X}\nprotocol: {live: no}\n", "protocol.live"),
+        ("site: {name: X}\noperations: {to: []}\n", "operations"),
+    ],
+)
+def test_what_the_loader_refuses_in_shape_does_not_fit(text, where):
+    assert any(found.startswith(where) for found in errors(text))
+
+
+def test_what_it_tells_can_be_translated():
+    shouted = json.dumps(json_schema(str.upper))
+    assert "HOST NAME OR IP ADDRESS, WITHOUT PORT" in shouted
+    assert isinstance(Text(""), Text)

@@ -1,0 +1,140 @@
+"""The reference site: complete, right, and telling a cut link or a mains cut as one incident each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.core.ids import CheckId
+from monitor.core.incident import Incident, Interruption
+from monitor.core.text import say
+from monitor.core.verdict import Severity, Verdict
+from monitor.core.watch import Plan, State, take
+from monitor.inventory.load import load
+from monitor.inventory.model import Inventory
+from monitor.inventory.problems import Level
+
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+ROUNDS = 6
+VARIABLES = (
+    "RELEVE_MAIL_URL",
+    "RELEVE_NUT_PASSWORD",
+    "RELEVE_SNMP_AUTH",
+    "RELEVE_SNMP_PRIV",
+    "RELEVE_SNMP_COMMUNITY",
+)
+
+
+@pytest.fixture(scope="module")
+def inventory(project) -> Inventory:
+    loaded = load(project / "inventory.yaml")
+    assert loaded.inventory is not None
+    return loaded.inventory
+
+
+def test_it_has_no_problem_once_its_variables_are_set(project, monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "mailto://localhost:25")
+    assert load(project / "inventory.yaml").problems == ()
+
+
+def test_without_its_variables_it_only_warns(project, monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    problems = load(project / "inventory.yaml").problems
+    assert {problem.level for problem in problems} == {Level.WARNING}
+    assert len(problems) == len(VARIABLES)
+
+
+def test_it_holds_what_the_site_has(inventory):
+    assert set(inventory.contacts) == {"admin", "att", "ocm-it", "crisis"}
+    assert set(inventory.devices) == {
+        "ups", "genset", "floor-switch", "router", "hmp", "hermes", "ocm-sip", "ocm-app",
+    }  # fmt: skip
+    assert {name: check.kind for name, check in inventory.checks.items()} == {
+        "ups": "power",
+        "genset": "power",
+        "floor-switch-ping": "crm-disconnected",
+        "router": "other",
+        "router-ping": "link-unstable",
+        "hmp-ping": "server-reboot",
+        "hermes-ping": "crm-disconnected",
+        "fo": "link-unstable",
+        "fo-peer": "link-unstable",
+        "hmp-disk": "hmp-disk-full",
+        "onnet": "service-stopped",
+        "slave": "service-stopped",
+        "sql-service": "service-stopped",
+        "hermes-login": "crm-disconnected",
+        "ocm-sip": "link-unstable",
+        "ocm-app": "link-unstable",
+    }
+
+
+def test_its_catalogue_is_the_table_of_s14(inventory):
+    minutes = {name: kind.target and kind.target // timedelta(minutes=1) for name, kind in inventory.kinds.items()}
+    assert minutes == {
+        "hermes-patch": 240,
+        "server-reboot": 30,
+        "service-stopped": 5,
+        "power": 5,
+        "link-unstable": 60,
+        "crm-disconnected": 30,
+        "hmp-disk-full": 20,
+        "data-loss": None,
+        "other": None,
+        "blind": None,
+    }
+    assert inventory.kinds["power"].interruption is Interruption.DETECTED
+
+
+def story(plan: Plan, failing: Iterable[str], order: Iterable[str]) -> tuple[Incident, ...]:
+    """Let the checks `failing` fail, down, for some rounds in that order of polling; return the incidents."""
+    bad, state, now = set(failing), State(), START
+    names = [CheckId(name) for name in order]
+    for _ in range(ROUNDS):
+        pending = list(names)
+        while pending:
+            name = pending.pop(0)
+            now += timedelta(seconds=1)
+            down = name in bad and now > START + timedelta(minutes=1)
+            verdict = Verdict(Severity.CRITICAL if down else Severity.OK, say("seen"), down=down)
+            taken = take(plan, state, name, verdict, now)
+            state = taken.state
+            pending = [*(each for each in taken.reprobe if each in names), *pending]
+    return tuple(state.incidents.values())
+
+
+ORDERS = pytest.mark.parametrize("order", [sorted, lambda names: sorted(names, reverse=True)], ids=["a-z", "z-a"])
+
+
+@ORDERS
+def test_a_cut_link_is_one_incident(inventory, order):
+    failing = {"fo", "fo-peer", "ocm-sip", "ocm-app"}
+    (incident,) = story(inventory.plan, failing, order(inventory.checks))
+    assert (incident.check, incident.kind) == ("fo", "link-unstable")
+    assert set(incident.covered) == failing - {"fo"}
+    assert incident.disrupted_at is not None
+
+
+@ORDERS
+def test_a_mains_cut_that_takes_the_positions_away_is_one_power_incident(inventory, order):
+    failing = {"ups", "genset", "floor-switch-ping"}
+    (incident,) = story(inventory.plan, failing, order(inventory.checks))
+    assert (incident.check, incident.kind) == ("ups", "power")
+    assert set(incident.covered) == failing - {"ups"}
+    assert incident.disrupted_at is not None
+
+
+def test_a_mains_cut_that_is_covered_interrupts_nothing(inventory):
+    (incident,) = story(inventory.plan, {"ups"}, sorted(inventory.checks))
+    assert (incident.check, incident.disrupted_at) == ("ups", None)
+
+
+def test_a_dead_router_covers_what_is_behind_it(inventory):
+    failing = {"router-ping", "fo-peer", "ocm-sip", "ocm-app", "hmp-ping"}
+    (incident,) = story(inventory.plan, failing, sorted(inventory.checks))
+    assert incident.check == "router-ping"
+    assert set(incident.covered) == failing - {"router-ping"}
