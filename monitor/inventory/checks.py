@@ -84,7 +84,7 @@ def _all_written(scope: Scope, brought: Mapping[str, Brought]) -> list[_Written]
         if not isinstance(entry.value, TableNode):
             shaped(CheckKeys, entry.value, entry.at, where, scope.problems)
             continue
-        table = entry.value
+        table = entry.value.filled()
         if name in brought:
             below = dict(brought[name].table.entries)
             if {"device", "link"} & set(table.entries):

@@ -58,6 +58,7 @@ def load(path: Path) -> Loaded:
     scope = Scope(tree, folder, problems, sections_of(tree, problems))
     declared = declared_devices(scope)
     scope.devices = {device.name for device in declared}
+    scope.nodes = {*scope.devices, *scope.sections["links"]}
     scope.kinds = {*BUILT_IN, *scope.sections["incidents"]}
     inventory = _inventory(path, scope, declared)
     logins = {

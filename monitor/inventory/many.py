@@ -24,12 +24,13 @@ _FIELD = re.compile(r"\{(?P<field>n|host)(?::0?(?P<width>[1-9]))?\}")
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A device as it was declared: its own keys, and where its problems are told."""
+    """A device as it was declared: its own keys, and where its problems are told. `broken`: it is no table of keys."""
 
     name: str
     at: Place
     where: str
     table: TableNode
+    broken: bool = False
 
 
 def declared_devices(scope: Scope) -> list[Declared]:
@@ -52,8 +53,13 @@ def declared_devices(scope: Scope) -> list[Declared]:
 
 def _of_entry(key: str, entry: Entry, scope: Scope) -> Iterator[Declared]:
     where, table = f"devices.{key}", entry.value
+    table = table.filled() if isinstance(table, TableNode) else table
     if not isinstance(table, TableNode) or not {"range", "csv"} & set(table.entries):
-        yield Declared(key, entry.at, where, table if isinstance(table, TableNode) else TableNode(table.at))
+        if not isinstance(table, TableNode):
+            shaped(DeviceKeys, table, entry.at, where, scope.problems)
+            yield Declared(key, entry.at, where, TableNode(table.at), broken=True)
+        else:
+            yield Declared(key, entry.at, where, table)
         return
     own = {name: inner for name, inner in table.entries.items() if name in ManyKeys.model_fields}
     common = TableNode(table.at, {name: inner for name, inner in table.entries.items() if name not in own})

@@ -17,19 +17,18 @@ _NAME = re.compile(r"\w[\w.+-]{0,63}")
 
 @dataclass(slots=True)
 class Scope:
-    """The tree of an inventory and the names in it. A name counts even if what it names is wrong: that is told once."""
+    """The tree of an inventory and the names in it. A name counts even if what it names is wrong: that is told once.
+
+    `nodes`: devices and links together.
+    """
 
     tree: TableNode
     folder: Folder
     problems: Problems
     sections: dict[str, dict[str, Entry]] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
+    nodes: set[str] = field(default_factory=set)
     kinds: set[str] = field(default_factory=set)
-
-    @property
-    def nodes(self) -> set[str]:
-        """Names of devices and links."""
-        return self.devices | set(self.sections["links"])
 
     def not_acted_on(self, at: Place, where: str) -> None:
         """Note that a key is accepted and has no effect, so that nobody trusts in it."""

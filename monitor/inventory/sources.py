@@ -11,7 +11,7 @@ from pathlib import Path
 from monitor.core.text import say
 from monitor.inventory.problems import NOTHING, Place, Problems, nearest
 from monitor.inventory.schema import SECTIONS, InventoryKeys
-from monitor.inventory.yaml_nodes import MAX_BYTES, Entry, ListNode, Node, ScalarNode, TableNode, read
+from monitor.inventory.yaml_nodes import MAX_BYTES, Entry, ListNode, Node, ScalarNode, TableNode, is_null, read
 
 MAX_FILES = 200
 """Files of one inventory, included ones and CSV."""
@@ -84,7 +84,7 @@ def _table(path: str, raw: bytes, problems: Problems) -> TableNode | None:
         return node
     if node is None and problems.count > quiet:
         return None
-    if node is None or (isinstance(node, ScalarNode) and node.value is None):
+    if node is None or is_null(node):
         return TableNode(Place(path))
     problems.error(node.at, "file", say("the file is no table of keys"), say("it starts with a key such as site:"))
     return None
@@ -138,11 +138,11 @@ def _joined(tree: TableNode, table: TableNode, problems: Problems) -> TableNode:
         if key not in InventoryKeys.model_fields:
             hint = nearest(key, InventoryKeys.model_fields)
             problems.error(entry.at, key, say("unknown key {key}", key=key), hint)
-        if first is None or _is_null(first.value):
+        if first is None or is_null(first.value):
             entries[key] = entry
         elif key in SECTIONS and isinstance(first.value, TableNode) and isinstance(entry.value, TableNode):
             entries[key] = Entry(key, first.at, _sections(key, first.value, entry.value, problems))
-        elif not _is_null(entry.value):
+        elif not is_null(entry.value):
             _twice(entry, first, key, problems)
     return TableNode(tree.at, entries)
 
@@ -162,7 +162,3 @@ def _twice(entry: Entry, first: Entry, where: str, problems: Problems) -> None:
         "{key} stands twice; first in {path}, line {line}", key=entry.key, path=first.at.path, line=first.at.line
     )
     problems.error(entry.at, where, message, NOTHING)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.value is None

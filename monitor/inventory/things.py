@@ -30,6 +30,8 @@ def devices(scope: Scope, declared: list[Declared]) -> dict[NodeId, Device]:
     """Return the devices that are right; what is wrong with the others is noted."""
     found: dict[NodeId, Device] = {}
     for each in declared:
+        if each.broken:
+            continue
         keys = shaped(DeviceKeys, each.table, each.at, each.where, scope.problems)
         table, problems = each.table, scope.problems
         absent = N_("there is no device or link {name}")

@@ -73,12 +73,22 @@ class TableNode:
         entry = self.entries.get(key)
         return None if entry is None else entry.value
 
+    def filled(self) -> TableNode:
+        """Return this table without the keys that stand there empty: the same as if they were absent."""
+        full = {key: entry for key, entry in self.entries.items() if not is_null(entry.value)}
+        return self if len(full) == len(self.entries) else TableNode(self.at, full)
+
     def over(self, below: TableNode) -> TableNode:
         """Return this table with the entries of `below` for the keys that it lacks."""
         return TableNode(self.at, {**below.entries, **self.entries})
 
 
 Node = ScalarNode | ListNode | TableNode
+
+
+def is_null(node: Node) -> bool:
+    """Return whether nothing stands there."""
+    return isinstance(node, ScalarNode) and node.value is None
 
 
 def plain_data(node: Node) -> Any:

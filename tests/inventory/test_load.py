@@ -345,6 +345,9 @@ def test_any_tree_is_an_inventory_or_located_problems(tree, tmp_path: Path):
     path.write_text(json.dumps(tree), encoding="utf-8")
     loaded = load(path)
     assert (loaded.inventory is None) == any(problem.level is Level.ERROR for problem in loaded.problems)
+    if loaded.inventory is not None:
+        assert set(tree.get("checks") or ()) <= set(loaded.inventory.checks)
+        assert set(tree.get("links") or ()) == set(loaded.inventory.links)
     for problem in loaded.problems:
         assert problem.line >= 1
         assert problem.column >= 1

@@ -111,6 +111,8 @@ ERRORS = {
     ),
     # things
     "device without address": (SITE + "devices: {a: {role: server}}\n", "2:11 devices.a: address is missing"),
+    "device with nothing": (SITE + "devices: {a: }\n", "2:14 devices.a: a table of keys is expected here, not null"),
+    "empty address": (SITE + "devices: {a: {address: }}\n", "2:11 devices.a: address is missing"),
     "address with a port": (
         SITE + "devices: {a: {address: '10.0.0.1:161'}}\n",
         "2:24 devices.a.address: 10.0.0.1:161 is no host name and no IP address"
@@ -243,6 +245,14 @@ ERRORS = {
     "check of nothing": (
         SITE + "checks: {c: {probe: ping}}\n",
         "2:10 checks.c: device is missing (or link, for a check of a link)",
+    ),
+    "check with nothing to look at": (
+        SITE + ROUTER + "checks: {c: {probe: ping, device: }}\n",
+        "3:10 checks.c: device is missing (or link, for a check of a link)",
+    ),
+    "check with nothing to look by": (
+        SITE + ROUTER + "checks: {c: {probe: , device: r}}\n",
+        "3:10 checks.c: probe is missing (no role brings a check of this name)",
     ),
     "check of both": (
         SITE + ROUTER + LINK + "checks: {c: {probe: ping, device: r, link: fo}}\n",
