@@ -124,7 +124,7 @@ def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
     if incident.resolved_at is None:
         return calls + _updates(protocol, incident, existing, since, now)
     missed = _slots(protocol, incident, existing, since, incident.resolved_at)
-    to = _told_at_the_end(protocol, existing)
+    to = _told_at_the_end(protocol, existing, missed=bool(missed))
     end = _Call(
         Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, tuple(at for _, at in missed)
     )
@@ -162,16 +162,15 @@ def _slots(
     return [(n, began + n * every) for n in range(max(first, reached + 1), last + 1)]
 
 
-def _told_at_the_end(protocol: Protocol, existing: Collection[NoticeKey]) -> tuple[str, ...]:
-    """Whom the protocol names for the end; `all` stands for everybody who was told of the incident."""
+def _told_at_the_end(protocol: Protocol, existing: Collection[NoticeKey], *, missed: bool) -> tuple[str, ...]:
+    """Whom the protocol names for the end; `all` stands for everybody who was told, or should have been by now."""
     named = [name for name in protocol.resolved_to if name != EVERYBODY_TOLD]
     if EVERYBODY_TOLD not in protocol.resolved_to:
         return tuple(named)
     client = [key for key in existing if key.audience is Audience.CLIENT]
-    if not protocol.live:
-        updated = any(key.step is Step.UPDATE for key in client)
-        return (*protocol.first_to, *(protocol.update_to if updated else ()), *named)
-    return (*protocol.first_to, *sorted({key.recipient for key in client}), *named)
+    updated = missed or any(key.step is Step.UPDATE for key in client)
+    told = () if not protocol.live else sorted({key.recipient for key in client})
+    return (*protocol.first_to, *(protocol.update_to if updated else ()), *told, *named)
 
 
 def _addressed(protocol: Protocol, call: _Call, incident: Incident) -> list[Planned]:
