@@ -1,0 +1,38 @@
+"""`releve --help` imports nothing heavy: whoever asks for help at night on a slow machine gets it at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    *("pydantic", "yaml", "sqlalchemy", "alembic", "rich", "aiohttp", "aionut", "apprise", "starlette", "uvicorn"),
+    *("jinja2", "babel", "psutil", "plotext", "gufo", "pymodbus", "pysnmp"),
+    *("asyncio", "sqlite3", "ssl", "logging", "multiprocessing", "concurrent.futures", "email", "http.client"),
+}
+SHOW = "import sys; from monitor.cli import run; code = run(sys.argv[1:]); print(*sorted(sys.modules), file=sys.stderr)"
+
+
+def imported(*arguments: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", SHOW, *arguments], check=True, capture_output=True, text=True)
+    assert done.stdout
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--lang", "fr", "--help"]], ids=" ".join)
+def test_help_imports_nothing_heavy(arguments):
+    modules = imported(*arguments)
+    assert "click" in modules
+    assert not HEAVY & modules
+
+
+def test_the_help_of_one_command_imports_that_command_only():
+    modules = imported("probe", "--help")
+    assert {name for name in modules if name.startswith("monitor.cli.")} <= {
+        "monitor.cli.commands",
+        "monitor.cli.context",
+        "monitor.cli.probe",
+    }
+    assert not HEAVY & modules
