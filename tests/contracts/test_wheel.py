@@ -83,7 +83,7 @@ def test_it_runs_away_from_the_checkout(project, installed):
 
 
 def test_its_reference_inventory_is_right(installed):
-    path = ask(installed, "from lab.reference import reference_inventory; print(reference_inventory())")
+    path = ask(installed, "from lab.adapt import reference; print(reference())")
     assert path.startswith(str(installed))
     checked = run(installed, "releve", "--inventory", path, "validate")
     assert checked.returncode == 0, checked.stdout + checked.stderr
