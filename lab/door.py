@@ -1,4 +1,4 @@
-"""TCP ports on loopback that can be shut and opened again under the same number."""
+"""TCP ports on loopback that can be shut, darkened and opened again under the same number."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ LOOPBACK = "127.0.0.1"
 PORTS = range(20000, 32000)
 """Below the kernel's range of ephemeral ports: no outgoing connection takes, or connects to itself on, a shut one."""
 TRIES = 200
+QUEUE = 64
+"""Visitors that may wait to be let in."""
 
 
 def bound(kind: socket.SocketKind = socket.SOCK_STREAM, port: int | None = None) -> socket.socket:
@@ -33,13 +35,19 @@ def bound(kind: socket.SocketKind = socket.SOCK_STREAM, port: int | None = None)
 
 
 class Door:
-    """One port. Shut, it is still ours (bound, not listening): who knocks is refused, and nobody else can take it."""
+    """One port, open, shut or dark; it keeps its number throughout, and nobody else can take it.
+
+    Shut, who knocks is refused, as by a host on which nothing listens. Dark, nobody answers at all, as behind a cut
+    fibre or in a machine without current: the socket listens with a queue of one place that is taken, and Linux drops
+    the SYN of everybody else (listen(2), tcp_abort_on_overflow).
+    """
 
     def __init__(self, protocol: Callable[[], asyncio.BaseProtocol]) -> None:
         self._protocol = protocol
         self._socket = bound()
         self.port: int = self._socket.getsockname()[1]
         self._accepting: asyncio.Task[None] | None = None
+        self._taken: socket.socket | None = None
         self._visitors: set[asyncio.Transport] = set()
 
     @property
@@ -49,32 +57,48 @@ class Door:
 
     def open(self) -> None:
         """Let visitors in."""
-        if self._accepting is None:
-            self._socket.listen(64)
-            self._accepting = asyncio.create_task(self._accept(), name=f"door {self.port}")
+        if self._accepting is not None:
+            return
+        if self._taken is not None:
+            self._release()
+            self._socket = bound(port=self.port)
+        self._socket.listen(QUEUE)
+        self._accepting = asyncio.create_task(self._accept(), name=f"door {self.port}")
 
     async def shut(self) -> None:
         """Refuse visitors from now on and show out those who are inside."""
-        if self._accepting is None:
+        if self._accepting is not None or self._taken is not None:
+            await self.remove()
+            self._socket = bound(port=self.port)
+
+    async def darken(self) -> None:
+        """Answer nobody from now on and show out those who are inside."""
+        if self._taken is not None:
             return
-        await self._clear()
-        self._socket = bound(port=self.port)
+        await self.shut()
+        self._socket.listen(0)
+        self._taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._taken.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(self._taken, (LOOPBACK, self.port))
 
     async def remove(self) -> None:
         """Give the port up."""
-        await self._clear()
-
-    async def _clear(self) -> None:
         if self._accepting is not None:
             self._accepting.cancel()
             with suppress(asyncio.CancelledError):
                 await self._accepting
             self._accepting = None
-        self._socket.close()
+        self._release()
         for visitor in self._visitors:
             visitor.abort()
         self._visitors.clear()
         await asyncio.sleep(0)
+
+    def _release(self) -> None:
+        self._socket.close()
+        if self._taken is not None:
+            self._taken.close()
+            self._taken = None
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()

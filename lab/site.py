@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from lab.agent import Agent, Community, User
 from lab.controller import Controller
 from lab.door import LOOPBACK, Door, Mute
 from lab.mailbox import Mailbox
+from lab.modem import Modem
 from lab.pages import APPLICATION, LOGIN, Pages
 from lab.power import Look, Plant, Power
 from lab.upsd import Upsd, variables
@@ -31,10 +33,13 @@ class Site:
     """Use it as `async with Site() as site`. Everything is up at the start; nothing needs root.
 
     `endpoints` says under which port each thing answers: `router.snmp`, `floor-switch.ping`, `fo.peer` and so on.
+    `moments`: when (UTC) something that had failed was whole again, by the name of its property (`link_up`, ...).
     """
 
     def __init__(self, plant: Plant | None = None) -> None:
-        self.mailbox = Mailbox(SystemClock())
+        self._clock = SystemClock()
+        self.mailbox, self.modem = Mailbox(self._clock), Modem(self._clock)
+        self.moments: dict[str, datetime] = {}
         self._begun = 0.0
         self._power, self._wire = Power(plant or Plant()), Wire()
         self._server = tables.Switchboard()
@@ -81,21 +86,33 @@ class Site:
         """Return what the instruments of the technical room show now."""
         return electricity.look(self._power, self._at())
 
+    def now(self) -> datetime:
+        """Return the wall time in UTC, as the site's servers note it."""
+        return self._clock.now()
+
     @property
     def link_up(self) -> bool:
         """Whether the fibre to the client is whole."""
         return self._wire.up
 
+    @property
+    def floor_fed(self) -> bool:
+        """Whether the agents' positions have current and network."""
+        return self._doors["floor-switch.ping"].is_open
+
     async def cut_link(self) -> None:
         """Dig up the fibre: the router's port goes down and nothing of the far side is reached."""
         self._wire = wire.cut(self._wire, self._at())
+        await self._doors["fo.peer"].darken()
         for name in BEHIND_THE_LINK:
             await self._doors[name].shut()
 
     async def restore_link(self) -> None:
         """Splice the fibre."""
+        if not self.link_up:
+            self.moments["link_up"] = self.now()
         self._wire = wire.mend(self._wire, self._at())
-        for name in BEHIND_THE_LINK:
+        for name in ("fo.peer", *BEHIND_THE_LINK):
             self._doors[name].open()
 
     async def cut_mains(self) -> None:
@@ -150,9 +167,11 @@ class Site:
         """The floor's switch answers when it has current and has booted."""
         switch = self._doors["floor-switch.ping"]
         if self.look().switch_on:
+            if not switch.is_open:
+                self.moments["floor_fed"] = self.now()
             switch.open()
         else:
-            await switch.shut()
+            await switch.darken()
 
     async def __aenter__(self) -> Self:
         self._begun = asyncio.get_running_loop().time()
@@ -162,6 +181,7 @@ class Site:
             for door in self._doors.values():
                 door.open()
             self.mailbox.open()
+            self.modem.start()
         except BaseException:
             await self._close()
             raise
@@ -184,10 +204,12 @@ class Site:
         for door in self._doors.values():
             await door.remove()
         await self.mailbox.close()
+        await self.modem.stop()
 
 
 PINGED = ("floor-switch", "router", "hmp", "hermes")
-BEHIND_THE_LINK = ("fo.peer", "ocm-sip.tcp", "ocm-app.http")
+BEHIND_THE_LINK = ("ocm-sip.tcp", "ocm-app.http")
+"""The client's services: a router without a way to them refuses at once."""
 SECRETS: Mapping[str, str] = {
     "auth": "lab-authentication",
     "priv": "lab-encryption",
