@@ -65,7 +65,9 @@ STARTING_FAILED = frozenset({"fail to start"})
 class GeneratorParams(Params):
     """Keys of a check of kind `generator`; `warning` and `critical` are of the fuel."""
 
-    mains: Limit = Field(default=MAINS, description=N_("range of the mains voltage; outside the mains are gone"))
+    mains: Limit | None = Field(
+        default=None, description=N_("range of the mains voltage, 184:276 by default; outside, the mains are gone")
+    )
     measures_mains: bool = Field(
         default=True, description=N_("false where the controller's mains inputs are not connected")
     )
@@ -159,8 +161,10 @@ def _mains_present(seen: GeneratorSeen, params: GeneratorParams) -> bool | None:
     frequency = seen.values.get("mains_frequency")
     if not params.measures_mains or (not seen.mains and frequency is None):
         return None
-    bad_volts = any(params.mains.alerts(volts) for volts in seen.mains.values())
-    return not bad_volts and (frequency is None or not MAINS_FREQUENCY.alerts(frequency))
+    limits = params.mains or MAINS
+    return not any(limits.alerts(volts) for volts in seen.mains.values()) and (
+        frequency is None or not MAINS_FREQUENCY.alerts(frequency)
+    )
 
 
 Finding = tuple[Severity, Text]
@@ -239,7 +243,7 @@ def _default(name: str, value: float, engine: str, params: GeneratorParams) -> L
         system = params.battery_nominal or (24 if value > BETWEEN_SYSTEMS else 12)
         return BATTERY[system]
     if name == "mains_voltage" and params.measures_mains:
-        return Limits(warning=params.mains)  # how grave it is depends on the generator
+        return Limits(warning=params.mains or MAINS)  # how grave it is depends on the generator
     return None
 
 

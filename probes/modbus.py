@@ -16,6 +16,8 @@ from probes.contract import Io, ProbeFault, Target
 
 Span = tuple[int, int]
 """Address of the first register of a value, and how many registers it has."""
+Group = tuple[Span, ...]
+"""Values that are read by one request."""
 
 MAX_GAP = 12
 """Registers between two values that are read along rather than asked for apart: a request costs more than their
@@ -28,6 +30,10 @@ SHARE_OF_KEPT = 0.4
 """Part of it that a kept connection gets: where it turns out to be dead, a new one needs the rest."""
 ENDLESS = 3600.0
 """Seconds; pymodbus wants a time limit of its own, ours always ends first."""
+
+ANSWERED = "modbus_blocks"
+"""Key of `Io.memory`: the blocks that the controller answered, so that what it does not have is looked for only once;
+forgotten after a failure, for another controller may have come."""
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS = 1, 2
 """Exception codes (Modbus Application Protocol 1.1b3, 7)."""
@@ -53,7 +59,7 @@ class _Gone(Exception):
         self.error = error
 
 
-def blocks(spans: Collection[Span]) -> tuple[tuple[Span, ...], ...]:
+def blocks(spans: Collection[Span]) -> tuple[Group, ...]:
     """Return `spans` in the groups in which they are read: near each other, in order, MAX_BLOCK registers at most.
 
     A span is never torn apart, so that both halves of a 32 bit value are of one moment.
@@ -90,9 +96,10 @@ async def read_registers(target: Target, spans: Collection[Span], io: Io) -> dic
     """
     access = modbus_access(target)
     lines: list[_Line] = []
+    groups = io.memory.pop(ANSWERED, None) or blocks(spans)
     try:
         async with asyncio.timeout(io.remaining() * SHARE_OF_TIME):
-            found = await _read(target, access, blocks(spans), io, lines)
+            found = await _read(target, access, groups, io, lines)
     except TimeoutError as error:
         await io.sessions.drop(_key(target, access))
         heard = bool(lines) and lines[-1].heard
@@ -109,7 +116,8 @@ async def read_registers(target: Target, spans: Collection[Span], io: Io) -> dic
             ),
             say("Check profile and unit: another controller may stand behind this address"),
         )
-    return found
+    io.memory[ANSWERED] = tuple(found)
+    return {address: word for words in found.values() for address, word in words.items()}
 
 
 def _key(target: Target, access: ModbusAccess) -> Hashable:
@@ -117,8 +125,8 @@ def _key(target: Target, access: ModbusAccess) -> Hashable:
 
 
 async def _read(
-    target: Target, access: ModbusAccess, groups: Sequence[Sequence[Span]], io: Io, lines: list[_Line]
-) -> dict[int, int]:
+    target: Target, access: ModbusAccess, groups: Sequence[Group], io: Io, lines: list[_Line]
+) -> dict[Group, dict[int, int]]:
     """Read every group; once more, on a new connection, if a kept one turns out to be dead. `lines`: those it used."""
     key = _key(target, access)
 
@@ -136,15 +144,16 @@ async def _read(
     return await _all(lines[-1], access.unit, groups)
 
 
-async def _all(line: _Line, unit: int, groups: Sequence[Sequence[Span]]) -> dict[int, int]:
-    found: dict[int, int] = {}
+async def _all(line: _Line, unit: int, groups: Sequence[Group]) -> dict[Group, dict[int, int]]:
+    """Return the registers of every group that there is, by group; one that is not there as a whole by its parts."""
+    found: dict[Group, dict[int, int]] = {}
     async with line.turn:
         for group in groups:
             found |= await _group(line, unit, group)
     return found
 
 
-async def _group(line: _Line, unit: int, group: Sequence[Span]) -> dict[int, int]:
+async def _group(line: _Line, unit: int, group: Group) -> dict[Group, dict[int, int]]:
     """Return the registers of `group`; where one of them does not exist, ask for each half of it, down to one value."""
     first = group[0][0]
     count = max(address + width for address, width in group) - first
@@ -158,7 +167,7 @@ async def _group(line: _Line, unit: int, group: Sequence[Span]) -> dict[int, int
         half = len(group) // 2
         return await _group(line, unit, group[:half]) | await _group(line, unit, group[half:])
     asked = {address + offset for address, width in group for offset in range(width)}
-    return {first + place: word for place, word in enumerate(words) if first + place in asked}
+    return {group: {first + place: word for place, word in enumerate(words) if first + place in asked}}
 
 
 class _Line:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymodbus.constants import ExcCodes
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -31,6 +32,8 @@ class Controller:
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, int]] = []
+        self.refused: list[int] = []
+        """Exception codes of its answers."""
         self.wrote = False
         self.refuse: ExcCodes | None = None
         self.pause: asyncio.Event | None = None
@@ -44,6 +47,11 @@ class Controller:
             await self.pause.wait()
         return self.refuse
 
+    def traced(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:
+        if sending and isinstance(pdu, ExceptionResponse):
+            self.refused.append(pdu.exception_code)
+        return pdu
+
     async def serve(self, port: int = 0) -> ModbusTcpServer:
         data = [
             SimData(100, values=[1, 2, 3, 4], datatype=DataType.REGISTERS),
@@ -52,7 +60,7 @@ class Controller:
             SimData(500, count=150, values=5, datatype=DataType.REGISTERS),
         ]
         device = SimDevice(id=10, simdata=data, action=self.action)
-        server = ModbusTcpServer(device, address=("127.0.0.1", port))
+        server = ModbusTcpServer(device, address=("127.0.0.1", port), trace_pdu=self.traced)
         await server.serve_forever(background=True)
         return server
 
@@ -100,9 +108,22 @@ async def test_near_registers_are_one_request_and_those_between_are_not_kept(con
 async def test_registers_that_do_not_exist_are_left_out_and_the_others_still_read(
     controller, make_io: Callable[..., Io]
 ):
-    _, port = controller
-    spans = [(100, 1), (103, 1), (105, 2), (107, 2), (900, 1)]
-    assert await read_registers(target(port), spans, make_io()) == {100: 1, 103: 4, 107: 7, 108: 8}
+    device, port = controller
+    spans, there = [(100, 1), (103, 1), (105, 2), (107, 2), (900, 1)], {100: 1, 103: 4, 107: 7, 108: 8}
+    memory: dict[str, object] = {}
+    assert await read_registers(target(port), spans, make_io(memory=memory)) == there
+    device.asked.clear()
+    device.refuse = ExcCodes.DEVICE_BUSY
+    with pytest.raises(ProbeFault):
+        await read_registers(target(port), spans, make_io(memory=memory))
+    assert memory == {}, "another controller may have come"
+    device.refuse = None
+    for _ in range(2):
+        device.asked.clear()
+        device.refused.clear()
+        assert await read_registers(target(port), spans, make_io(memory=memory)) == there
+    assert device.asked == [(100, 4), (107, 2)]
+    assert device.refused == [], "what was not there is not looked for again"
 
 
 async def test_a_controller_that_has_none_of_the_registers_is_another_one(controller, make_io: Callable[..., Io]):
