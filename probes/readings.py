@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from probes.profile_model import Worst
+
+_DECIMAL = re.compile(r"[ \t]*[-+]?[0-9]{1,20}(\.[0-9]{1,20})?[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +59,8 @@ def settled(numbers: Mapping[str, float], worst: Worst | None, unit: str) -> tup
         parts = {first: parts[first]}
     stands = max(parts.values()) if worst == "max" else min(parts.values())
     return stands, parts if len(parts) > 1 else {}
+
+
+def in_figures(text: str) -> float:
+    """Return the number that a device writes in figures (`027.0`, `-60`), with nothing else; NaN for anything else."""
+    return float(text) if _DECIMAL.fullmatch(text) else math.nan

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from probes.profile import chosen
 from probes.profile_model import AlarmTable, SnmpProfile, SnmpReading, Source, States
-from probes.readings import Decoded, settled
+from probes.readings import Decoded, in_figures, settled
 
 Value = int | bytes | str
 """What an agent answers: numbers, octet strings, object identifiers."""
@@ -23,8 +22,6 @@ SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
 
 MAX_TEXT = 255
 """Characters of a fact that are kept; a DisplayString has no more (RFC 2579)."""
-
-_DECIMAL = re.compile(r"\s*[-+]?[0-9]{1,20}(\.[0-9]{1,20})?\s*")
 
 
 class Agent(Protocol):
@@ -196,7 +193,7 @@ def _number(value: Value | None) -> float:
     if isinstance(value, int):
         return float(value)
     text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
-    return float(text) if text is not None and _DECIMAL.fullmatch(text) else math.nan
+    return math.nan if text is None else in_figures(text)
 
 
 def _text(value: Value | None) -> str:

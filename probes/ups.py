@@ -23,7 +23,7 @@ from probes.params import Limits, Params
 from probes.phrases import figures, joined
 from probes.profile import fallbacks, profiles, snmp_profiles
 from probes.profile_model import SnmpProfile
-from probes.readings import Decoded
+from probes.readings import Decoded, in_figures
 from probes.snmp import open_snmp
 from probes.snmp_table import Agent, look_up, recognised
 
@@ -60,7 +60,6 @@ SUPPLIED = frozenset({"OL", "OB", "BOOST", "TRIM", "BYPASS", "OFF", "FSD"})
 PROFILE = "profile"
 """Key of `Io.memory`: the name of the profile that fitted the device at the last observation."""
 
-_DECIMAL = re.compile(r"\s*[-+]?[0-9]{1,20}(\.[0-9]{1,20})?\s*")
 _PHASE = re.compile(r"(?:input)\.(L[123](?:-(?:N|L[123]))?)\.voltage")
 _PHASE_LOAD = re.compile(r"(?:ups|output)\.(L[123])\.(?:load|power\.percent)")
 
@@ -132,7 +131,7 @@ class Ups:
 
 def seen_by_nut(variables: Mapping[str, str]) -> Seen:
     """Return what upsd's variables say (names: RFC 9271 and docs/nut-names.txt of NUT); what is no number is absent."""
-    numbers = {name: _number(text) for name, text in variables.items()}
+    numbers = {name: in_figures(text) for name, text in variables.items()}
     volts = _by_phase(numbers, _PHASE)
     loads = _by_phase(numbers, _PHASE_LOAD)
     values = {
@@ -163,10 +162,6 @@ def _by_phase(numbers: Mapping[str, float], pattern: re.Pattern[str]) -> dict[st
 def _first_plausible(name: str, numbers: Mapping[str, float], places: Iterable[str]) -> float | None:
     low, high = PLAUSIBLE[name]
     return next((numbers[place] for place in places if low <= numbers.get(place, math.nan) <= high), None)
-
-
-def _number(text: str) -> float:
-    return float(text) if _DECIMAL.fullmatch(text) else math.nan
 
 
 async def _by_snmp(target: Target, io: Io) -> Seen:
