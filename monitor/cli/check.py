@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
+from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings, print_table
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _show(chosen: list[Check], results: list[Result], words: Speech) -> None:
         verdict = result.verdict
         table.add_row(one.id, severity(verdict.severity.word, words), words.render(verdict.summary))
     out = console()
-    out.print(table)
+    print_table(table, out)
     wrong = sum(1 for result in results if result.verdict.severity)
     out.print()
     out.print(words.render(say("{wrong} of {all} checks are not OK", wrong=wrong, all=len(results))))

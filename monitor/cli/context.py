@@ -18,11 +18,14 @@ from monitor.core.text import Text
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from monitor.core.text import Speech
 
 LANGUAGES = ("fr", "en")
 CATALOGUE = "releve"
+PIPE_WIDTH = 10_000
+"""Characters of a line that no terminal folds."""
 DEBUG = "RELEVE_DEBUG"
 """Environment variable: when set, a failure of Relève itself shows its traceback."""
 
@@ -114,6 +117,15 @@ def console(*, messages: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=messages, markup=False, highlight=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_table(table: Table, out: Console | None = None) -> None:
+    """Print `table`; in a pipe every row stays one line, whatever its length."""
+    out = out or console()
+    fixed = out.width
+    out.width = fixed if out.is_terminal else PIPE_WIDTH
+    out.print(table)
+    out.width = fixed
 
 
 def warn(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
+from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings, print_table
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def list_kinds(settings: Settings, as_json: bool) -> int:
     if as_json:
         emit_json(known)
     else:
-        console().print(kinds_table(known, words))
+        print_table(kinds_table(known, words))
     return ExitCode.WRONG if any("error" in kind for kind in known) else ExitCode.DONE
 
 

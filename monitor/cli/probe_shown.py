@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefinedType
 from rich.console import Console
 from rich.table import Table
 
+from monitor.cli.context import print_table
 from monitor.cli.shown import severity
 from monitor.core.text import N_, Speech, Text
 from monitor.core.verdict import Verdict
@@ -108,10 +109,10 @@ def print_kind(out: Console, kind: dict[str, Any], words: Speech) -> None:
     out.print(f"{translate(N_('Reached by'))}: {_reached(kind) or '-'}")
     out.print(f"{translate(N_('Needs'))}: {kind['needs'] or '-'}")
     out.print()
-    out.print(_keys(translate(N_("Parameters")), kind["parameters"], words))
+    print_table(_keys(translate(N_("Parameters")), kind["parameters"], words), out)
     for way in kind["ways"]:
         out.print()
-        out.print(_keys(f"{way['way']}:", way["parameters"], words))
+        print_table(_keys(f"{way['way']}:", way["parameters"], words), out)
     if kind["profiles"]:
         out.print()
         table = Table(box=None, pad_edge=False)
@@ -119,7 +120,7 @@ def print_kind(out: Console, kind: dict[str, Any], words: Speech) -> None:
             table.add_column(translate(title), overflow="fold")
         for profile in kind["profiles"]:
             table.add_row(profile["name"], profile["via"], profile["source"])
-        out.print(table)
+        print_table(table, out)
 
 
 def _keys(title: str, keys: list[dict[str, Any]], words: Speech) -> Table:
@@ -157,4 +158,4 @@ def print_result(out: Console, verdict: Verdict, words: Speech) -> None:
     for name, value in verdict.facts.items():
         table.add_row(name, value, "")
     if table.row_count:
-        out.print(table)
+        print_table(table, out)
