@@ -186,7 +186,7 @@ class Desk:
         for name in opened:
             protocols[name] = self.inventory.protocol
         planned = self._planned(taken.state, protocols, now)
-        at = Moment(now, self.trusted(), self.links_down())
+        at = Moment(now, self.trusted(), _down(self.plan, taken.state))
         notices = tuple(
             self.letters.write(plan, taken.state.incidents[plan.key.incident], protocols[plan.key.incident], at)
             for plan in planned
@@ -223,12 +223,7 @@ class Desk:
 
     def links_down(self) -> frozenset[NodeId]:
         """The devices and links that are confirmed down: what leaves through one of them does not leave."""
-        healths = self.state.healths
-        return frozenset(
-            node.id
-            for node in self.plan.topology.nodes.values()
-            if any(gate in healths and healths[gate].confirmed_down for gate in node.gates)
-        )
+        return _down(self.plan, self.state)
 
     def settling(self, check: CheckId) -> bool:
         """Whether `check` should be seen again soon: its last result is not believed yet, or not placed yet."""
@@ -239,6 +234,16 @@ class Desk:
             return True
         bad = health.confirmed is not Severity.OK
         return bad and not any(incident.explains(check) for incident in self.state.incidents.values())
+
+
+def _down(plan: Plan, state: State) -> frozenset[NodeId]:
+    """The nodes with a gate that `state` confirms down; asked of the coming state, so no cut is told through itself."""
+    healths = state.healths
+    return frozenset(
+        node.id
+        for node in plan.topology.nodes.values()
+        if any(gate in healths and healths[gate].confirmed_down for gate in node.gates)
+    )
 
 
 def _turned(stored: Mapping[CheckId, Health], healths: Mapping[CheckId, Health]) -> dict[CheckId, Health]:
