@@ -48,9 +48,9 @@ class Incident:
     `check` is its root cause, absent if a person opened it. Durations, targets and the grid of updates count from
     `began_at` (first failing observation), the first notice from `opened_at` (confirmation). `disrupted_at` and
     `disruption_seen_at` are the same pair for the client's service; the latter is of the present episode, absent until
-    this episode interrupts it. `episode` counts openings: 1, then one more for
-    each relapse within `reopen_within`. `covered` are the checks that it explains now, `suppressed` all that it ever
-    explained. `worst` is the worst severity it reached.
+    this episode interrupts it. `episode` counts openings: 1, then one more for each relapse within `reopen_within`.
+    `covered` are the checks that it explains now, `suppressed` all that it ever explained, `worst` the worst severity
+    that it reached.
     """
 
     id: IncidentId
@@ -82,9 +82,17 @@ class Incident:
         """Whether it still goes on."""
         return self.status is not Status.RESOLVED
 
+    @property
+    def explained(self) -> tuple[CheckId, ...]:
+        """The checks whose failure is told by this incident: its root, and what it covers while the root is down."""
+        root = () if self.check is None else (self.check,)
+        if not self.open:
+            return ()
+        return root if self.recovered_at is not None else (*root, *self.covered)
+
     def explains(self, check: CheckId) -> bool:
-        """Return whether a failure of `check` is already told: its root, or covered while the root is down."""
-        return self.open and (check == self.check or (self.recovered_at is None and check in self.covered))
+        """Return whether a failure of `check` is already told."""
+        return check in self.explained
 
 
 def fold(incident: Incident | None, event: Event) -> Incident | None:

@@ -219,18 +219,21 @@ class _Work:
 
         One that is placed may be what another waited for, so it goes on until nothing moves.
         """
-        pending = [name for name in self.plan.checks if self._untold(name)]
+        pending = self._untold()
         while True:
             left = [name for name in pending if not self._place_one(name)]
             if len(left) == len(pending):
                 return
             pending = left
 
-    def _untold(self, check: CheckId) -> bool:
-        health = self.state.healths.get(check)
-        if health is None or health.confirmed is Severity.OK:
-            return False
-        return self._telling(check) is None
+    def _untold(self) -> list[CheckId]:
+        told = {name for incident in self.state.incidents.values() for name in incident.explained}
+        healths = self.state.healths
+        return [
+            name
+            for name in self.plan.checks
+            if name in healths and healths[name].confirmed is not Severity.OK and name not in told
+        ]
 
     def _place_one(self, check: CheckId) -> bool:
         """Return whether the failure of `check` is told now; it waits for a cause that is itself not told yet."""
