@@ -6,7 +6,6 @@ from datetime import datetime
 
 from alerts.context import Context
 from alerts.notice import Planned, Step
-from alerts.protocol import interrupted_since
 from alerts.sheet import (
     GREEN,
     GREY,
@@ -118,7 +117,7 @@ def _opening(step: Step, incident: Incident) -> Text:
 
 
 def _impact(incident: Incident, context: Context) -> str:
-    interrupted = interrupted_since(incident) is not None
+    interrupted = incident.disruption_seen_at is not None
     if incident.resolved_at is not None:
         if not interrupted:
             return context.t(say("Impact: over; the client's service was not interrupted."))
@@ -234,7 +233,7 @@ def _short(incident: Incident, context: Context, title: str) -> str:
         ended = context.day_and_clock(incident.resolved_at)
         return context.t(say("{reference} {title}. Resolved: {ended}.", **values, ended=ended))
     values["severity"] = context.t(SEVERITIES[incident.severity])
-    if interrupted_since(incident) is None:
+    if incident.disruption_seen_at is None:
         return context.t(say("{reference} {severity}: {title}. Client's service not interrupted.", **values))
     if context.next_at is None:
         return context.t(say("{reference} {severity}: {title}. Client's service INTERRUPTED.", **values))

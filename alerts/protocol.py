@@ -83,17 +83,11 @@ def due(protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], now
 def next_update(protocol: Protocol, incident: Incident, now: datetime) -> datetime | None:
     """Return when the client is told next if nothing changes; None when no update is to come."""
     began, every = incident.disrupted_at, protocol.update_every
-    if not incident.open or interrupted_since(incident) is None or began is None:
+    if not incident.open or incident.disruption_seen_at is None or began is None:
         return None
     if every is None or not protocol.update_to:
         return None
     return began + max(1, (now - began) // every + 1) * every
-
-
-def interrupted_since(incident: Incident) -> datetime | None:
-    """Return when this episode became an interruption of the client's service that we knew of; None if it is none."""
-    seen = incident.disruption_seen_at
-    return None if seen is None else max(seen, _episode_at(incident))
 
 
 def _episode_at(incident: Incident) -> datetime:
@@ -104,7 +98,7 @@ def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
     """What our own people are told: each opening, what made it worse while it goes on, each end."""
     to, opened = protocol.operations, _episode_at(incident)
     calls = [_Call(Audience.INTERNAL, Step.FIRST_NOTICE, incident.episode, opened + protocol.first_within, to)]
-    changed, disrupted = incident.changed_at, interrupted_since(incident)
+    changed, disrupted = incident.changed_at, incident.disruption_seen_at
     if incident.open and changed is not None and changed > opened:
         calls.append(_Call(Audience.INTERNAL, Step.WORSENED, incident.changes, changed + protocol.first_within, to))
     if incident.open and disrupted is not None and disrupted not in (opened, changed):
@@ -115,8 +109,8 @@ def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
 
 
 def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:
-    """What the client is told of an episode that interrupts its service."""
-    since = interrupted_since(incident)
+    """What the client is told of an episode that interrupts its service, from when we know that it does."""
+    since = incident.disruption_seen_at
     if since is None:
         return []
     first_by = since + protocol.first_within
@@ -158,7 +152,7 @@ def _slots(
         return []
     last = (until - began) // every
     first = (since - began) // every + 1
-    reached = max((key.n for key in existing if key.step is Step.UPDATE and key.n <= last), default=first - 1)
+    reached = max((key.n for key in existing if key.step is Step.UPDATE), default=first - 1)
     return [(n, began + n * every) for n in range(max(first, reached + 1), last + 1)]
 
 

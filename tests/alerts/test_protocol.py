@@ -152,6 +152,47 @@ def test_a_worsening_is_told_once_to_operations():
     assert due(PROTOCOL, warned, sent | keys(planned), worse_at + timedelta(hours=1)) == ()
 
 
+def test_a_worsening_of_what_is_over_is_told_no_more():
+    warned = incident_of(
+        replace(OPENING, severity=Severity.WARNING),
+        happened(EventKind.SEVERITY, OPENED + timedelta(minutes=5), Severity.CRITICAL),
+        happened(EventKind.RESOLVED, OPENED + timedelta(minutes=6)),
+    )
+    sent = {key(Audience.INTERNAL, Step.FIRST_NOTICE, 1, "admin")}
+    assert told(due(PROTOCOL, warned, sent, OPENED + timedelta(minutes=6))) == {"internal/resolved/1/admin"}
+
+
+def test_a_relapse_that_is_worse_is_one_message():
+    ended_at, again_at = BEGAN + timedelta(minutes=70), BEGAN + timedelta(minutes=80)
+    again = incident_of(
+        replace(OPENING, severity=Severity.WARNING),
+        happened(EventKind.RESOLVED, ended_at),
+        happened(EventKind.REOPENED, again_at, Severity.CRITICAL),
+    )
+    sent = {key(Audience.INTERNAL, step, 1, "admin") for step in (Step.FIRST_NOTICE, Step.RESOLVED)}
+    assert told(due(PROTOCOL, again, sent, again_at)) == {"internal/first_notice/2/admin"}
+
+
+def test_what_was_over_before_anybody_was_told_is_told_with_its_end():
+    ended = incident_of(OPENING, DISRUPTION, happened(EventKind.RESOLVED, OPENED + timedelta(minutes=1)))
+    assert told(due(PROTOCOL, ended, (), OPENED + timedelta(hours=5))) == {
+        "internal/first_notice/1/admin",
+        "internal/resolved/1/admin",
+        "client/first_notice/1/att",
+        "client/resolved/1/att",
+    }
+
+
+def test_a_gap_is_named_to_those_whose_updates_are_missing_and_to_nobody_else():
+    protocol = replace(PROTOCOL, resolved_to=("all", "crisis"))
+    sent = keys(due(protocol, OPEN, (), OPENED))
+    ended_at = BEGAN + timedelta(minutes=61)
+    ended = incident_of(OPENING, DISRUPTION, happened(EventKind.RESOLVED, ended_at))
+    end = [plan for plan in due(protocol, ended, sent, ended_at) if plan.key.step is Step.RESOLVED]
+    slot = (BEGAN + timedelta(minutes=60),)
+    assert {plan.key.recipient: plan.gap for plan in end} == {"admin": (), "att": slot, "dsi": slot, "crisis": ()}
+
+
 def test_an_interruption_that_shows_later_is_told_to_operations_and_to_the_client():
     seen_at = OPENED + timedelta(minutes=20)
     interrupted = incident_of(OPENING, happened(EventKind.DISRUPTED, seen_at, None, seen_at - timedelta(minutes=1)))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import Protocol, due, interrupted_since, next_update
+from alerts.protocol import Protocol, due, next_update
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold
@@ -224,7 +224,7 @@ def test_the_promised_next_update_is_the_one_that_comes(protocol, legs, tick):
     world = lived(protocol, legs, tick)
     promised = next_update(protocol, world.incident, world.now)
     if promised is None:
-        going = world.incident.open and interrupted_since(world.incident) is not None
+        going = world.incident.open and world.incident.disruption_seen_at is not None
         assert not (going and protocol.update_to and protocol.update_every)
         return
     sent = world.known
