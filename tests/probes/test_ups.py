@@ -76,9 +76,7 @@ def test_every_status_word_has_its_weight_and_the_worst_is_said_first(status, se
 def test_a_further_word_of_trouble_never_makes_it_better(status):
     before = judged(" ".join(sorted(status))).severity
     for trouble in ("OB", "LB", "RB", "OVER", "ALARM", "FSD"):
-        if {trouble} | status != {"OB"} | status or "OL" in status:
-            after = judged(" ".join(sorted(status | {trouble}))).severity
-            assert after >= before or before is UNKNOWN
+        assert judged(" ".join(sorted(status | {trouble}))).severity >= before
 
 
 def test_a_mains_cut_may_be_a_warning_where_a_generator_is_expected_but_an_empty_battery_never_is():
