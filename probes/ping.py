@@ -209,7 +209,9 @@ def _send(pinger: Pinger, address: Address, size: int) -> Echo | OSError:
 
 async def _turn(at: float, io: Io) -> bool:
     """Wait until the loop's clock shows `at`; False when the deadline leaves no time for an answer after it."""
-    await asyncio.sleep(max(0.0, at - asyncio.get_running_loop().time()))
+    wait = at - asyncio.get_running_loop().time()
+    if wait > 0:
+        await asyncio.sleep(wait)
     return io.remaining() > MARGIN
 
 

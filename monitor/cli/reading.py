@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.cli.context import Failure, Settings, warn
+from monitor.cli.context import LANGUAGES, Failure, Settings, speak, warn
 from monitor.core.text import say
 
 if TYPE_CHECKING:
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 def inventory_of(settings: Settings) -> Inventory:
-    """Return the inventory. Its errors go to stderr, located, and end the command with Failure."""
+    """Return the inventory. Its errors go to stderr, located, and end the command with Failure.
+
+    From here on messages are in the site's language, unless another was asked for.
+    """
     from monitor.inventory.load import load
     from monitor.inventory.report import problem_json, problem_line
 
     reading = load(settings.inventory)
+    if settings.lang is None and reading.language in LANGUAGES:
+        speak(reading.language)
     if reading.inventory is None:
         words = settings.speech(reading.language)
         for problem in reading.problems:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import run
-from monitor.cli.context import ExitCode
+from monitor.cli.context import ExitCode, spoken
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -111,4 +111,5 @@ def test_the_site_is_spoken_to_in_its_own_language_unless_told_otherwise(releve,
     run(["--inventory", str(site), "check", "open", "--json"])
     (result,) = json.loads(capsys.readouterr().out)
     assert "0\N{NO-BREAK SPACE}%" in result["summary"]
+    assert spoken() == "fr"
     assert "0%" in releve("check", "open", lang="en")[1]
