@@ -71,6 +71,9 @@ class GeneratorParams(Params):
     measures_mains: bool = Field(
         default=True, description=N_("false where the controller's mains inputs are not connected")
     )
+    on_generator: Literal["ok", "warning"] = Field(
+        default="warning", description=N_("how grave it is that the generator carries the site instead of the mains")
+    )
     battery_nominal: Literal[12, 24] | None = Field(
         default=None,
         description=N_("nominal voltage of the starter battery, 12 or 24; by default guessed from its own"),
@@ -117,7 +120,8 @@ class Generator:
     def judge(self, seen: GeneratorSeen, params: GeneratorParams) -> Verdict:
         """Say what the machine's state means for a site that may need it any minute."""
         engine, mains = _engine(seen), _mains_present(seen, params)
-        found = [*_power(engine, mains, seen.mode), *_readiness(engine, seen), *_alarming(seen.alarms)]
+        carrying = Severity[params.on_generator.upper()]
+        found = [*_power(engine, mains, seen.mode, carrying), *_readiness(engine, seen), *_alarming(seen.alarms)]
         metrics = _metrics(seen, engine, params)
         severity = worst([*(grave for grave, _ in found), *(metric.severity for metric in metrics)])
         ordered = [text for _, text in sorted(found, key=lambda finding: finding[0], reverse=True)]
@@ -170,7 +174,7 @@ def _mains_present(seen: GeneratorSeen, params: GeneratorParams) -> bool | None:
 Finding = tuple[Severity, Text]
 
 
-def _power(engine: str, mains: bool | None, mode: str) -> list[Finding]:
+def _power(engine: str, mains: bool | None, mode: str, carrying: Severity) -> list[Finding]:
     """Return what is not normal about who feeds the site."""
     if mains is None:
         if engine in CARRYING and mode != "test":
@@ -179,7 +183,7 @@ def _power(engine: str, mains: bool | None, mode: str) -> list[Finding]:
     if mains:
         return []
     if engine in CARRYING:
-        return [(Severity.WARNING, say("the mains are gone, the generator carries the site"))]
+        return [(carrying, say("the mains are gone, the generator carries the site"))]
     if engine in COMING:
         return [(Severity.WARNING, say("the mains are gone, the generator is starting"))]
     if engine == "cooling":
@@ -242,9 +246,14 @@ def _default(name: str, value: float, engine: str, params: GeneratorParams) -> L
     if name == "battery" and engine != "starting":  # cranking pulls any battery down
         system = params.battery_nominal or (24 if value > BETWEEN_SYSTEMS else 12)
         return BATTERY[system]
-    if name == "mains_voltage" and params.measures_mains:
+    if name == "mains_voltage" and params.measures_mains and not _as_planned(engine, params):
         return Limits(warning=params.mains or MAINS)  # how grave it is depends on the generator
     return None
+
+
+def _as_planned(engine: str, params: GeneratorParams) -> bool:
+    """Whether the generator carries the site and the inventory says that this is no trouble."""
+    return engine in CARRYING and params.on_generator == "ok"
 
 
 def _quiet(engine: str) -> Text:

@@ -92,6 +92,12 @@ def test_every_state_of_engine_mode_and_mains_has_its_weight(engine, mode, mains
     assert verdict.facts.get("mains") == ({0: None, 3: "gone" if mains == GONE else "present"}[len(mains)])
 
 
+@pytest.mark.parametrize(("engine", "severity"), [("running", OK), ("warming", WARNING), ("stopped", CRITICAL)])
+def test_a_site_may_say_that_a_generator_which_carries_it_is_no_trouble(engine, severity):
+    verdict = judged(engine, "auto", GONE, params={"on_generator": "ok"})
+    assert (verdict.severity, verdict.facts["mains"]) == (severity, "gone")
+
+
 @pytest.mark.parametrize(
     ("mains", "frequency", "there"),
     [
