@@ -92,7 +92,7 @@ def _remarks(planned: Planned, context: Context) -> list[str]:
 def _footer(context: Context) -> list[str]:
     lines = [context.t(say("Automatic message of Relève, which watches {site}.", site=context.site))]
     if context.audit_head:
-        lines.append(context.t(say("Head of the audit trail: {head}", head=context.audit_head[:16])))
+        lines.append(context.t(say("Head of the audit trail: {head}", head=context.audit_head)))
     return lines
 
 

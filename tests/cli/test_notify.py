@@ -1,0 +1,135 @@
+"""`releve notify test`: one real message, and what came of it."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from monitor.cli import run
+from monitor.cli.context import ExitCode
+
+Said = Callable[..., tuple[int, str, str]]
+
+
+class Mailroom:
+    """Keeps what arrives; refuses whoever is called nobody."""
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if address.startswith("nobody@"):
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        self.kept.append(envelope.content)
+        return "250 2.0.0 queued as 4711"
+
+
+@pytest.fixture
+def mailroom(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailroom]:
+    room = Mailroom()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Controller(room, hostname="127.0.0.1", port=port)
+    server.start()
+    monkeypatch.setenv("MAIL_URL_OF_TEST", f"mailto://127.0.0.1:{port}?from=noc@example.org")
+    yield room
+    server.stop()
+
+
+@pytest.fixture
+def releve(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
+    path = tmp_path / "inventory.yaml"
+    path.write_text(
+        """
+site: {name: Essai, timezone: Africa/Douala, language: fr}
+contacts:
+  awa: {name: Awa Ndiaye, mail: awa@example.org, sms: "+237600000000", order: [mail, sms], language: en}
+  nobody: {name: Personne, mail: nobody@example.org}
+  lost: {name: Perdu, sms: "+237600000001"}
+channels:
+  mail: {url: "env:MAIL_URL_OF_TEST"}
+operations: {to: [awa]}
+""",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("LANGUAGE", "en")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(["--inventory", str(path), "--data", str(tmp_path / "data"), "--lang", "en", *arguments])
+        said = capsys.readouterr()
+        return int(code), said.out, said.err
+
+    return call
+
+
+def test_the_servers_answer_is_told_and_the_message_is_in_the_readers_language(releve, mailroom):
+    code, out, err = releve("notify", "test", "awa")
+    assert (code, err) == (ExitCode.DONE, "")
+    assert out == "Sent to Awa Ndiaye by mail (awa@example.org): 250 2.0.0 queued as 4711\n"
+    (raw,) = mailroom.kept
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert str(message["Subject"]) == "[Relève] Test message"
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().splitlines()[1] == "Impact: none, nothing has happened."
+
+
+def test_json_says_by_which_way_and_under_which_number(releve, mailroom):
+    code, out, _ = releve("notify", "test", "awa", "--json")
+    told = json.loads(out)
+    message_id = told.pop("message_id")
+    assert code == ExitCode.DONE
+    assert told == {
+        "contact": "awa",
+        "channel": "mail",
+        "address": "awa@example.org",
+        "accepted": True,
+        "answer": "250 2.0.0 queued as 4711",
+    }
+    assert message_id.encode() in mailroom.kept[0]
+
+
+def test_a_refused_message_is_something_wrong(releve, mailroom):
+    code, out, err = releve("notify", "test", "nobody")
+    assert (code, out) == (ExitCode.WRONG, "")
+    assert "Not sent to Personne" in err
+    assert "550 5.1.1 no such user" in err
+
+
+def test_a_server_that_is_not_there_is_something_wrong(releve, monkeypatch):
+    monkeypatch.setenv("MAIL_URL_OF_TEST", "mailto://127.0.0.1:1")
+    code, _, err = releve("notify", "test", "awa")
+    assert code == ExitCode.WRONG
+    assert "127.0.0.1:1" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["somebody"], "there are: awa, nobody, lost"),
+        (["lost"], "no channel leads to lost"),
+        (["awa", "--channel", "sms"], "there are: mail"),
+        (["awa"], "MAIL_URL_OF_TEST"),
+    ],
+)
+def test_what_the_settings_do_not_allow_could_not_be_done(releve, monkeypatch, arguments, words):
+    monkeypatch.delenv("MAIL_URL_OF_TEST", raising=False)
+    code, out, err = releve("notify", "test", *arguments)
+    assert (code, out) == (ExitCode.CANNOT, "")
+    assert words in err
