@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ class Daemon:
     async def report(self, check: Check, result: Result) -> None:
         """Take a result of the scheduler: samples to the history, the verdict to the desk."""
         self._keep_samples(check.id, result)
-        again = await self.desk.take(check.id, result.verdict, result.started_at, result.elapsed)
+        known_at = result.started_at + timedelta(seconds=result.elapsed)  # nobody knew before the look was over
+        again = await self.desk.take(check.id, result.verdict, known_at, result.elapsed)
         self.scheduler.reprobe(again)
 
     def _keep_samples(self, check: CheckId, result: Result) -> None:
