@@ -12,7 +12,7 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import OTHER
 from monitor.core.text import N_, say
 from monitor.core.thresholds import Range
-from monitor.inventory.addresses import host_and_port
+from monitor.inventory.addresses import host_and_port, is_loopback
 from monitor.inventory.many import Declared
 from monitor.inventory.model import Check, Device, Link
 from monitor.inventory.problems import NOTHING, Place, nearest
@@ -32,7 +32,7 @@ RETRIES_IN_EVERY = 4
 GATES = ("ping", "link", "ups")
 """Kinds whose failure, being down, explains those behind their node unless the check says otherwise."""
 LOCAL = "local"
-"""The way to the machine on which Relève runs: it needs no credentials, and is never chosen unasked."""
+"""The way to the machine on which Relève runs: it needs no credentials, and is chosen unasked for no other address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,8 @@ def _with_way(
     if not ways or table is None:
         return own
     given = [way for way in ways if way in table.entries]
+    if not given and LOCAL in ways and is_loopback(str(getattr(table.get("address"), "value", ""))):
+        given = [LOCAL]
     if via is not None and isinstance(via.value, ScalarNode) and via.value.value is not None:
         _look_at_via(written, via, ways, given, device, scope)
         if "via" not in probe.Params.model_fields:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from monitor.core.ids import NodeId
 from monitor.core.text import N_, Text, say
@@ -11,6 +12,7 @@ from monitor.inventory.addresses import host_and_port, look_at_address
 from monitor.inventory.many import Declared
 from monitor.inventory.model import Device, Link
 from monitor.inventory.problems import NOTHING, Level, Place, Problems
+from monitor.inventory.roles import ways_of
 from monitor.inventory.schema import DeviceKeys, LinkKeys
 from monitor.inventory.scope import Scope, names_in, refer
 from monitor.inventory.secrets_in import anchored, look_at
@@ -21,6 +23,7 @@ from probes.access import WAYS, Access, ModbusAccess
 from probes.contract import Target
 from probes.profile import profiles
 from probes.profile_model import ModbusProfile
+from probes.registry import kinds
 
 CLEAR_IS_WARNED = frozenset({"community"})
 """Secrets that travel in clear anyway (SNMPv2c): written in clear they are a warning, all others an error."""
@@ -54,6 +57,8 @@ def _access(way: str, given: Access, device: Declared, scope: Scope) -> Access:
     """Return the way with its secrets anchored, looking at each of them and at whether they belong together."""
     entry = device.table.entries[way]
     where, table = f"{device.where}.{way}", entry.value
+    if not is_used(way):
+        scope.not_acted_on(entry.at, where)
     secrets = {name: value for name, value in given if isinstance(value, Secret)}
     for name, secret in secrets.items():
         at = table.entries[name].value.at if isinstance(table, TableNode) and name in table.entries else entry.at
@@ -66,6 +71,12 @@ def _access(way: str, given: Access, device: Declared, scope: Scope) -> Access:
         inner = table.entries.get(key) if isinstance(table, TableNode) else None
         scope.problems.error(entry.at if inner is None else inner.at, where, message, hint)
     return given.model_copy(update={name: anchored(secret, scope.folder.root) for name, secret in secrets.items()})
+
+
+@cache
+def is_used(way: str) -> bool:
+    """Return whether any kind of probe looks by that way."""
+    return any(way in ways_of(kind) for kind in kinds())
 
 
 _Misfits = list[tuple[str, Text, Text]]
@@ -124,6 +135,8 @@ def links(scope: Scope) -> dict[NodeId, Link]:
                 refer(entry.value.get(key), scope.devices, f"{where}.{key}", absent, problems)
         if keys is None or not isinstance(entry.value, TableNode):
             continue
+        if keys.radio is not None:
+            scope.not_acted_on(entry.value.entries["radio"].at, f"{where}.radio")
         if keys.peer is not None:
             host, _port = host_and_port(keys.peer)
             look_at_address(host, entry.value.entries["peer"].value.at, f"{where}.peer", problems)

@@ -103,6 +103,11 @@ def test_the_contracts_example_is_valid(read, lines):
 def test_the_contracts_example_warns_of_what_is_not_acted_on(read, lines):
     told = [line for line in lines(read(CONTRACT).problems, Level.WARNING) if "does not act" in line]
     assert [line.partition(":")[2].partition(" ")[2].partition(":")[0] for line in told] == [
+        "devices.router.ssh",
+        "devices.sql.winrm",
+        "devices.sql.sql",
+        "devices.sbc.sip",
+        "links.fh.radio",
         "incidents.hmp-disk-full.runbook",
         "incidents.service-stopped.runbook",
         "protocol.conference",
@@ -236,14 +241,16 @@ def test_a_link_gives_its_check_interface_and_capacity(read):
     assert found == {"more": ("Gi0/1", 2e6), "fo": ("Gi0/0", 8e6)}
 
 
-def test_the_first_way_with_credentials_is_taken(read, lines):
+def test_the_first_way_with_credentials_is_taken_and_local_only_for_this_machine(read, lines):
     loaded = read(
-        "site: {name: X}\ndevices: {a: {address: h, snmp: {version: 2c, community: env:HOME}}}\n"
-        "checks: {d: {probe: disk, device: a, mount: '/'}, l: {probe: disk, device: a, mount: '/', via: local}}\n"
+        "site: {name: X}\ndevices:\n  a: {address: h, snmp: {version: 2c, community: env:HOME}}\n"
+        "  b: {address: 127.0.0.1}\n"
+        "checks:\n  d: {probe: disk, device: a, mount: '/'}\n  l: {probe: disk, device: a, mount: '/', via: local}\n"
+        "  m: {probe: disk, device: b, mount: '/'}\n"
     )
     assert lines(loaded.problems) == []
     assert loaded.inventory is not None
-    assert [loaded.inventory.checks[name].params.via for name in ("d", "l")] == ["snmp", "local"]
+    assert [loaded.inventory.checks[name].params.via for name in ("d", "l", "m")] == ["snmp", "local", "local"]
 
 
 @pytest.mark.parametrize(
@@ -251,20 +258,20 @@ def test_the_first_way_with_credentials_is_taken(read, lines):
     [
         (
             "{probe: disk, device: a, mount: /}",
-            "3:32 checks.d.device: a has no snmp: to look by"
+            "3:35 checks.d.device: a has no snmp: to look by"
             " (give it under devices.a; or via: local, if it is this machine)",
         ),
         (
             "{probe: disk, device: a, mount: /, via: snmp}",
-            "3:50 checks.d.via: a has no snmp:, so that nothing can be seen that way (give it under devices.a)",
+            "3:53 checks.d.via: a has no snmp:, so that nothing can be seen that way (give it under devices.a)",
         ),
         (
             "{probe: disk, device: a, mount: /, via: smnp}",
-            "3:50 checks.d.via: the probe disk does not look via smnp (did you mean snmp?)",
+            "3:53 checks.d.via: the probe disk does not look via smnp (did you mean snmp?)",
         ),
         (
             "{probe: generator, device: a}",
-            "3:37 checks.d.device: a has no modbus: to look by (give it under devices.a)",
+            "3:40 checks.d.device: a has no modbus: to look by (give it under devices.a)",
         ),
     ],
 )
@@ -352,3 +359,11 @@ def test_any_tree_is_an_inventory_or_located_problems(tree, tmp_path: Path):
         assert problem.line >= 1
         assert problem.column >= 1
         assert ENGLISH.render(problem.message)
+
+
+def test_a_mistake_behind_an_anchor_is_told_once_where_it_stands(read, lines):
+    loaded = read(
+        "site: {name: X}\nbaseline: {snmp: &snmp {version: 2c, comunity: env:HOME}}\n"
+        "devices:\n  a: {address: h, snmp: *snmp}\n  b: {address: i, snmp: {<<: *snmp, port: 1161}}\n"
+    )
+    assert lines(loaded.problems) == ["2:38 devices.a.snmp.comunity: unknown key comunity (did you mean community?)"]
