@@ -236,7 +236,7 @@ class Wire(SnmpSession):
     async def _readable(self, until: float) -> bool:
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._fd, lambda: ready.done() or ready.set_result(None))
+        loop.add_reader(self._fd, _note, ready)
         try:
             async with asyncio.timeout_at(until):
                 await ready
@@ -306,3 +306,8 @@ def _clean(value: ValueType) -> Value | None:
     if isinstance(value, int):
         return int(value)
     return value if isinstance(value, (bytes, str)) else None
+
+
+def _note(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
