@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from alerts.notice import Audience, Notice
 from alerts.protocol import Channel
@@ -34,7 +33,7 @@ class Parcel:
     """A notice on its way out.
 
     `recipient_name`, `site_name`: for the address lines. `audit_head`: head of the audit chain, which every mail
-    carries. `at`: when it is sent (UTC). `unwritten`: the state cannot be written, so it leaves from memory.
+    carries. `unwritten`: the state cannot be written, so it leaves from memory.
     """
 
     notice: Notice
@@ -42,7 +41,6 @@ class Parcel:
     recipient_name: str = ""
     site_name: str = ""
     audit_head: str = ""
-    at: datetime | None = None
     unwritten: bool = False
 
     @property

@@ -89,7 +89,7 @@ def _parcel(inventory: Inventory, contact: Contact, channel: str) -> Parcel:
     key = NoticeKey(IncidentId("test"), Audience.INTERNAL, Step.TEST, int(now.timestamp()), contact.id)
     message = compose(Planned(key, now), None, Context(site.name, speech(language, site.timezone), now, channel=name))
     notice = Notice(key, now, now, key.message_id(site.name), message, name, address, language)
-    return Parcel(notice, inventory.channels[name], contact.name, site.name, at=now)
+    return Parcel(notice, inventory.channels[name], contact.name, site.name)
 
 
 def _sent(parcel: Parcel, answer: str) -> Text:

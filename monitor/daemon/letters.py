@@ -11,7 +11,7 @@ from alerts.compose import compose
 from alerts.context import Context
 from alerts.delivery import route
 from alerts.language import speech
-from alerts.notice import MAIL_DOMAIN, Notice, NoticeKey, NoticeState, Planned, Step
+from alerts.notice import MAIL_DOMAIN, Notice, NoticeKey, NoticeState, Planned
 from alerts.protocol import Contact, Protocol, next_update
 from monitor.core.ids import NodeId
 from monitor.core.incident import Incident
@@ -62,7 +62,7 @@ class Letters:
             state=state,
             next_try_at=at.now,
             answer=answer,
-            in_reply_to=self._thread(key),
+            in_reply_to=key.thread_id(self._inventory.site.name, self._domain),
         )
 
     def own_words(self, text: Text) -> str:
@@ -71,11 +71,6 @@ class Letters:
 
     def _message_id(self, key: NoticeKey) -> str:
         return key.message_id(self._inventory.site.name, self._domain)
-
-    def _thread(self, key: NoticeKey) -> str:
-        """The Message-ID of the reader's first notice of this incident; mail programs show the rest below it."""
-        first = NoticeKey(key.incident, key.audience, Step.FIRST_NOTICE, 1, key.recipient)
-        return "" if key == first or key.step is Step.TEST else self._message_id(first)
 
     def _context(
         self,

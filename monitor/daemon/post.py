@@ -107,7 +107,6 @@ class Post:
             recipient_name=self._name_of(notice),
             site_name=self._desk.inventory.site.name,
             audit_head=await self._journal.ask(self._journal.store.audit_head),
-            at=self._desk.clock.now(),
             unwritten=self._journal.trouble is not None,
         )
         work = asyncio.get_running_loop().run_in_executor(self._threads, deliver, parcel)

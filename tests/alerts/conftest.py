@@ -39,6 +39,6 @@ def parcel() -> Callable[..., Parcel]:
         }
         notice = Notice(**(given | fields))  # type: ignore[arg-type]
         channel = Channel(notice.channel, Secret(url))
-        return Parcel(notice, channel, "Awa Ndiaye", "Média Contact", audit_head, AT, unwritten)
+        return Parcel(notice, channel, "Awa Ndiaye", "Média Contact", audit_head, unwritten)
 
     return make

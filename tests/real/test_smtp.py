@@ -34,7 +34,7 @@ def send(url: str, address: str = "awa@example.org") -> Receipt:
     key = NoticeKey(IncidentId("26-0042"), Audience.CLIENT, Step.UPDATE, 3, "awa")
     message = Message("Arrêt d’un service", "Première ligne\n.\n.point\n", "<html><body>é</body></html>", "court")
     notice = Notice(key, AT, AT, key.message_id("s"), message, "mail", address, "fr", in_reply_to=key.thread_id("s"))
-    return deliver(Parcel(notice, Channel("mail", Secret(url)), "Awa", "Média Contact", "ab" * 32, AT))
+    return deliver(Parcel(notice, Channel("mail", Secret(url)), "Awa", "Média Contact", "ab" * 32))
 
 
 def failure(url: str, address: str = "awa@example.org") -> TransportError:
