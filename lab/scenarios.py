@@ -46,7 +46,7 @@ LINK_CUT = Scenario(
     title=say("The fibre to the client is cut"),
     acts=(
         Act(0, "cut_link", say("an excavator cuts the fibre to the client")),
-        Act(20, "restore_link", say("the fibre is spliced"), Once.UPDATED),
+        Act(15, "restore_link", say("the fibre is spliced"), Once.UPDATED),
     ),
     mended="link_up",
 )
@@ -58,7 +58,7 @@ MAINS_CUT = Scenario(
         Act(30, "restore_mains", say("the mains are back"), Once.RESOLVED),
     ),
     mended="floor_fed",
-    plant=Plant(start_after=14, crank=3, rest=3, failed_attempts=1, warm=3, cool=20, boot=3),
+    plant=Plant(start_after=13, crank=3, rest=3, failed_attempts=1, warm=3, cool=20, boot=3),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in (LINK_CUT, MAINS_CUT)}
 

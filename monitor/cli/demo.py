@@ -32,7 +32,7 @@ TURN = 0.2
 """Seconds between two looks at the site and its servers."""
 ASK_EVERY = 0.6
 """Seconds between two questions to the daemon."""
-CALM = 4.0
+CALM = 3.0
 """Seconds that a story goes on after its end: nothing more may be told then."""
 PATIENCE = 180.0
 """Seconds after which a story that has not ended is a failed one."""
@@ -205,21 +205,19 @@ class Stage:
         for text in happened(self._look, look):
             self.teller.line(now, SITE, text)
         self._look = look
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._asked_at >= ASK_EVERY:
+        new = [one for one in self._arrived() if one.message_id not in self._shown]
+        if new or asyncio.get_running_loop().time() - self._asked_at >= ASK_EVERY:
             await self._ask()
-            self._asked_at = loop.time()
-        for one in self._arrived():
-            if one.message_id not in self._shown:
-                self._shown.add(one.message_id)
-                name = self._names.get(one.to, one.to)
-                self.teller.message(one.at, one.channel, name, one.subject, one.text)
+        for one in new:
+            self._shown.add(one.message_id)
+            self.teller.message(one.at, one.channel, self._names.get(one.to, one.to), one.subject, one.text)
         self.teller.state(self._state())
 
     async def _ask(self) -> None:
         """Tell what the daemon has written into its incidents."""
         from monitor.web.client import ApiError, NoDaemon
 
+        self._asked_at = asyncio.get_running_loop().time()
         with suppress(NoDaemon, ApiError):
             for incident in reversed(await self.daemon.get("/api/v1/incidents")):
                 known = self._events.get(incident["id"], 0)

@@ -14,8 +14,9 @@ from lab.site import Site
 
 async def answers(site: Site, name: str) -> bool:
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", site.endpoints[name])
-    except ConnectionRefusedError:
+        async with asyncio.timeout(0.5):
+            _, writer = await asyncio.open_connection("127.0.0.1", site.endpoints[name])
+    except (ConnectionRefusedError, TimeoutError):
         return False
     writer.close()
     await writer.wait_closed()
@@ -43,10 +44,12 @@ async def test_the_switch_of_the_floor_goes_with_the_mains_and_comes_back_with_t
     async with Site(plant) as site:
         assert await answers(site, "floor-switch.ping")
         await site.cut_mains()
+        assert not site.floor_fed
         assert not await answers(site, "floor-switch.ping")
         assert await answers(site, "hmp.ping")
         await until(lambda: answers(site, "floor-switch.ping"))
         assert site.look().mains_voltage == 0
+        assert site.moments["floor_fed"] <= site.now()
         await site.restore_mains()
         assert await answers(site, "floor-switch.ping")
 
@@ -96,6 +99,27 @@ async def test_a_shut_door_keeps_its_number():
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.close()
     await writer.wait_closed()
+    await door.remove()
+
+
+async def test_a_dark_door_answers_nobody_until_it_opens_again():
+    door = Door(Mute)
+    door.open()
+    port = door.port
+    await door.darken()
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await asyncio.open_connection("127.0.0.1", port)
+    await door.darken()
+    door.open()
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()
+    await writer.wait_closed()
+    await door.darken()
+    await door.shut()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
     await door.remove()
 
 

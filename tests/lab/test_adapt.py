@@ -1,0 +1,91 @@
+"""The copy of the reference inventory differs in addresses, ports and pace, and in nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lab.adapt import ABSENT, Pace, adapted, differences, read, reference, write
+from lab.site import Site
+from monitor.inventory.load import load
+from monitor.inventory.model import Inventory
+
+ADDRESSES = r"devices\.[\w-]+\.address|links\.[\w-]+\.peer|channels\.sms\.url"
+PORTS = r"devices\.[\w-]+\.(snmp|nut|modbus)\.port|checks\.[\w-]+\.port"
+PACE = r"checks\.[\w-]+\.every|protocol\.(update\.every|conference\.after|crisis_report\.every|long_after)"
+MAY_DIFFER = re.compile(f"{ADDRESSES}|{PORTS}|{PACE}")
+
+
+def checks_of(inventory: Inventory) -> dict[str, str]:
+    return {str(name): check.probe for name, check in inventory.checks.items()}
+
+
+@pytest.fixture
+def inventory(monkeypatch, site: Site) -> Inventory:
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+    found = load(reference()).inventory
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def text() -> str:
+    return reference().read_text("utf-8")
+
+
+async def test_only_addresses_ports_and_pace_differ(site, inventory, text):
+    found = differences(read(text), adapted(text, checks_of(inventory), site))
+    assert found
+    assert [one.path for one in found if not MAY_DIFFER.fullmatch(one.path)] == []
+    assert [one.path for one in found if one.after == ABSENT] == []
+
+
+async def test_the_list_of_differences_is_the_whole_of_them(site, inventory, text):
+    before, after = read(text), adapted(text, checks_of(inventory), site)
+    for one in differences(before, after):
+        *tables, last = one.path.split(".")
+        old, new = before, after
+        for table in tables:
+            old, new = old.setdefault(table, {}), new[table]
+        if one.before == ABSENT:
+            del new[last]
+        else:
+            new[last] = old[last]
+    assert {name: check for name, check in after["checks"].items() if check} == before["checks"] | {
+        name: check for name, check in after["checks"].items() if check and name in before["checks"]
+    }
+    assert {key: value for key, value in after.items() if key != "checks"} == {
+        key: value for key, value in before.items() if key != "checks"
+    }
+
+
+async def test_the_copy_is_right_and_watches_the_same_by_the_same_rules(tmp_path: Path, site, inventory, text):
+    place = tmp_path / "inventory.yaml"
+    place.write_text(write(adapted(text, checks_of(inventory), site, Pace(every=2, hour=13))), "utf-8")
+    reading = load(place)
+    copy = reading.inventory
+    assert copy is not None, reading.problems
+    assert copy.plan == inventory.plan
+    assert copy.contacts == inventory.contacts
+    assert copy.kinds == inventory.kinds
+    for name, check in inventory.checks.items():
+        same = copy.checks[name]
+        assert (same.probe, same.node, same.policy, same.kind, same.gate, same.timeout) == (
+            check.probe, check.node, check.policy, check.kind, check.gate, check.timeout,
+        )  # fmt: skip
+        assert same.every.total_seconds() == 2
+        assert same.target.address == "127.0.0.1"
+        assert same.params.model_copy(update={"port": None}) == check.params.model_copy(update={"port": None})
+    assert copy.protocol.first_within == inventory.protocol.first_within
+    assert copy.protocol.update_every is not None
+    assert copy.protocol.update_every.total_seconds() == 13
+
+
+async def test_every_address_of_the_copy_is_a_thing_of_the_site(site, inventory, text):
+    ports = {str(port) for port in site.endpoints.values()}
+    for one in differences(read(text), adapted(text, checks_of(inventory), site)):
+        if one.path.endswith(".port"):
+            assert one.after in ports
+        if one.path.endswith(".peer"):
+            assert one.after.rpartition(":")[2] in ports

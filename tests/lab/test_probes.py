@@ -1,0 +1,126 @@
+"""Relève's own probes read every simulated device, well and broken, through the adapted reference inventory."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.adapt import adapted, reference, write
+from lab.site import Site
+from monitor.clock import SystemClock
+from monitor.core.text import Speech
+from monitor.core.verdict import Severity, Verdict
+from monitor.inventory.load import load
+from monitor.inventory.model import Inventory
+from probes.registry import load as load_probe
+from probes.runner import run
+from probes.sessions import Sessions
+
+OK, WARNING, UNKNOWN, CRITICAL = Severity
+ENGLISH = Speech("en", lambda template: template)
+Look = Callable[[str], Coroutine[Any, Any, Verdict]]
+
+
+@pytest.fixture
+async def inventory(monkeypatch, tmp_path: Path, site: Site) -> Inventory:
+    for name, value in site.environment.items():
+        monkeypatch.setenv(name, value)
+    original = load(reference()).inventory
+    assert original is not None
+    place = tmp_path / "inventory.yaml"
+    kinds = {str(name): check.probe for name, check in original.checks.items()}
+    place.write_text(write(adapted(reference().read_text("utf-8"), kinds, site)), "utf-8")
+    copy = load(place).inventory
+    assert copy is not None
+    return copy
+
+
+@pytest.fixture
+async def look(inventory: Inventory) -> AsyncIterator[Look]:
+    memories: dict[str, MutableMapping[str, Any]] = {}
+    async with Sessions() as sessions:
+
+        async def once(name: str) -> Verdict:
+            check = inventory.checks[name]
+            memory = memories.setdefault(name, {})
+            timeout = min(check.timeout.total_seconds(), 3.0)
+            done = await run(
+                load_probe(check.probe), check.target, check.params, timeout, sessions, SystemClock(), memory
+            )
+            return done.verdict
+
+        yield once
+
+
+def told(verdict: Verdict) -> str:
+    return f"{verdict.severity.word}: {ENGLISH.render(verdict.summary)}"
+
+
+async def test_on_the_healthy_site_every_check_is_well(inventory, look):
+    seen = {name: await look(name) for name in inventory.checks}
+    assert {name: told(verdict) for name, verdict in seen.items() if verdict.severity is not OK} == {}
+    figures = {name: {metric.name: metric.value for metric in verdict.metrics} for name, verdict in seen.items()}
+    assert figures["ups"]["charge"] == 100
+    assert figures["genset"]["fuel"] == 78
+    assert figures["hmp-disk"]["used"] == pytest.approx(42, abs=0.1)
+    assert {"cpu", "memory", "temperature", "uptime"} <= figures["router"].keys()
+    assert seen["router"].facts["model"]
+
+
+async def test_the_links_rate_is_that_of_the_wire(look):
+    await look("fo")
+    rates = {metric.name: metric.value for metric in (await look("fo")).metrics}
+    assert 1e6 < rates["rate_in"] < 3e6
+    assert 25 < rates["occupancy_out"] < 75
+
+
+async def test_a_cut_link_is_down_and_so_is_its_far_end(site, look):
+    await site.cut_link()
+    for name in ("fo", "fo-peer"):
+        verdict = await look(name)
+        assert (verdict.severity, verdict.down) == (CRITICAL, True), told(verdict)
+    for name in ("ocm-sip", "ocm-app"):
+        assert (await look(name)).severity is CRITICAL
+    assert (await look("hermes-login")).severity is OK
+
+
+async def test_a_mains_cut_is_seen_by_the_ups_the_generator_and_the_switch(site, look):
+    await site.cut_mains()
+    seen = {name: await look(name) for name in ("ups", "genset", "floor-switch-ping")}
+    assert {name: verdict.severity for name, verdict in seen.items()} == dict.fromkeys(seen, CRITICAL)
+    assert seen["ups"].down
+    assert seen["floor-switch-ping"].down
+    assert seen["ups"].facts["status"] == "OB DISCHRG"
+    assert seen["genset"].facts["mains"] == "gone"
+    assert (await look("hmp-ping")).severity is OK
+
+
+@pytest.mark.parametrize(("percent", "severity"), [(79, OK), (85, WARNING), (93, CRITICAL)])
+async def test_a_filling_disk_is_seen(site, look, percent, severity):
+    await site.fill_disk(percent)
+    assert (await look("hmp-disk")).severity is severity
+
+
+async def test_a_stopped_service_is_seen_and_seen_to_run_again(site, look):
+    assert (await look("onnet")).severity is OK
+    await site.stop_service("Onnet")
+    assert (await look("slave")).severity is OK
+    assert (await look("onnet")).severity is CRITICAL
+    await site.start_service("Onnet")
+    assert (await look("onnet")).severity is OK
+
+
+@pytest.mark.parametrize(
+    ("device", "check"), [("ups", "ups"), ("genset", "genset"), ("router", "router"), ("hmp", "hmp-disk")]
+)
+async def test_silent_management_is_not_taken_for_a_failure_of_what_it_manages(site, look, device, check):
+    await site.silence(device)
+    verdict = await look(check)
+    assert verdict.severity is UNKNOWN, told(verdict)
+    assert not verdict.down
+
+
+async def test_a_web_server_that_hangs_is_a_failure(site, look):
+    await site.silence("hermes")
+    assert (await look("hermes-login")).severity is not OK
