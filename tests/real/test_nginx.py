@@ -18,7 +18,7 @@ import trustme
 
 from monitor.clock import SystemClock
 from monitor.core.ids import NodeId
-from monitor.core.text import Speech
+from monitor.core.text import ENGLISH
 from monitor.core.verdict import Severity, Verdict
 from probes.contract import Target
 from probes.http import LARGEST_BODY, Http
@@ -26,7 +26,7 @@ from probes.runner import run
 from probes.sessions import Sessions
 
 READY_WITHIN = 30.0
-ENGLISH = Speech("en", lambda template: template)
+SITE = "crm.example.org"
 CONFIGURATION = """
 {user}
 daemon off;
@@ -60,7 +60,11 @@ http {{
   }}
   server {{
     listen 127.0.0.1:{port};
-    server_name crm.example.org;
+    listen 127.0.0.1:{tls} ssl;
+    server_name {site};
+    ssl_certificate {folder}/chain.pem;
+    ssl_certificate_key {folder}/key.pem;
+    location = /secure {{ return 301 https://{site}:{tls}/; }}
     location / {{ return 200 "Hermes.Net"; }}
   }}
 }}
@@ -69,7 +73,7 @@ http {{
 
 @dataclass(frozen=True)
 class Nginx:
-    """Where it listens, plainly and by TLS, and the file of the authority that signed for 127.0.0.1."""
+    """Where it listens, plainly and by TLS, and the file of the authority that signed for 127.0.0.1 and SITE."""
 
     port: int
     tls: int
@@ -78,14 +82,20 @@ class Nginx:
 
     def ask(self, timeout: float = 5.0, **params: Any) -> Verdict:
         """Probe once, as a check would."""
+        (verdict,) = self.ask_at_once(1, timeout, **params)
+        return verdict
 
-        async def once() -> Verdict:
-            checked = Http.Params.model_validate({"port": self.tls if params.get("tls") else self.port, **params})
-            target = Target(NodeId("crm"), "127.0.0.1")
+    def ask_at_once(self, times: int, timeout: float = 5.0, **params: Any) -> list[Verdict]:
+        """Probe as so many checks would that start together."""
+        checked = Http.Params.model_validate({"port": self.tls if params.get("tls") else self.port, **params})
+        target = Target(NodeId("crm"), "127.0.0.1")
+
+        async def together() -> list[Verdict]:
             async with Sessions() as sessions:
-                return (await run(Http(), target, checked, timeout, sessions, SystemClock(), {})).verdict
+                looks = [run(Http(), target, checked, timeout, sessions, SystemClock(), {}) for _ in range(times)]
+                return [result.verdict for result in await asyncio.gather(*looks)]
 
-        return asyncio.run(once())
+        return asyncio.run(together())
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +105,7 @@ def nginx(
     program, folder = require("nginx", "nginx-light"), tmp_path_factory.mktemp("nginx")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
-    certificate = authority.issue_cert("127.0.0.1")
+    certificate = authority.issue_cert("127.0.0.1", SITE)
     certificate.private_key_pem.write_to_path(folder / "key.pem")
     for part in certificate.cert_chain_pems:
         part.write_to_path(folder / "chain.pem", append=True)
@@ -110,6 +120,7 @@ def nginx(
             folder=folder,
             port=found.port,
             tls=found.tls,
+            site=SITE,
             silent=silent.getsockname()[1],
             user="user root;" if os.geteuid() == 0 else "",
         )
@@ -140,7 +151,7 @@ def wait_for(process: subprocess.Popen[bytes], nginx: Nginx) -> None:
         ({}, Severity.OK, "200"),
         ({"expect": "Identification"}, Severity.OK, "200"),
         ({"expect": "Hermes"}, Severity.CRITICAL, "200"),
-        ({"host": "crm.example.org", "expect": "Hermes.Net"}, Severity.OK, "200"),
+        ({"host": SITE, "expect": "Hermes.Net"}, Severity.OK, "200"),
         ({"path": "/away", "expect": "Identification"}, Severity.OK, "200"),
         ({"path": "/away", "status": [302]}, Severity.OK, "302"),
         ({"path": "/nowhere"}, Severity.CRITICAL, "404"),
@@ -170,7 +181,8 @@ def test_a_certificate_is_verified_against_the_authority_that_the_check_names(ng
 
 
 def test_a_certificate_for_another_name_is_refused(nginx):
-    verdict = nginx.ask(tls=True, ca=str(nginx.ca), host="crm.example.org")
+    assert nginx.ask(tls=True, ca=str(nginx.ca), host=SITE, expect="Hermes.Net").severity is Severity.OK
+    verdict = nginx.ask(tls=True, ca=str(nginx.ca), host="other.example.org")
     assert verdict.severity is Severity.CRITICAL
     assert "for another name" in ENGLISH.render(verdict.summary)
 
@@ -178,6 +190,18 @@ def test_a_certificate_for_another_name_is_refused(nginx):
 def test_a_redirect_to_https_is_followed_and_verified(nginx):
     assert nginx.ask(path="/secure", ca=str(nginx.ca), expect="Identification").severity is Severity.OK
     assert nginx.ask(path="/secure").severity is Severity.CRITICAL
+
+
+def test_a_redirect_to_the_named_site_stays_on_the_device(nginx):
+    """The name is nobody's in any name server: it is asked for on the address that the inventory gives."""
+    params = {"path": "/secure", "host": SITE, "expect": "Hermes.Net"}
+    assert nginx.ask(**params, ca=str(nginx.ca)).severity is Severity.OK
+    assert "unknown authority" in ENGLISH.render(nginx.ask(**params).summary)
+
+
+def test_fifty_looks_at_once_all_get_their_page(nginx):
+    verdicts = nginx.ask_at_once(50, expect="Identification")
+    assert [verdict.severity for verdict in verdicts] == [Severity.OK] * 50
 
 
 def test_plain_http_on_a_tls_port_and_the_other_way_round_say_so(nginx):
