@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from monitor.core.text import Text, say
 
@@ -83,8 +84,14 @@ class Problems:
 
 def close_to(name: str, known: Iterable[str]) -> Text:
     """Return the hint that names what was probably meant; empty when nothing is like `name`."""
-    close = difflib.get_close_matches(name, sorted(set(known)), n=1)
-    return say("did you mean {name}?", name=close[0]) if close else NOTHING
+    close = _close(name, tuple(sorted(set(known))))
+    return say("did you mean {name}?", name=close) if close else NOTHING
+
+
+@lru_cache(maxsize=1000)
+def _close(name: str, names: tuple[str, ...]) -> str:
+    """One slip may be repeated on every line of a file, and comparing with thousands of names is slow."""
+    return next(iter(difflib.get_close_matches(name, names, n=1)), "")
 
 
 def nearest(name: str, known: Iterable[str]) -> Text:

@@ -30,7 +30,7 @@ _CONSTANTS: dict[str, bool | None] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
     "null": None, "Null": None, "NULL": None, "~": None, "": None,
 }  # fmt: skip
-_WINDOWS_PATH = re.compile(r'"(?:[A-Za-z]:|\\\\[^\\"]+)(?P<slash>\\[^\\])')
+_WINDOWS_PATH = re.compile(r'"(?:[A-Za-z]:|\\\\[^\\"\r\n]+)(?P<slash>\\[^\\])')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Plain = str | int | float | bool | None
 
@@ -224,7 +224,9 @@ class _Composer:
         if event.style == '"':
             found = _WINDOWS_PATH.match(self.source.text, start)
             if found:
-                note_escape(self.source.locate(found.start("slash")), found["slash"], self.where(), self.problems)
+                column = event.start_mark.column + found.start("slash") - start
+                at = self.source.place(event.start_mark.line, column)
+                note_escape(at, found["slash"], self.where(), self.problems)
 
     def row(self, event: Any) -> ListNode:
         items: list[Node] = []

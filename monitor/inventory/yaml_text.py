@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 import yaml
 
@@ -21,6 +22,8 @@ _SHIELDED = str.maketrans(_SHIELDS)
 _UNSHIELDED = str.maketrans({stand_in: sign for sign, stand_in in _SHIELDS.items()})
 TAB_WIDTH = 2
 """Blanks that a tab in the indentation is read as: the step of most inventories."""
+SHOWN_SIGNS = 10
+"""Control characters that are told one by one: a file full of them is no text at all."""
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DRIVE = re.compile(r'"(?:[A-Za-z]:|\\\\)(?:[^"\\\r\n]|\\[^"\r\n])*\\"')
@@ -81,7 +84,7 @@ def prepared(path: str, text: str, problems: Problems) -> Source:
     Signs that YAML would misread are shielded.
     """
     source = Source(path, text)
-    for found in _UNPRINTABLE.finditer(text):
+    for found in islice(_UNPRINTABLE.finditer(text), SHOWN_SIGNS):
         message = say("a control character (code {code}) stands here", code=ord(found[0]))
         problems.error(source.locate(found.start()), "file", message, say("delete it"))
     source.text = _UNPRINTABLE.sub("?", text)
