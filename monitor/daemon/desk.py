@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+import unicodedata
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from alerts.notice import NoticeKey, Planned, Step
+from alerts.notice import Notice, NoticeKey, NoticeState, Planned, Step
 from alerts.protocol import Protocol, due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.clock import Clock
@@ -29,6 +30,7 @@ from monitor.store import AuditEntry, Batch, Loaded
 
 KEEP = timedelta(hours=24)
 """How long a resolved incident stays at hand; longer than any notice about its end can be outstanding."""
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Desk:
     """What is believed now, and the only place that changes it.
 
     Each change is computed by pure functions, written to the journal, and only then becomes the state: what was told
-    to anybody can always be read again.
+    to anybody can always be read again. A health that is told to nobody yet is written with the next tick, so that a
+    storm of failures does not wait for the disk once a result. `died_at`: when a notice last came to nothing.
     """
 
     journal: Journal
@@ -60,8 +63,11 @@ class Desk:
     trusted: Callable[[], bool] = lambda: True
     seen: dict[CheckId, Seen] = field(default_factory=dict)
     mail_waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    died_at: datetime | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _results: list[tuple[CheckId, Seen]] = field(default_factory=list)
     _stored: dict[CheckId, Health] = field(default_factory=dict)
+    _turned: set[CheckId] = field(default_factory=set)
 
     @classmethod
     def resume(cls, journal: Journal, clock: Clock, inventory: Inventory, plan: Plan, kept: Loaded) -> Desk:
@@ -81,53 +87,69 @@ class Desk:
 
     async def take(self, check: CheckId, verdict: Verdict, at: datetime, elapsed: float) -> tuple[CheckId, ...]:
         """Take one result, observed at `at`; return the checks that should be looked at again at once."""
-        async with self._lock:
-            if check not in self.plan.checks:
-                return ()
-            taken = watch.take(self.plan, self.state, check, verdict, self._after_last(check, at))
-            self.seen[check] = Seen(verdict, at, elapsed)
-            await self._accept(taken)
-            return taken.reprobe
+        self._results.append((check, Seen(verdict, at, elapsed)))
+        return await self._undisturbed(self._take_all())
 
-    def _after_last(self, check: CheckId, at: datetime) -> datetime:
-        health = self.state.healths.get(check)
-        return at if health is None else max(at, health.seen_at)
+    async def _take_all(self) -> tuple[CheckId, ...]:
+        """Take what has come in while the journal wrote, in one writing; who waited behind finds it done."""
+        results, self._results = self._results, []
+        state, events, reprobe = self.state, list[Event](), list[CheckId]()
+        for check, seen in results:
+            if check in self.plan.checks:
+                at = _after_last(state.healths.get(check), seen.at)
+                taken = watch.take(self.plan, state, check, seen.verdict, at)
+                state, self.seen[check] = taken.state, seen
+                events += taken.events
+                reprobe += taken.reprobe
+        if results:
+            await self._accept(Taken(state, tuple(events)))
+        return tuple(reprobe)
 
     async def tick(self) -> None:
         """Let time pass: notices that are due now come into being, old incidents leave the desk."""
-        async with self._lock:
-            state = watch.forget(self.state, self.clock.now(), KEEP)
-            for name in set(self.sent) - set(state.incidents):
-                del self.sent[name]
-            await self._accept(Taken(state))
+        await self._undisturbed(self._tick())
+
+    async def _tick(self) -> None:
+        state = watch.forget(self.state, self.clock.now(), KEEP)
+        for name in set(self.sent) - set(state.incidents):
+            del self.sent[name]
+            self.protocols.pop(name, None)
+        await self._accept(Taken(state), time_passed=True)
 
     async def flush(self) -> None:
         """Write the healths that moved on without changing belief, and the clock's anchor."""
-        async with self._lock:
-            moved = {name: h for name, h in self.state.healths.items() if self._stored.get(name) != h}
-            await self.journal.commit(Batch(healths=moved, guard=self.guard()))
-            self._stored.update(moved)
+        await self._undisturbed(self._flush())
+
+    async def _flush(self) -> None:
+        moved = {name: h for name, h in self.state.healths.items() if self._stored.get(name) is not h}
+        await self.journal.commit(Batch(healths=moved, guard=self.guard()))
+        self._stored.update(moved)
+        self._turned.clear()
 
     async def swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         """Work by another inventory from now on; incidents keep the protocol they were opened under."""
-        async with self._lock:
-            before = set(self.state.healths)
-            self.inventory, self.plan, self.letters = inventory, plan, Letters(inventory)
-            gone = tuple(before - set(plan.checks))
-            self.seen = {name: seen for name, seen in self.seen.items() if name in plan.checks}
-            audit = (AuditEntry(actor, "inventory", {"version": inventory.version, "path": str(inventory.path)}),)
-            await self._accept(watch.reload(plan, self.state, self.clock.now()), audit=audit, removed=gone)
+        await self._undisturbed(self._swap(inventory, plan, actor))
+
+    async def _swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
+        gone = tuple(set(self.state.healths) - set(plan.checks))
+        self.inventory, self.plan, self.letters = inventory, plan, Letters(inventory)
+        self.seen = {name: seen for name, seen in self.seen.items() if name in plan.checks}
+        audit = (AuditEntry(actor, "inventory", {"version": inventory.version, "path": str(inventory.path)}),)
+        await self._accept(watch.reload(plan, self.state, self.clock.now()), audit=audit, removed=gone)
 
     async def acknowledge(self, name: IncidentId, actor: str, note: str) -> Incident:
         """Record that `actor` is on it."""
-        return await self._act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, note))
+        words = legible(note)
+        return await self._act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words))
 
     async def note(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Add `words` to the incident's log."""
+        words = legible(words)
         return await self._act(name, actor, "note", lambda i, now: incidents.note(i, actor, now, words))
 
     async def state_cause(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Record the cause as `actor` states it."""
+        words = legible(words)
         return await self._act(name, actor, "cause", lambda i, now: incidents.state_cause(i, actor, now, words))
 
     async def resolve(self, name: IncidentId, actor: str, words: str) -> Incident:
@@ -135,68 +157,86 @@ class Desk:
 
         def end(incident: Incident, now: datetime) -> Event:
             health = self.state.healths.get(incident.check) if incident.check is not None else None
-            failing = health is not None and health.latest is not Severity.OK
-            return incidents.resolve_by_hand(incident, actor, now, words, failing=failing)
+            failing = health is not None and {health.latest, health.confirmed} != {Severity.OK}
+            return incidents.resolve_by_hand(incident, actor, now, legible(words), failing=failing)
 
         return await self._act(name, actor, "resolve", end)
 
     async def open(self, kind: str, severity: Severity, actor: str, words: str) -> Incident:
         """Open an incident that no check has seen. Raises Refused when the catalogue has no such kind."""
-        async with self._lock:
-            if kind not in self.inventory.kinds:
-                known = ", ".join(sorted(self.inventory.kinds))
-                raise Refused(say("no incident kind {kind}; there are: {known}", kind=kind, known=known))
-            now = self.clock.now()
-            name = watch.incident_id(self.state.next_number, now)
-            event = incidents.open_by_hand(name, kind, severity, actor, now, words)
-            taken = watch.told(self.plan, self.state, event)
-            await self._accept(taken, audit=(AuditEntry(actor, "open", {"incident": name, "kind": kind}),))
-            return self.state.incidents[name]
+        return await self._undisturbed(self._open(kind, severity, actor, legible(words)))
+
+    async def _open(self, kind: str, severity: Severity, actor: str, words: str) -> Incident:
+        if kind not in self.inventory.kinds:
+            known = ", ".join(sorted(self.inventory.kinds))
+            raise Refused(say("no incident kind {kind}; there are: {known}", kind=kind, known=known))
+        now = self.clock.now()
+        name = watch.incident_id(self.state.next_number, now)
+        event = incidents.open_by_hand(name, kind, severity, actor, now, words)
+        taken = watch.told(self.plan, self.state, event)
+        await self._accept(taken, audit=(AuditEntry(actor, "open", {"incident": name, "kind": kind}),))
+        return self.state.incidents[name]
 
     async def _act(
         self, name: IncidentId, actor: str, action: str, event_of: Callable[[Incident, datetime], Event]
     ) -> Incident:
-        async with self._lock:
-            incident = self.state.incidents.get(name)
-            if incident is None:
-                incident = await self._fetch(name)
-            event = event_of(incident, self.clock.now())
-            taken = watch.told(
-                self.plan, replace(self.state, incidents={**self.state.incidents, name: incident}), event
-            )
-            await self._accept(taken, audit=(AuditEntry(actor, action, {"incident": name}),))
-            return self.state.incidents[name]
+        return await self._undisturbed(self._acted(name, actor, action, event_of))
 
-    async def _fetch(self, name: IncidentId) -> Incident:
-        """An incident that has left the desk, with the notices that it already has."""
+    async def _acted(
+        self, name: IncidentId, actor: str, action: str, event_of: Callable[[Incident, datetime], Event]
+    ) -> Incident:
+        audit = (AuditEntry(actor, action, {"incident": name}),)
+        incident = self.state.incidents.get(name)
+        if incident is not None:
+            event = event_of(incident, self.clock.now())
+            await self._accept(watch.told(self.plan, self.state, event), audit=audit)
+            return self.state.incidents[name]
+        # It ended long ago and has left the desk: what is added to its log tells nobody anything any more.
         incident = await self.journal.ask(self.journal.store.incident, name)
         if incident is None:
             raise Refused(say("there is no incident {id}", id=name))
-        notices = await self.journal.ask(self.journal.store.notices, name)
-        self.sent[name] = {notice.key for notice in notices}
-        return incident
+        event = event_of(incident, self.clock.now())
+        await self.journal.commit(Batch(events=(event,), audit=audit, guard=self.guard()))
+        return incidents.fold(incident, event) or incident
+
+    async def _undisturbed(self, work: Coroutine[Any, Any, R]) -> R:
+        """Do `work` alone at the desk and to its end, even if whoever asked for it is cancelled meanwhile.
+
+        Cut off between the journal and the state, the two would differ: an incident ended on disk would be opened anew.
+        """
+
+        async def alone() -> R:
+            async with self._lock:
+                return await work
+
+        return await asyncio.shield(asyncio.create_task(alone()))
 
     async def _accept(
-        self, taken: Taken, *, audit: tuple[AuditEntry, ...] = (), removed: tuple[CheckId, ...] = ()
+        self,
+        taken: Taken,
+        *,
+        audit: tuple[AuditEntry, ...] = (),
+        removed: tuple[CheckId, ...] = (),
+        time_passed: bool = False,
     ) -> None:
-        """Journal what `taken` brought and the notices that it makes due; then it is the state."""
+        """Journal what `taken` brought and the notices that it makes due; then it is the state.
+
+        `time_passed`: look also at incidents to which nothing happened, and write healths that merely turned.
+        """
         now = self.clock.now()
         protocols = dict(self.protocols)
         opened = [event.incident for event in taken.events if event.kind is EventKind.OPENED]
         for name in opened:
             protocols[name] = self.inventory.protocol
-        planned = self._planned(taken.state, protocols, now)
-        at = Moment(now, self.trusted(), _down(self.plan, taken.state))
-        notices = tuple(
-            self.letters.write(plan, taken.state.incidents[plan.key.incident], protocols[plan.key.incident], at)
-            for plan in planned
-        )
-        moved = _turned(self._stored, taken.state.healths)
-        if taken.events or notices or audit or removed or moved:
+        planned = self._planned(taken.state, protocols, now, time_passed=time_passed)
+        notices = self._written(planned, taken.state, protocols, now)
+        turned = self._turned | self._turning(taken.state)
+        if taken.events or notices or audit or removed or (time_passed and turned):
+            healths = {name: health for name, health in taken.state.healths.items() if name in turned}
             await self.journal.commit(
                 Batch(
                     events=taken.events,
-                    healths=moved,
+                    healths=healths,
                     removed=removed,
                     notices=notices,
                     protocols={name: protocol_to_json(protocols[name]) for name in opened},
@@ -204,19 +244,46 @@ class Desk:
                     guard=self.guard(),
                 )
             )
-            self._stored.update(moved)
-        self.state, self.protocols = taken.state, protocols
+            self._stored = {n: h for n, h in (self._stored | healths).items() if n not in removed}
+            turned = set()
+        self.state, self.protocols, self._turned = taken.state, protocols, turned
         for plan in planned:
             self.sent.setdefault(plan.key.incident, set()).add(plan.key)
+        if any(notice.state is NoticeState.DEAD for notice in notices):
+            self.died_at = now
         if notices:
             self.mail_waiting.set()
 
-    def _planned(self, state: State, protocols: dict[IncidentId, Protocol], now: datetime) -> list[Planned]:
+    def _written(
+        self, planned: list[Planned], state: State, protocols: dict[IncidentId, Protocol], now: datetime
+    ) -> tuple[Notice, ...]:
+        if not planned:
+            return ()
+        at = Moment(now, self.trusted(), _down(self.plan, state))
+        return tuple(
+            self.letters.write(plan, state.incidents[plan.key.incident], protocols[plan.key.incident], at)
+            for plan in planned
+        )
+
+    def _turning(self, state: State) -> set[CheckId]:
+        """The checks whose health differs from the written one in more than when it was last seen."""
+        before, stored = self.state.healths, self._stored
+        return {
+            name
+            for name, health in state.healths.items()
+            if before.get(name) is not health and _core(stored.get(name)) != _core(health)
+        }
+
+    def _planned(
+        self, state: State, protocols: dict[IncidentId, Protocol], now: datetime, *, time_passed: bool
+    ) -> list[Planned]:
         """Every notice that should exist. While the clock is not trusted, nothing that only time makes due."""
         planned: list[Planned] = []
+        before = self.state.incidents
         for name, incident in state.incidents.items():
             protocol = protocols.setdefault(name, self.inventory.protocol)
-            planned += due(protocol, incident, self.sent.get(name, set()), now)
+            if time_passed or before.get(name) is not incident:
+                planned += due(protocol, incident, self.sent.get(name, set()), now)
         if not self.trusted():
             planned = [plan for plan in planned if plan.key.step is not Step.UPDATE]
         return planned
@@ -246,9 +313,14 @@ def _down(plan: Plan, state: State) -> frozenset[NodeId]:
     )
 
 
-def _turned(stored: Mapping[CheckId, Health], healths: Mapping[CheckId, Health]) -> dict[CheckId, Health]:
-    """The healths that differ in more than when they were last seen; the rest waits for the next flush."""
-    return {name: health for name, health in healths.items() if _core(stored.get(name)) != _core(health)}
+def legible(words: str) -> str:
+    """Return a person's `words` without what no database or mail can carry: control signs, half characters."""
+    kept = (sign for sign in words if sign in "\n\t" or unicodedata.category(sign) != "Cc")
+    return "".join("\ufffd" if unicodedata.category(sign) == "Cs" else sign for sign in kept)
+
+
+def _after_last(health: Health | None, at: datetime) -> datetime:
+    return at if health is None else max(at, health.seen_at)
 
 
 def _core(health: Health | None) -> tuple[Any, ...]:

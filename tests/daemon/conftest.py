@@ -1,8 +1,10 @@
-"""A store to journal into, notices to send, and a disk that can be full."""
+"""A store to journal into, notices to send, a disk that can be full, a clock that is set by hand, and a desk on all."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,12 @@ from sqlalchemy import event
 
 from alerts.notice import Audience, Message, Notice, NoticeKey, Step
 from monitor.core.ids import IncidentId
+from monitor.daemon.clock import GuardedClock
+from monitor.daemon.daemon import with_own_checks
+from monitor.daemon.desk import KEEP, Desk
+from monitor.daemon.journal import Journal
+from monitor.inventory.load import load
+from monitor.inventory.model import Inventory
 from monitor.store import Store, open_store
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -58,3 +66,98 @@ def notice_of() -> Callable[[int], Notice]:
         return Notice(key, NOW, NOW, key.message_id("site"), message, "mail", "att@example.org", "fr")
 
     return make
+
+
+class Hand:
+    """A machine whose clocks are moved by hand."""
+
+    def __init__(self) -> None:
+        self.wall, self.since_boot = NOW, 1000.0
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def boot(self) -> float:
+        return self.since_boot
+
+    def pass_(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.since_boot += seconds
+
+
+@pytest.fixture
+def machine() -> Hand:
+    return Hand()
+
+
+SITE = """
+site: {name: Petit site, timezone: Africa/Douala, language: en}
+contacts:
+  admin: {name: Administrateur, mail: admin@example.org}
+  att: {name: Desk ATT, mail: att@example.org}
+channels: {mail: {url: env:NO_MAIL_URL}}
+devices: {server: {address: 127.0.0.1}, other: {address: 127.0.0.1}}
+checks:
+  door: {probe: tcp, device: server, port: 1, every: 1 h, confirm: 1, incident: office}
+  room: {probe: tcp, device: other, port: 2, every: 1 h, confirm: 1, recover: 2}
+incidents: {office: {interruption: always}}
+protocol: {first_notice: {to: [att], within: 30s}, update: {every: 60 min, to: [att]}}
+operations: {to: [admin]}
+"""
+
+
+@pytest.fixture
+def inventory_of(tmp_path: Path) -> Callable[..., Inventory]:
+    """The inventory of a small site, in which words are replaced."""
+
+    def make(*replacements: tuple[str, str]) -> Inventory:
+        text = SITE
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / "inventory.yaml"
+        path.write_text(text, encoding="utf-8")
+        reading = load(path)
+        assert reading.inventory is not None, reading.problems
+        return reading.inventory
+
+    return make
+
+
+@pytest.fixture
+def desk_on(store: Store, machine: Hand) -> Callable[[Inventory], Desk]:
+    """A desk for an inventory, as the last one on the same store left it, on the machine's clock."""
+
+    def make(inventory: Inventory) -> Desk:
+        journal = Journal(store, machine)
+        kept = store.load(machine.now(), KEEP)
+        clock = GuardedClock(kept.guard, machine, "boot")
+        desk = Desk.resume(journal, clock, inventory, with_own_checks(inventory.plan), kept)
+        desk.guard = lambda: clock.guard
+        return desk
+
+    return make
+
+
+@pytest.fixture
+def busy_disk() -> Callable[[Journal], object]:
+    """A context in which the store's thread has its hands full: what is to be written waits until the end of it."""
+
+    @asynccontextmanager
+    async def busy(journal: Journal) -> AsyncIterator[None]:
+        free, taken = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            taken.set()
+            free.wait()
+
+        task = asyncio.create_task(journal.ask(hold))
+        while not taken.is_set():
+            await asyncio.sleep(0.01)
+        try:
+            yield
+        finally:
+            free.set()
+            await task
+
+    return busy

@@ -1,0 +1,128 @@
+"""The desk: what is believed is what is written, whoever goes away in between; what people do is heard or refused."""
+
+import asyncio
+
+import pytest
+
+from alerts.notice import NoticeState, Step
+from monitor.core.events import RELEVE
+from monitor.core.ids import CheckId
+from monitor.core.incident import Refused
+from monitor.core.text import say
+from monitor.core.verdict import Severity, Verdict
+
+DOOR, ROOM = CheckId("door"), CheckId("room")
+BAD, GOOD = Verdict(Severity.CRITICAL, say("refused")), Verdict(Severity.OK, say("open"))
+
+
+async def test_a_result_that_is_being_written_is_believed_even_if_its_check_is_cancelled(
+    desk_on, inventory_of, store, machine, busy_disk
+):
+    desk = desk_on(inventory_of())
+    async with busy_disk(desk.journal):
+        task = asyncio.create_task(desk.take(DOOR, BAD, machine.now(), 0.0))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await desk.flush()
+    assert [one.check for one in desk.state.incidents.values()] == [DOOR]
+    assert desk.state.healths[DOOR] == store.load(machine.now(), desk.clock.now() - machine.now()).state.healths[DOOR]
+
+
+async def test_results_that_come_while_the_disk_is_busy_are_all_taken(desk_on, inventory_of, machine, busy_disk):
+    desk = desk_on(inventory_of())
+    async with busy_disk(desk.journal):
+        takes = [asyncio.create_task(desk.take(name, BAD, machine.now(), 0.0)) for name in (DOOR, ROOM, DOOR, ROOM)]
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*takes)
+    assert {one.check for one in desk.state.incidents.values()} == {DOOR, ROOM}
+    assert desk.state.healths[ROOM].run == 2
+
+
+async def test_a_failure_that_is_not_believed_yet_is_written_with_the_next_tick(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of(("confirm: 1, incident", "confirm: 3, incident")))
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    await desk.tick()
+    machine.pass_(1)
+    again = desk_on(inventory_of(("confirm: 1, incident", "confirm: 3, incident")))
+    for _ in range(2):
+        await again.take(DOOR, BAD, machine.now(), 0.0)
+    assert [one.check for one in again.state.incidents.values()] == [DOOR]
+
+
+async def test_who_is_in_no_inventory_any_more_makes_our_own_people_look(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of())
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    assert desk.died_at is None
+    other = inventory_of(("  att: {name: Desk ATT, mail: att@example.org}", ""), ("to: [att]", "to: [admin]"))
+    await desk.swap(other, other.plan, RELEVE)
+    machine.pass_(10)
+    await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    (end,) = [n for n in store.notices() if n.key.step is Step.RESOLVED and n.key.recipient == "att"]
+    assert (end.state, desk.died_at) == (NoticeState.DEAD, machine.now())
+
+
+async def test_what_is_noted_long_after_the_end_is_told_to_nobody(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of())
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    machine.pass_(10)
+    await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    (name,) = desk.state.incidents
+    before = len(store.notices())
+    machine.pass_(7 * 86400)
+    other = inventory_of(("operations: {to: [admin]}", "operations: {to: [att]}"))
+    await desk.swap(other, other.plan, RELEVE)
+    await desk.tick()
+    assert name not in desk.state.incidents
+    after = await desk.state_cause(name, "uid:0", "a cable")
+    assert after.cause == "a cable"
+    assert store.incident(name).cause == "a cable"
+    await desk.tick()
+    assert len(store.notices()) == before
+
+
+async def test_nobody_ends_an_incident_whose_recovery_is_not_believed_yet(desk_on, inventory_of, machine):
+    desk = desk_on(inventory_of())
+    await desk.take(ROOM, BAD, machine.now(), 0.0)
+    machine.pass_(1)
+    await desk.take(ROOM, GOOD, machine.now(), 0.0)
+    (name,) = desk.state.incidents
+    with pytest.raises(Refused):
+        await desk.resolve(name, "uid:0", "works again")
+
+
+async def test_a_person_s_words_lose_what_no_database_and_no_mail_can_carry(desk_on, inventory_of, store):
+    desk = desk_on(inventory_of())
+    incident = await desk.open("other", Severity.WARNING, "uid:0", "caf\udce9 br\x00ûlé\n(étage\u00a03)\x1b[31m")
+    (event,) = store.events(incident.id)
+    assert dict(event.text.values) == {"verbatim": "caf\ufffd brûlé\n(étage\u00a03)[31m"}
+
+
+async def test_a_check_that_is_taken_out_while_it_interrupts_the_client_restores_nothing(
+    desk_on, inventory_of, store, machine
+):
+    desk = desk_on(inventory_of())
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    machine.pass_(60)
+    other = inventory_of(
+        ("  door: {probe: tcp, device: server, port: 1, every: 1 h, confirm: 1, incident: office}\n", "")
+    )
+    await desk.swap(other, other.plan, "uid:0")
+    (incident,) = desk.state.incidents.values()
+    assert incident.open
+    machine.pass_(3600)
+    await desk.tick()
+    await desk.resolve(incident.id, "uid:0", "seen with my own eyes")
+    told = [n.key.step for n in store.notices() if n.key.recipient == "att"]
+    assert sorted(told) == [Step.FIRST_NOTICE, Step.RESOLVED, Step.UPDATE]
+
+
+async def test_a_check_that_is_taken_out_ends_what_does_not_interrupt_the_client(desk_on, inventory_of, machine):
+    desk = desk_on(inventory_of())
+    await desk.take(ROOM, BAD, machine.now(), 0.0)
+    other = inventory_of(("  room: {probe: tcp, device: other, port: 2, every: 1 h, confirm: 1, recover: 2}\n", ""))
+    await desk.swap(other, other.plan, "uid:0")
+    (incident,) = desk.state.incidents.values()
+    assert not incident.open
+    assert "no longer" in incident.timeline[-1].text.template
