@@ -101,7 +101,11 @@ def incident_id(number: int, at: datetime) -> IncidentId:
 
 
 def reload(plan: Plan, state: State, now: datetime) -> Taken:
-    """Return `state` under a new plan: what the inventory no longer watches is closed, and says so."""
+    """Return `state` under a new plan: what the inventory no longer watches is closed, and says so.
+
+    Except when it interrupts the client's service: to be told that it is restored, somebody must have seen it. Such an
+    incident goes on until a person ends it, or the check is back and OK.
+    """
     work = _Work(plan, state, now)
     for incident in tuple(state.incidents.values()):
         if not incident.open:
@@ -111,7 +115,7 @@ def reload(plan: Plan, state: State, now: datetime) -> Taken:
                 work.tell(incident.id, EventKind.UNCOVERED, say("The inventory no longer has this check"), check)
                 work.end_if_verified(incident.id)
         if incident.check is not None and incident.check not in plan.checks:
-            work.tell(incident.id, EventKind.RESOLVED, say("The inventory no longer has this check"), incident.check)
+            work.orphan(incident, incident.check)
     kept = {check: health for check, health in work.state.healths.items() if check in plan.checks}
     work.state = replace(work.state, healths=kept)
     return Taken(work.state, tuple(work.events))
@@ -178,6 +182,19 @@ class _Work:
         self.tell(incident.id, EventKind.RECOVERED, summary, incident.check, Severity.OK)
         self._release(incident.covered)
 
+    def orphan(self, incident: Incident, check: CheckId) -> None:
+        """Nobody looks any more at what caused `incident`."""
+        gone = say("The inventory no longer has this check")
+        unseen = say(
+            "The inventory no longer has this check, so nobody sees whether the interruption goes on. "
+            "When it is over: `releve incident resolve {id}`",
+            id=incident.id,
+        )
+        if incident.disruption_seen_at is None:
+            self.tell(incident.id, EventKind.RESOLVED, gone, check)
+        elif incident.recovered_at is None and all(event.text != unseen for event in incident.timeline):
+            self.tell(incident.id, EventKind.NOTE, unseen, check)
+
     def uncover(self, check: CheckId) -> None:
         """Free what `check` covers once it is believed bad but not down: it explains no failure behind it any more."""
         health, incident = self.state.healths[check], self.rooted(check)
@@ -198,10 +215,16 @@ class _Work:
         self.state = replace(self.state, healths=healths)
 
     def verify(self, check: CheckId, seen: Severity) -> None:
-        """A covered check that is OK again leaves its incident; the last one to leave a recovered root ends it."""
+        """A covered check that is OK again leaves its incident; the last one to leave a recovered root ends it.
+
+        A root that the inventory has again, and that is OK, ends its incident, though no belief in it changed.
+        """
         health = self.state.healths[check]
         if health.confirmed is not Severity.OK or seen is not Severity.OK:
             return
+        own = self.rooted(check)
+        if own is not None and own.recovered_at is None:
+            self._recover(own, health.summary)
         for incident in tuple(self.state.incidents.values()):
             if incident.open and check in incident.covered:
                 self.tell(incident.id, EventKind.UNCOVERED, say("OK again"), check, Severity.OK)

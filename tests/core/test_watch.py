@@ -22,6 +22,7 @@ from monitor.core.watch import Plan, State, Watched, forget, incident_id, record
 OK, WARNING, UNKNOWN, CRITICAL = Severity
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OPENED, COVERED, UNCOVERED, RESOLVED = EventKind.OPENED, EventKind.COVERED, EventKind.UNCOVERED, EventKind.RESOLVED
+NOTE = EventKind.NOTE
 RECOVERED, RELAPSED, REOPENED, DISRUPTED = (
     EventKind.RECOVERED,
     EventKind.RELAPSED,
@@ -310,6 +311,22 @@ def test_what_the_inventory_no_longer_watches_is_closed_and_says_so():
     taken = reload(replace(desk.plan, checks=kept), desk.state, desk.now)
     assert [event.kind for event in taken.events] == [RESOLVED]
     assert CheckId("ping-router") not in taken.state.healths
+
+
+def test_an_interruption_that_nobody_sees_any_more_goes_on_until_it_is_seen_or_a_person_ends_it():
+    desk = Desk(site())
+    desk.good()
+    desk.see("onnet", CRITICAL)
+    desk.good("ping-router", "ping-switch", "ping-hmp")
+    whole, kept = desk.plan, {name: one for name, one in desk.plan.checks.items() if name != "onnet"}
+    desk.plan = replace(whole, checks=kept)
+    taken = reload(desk.plan, desk.state, desk.now)
+    assert [event.kind for event in taken.events] == [NOTE]
+    assert "releve incident resolve" in taken.events[0].text.template
+    assert reload(desk.plan, taken.state, desk.now).events == ()
+    desk.state = reload(whole, taken.state, desk.now).state
+    desk.plan = whole
+    assert desk.see("onnet", OK) == (RESOLVED,)
 
 
 def test_a_recovered_incident_ends_when_the_last_check_to_verify_leaves_the_inventory():
