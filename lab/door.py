@@ -21,7 +21,8 @@ def bound(kind: socket.SocketKind = socket.SOCK_STREAM, port: int | None = None)
     for number in [port] if port else random.sample(PORTS, TRIES):
         found = socket.socket(socket.AF_INET, kind)
         found.setblocking(False)
-        if kind is socket.SOCK_STREAM:
+        if port and kind is socket.SOCK_STREAM:
+            # Only for a port that was ours: two that both ask for reuse may be bound to one port, and one cannot listen.
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((LOOPBACK, number))
