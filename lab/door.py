@@ -22,7 +22,7 @@ def bound(kind: socket.SocketKind = socket.SOCK_STREAM, port: int | None = None)
         found = socket.socket(socket.AF_INET, kind)
         found.setblocking(False)
         if port and kind is socket.SOCK_STREAM:
-            # Only for a port that was ours: two that both ask for reuse may be bound to one port, and one cannot listen.
+            # Only for a port that was ours: two that ask for reuse may both bind a port, and one cannot listen.
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((LOOPBACK, number))
