@@ -19,7 +19,7 @@ from alerts.language import folder, speech, translation
 from monitor.core.text import say
 
 FLOORS = ("monitor", "probes", "alerts", "runbooks", "failover", "templates", "lab")
-WORDS = {"say": None, "_": None, "N_": None}
+WORDS = {"say": None, "_": None, "N_": None, "ngettext": (1, 2)}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,16 @@ def _said(project: Path) -> Iterator[tuple[str, str]]:
         found = extract_from_dir(project / floor, [("**.py", "python")], {"**": {"encoding": "utf-8"}}, WORDS)
         for file, line, message, _, _ in found:
             if message:
-                yield str(message), f"{floor}/{file}:{line}"
+                yield one(message), f"{floor}/{file}:{line}"
+
+
+def one(message: str | tuple[str, ...]) -> str:
+    """The sentence, or of one that depends on a number its singular."""
+    return message if isinstance(message, str) else message[0]
+
+
+def forms(message: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (message,) if isinstance(message, str) else message
 
 
 def places(template: str) -> set[str]:
@@ -47,16 +56,18 @@ def places(template: str) -> set[str]:
 
 
 def test_every_sentence_has_its_french(said, french):
-    done = {entry.id for entry in french if entry.string}
+    done = {one(entry.id) for entry in french if entry.id and all(forms(entry.string))}
     missing = [f"{where}: {message}" for message, where in said.items() if message not in done]
     assert not missing, "`make messages`, then translate:\n" + "\n".join(missing)
 
 
 def test_a_translation_holds_the_same_values(french):
     wrong = [
-        f"{entry.id!r} -> {entry.string!r}"
+        f"{said!r} -> {written!r}"
         for entry in french
-        if entry.id and entry.string and places(entry.id) != places(entry.string)
+        if entry.id and all(forms(entry.string))
+        for said, written in zip(forms(entry.id), forms(entry.string), strict=True)
+        if places(said) != places(written)
     ]
     assert not wrong
 
