@@ -85,9 +85,7 @@ def _by_time(notice: Notice) -> tuple[datetime, NoticeKey]:
     return notice.due_at, notice.key
 
 
-def health_json(
-    name: CheckId, check: Check | None, health: Health | None, speech: Speech
-) -> dict[str, Any]:
+def health_json(name: CheckId, check: Check | None, health: Health | None, speech: Speech) -> dict[str, Any]:
     """Return what is believed of one check, with its last words."""
     return {
         "check": name,
