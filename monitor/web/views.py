@@ -50,7 +50,7 @@ def notice_json(notice: Notice) -> dict[str, Any]:
         "due_at": when(notice.due_at),
         "sent_at": when(notice.sent_at),
         "state": notice.state.value,
-        "message_id": notice.message_id,
+        "message_id": f"<{notice.message_id}>",
         "attempts": notice.attempts,
         "answer": notice.answer,
         "subject": notice.message.subject,
