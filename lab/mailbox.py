@@ -81,5 +81,5 @@ class Mailbox:
 def _letter(at: datetime, recipient: str, message: EmailMessage) -> Letter:
     body = message.get_body(("plain",))
     text = body.get_content() if body is not None else ""
-    identity = str(message.get("Message-ID", "")).strip().strip("<>")
+    identity = str(message.get("Message-ID", "")).strip()
     return Letter(at, recipient, str(message.get("Subject", "")), identity, text, message)

@@ -76,8 +76,8 @@ async def test_the_mailbox_keeps_every_message_for_each_recipient(site):
 
     await asyncio.gather(asyncio.to_thread(send), asyncio.wait_for(site.mailbox.news(0), 5))
     assert [(letter.to, letter.subject, letter.message_id) for letter in site.mailbox.letters] == [
-        ("att@example.org", "Coupure : liaison", "one@site"),
-        ("admin@example.org", "Coupure : liaison", "one@site"),
+        ("att@example.org", "Coupure : liaison", "<one@site>"),
+        ("admin@example.org", "Coupure : liaison", "<one@site>"),
     ]
     assert site.mailbox.letters[0].text.strip() == "Premier avis é"
 
