@@ -164,7 +164,7 @@ class Daemon:
     async def _look_at_ourselves(self) -> None:
         journal, now = self.journal, self.clock.now()
         late = await journal.ask(journal.store.oldest_pending, now)
-        since_death = None if self.post.died_at is None else now - self.post.died_at
+        since_death = None if self.desk.died_at is None else now - self.desk.died_at
         verdicts: tuple[tuple[CheckId, Verdict], ...] = (
             (
                 selfcheck.STORE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,8 +39,8 @@ class Journal:
     """All access to the store, from one thread; nothing handed in is lost while the process lives.
 
     When the disk is full, batches wait in memory in their order and are written first when there is room again;
-    their notices leave from memory meanwhile. `trouble` and `history_trouble` say what is wrong, for people;
-    `room_kept`: whether space is kept back for the state.
+    notices leave from memory meanwhile: those of the batches, and those on disk whose row cannot be changed.
+    `trouble` and `history_trouble` say what is wrong, for people; `room_kept`: space is kept back for the state.
     """
 
     def __init__(self, store: Store, clock: Clock | None = None) -> None:
@@ -49,6 +49,9 @@ class Journal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._backlog: list[Batch] = []
         self._held: dict[NoticeKey, Notice] = {}
+        """Notices that are in memory only, or further on there than on disk."""
+        self._owed: set[NoticeKey] = set()
+        """Those among them that have a row on disk, which has yet to be told."""
         self._samples: list[Sample] = []
         self._lock = asyncio.Lock()
         self.trouble: Text | None = None
@@ -60,82 +63,123 @@ class Journal:
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
     async def commit(self, batch: Batch) -> None:
-        """Write `batch`, after all that waits; if the disk is full, keep it and carry on."""
+        """Write `batch`, after all that waits; if the disk is full, keep it and carry on.
+
+        What is wrong with the batch itself is raised; it is not kept then.
+        """
         async with self._lock:
             self._backlog.append(batch)
-            await self._write_backlog()
+            for wrong, error in await self._catch_up():
+                if wrong is batch:
+                    raise error
             if self._backlog:
                 self._held.update({notice.key: notice for notice in batch.notices if notice.key not in self._held})
 
     async def retry(self) -> None:
         """Try again to write what waits, and keep room back on the disk again; called now and then."""
         async with self._lock:
-            if self._backlog:
-                await self._write_backlog()
+            await self._catch_up()
             if self.trouble is None:
                 self.room_kept = await self.ask(self.store.restore_ballast)
 
-    async def _write_backlog(self) -> None:
-        while self._backlog:
-            try:
-                await self.ask(self.store.commit, self._current(self._backlog[0]))
-            except StoreError as error:
-                if self.trouble is None:
-                    log.error("the journal cannot be written", extra={"event": "store_trouble", "why": str(error)})
-                self.trouble = error.text
-                return
-            except Exception:
-                # A batch that is wrong in itself will never be written, and must not keep back those behind it.
+    async def _catch_up(self) -> list[tuple[Batch, Exception]]:
+        """Write all that waits, in its order, as far as the disk lets us; return what it will never take, and why."""
+        refused, wrote = list[tuple[Batch, Exception]](), False
+        try:
+            while self._backlog:
+                error = await self._write(self._backlog[0])
                 wrong = self._backlog.pop(0)
-                log.exception("a batch was refused", extra={"event": "batch_refused", "batch": wrong.id})
-                raise
-            for notice in self._backlog.pop(0).notices:
-                self._held.pop(notice.key, None)
-        if self.trouble is not None:
+                wrote = True
+                if error is not None:
+                    refused.append((wrong, error))
+            for key in tuple(self._owed):
+                await self._tell_disk(self._held[key])
+                self._owed.remove(key)
+                del self._held[key]
+                wrote = True
+        except StoreError as error:
+            self._in_trouble(error)
+            return refused
+        if wrote and self.trouble is not None:
             log.warning("the journal is written again", extra={"event": "store_recovered"})
             self.trouble = None
+        return refused
 
-    def _current(self, batch: Batch) -> Batch:
-        """The batch with its notices as they stand now: some have left from memory meanwhile."""
-        return replace(batch, notices=tuple(self._held.get(notice.key, notice) for notice in batch.notices))
-
-    async def claim(self, now: datetime, limit: int) -> list[Notice]:
-        """Return notices that are due for an attempt, marked as being sent."""
-        held = [n for n in self._held.values() if n.state is NoticeState.PENDING and (n.next_try_at or now) <= now]
-        for notice in held[:limit]:
-            self._held[notice.key] = replace(notice, state=NoticeState.SENDING)
+    async def _write(self, batch: Batch) -> Exception | None:
+        """Write `batch` with its notices as they stand now: some have left from memory meanwhile."""
+        notices = tuple(self._held.get(notice.key, notice) for notice in batch.notices)
         try:
-            stored = await self.ask(self.store.claim, now, limit)
-        except StoreError as error:
-            self.trouble = error.text
-            stored = []
-        return [*held[:limit], *stored]
+            await self.ask(self.store.commit, replace(batch, notices=notices))
+        except StoreError:
+            raise
+        except Exception as error:
+            # A batch that is wrong in itself will never be written, and must not keep back those behind it.
+            log.exception("a batch was refused", extra={"event": "batch_refused", "batch": batch.id})
+            return error
+        for notice in notices:
+            self._held.pop(notice.key, None)
+        return None
 
-    async def settle(self, key: NoticeKey, end: Settlement) -> None:
-        """Record how the attempt ended, on disk or, for a notice that is not there yet, in memory."""
+    async def _tell_disk(self, notice: Notice) -> None:
+        await self.ask(
+            self.store.settle,
+            notice.key,
+            state=notice.state,
+            at=notice.sent_at or self._clock.now(),
+            answer=notice.answer,
+            attempts=notice.attempts,
+            next_try_at=notice.next_try_at,
+            channel=notice.channel,
+            address=notice.address,
+            tried=notice.tried,
+        )
+
+    def _in_trouble(self, error: StoreError) -> None:
+        if self.trouble is None:
+            log.error("the journal cannot be written", extra={"event": "store_trouble", "why": str(error)})
+        self.trouble = error.text
+
+    async def claim(self, now: datetime, limit: int, but: Collection[str] = ()) -> list[Notice]:
+        """Return at most `limit` notices that are due for an attempt, marked as being sent.
+
+        `but`: channels whose notices are left where they are.
+        """
         async with self._lock:
-            held = self._held.get(key)
-            if held is not None:
-                self._held[key] = _settled(held, end)
-                return
-        while True:
-            try:
-                await self.ask(
-                    self.store.settle,
-                    key,
-                    state=end.state,
-                    at=end.at,
-                    answer=end.answer,
-                    attempts=end.attempts,
-                    next_try_at=end.next_try_at,
-                    channel=end.channel,
-                    address=end.address,
-                    tried=end.tried,
-                )
-                return
-            except StoreError as error:
-                self.trouble = error.text
-                await asyncio.sleep(1)
+            if self.trouble is not None:
+                await self._catch_up()
+            ready = [notice for notice in self._held.values() if _ready(notice, now, but)][:limit]
+            if len(ready) < limit:
+                ready += await self._claim_on_disk(now, limit - len(ready), but)
+            for notice in ready:
+                if notice.key in self._held:
+                    self._held[notice.key] = replace(notice, state=NoticeState.SENDING)
+            return ready
+
+    async def _claim_on_disk(self, now: datetime, limit: int, but: Collection[str]) -> list[Notice]:
+        """Claim notices where they lie; while their rows cannot be changed, take them into memory."""
+        try:
+            if self.trouble is None:
+                return await self.ask(self.store.claim, now, limit, but)
+        except StoreError as error:
+            self._in_trouble(error)
+        try:
+            lying = await self.ask(self.store.ready, now, limit + len(self._owed), but)
+        except StoreError as error:
+            self._in_trouble(error)
+            return []
+        fresh = [notice for notice in lying if notice.key not in self._held][:limit]
+        self._held.update({notice.key: notice for notice in fresh})
+        self._owed.update(notice.key for notice in fresh)
+        return fresh
+
+    async def settle(self, notice: Notice, end: Settlement) -> None:
+        """Record how the attempt at `notice` ended, on disk or, as long as that cannot be, in memory."""
+        async with self._lock:
+            if notice.key not in self._held:
+                self._owed.add(notice.key)
+            self._held[notice.key] = _settled(notice, end)
+            if notice.key in self._owed:
+                await self._catch_up()
 
     def keep_samples(self, samples: list[Sample]) -> None:
         """Take samples for the next `flush_samples`."""
@@ -167,15 +211,22 @@ class Journal:
 
     @property
     def waiting(self) -> int:
-        """How many batches wait for room on the disk."""
-        return len(self._backlog)
+        """How many entries wait for room on the disk."""
+        return len(self._backlog) + len(self._owed)
 
     async def close(self) -> None:
         """Write what can be written and close the store."""
         await self.retry()
+        if self.waiting:
+            log.error("entries are lost", extra={"event": "entries_lost", "waiting": self.waiting})
         await self.flush_samples()
         await self.ask(self.store.close)
         self._thread.shutdown(wait=True)
+
+
+def _ready(notice: Notice, now: datetime, but: Collection[str]) -> bool:
+    due = notice.next_try_at is None or notice.next_try_at <= now
+    return notice.state is NoticeState.PENDING and due and notice.channel not in but
 
 
 def _settled(notice: Notice, end: Settlement) -> Notice:

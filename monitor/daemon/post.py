@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alerts.delivery import Again, Dead, Other, Parcel, TransportError, after_failure, deliver
+from alerts.delivery import Again, Dead, Other, Parcel, Receipt, TransportError, after_failure, deliver
 from alerts.notice import Notice, NoticeState
 from alerts.protocol import Channel, Contact
 from monitor.core.text import say
 from monitor.daemon.desk import Desk
 from monitor.daemon.journal import Journal, Settlement
+from monitor.store import StoreError
 
 log = logging.getLogger(__name__)
 
 SENDERS = 8
-"""Messages handed over at once; their own threads, so that no hung probe ever holds back an alarm."""
+"""Messages handed over at once by one channel; each channel has its own, so that none waits for another that stalls."""
 LOOK_EVERY = 1.0
 """Seconds between two looks into the outbox when nothing wakes the post."""
 GIVE_UP = 120.0
@@ -27,30 +30,39 @@ GIVE_UP = 120.0
 class Post:
     """Sends what the journal holds, until stopped.
 
-    `sent` and `failed` count attempts since the start; `died_at` is when the last notice was given up.
+    `sent` and `failed` count attempts since the start.
     """
 
     def __init__(self, desk: Desk, journal: Journal) -> None:
         self._desk, self._journal = desk, journal
-        self._threads = ThreadPoolExecutor(SENDERS, thread_name_prefix="notice")
-        self._sending: set[asyncio.Task[None]] = set()
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._hanging: dict[str, list[Future[Receipt]]] = {}
+        self._sending: dict[asyncio.Task[None], str] = {}
         self.sent = 0
         self.failed = 0
-        self.died_at: datetime | None = None
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
             try:
-                room = SENDERS - len(self._sending)
-                notices = await self._journal.claim(self._desk.clock.now(), room) if room else []
-                for notice in notices:
-                    task = asyncio.create_task(self._send(notice), name=f"send {notice.key}")
-                    self._sending.add(task)
-                    task.add_done_callback(self._sending.discard)
+                await self._start_sending(self._desk.clock.now())
             except Exception:
                 log.exception("the outbox could not be read", extra={"event": "outbox_trouble"})
             await self._wait()
+
+    async def _start_sending(self, now: datetime) -> None:
+        """Begin with every notice that is due at `now`, as long as its channel has a sender to spare."""
+        while True:
+            at_work = Counter(self._sending.values())
+            full = [channel for channel, senders in at_work.items() if senders >= SENDERS]
+            room = SENDERS - max((senders for senders in at_work.values() if senders < SENDERS), default=0)
+            notices = await self._journal.claim(now, room, full)
+            for notice in notices:
+                task = asyncio.create_task(self._send(notice), name=f"send {notice.key}")
+                self._sending[task] = notice.channel
+                task.add_done_callback(self._sending.pop)
+            if not notices:
+                return
 
     async def _wait(self) -> None:
         woken = asyncio.create_task(self._desk.mail_waiting.wait())
@@ -60,8 +72,11 @@ class Post:
 
     async def once(self) -> None:
         """Make one attempt at everything that is due now, and wait for its end."""
-        for notice in await self._journal.claim(self._desk.clock.now(), 10_000):
-            await self._send(notice)
+        now = self._desk.clock.now()
+        await self._start_sending(now)
+        while self._sending:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+            await self._start_sending(now)
 
     async def drain(self, patience: float) -> None:
         """Let what is being sent come to its end, for `patience` seconds at most."""
@@ -69,7 +84,8 @@ class Post:
             await asyncio.wait(self._sending, timeout=patience)
         for task in self._sending:
             task.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def _send(self, notice: Notice) -> None:
         desk = self._desk
@@ -97,7 +113,7 @@ class Post:
                 notice.address,
                 notice.tried,
             )
-            await self._journal.settle(notice.key, end)
+            await self._journal.settle(notice, end)
             log.info("notice sent", extra={"event": "notice_sent", "notice": str(notice.key), "answer": answer})
 
     async def _hand_over(self, notice: Notice, channel: Channel) -> str:
@@ -106,16 +122,34 @@ class Post:
             channel=channel,
             recipient_name=self._name_of(notice),
             site_name=self._desk.inventory.site.name,
-            audit_head=await self._journal.ask(self._journal.store.audit_head),
+            audit_head=await self._audit_head(),
             unwritten=self._journal.trouble is not None,
         )
-        work = asyncio.get_running_loop().run_in_executor(self._threads, deliver, parcel)
+        work = self._threads_of(channel).submit(deliver, parcel)
         try:
             async with asyncio.timeout(GIVE_UP):
-                receipt = await work
+                receipt = await asyncio.wrap_future(work)
         except TimeoutError as error:
+            self._hanging.setdefault(channel.id, []).append(work)
             raise TransportError(say("no end within {span}", span=timedelta(seconds=GIVE_UP))) from error
         return receipt.answer
+
+    def _threads_of(self, channel: Channel) -> ThreadPoolExecutor:
+        """The threads of `channel`; as many as its senders may hang for ever without harm to the others."""
+        hanging = [work for work in self._hanging.get(channel.id, ()) if not work.done()]
+        self._hanging[channel.id] = hanging
+        if len(hanging) >= SENDERS:
+            raise TransportError(say("the channel {channel} hangs: no attempt comes to an end", channel=channel.id))
+        if channel.id not in self._threads:
+            self._threads[channel.id] = ThreadPoolExecutor(2 * SENDERS, thread_name_prefix=f"notice {channel.id}")
+        return self._threads[channel.id]
+
+    async def _audit_head(self) -> str:
+        try:
+            return await self._journal.ask(self._journal.store.audit_head)
+        except StoreError:
+            # The message matters more than the proof that it carries; what is wrong is told by our own check.
+            return ""
 
     def _name_of(self, notice: Notice) -> str:
         contact = self._desk.inventory.contacts.get(notice.key.recipient)
@@ -126,19 +160,19 @@ class Post:
         self.failed += 1
         step = after_failure(notice, error, contact, desk.inventory.channels, desk.links_down(), now)
         answer = desk.letters.own_words(error.text)
-        attempts = notice.attempts + 1
+        end = Settlement(
+            NoticeState.PENDING, now, answer, notice.attempts + 1, notice.channel, notice.address, notice.tried
+        )
         match step:
             case Again(at):
-                end = Settlement(
-                    NoticeState.PENDING, now, answer, attempts, notice.channel, notice.address, notice.tried, at
-                )
+                end = replace(end, next_try_at=at)
             case Other(channel, address, at, tried):
-                end = Settlement(NoticeState.PENDING, now, answer, attempts, channel, address, tried, at)
+                end = replace(end, channel=channel, address=address, tried=tried, next_try_at=at)
             case Dead():
-                self.died_at = now
-                end = Settlement(NoticeState.DEAD, now, answer, attempts, notice.channel, notice.address, notice.tried)
+                desk.died_at = now
+                end = replace(end, state=NoticeState.DEAD)
         log.warning(
             "notice not sent",
             extra={"event": "notice_failed", "notice": str(notice.key), "why": answer, "next": type(step).__name__},
         )
-        await self._journal.settle(notice.key, end)
+        await self._journal.settle(notice, end)

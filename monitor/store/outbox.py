@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, Select, func, or_, select, update
 
 from alerts.notice import Notice, NoticeKey, NoticeState
 from monitor.core.ids import IncidentId
@@ -31,18 +31,30 @@ def recover(connection: Connection) -> int:
     return connection.execute(update(notices).where(sending).values(state=NoticeState.PENDING.value)).rowcount
 
 
-def claim(connection: Connection, now: datetime, limit: int) -> list[Notice]:
-    """Mark at most `limit` pending notices whose time has come as being sent, and return them, earliest due first."""
-    ready = (
+def _ready(now: datetime, limit: int, but: Collection[str]) -> Select[tuple[str]]:
+    return (
         select(notices.c.key)
-        .where(notices.c.state == NoticeState.PENDING.value)
+        .where(notices.c.state == NoticeState.PENDING.value, notices.c.channel.not_in(but))
         .where(or_(notices.c.next_try_at.is_(None), notices.c.next_try_at <= now))
         .order_by(notices.c.due_at, notices.c.key)
         .limit(limit)
     )
+
+
+def ready(connection: Connection, now: datetime, limit: int, but: Collection[str]) -> list[Notice]:
+    """Return what `claim` would, and mark nothing."""
+    query = select(notices).where(notices.c.key.in_(_ready(now, limit, but))).order_by(notices.c.due_at, notices.c.key)
+    return [notice_from_row(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def claim(connection: Connection, now: datetime, limit: int, but: Collection[str] = ()) -> list[Notice]:
+    """Mark at most `limit` pending notices whose time has come as being sent, and return them, earliest due first.
+
+    `but`: channels whose notices are left where they are.
+    """
     taken = (
         update(notices)
-        .where(notices.c.key.in_(ready), notices.c.state == NoticeState.PENDING.value)
+        .where(notices.c.key.in_(_ready(now, limit, but)), notices.c.state == NoticeState.PENDING.value)
         .values(state=NoticeState.SENDING.value)
         .returning(notices)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -128,9 +128,16 @@ class Store:
         """Make notices that were being sent when the last run ended pending again; return how many."""
         return self._change(outbox.recover)
 
-    def claim(self, now: datetime, limit: int) -> list[Notice]:
-        """Return at most `limit` notices whose time has come, earliest due first, each marked as being sent."""
-        return self._change(lambda connection: outbox.claim(connection, now, limit))
+    def claim(self, now: datetime, limit: int, but: Collection[str] = ()) -> list[Notice]:
+        """Return at most `limit` notices whose time has come, earliest due first, each marked as being sent.
+
+        `but`: channels whose notices are left where they are.
+        """
+        return self._change(lambda connection: outbox.claim(connection, now, limit, but))
+
+    def ready(self, now: datetime, limit: int, but: Collection[str] = ()) -> list[Notice]:
+        """Return what `claim` would, and mark nothing: for a disk that cannot be written."""
+        return self._read(lambda connection: outbox.ready(connection, now, limit, but))
 
     def settle(
         self,

@@ -1,6 +1,7 @@
 """A store to journal into, notices to send, a disk that can be full, a clock that is set by hand, and a desk on all."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -32,26 +33,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def full_disk(store: Store) -> Callable[[], object]:
-    """A context in which SQLite finds no room for another page, as on a full disk (SQLITE_FULL)."""
+    """A context in which nothing can be written, as on a full disk: SQLite's log has no room for another page."""
 
     @contextmanager
     def full() -> Iterator[None]:
-        def no_more_pages(connection: object, *_: object) -> None:
-            cursor = connection.connection.cursor()  # type: ignore[attr-defined]
-            cursor.execute("PRAGMA max_page_count = 1")
-            cursor.close()
+        def no_room(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
 
-        def many_pages(connection: object, *_: object) -> None:
-            cursor = connection.connection.cursor()  # type: ignore[attr-defined]
-            cursor.execute("PRAGMA max_page_count = 1073741823")
-            cursor.close()
-
-        event.listen(store.engine, "begin", no_more_pages)
+        event.listen(store.engine, "before_cursor_execute", no_room)
         try:
             yield
         finally:
-            event.remove(store.engine, "begin", no_more_pages)
-            event.listen(store.engine, "begin", many_pages)
+            event.remove(store.engine, "before_cursor_execute", no_room)
 
     return full
 

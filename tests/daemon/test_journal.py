@@ -20,7 +20,7 @@ async def test_a_notice_is_claimed_once_and_its_end_is_recorded(store, notice_of
     await journal.commit(Batch(notices=(notice_of(1),)))
     (claimed,) = await journal.claim(NOW, 10)
     assert await journal.claim(NOW, 10) == []
-    await journal.settle(claimed.key, SENT)
+    await journal.settle(claimed, SENT)
     (row,) = store.notices()
     assert (row.state, row.answer) == (NoticeState.SENT, "250 accepted")
 
@@ -36,7 +36,7 @@ async def test_on_a_full_disk_a_notice_leaves_from_memory_and_is_recorded_when_t
         assert journal.waiting == 1
         held = [notice for notice in await journal.claim(NOW, 10) if notice.key.n == 2]
         assert len(held) == 1
-        await journal.settle(held[0].key, SENT)
+        await journal.settle(held[0], SENT)
         assert [notice.key.n for notice in await journal.claim(NOW, 10)] == []
     await journal.retry()
     assert journal.trouble is None
@@ -72,3 +72,46 @@ async def test_a_batch_that_is_wrong_in_itself_does_not_keep_back_those_behind_i
     await journal.commit(Batch(notices=(notice_of(1),)))
     assert journal.waiting == 0
     assert [notice.key.n for notice in store.notices()] == [1]
+
+
+async def test_what_lies_on_a_full_disk_leaves_too_and_its_end_is_recorded_when_there_is_room(
+    store, notice_of, full_disk
+):
+    journal = Journal(store)
+    await journal.commit(Batch(notices=tuple(map(notice_of, range(3)))))
+    (sending,) = await journal.claim(NOW, 1)
+    again = Settlement(NoticeState.PENDING, NOW, "421 later", 1, "mail", "att@example.org", (), NOW)
+    with full_disk():
+        await journal.settle(sending, again)
+        claimed = await journal.claim(NOW, 10)
+        assert sorted(notice.key.n for notice in claimed) == [0, 1, 2]
+        assert await journal.claim(NOW, 10) == []
+        for notice in claimed[:2]:
+            await journal.settle(notice, SENT)
+        assert {row.state for row in store.notices()} == {NoticeState.PENDING, NoticeState.SENDING}
+        assert journal.waiting == 3
+    await journal.retry()
+    assert (journal.trouble, journal.waiting) == (None, 0)
+    assert sorted(row.state for row in store.notices()) == [NoticeState.SENDING, NoticeState.SENT, NoticeState.SENT]
+    await journal.settle(claimed[2], SENT)
+    assert {row.state for row in store.notices()} == {NoticeState.SENT}
+
+
+async def test_channels_that_have_no_sender_to_spare_are_left_out(store, notice_of, full_disk):
+    journal = Journal(store)
+    await journal.commit(Batch(notices=(notice_of(1),)))
+    assert await journal.claim(NOW, 10, ["mail"]) == []
+    with full_disk():
+        await journal.commit(Batch(notices=(notice_of(2),)))
+        assert await journal.claim(NOW, 10, ["mail"]) == []
+    assert len(await journal.claim(NOW, 10, ["sms"])) == 2
+
+
+async def test_a_wrong_batch_that_waited_is_no_fault_of_the_one_behind_it(store, notice_of, full_disk):
+    journal = Journal(store)
+    stray = Event(IncidentId("26-0404"), NOW, EventKind.NOTE, "uid:0", say("of no incident"))
+    with full_disk():
+        await journal.commit(Batch(events=(stray,), notices=(notice_of(1),)))
+    await journal.commit(Batch(notices=(notice_of(2),)))
+    assert journal.waiting == 0
+    assert [notice.key.n for notice in store.notices()] == [2]

@@ -1,0 +1,110 @@
+"""What is due leaves, by every channel at its own pace."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from alerts.letter import UNWRITTEN
+from alerts.notice import NoticeState
+from lab.door import Door, Mute
+from lab.mailbox import Mailbox
+from monitor.clock import SystemClock
+from monitor.core.verdict import Severity
+from monitor.daemon.post import SENDERS, Post
+
+PATIENCE = 20
+
+
+@pytest.fixture
+async def stalled(monkeypatch):
+    """A mail server that lets everybody in and never says a word."""
+    door = Door(Mute)
+    door.open()
+    monkeypatch.setenv("NO_MAIL_URL", f"mailto://127.0.0.1:{door.port}?from=releve@example.org&timeout=15s")
+    yield door
+    await door.remove()
+
+
+@pytest.fixture
+async def mailbox(monkeypatch):
+    box = Mailbox(SystemClock())
+    box.open()
+    monkeypatch.setenv("NO_MAIL_URL", f"mailto://127.0.0.1:{box.port}?from=releve@example.org")
+    yield box
+    await box.close()
+
+
+@pytest.fixture
+async def modem(tmp_path):
+    """A modem that takes every SMS at once, as gammu-smsd does; the folder of what it sent."""
+    spool = tmp_path / "spool"
+    for name in ("outbox", "sent"):
+        (spool / name).mkdir(parents=True)
+
+    async def take():
+        while True:
+            for path in (spool / "outbox").glob("OUT*"):
+                path.rename(spool / "sent" / path.name)
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(take())
+    yield spool
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def running(desk):
+    post = Post(desk, desk.journal)
+    task = asyncio.create_task(post.run())
+    try:
+        yield post
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await post.drain(0.1)
+
+
+async def until(condition):
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def test_a_mail_server_that_stalls_does_not_hold_back_an_sms(desk_on, inventory_of, stalled, modem):
+    inventory = inventory_of(
+        ("{name: Desk ATT, mail: att@example.org}", '{name: Desk ATT, sms: "+237600000000"}'),
+        ("channels: {", f'channels: {{sms: {{url: "gammu:{modem}"}}, '),
+    )
+    desk, many = desk_on(inventory), SENDERS + 4
+    for n in range(many):
+        await desk.open("office", Severity.CRITICAL, "uid:0", f"number {n}")
+    async with running(desk) as post:
+        await until(lambda: len(list((modem / "sent").iterdir())) == many)
+        await until(lambda: post.sent == many)
+        assert post.failed == 0
+
+
+async def test_everything_that_is_due_leaves_once(desk_on, inventory_of, mailbox, store):
+    desk, many = desk_on(inventory_of()), 3 * SENDERS
+    for n in range(many):
+        await desk.open("other", Severity.WARNING, "uid:0", f"number {n}")
+    await Post(desk, desk.journal).once()
+    assert {notice.state for notice in store.notices()} == {NoticeState.SENT}
+    assert len({letter.message_id for letter in mailbox.letters}) == len(mailbox.letters) == many
+
+
+async def test_messages_leave_although_the_disk_is_full(desk_on, inventory_of, mailbox, store, full_disk):
+    desk = desk_on(inventory_of())
+    await desk.open("other", Severity.WARNING, "uid:0", "before")
+    with full_disk():
+        async with running(desk):
+            await until(lambda: len(mailbox.letters) == 1)
+            await desk.open("other", Severity.WARNING, "uid:0", "meanwhile")
+            await until(lambda: len(mailbox.letters) == 2)
+            await until(lambda: desk.journal.waiting == 2)
+        assert desk.journal.trouble is not None
+    await desk.journal.retry()
+    assert [notice.state for notice in store.notices()] == [NoticeState.SENT] * 2
+    assert [UNWRITTEN in letter.text for letter in mailbox.letters] == [True, True]
