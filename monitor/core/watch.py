@@ -194,6 +194,10 @@ class _Work:
             self.tell(incident.id, EventKind.RESOLVED, gone, check)
         elif incident.recovered_at is None and all(event.text != unseen for event in incident.timeline):
             self.tell(incident.id, EventKind.NOTE, unseen, check)
+            self._free(
+                self.state.incidents[incident.id],
+                say("The inventory no longer has the root cause: looked at by itself from here on"),
+            )
 
     def uncover(self, check: CheckId) -> None:
         """Free what `check` covers once it is believed bad but not down: it explains no failure behind it any more."""
@@ -201,10 +205,12 @@ class _Work:
         if incident is None or incident.recovered_at is not None or health.confirmed_down:
             return
         if health.confirmed in (Severity.WARNING, Severity.CRITICAL):
-            text = say("The root cause is not down any more: looked at by itself from here on")
-            for covered in incident.covered:
-                self.tell(incident.id, EventKind.UNCOVERED, text, covered)
-            self._release(incident.covered)
+            self._free(incident, say("The root cause is not down any more: looked at by itself from here on"))
+
+    def _free(self, incident: Incident, why: Text) -> None:
+        for covered in incident.covered:
+            self.tell(incident.id, EventKind.UNCOVERED, why, covered)
+        self._release(incident.covered)
 
     def _release(self, checks: tuple[CheckId, ...]) -> None:
         healths = dict(self.state.healths)

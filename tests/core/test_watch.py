@@ -340,6 +340,23 @@ def test_a_recovered_incident_ends_when_the_last_check_to_verify_leaves_the_inve
     assert [event.kind for event in taken.events] == [UNCOVERED, RESOLVED]
 
 
+def test_what_stood_behind_a_cause_that_nobody_looks_at_any_more_is_told_by_itself():
+    desk = Desk(site())
+    desk.good()
+    desk.down("ping-router")
+    desk.see("onnet", CRITICAL)
+    kept = {name: watched for name, watched in desk.plan.checks.items() if name != "ping-router"}
+    nodes = {**desk.plan.topology.nodes, NodeId("router"): Node(NodeId("router"))}
+    desk.plan = replace(desk.plan, checks=kept, topology=replace(desk.plan.topology, nodes=nodes))
+    taken = reload(desk.plan, desk.state, desk.now)
+    assert [event.kind for event in taken.events] == [EventKind.NOTE, UNCOVERED]
+    desk.state = taken.state
+    desk.good("ping-hmp", "ping-switch")
+    desk.see("onnet", CRITICAL)
+    desk.good("ping-hmp", "ping-switch")
+    assert desk.open == {"ping-router": set(), "onnet": set()}
+
+
 def test_a_reload_that_changes_nothing_says_nothing():
     desk = Desk(site())
     desk.down("ping-router")
