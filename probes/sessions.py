@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,6 +13,8 @@ S = TypeVar("S")
 THREADS = 16
 PER_DEVICE = 4
 """Observations at once against one device: old routers answer badly when asked too much."""
+AT_ONCE = 128
+"""Observations at once altogether; each may hold a few sockets."""
 
 
 class Sessions:
@@ -20,9 +23,10 @@ class Sessions:
     Use it as `async with Sessions() as sessions`. An adapter asks for its own by `shared`; nothing here knows SNMP.
     """
 
-    def __init__(self, *, threads: int = THREADS, per_device: int = PER_DEVICE) -> None:
+    def __init__(self, *, threads: int = THREADS, per_device: int = PER_DEVICE, at_once: int = AT_ONCE) -> None:
         self.threads = ThreadPoolExecutor(threads, thread_name_prefix="probe")
         self._per_device = per_device
+        self._places = asyncio.Semaphore(at_once)
         self._kept: dict[Hashable, tuple[Any, Callable[[Any], Awaitable[None] | None]]] = {}
         self._making: dict[Hashable, asyncio.Lock] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
@@ -48,9 +52,14 @@ class Sessions:
             if ending is not None:
                 await ending
 
-    def turn(self, address: str) -> asyncio.Semaphore:
-        """Return the semaphore that limits the observations at once against `address`."""
-        return self._turns.setdefault(address, asyncio.Semaphore(self._per_device))
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        """Wait for the turn of one observation of `address`: first for the device, then for a place.
+
+        The other way round, those who wait for one slow device would take the places of all others.
+        """
+        async with self._turns.setdefault(address, asyncio.Semaphore(self._per_device)), self._places:
+            yield
 
     async def close(self) -> None:
         """Close every session; threads that hang are left behind, for they cannot be killed."""

@@ -17,8 +17,6 @@ from probes.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 128
-"""Observations in flight at most."""
 FIRST_WITHIN = 5.0
 """Seconds over which the first round after a start is spread, so that the site is known soon but not stormed."""
 
@@ -40,7 +38,6 @@ class Scheduler:
         self._running: dict[CheckId, asyncio.Task[None]] = {}
         self._again: set[CheckId] = set()
         self._wake = asyncio.Event()
-        self._turn = asyncio.Semaphore(AT_ONCE)
         self.lag = 0.0
         self.turned_at = 0.0
 
@@ -49,11 +46,11 @@ class Scheduler:
         now = asyncio.get_running_loop().time()
         before = self._checks
         self._checks = checks
-        self._memory = {
-            name: self._memory[name] if before.get(name) == check and name in self._memory else {}
-            for name, check in checks.items()
+        same = {name for name, check in checks.items() if before.get(name) == check}
+        self._memory = {name: self._memory.get(name, {}) if name in same else {} for name in checks}
+        self._due = {
+            name: self._due[name] if name in same else self._first(check, now) for name, check in checks.items()
         }
-        self._due = {name: self._due.get(name, self._first(check, now)) for name, check in checks.items()}
         self._wake.set()
 
     def reprobe(self, names: Iterable[CheckId]) -> None:
@@ -97,17 +94,16 @@ class Scheduler:
 
     async def once(self, check: Check) -> None:
         """Observe `check` now and report it, outside of its grid."""
-        async with self._turn:
-            result = await runner.run(
-                registry.load(check.probe),
-                check.target,
-                check.params,
-                check.timeout.total_seconds(),
-                self._sessions,
-                self._clock,
-                self._memory.setdefault(check.id, {}),
-            )
-        if self._checks.get(check.id) is check:
+        result = await runner.run(
+            registry.load(check.probe),
+            check.target,
+            check.params,
+            check.timeout.total_seconds(),
+            self._sessions,
+            self._clock,
+            self._memory.setdefault(check.id, {}),
+        )
+        if self._checks.get(check.id) == check:
             await self._report(check, result)
 
     async def _observe(self, check: Check) -> None:
@@ -121,8 +117,8 @@ class Scheduler:
             self._wake.set()
 
     def _plan_next(self, check: Check) -> None:
-        if check.id not in self._checks:
-            return
+        if self._checks.get(check.id) != check:
+            return  # it is gone, or due as its new definition says
         now = asyncio.get_running_loop().time()
         due = next_due(check.id, check.every.total_seconds(), now)
         if check.id in self._again:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from lab.door import Door, Mute
 from monitor.clock import SystemClock
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
@@ -43,23 +44,23 @@ async def listener():
             await asyncio.sleep(0.01)
 
 
-def check_of(name, port, every=0.1, retry=None):
+def check_of(name, port, every=0.1, retry=None, address="127.0.0.1", timeout=2):
     span = timedelta(seconds=every)
     return Check(
         id=CheckId(name),
         probe="tcp",
         node=NodeId("host"),
-        target=Target(NodeId("host"), "127.0.0.1"),
+        target=Target(NodeId("host"), address),
         params=registry.load("tcp").Params(port=port, expect="ready"),
         every=span,
-        timeout=timedelta(seconds=2),
+        timeout=timedelta(seconds=timeout),
         retry=span / 4 if retry is None else timedelta(seconds=retry),
         policy=ConfirmPolicy(),
         kind="other",
     )
 
 
-async def watched(checks, enough, settling=lambda _: False):
+async def watched(checks, enough, settling=lambda _: False, **limits):
     """Run the scheduler over `checks` until `enough(results)` holds; return the results by check."""
     results, done = [], asyncio.Event()
 
@@ -68,7 +69,7 @@ async def watched(checks, enough, settling=lambda _: False):
         if enough(results):
             done.set()
 
-    async with Sessions() as sessions:
+    async with Sessions(**limits) as sessions:
         scheduler = Scheduler(sessions, SystemClock(), report, settling)
         scheduler.swap({check.id: check for check in checks})
         running = asyncio.create_task(scheduler.run())
@@ -118,3 +119,63 @@ async def test_a_check_that_is_asked_for_is_observed_at_once(listener):
             await seen.wait()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_those_who_wait_for_a_slow_device_leave_the_places_to_others(listener):
+    port, _ = listener
+    mute = Door(Mute)
+    mute.open()
+    slow = [check_of(f"slow {n}", mute.port, address="localhost", timeout=60) for n in range(8)]
+    try:
+        results = await watched(
+            [*slow, check_of("quick", port)], lambda found: len(found) >= 3, per_device=2, at_once=4
+        )
+    finally:
+        await mute.remove()
+    assert {name for name, _ in results} == {"quick"}
+
+
+@contextlib.asynccontextmanager
+async def running(report):
+    async with Sessions() as sessions:
+        scheduler = Scheduler(sessions, SystemClock(), report, lambda _: False)
+        task = asyncio.create_task(scheduler.run())
+        try:
+            yield scheduler
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_check_that_a_reload_leaves_alone_keeps_the_result_that_is_on_its_way(listener):
+    port, counts = listener
+    seen = asyncio.Event()
+
+    async def report(check, result):
+        seen.set()
+
+    async with running(report) as scheduler:
+        scheduler.swap({CheckId("one"): check_of("one", port, every=3600)})
+        scheduler.reprobe([CheckId("one")])
+        async with asyncio.timeout(PATIENCE):
+            while not counts["guests"]:
+                await asyncio.sleep(0.005)
+            scheduler.swap({CheckId("one"): check_of("one", port, every=3600)})
+            await seen.wait()
+    assert counts["guests"] == 1
+
+
+async def test_a_reload_to_a_shorter_interval_does_not_wait_for_the_longer_one_to_end(listener):
+    port, _ = listener
+    seen, name = asyncio.Event(), CheckId("one")
+
+    async def report(check, result):
+        seen.set()
+
+    async with running(report) as scheduler, asyncio.timeout(PATIENCE):
+        scheduler.swap({name: check_of("one", port, every=3600)})
+        scheduler.reprobe([name])
+        await seen.wait()
+        seen.clear()
+        scheduler.swap({name: check_of("one", port, every=0.2)})
+        await seen.wait()
