@@ -6,7 +6,6 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 LOOPBACK = "127.0.0.1"
 PORTS = range(20000, 32000)
@@ -21,11 +20,13 @@ def bound(kind: socket.SocketKind = socket.SOCK_STREAM, port: int | None = None)
     for number in [port] if port else random.sample(PORTS, TRIES):
         found = socket.socket(socket.AF_INET, kind)
         found.setblocking(False)
-        if port and kind is socket.SOCK_STREAM:
-            # Only for a port that was ours: two that ask for reuse may both bind a port, and one cannot listen.
+        if port:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((LOOPBACK, number))
+            # Not before: two that both ask for reuse may both bind a port, and then one of them cannot listen. But
+            # asked for at last, so that what remains of its connections does not keep a port from its own owner.
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         except OSError:
             found.close()
             if port:
@@ -47,28 +48,30 @@ class Door:
         self._protocol = protocol
         self._socket = bound()
         self.port: int = self._socket.getsockname()[1]
-        self._accepting: asyncio.Task[None] | None = None
+        self._accepting = False
+        self._greeting: set[asyncio.Task[None]] = set()
         self._taken: socket.socket | None = None
         self._visitors: set[asyncio.Transport] = set()
 
     @property
     def is_open(self) -> bool:
         """Whether it lets anybody in."""
-        return self._accepting is not None
+        return self._accepting
 
     def open(self) -> None:
         """Let visitors in."""
-        if self._accepting is not None:
+        if self._accepting:
             return
         if self._taken is not None:
             self._release()
             self._socket = bound(port=self.port)
         self._socket.listen(QUEUE)
-        self._accepting = asyncio.create_task(self._accept(), name=f"door {self.port}")
+        asyncio.get_running_loop().add_reader(self._socket, self._accept)
+        self._accepting = True
 
     async def shut(self) -> None:
         """Refuse visitors from now on and show out those who are inside."""
-        if self._accepting is not None or self._taken is not None:
+        if self._accepting or self._taken is not None:
             await self.remove()
             self._socket = bound(port=self.port)
 
@@ -84,12 +87,12 @@ class Door:
 
     async def remove(self) -> None:
         """Give the port up."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._accepting
-            self._accepting = None
+        if self._accepting:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._accepting = False
         self._release()
+        if self._greeting:
+            await asyncio.wait(self._greeting)
         for visitor in self._visitors:
             visitor.abort()
         self._visitors.clear()
@@ -101,12 +104,19 @@ class Door:
             self._taken.close()
             self._taken = None
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            connection, _ = await loop.sock_accept(self._socket)
-            visitor, _ = await loop.connect_accepted_socket(self._protocol, connection)
-            self._visitors = {other for other in self._visitors if not other.is_closing()} | {visitor}
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # who knocked has gone
+        connection.setblocking(False)
+        task = asyncio.create_task(self._greet(connection), name=f"door {self.port}")
+        self._greeting.add(task)
+        task.add_done_callback(self._greeting.discard)
+
+    async def _greet(self, connection: socket.socket) -> None:
+        visitor, _ = await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+        self._visitors = {other for other in self._visitors if not other.is_closing()} | {visitor}
 
 
 class Mute(asyncio.Protocol):
