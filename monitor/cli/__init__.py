@@ -72,7 +72,7 @@ def cli(ctx: click.Context, inventory: Path, data: Path | None, lang: str | None
     ctx.obj = Settings(inventory.expanduser(), (data or state_folder()).expanduser(), lang)
 
 
-def run(arguments: Sequence[str]) -> int:
+def carry_out(arguments: Sequence[str]) -> int:
     """Carry out one command line and return its exit code; nothing that can go wrong is shown as a traceback."""
     speak(wanted_language())
     try:
@@ -128,4 +128,4 @@ def main() -> NoReturn:
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(cli, {}, "releve", "_RELEVE_COMPLETE", os.environ["_RELEVE_COMPLETE"]))
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(carry_out(sys.argv[1:]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli import run
+from monitor.cli import carry_out as run
 from monitor.store import AuditEntry, Batch, open_store
 
 Call = Callable[..., tuple[int, str, str]]

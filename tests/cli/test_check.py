@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli import run
+from monitor.cli import carry_out as run
 from monitor.cli.context import ExitCode, spoken
 
 Said = Callable[..., tuple[int, str, str]]

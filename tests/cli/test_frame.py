@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from monitor.cli import run
+from monitor.cli import carry_out as run
 from monitor.cli.commands import COMMANDS, localized
 from monitor.cli.context import ExitCode, Failure, Settings, pass_settings, spoken, state_folder
 from monitor.core.text import Quantity, say

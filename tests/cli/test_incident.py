@@ -24,7 +24,7 @@ def releve(tmp_path, capsys):
 
     def run(*arguments, lang="en"):
         options = ["--inventory", str(inventory), "--data", str(tmp_path / "data"), "--lang", lang]
-        code = cli.run([*options, *arguments])
+        code = cli.carry_out([*options, *arguments])
         out, err = capsys.readouterr()
         return code, out, err
 

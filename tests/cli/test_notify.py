@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from monitor.cli import run
+from monitor.cli import carry_out as run
 from monitor.cli.context import ExitCode
 
 Said = Callable[..., tuple[int, str, str]]

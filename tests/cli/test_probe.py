@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli import run
+from monitor.cli import carry_out as run
 from monitor.cli.context import ExitCode
 from monitor.cli.probe_params import parameters
 from monitor.core.text import ENGLISH

@@ -12,7 +12,10 @@ HEAVY = {
     *("jinja2", "babel", "psutil", "plotext", "gufo", "pymodbus", "pysnmp"),
     *("asyncio", "sqlite3", "ssl", "logging", "multiprocessing", "concurrent.futures", "email", "http.client"),
 }
-SHOW = "import sys; from monitor.cli import run; code = run(sys.argv[1:]); print(*sorted(sys.modules), file=sys.stderr)"
+SHOW = (
+    "import sys; from monitor.cli import carry_out; carry_out(sys.argv[1:]); "
+    "print(*sorted(sys.modules), file=sys.stderr)"
+)
 
 
 def imported(*arguments: str) -> set[str]:
