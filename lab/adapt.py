@@ -24,7 +24,7 @@ class Pace:
     """How fast the copy lives: each check looks `every` so often (s); an `hour` of the protocol lasts so long (s)."""
 
     every: float = 2.0
-    hour: float = 13.0
+    hour: float = 11.0
 
 
 @dataclass(frozen=True, slots=True)

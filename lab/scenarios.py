@@ -58,7 +58,7 @@ MAINS_CUT = Scenario(
         Act(30, "restore_mains", say("the mains are back"), Once.RESOLVED),
     ),
     mended="floor_fed",
-    plant=Plant(start_after=13, crank=3, rest=3, failed_attempts=1, warm=3, cool=20, boot=3),
+    plant=Plant(start_after=15, crank=3, rest=3, failed_attempts=1, warm=3, cool=20, boot=3),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in (LINK_CUT, MAINS_CUT)}
 

@@ -59,7 +59,7 @@ async def test_without_the_listed_differences_the_copy_is_the_reference(site, in
 
 async def test_the_copy_is_right_and_watches_the_same_by_the_same_rules(tmp_path: Path, site, inventory, text):
     place = tmp_path / "inventory.yaml"
-    place.write_text(write(adapted(text, checks_of(inventory), site, Pace(every=2, hour=13))), "utf-8")
+    place.write_text(write(adapted(text, checks_of(inventory), site, Pace(every=2, hour=11))), "utf-8")
     reading = load(place)
     copy = reading.inventory
     assert copy is not None, reading.problems
@@ -76,7 +76,7 @@ async def test_the_copy_is_right_and_watches_the_same_by_the_same_rules(tmp_path
         assert same.params.model_copy(update={"port": None}) == check.params.model_copy(update={"port": None})
     assert copy.protocol.first_within == inventory.protocol.first_within
     assert copy.protocol.update_every is not None
-    assert copy.protocol.update_every.total_seconds() == 13
+    assert copy.protocol.update_every.total_seconds() == 11
 
 
 async def test_every_address_of_the_copy_is_a_thing_of_the_site(site, inventory, text):
