@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from typing import TYPE_CHECKING
+import sys
+import threading
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +25,10 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 LISTEN = "127.0.0.1:8321"
+LOOKUPS = 32
+"""Threads for what blocks aside from probes and messages: names looked up at a server that may be cut off."""
+GRACE = 1.0
+"""Seconds that threads have to end by themselves."""
 
 
 @click.command(help=N_("Watch the site until told to stop (Ctrl-C, SIGTERM); SIGHUP takes up a changed inventory."))
@@ -33,10 +43,38 @@ def run(settings: Settings, listen: str, once: bool) -> int:
     inventory = inventory_of(settings)
     logs.set_up()
     try:
-        store = open_store(settings.data, write=True)
+        with open_store(settings.data, write=True) as store:
+            work = _once(inventory, store) if once else _watch(settings, inventory, store, listen)
+            return asyncio.run(_to_the_end(work))
     except StoreError as error:
         raise Failure(error.text) from error
-    return asyncio.run(_once(inventory, store) if once else _watch(settings, inventory, store, listen))
+
+
+async def _to_the_end(work: Coroutine[Any, Any, int]) -> int:
+    """Return the exit code of `work`, or end the process with it when a thread hangs.
+
+    Threads cannot be killed, and the interpreter waits for them: a disk or a name server that answers nobody would
+    keep a daemon from ending that has written everything down.
+    """
+    before = set(threading.enumerate())
+    aside = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="aside")
+    asyncio.get_running_loop().set_default_executor(aside)
+    code = await work
+    aside.shutdown(wait=False)
+    if _hang(set(threading.enumerate()) - before):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _hang(threads: set[threading.Thread]) -> bool:
+    """Whether one of `threads` that the interpreter would wait for goes on."""
+    until = time.monotonic() + GRACE
+    for thread in threads:
+        if not thread.daemon:
+            thread.join(max(0.0, until - time.monotonic()))
+    return any(thread.is_alive() and not thread.daemon for thread in threads)
 
 
 async def _once(inventory: Inventory, store: Store) -> int:
@@ -46,7 +84,9 @@ async def _once(inventory: Inventory, store: Store) -> int:
     daemon = await Daemon.start(inventory, store)
     try:
         await daemon.round()
-        bad = any(health.latest is not Severity.OK for health in daemon.desk.state.healths.values())
+        state = daemon.desk.state
+        bad = any(health.latest is not Severity.OK for health in state.healths.values())
+        bad = bad or any(incident.open for incident in state.incidents.values())
         return ExitCode.WRONG if bad else ExitCode.DONE
     finally:
         await daemon.close()
@@ -62,7 +102,6 @@ async def _watch(settings: Settings, inventory: Inventory, store: Store, listen:
     try:
         sockets = [tcp_socket(listen), unix_socket(settings.data / SOCKET)]
     except CannotListen as error:
-        store.close()
         raise Failure(error.text) from error
     daemon = await Daemon.start(inventory, store)
     _obey_signals(daemon)
@@ -75,6 +114,7 @@ async def _watch(settings: Settings, inventory: Inventory, store: Store, listen:
         web.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
         (settings.data / SOCKET).unlink(missing_ok=True)
+        await daemon.close()
     return ExitCode.DONE
 
 
@@ -82,6 +122,8 @@ def _obey_signals(daemon: Daemon) -> None:
     loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[object]]()
 
     def take_up() -> None:
+        if len(tasks) > 1:
+            return  # one that has not begun to read yet will read what this one would
         task = asyncio.create_task(daemon.reload("signal"))
         tasks.add(task)
         task.add_done_callback(tasks.discard)

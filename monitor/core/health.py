@@ -138,6 +138,19 @@ def _belief(health: Health, policy: ConfirmPolicy) -> Severity:
     return before
 
 
+def not_after(health: Health, now: datetime) -> Health:
+    """Return `health` with no moment later than `now`: for a clock that was set back."""
+    if max(health.began_at, health.turned_at, health.seen_at) <= now:
+        return health
+    return replace(
+        health,
+        began_at=min(health.began_at, now),
+        turned_at=min(health.turned_at, now),
+        seen_at=min(health.seen_at, now),
+        ok_at=None if health.ok_at is None else min(health.ok_at, now),
+    )
+
+
 def released(health: Health, now: datetime) -> Health:
     """Return `health` with its bad belief withdrawn: what explained the failure is gone, so it must be seen anew."""
     return replace(health, confirmed=Severity.OK, run=0, fails=0, began_at=now, turned_at=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from monitor.clock import Clock, SystemClock, boot_id
@@ -29,14 +30,21 @@ def kernel_synchronised() -> bool:
 class GuardedClock:
     """`now` never steps and never runs backwards; `guard` is what must be persisted of it."""
 
-    def __init__(self, kept: Guard | None, system: Clock | None = None, boot: str | None = None) -> None:
+    def __init__(
+        self,
+        kept: Guard | None,
+        system: Clock | None = None,
+        boot: str | None = None,
+        synchronised: Callable[[], bool] = kernel_synchronised,
+    ) -> None:
         self._system = system or SystemClock()
+        self._synchronised = synchronised
         self.guard = timekeeping.start(
             kept,
             boot if boot is not None else boot_id(),
             self._system.boot(),
             self._system.now(),
-            synchronised=kernel_synchronised(),
+            synchronised=synchronised(),
         )
 
     def now(self) -> datetime:
@@ -65,7 +73,7 @@ class GuardedClock:
         clock is synchronised.
         """
         off = bool(self.guard.stepped_by) or not self.guard.trusted
-        if not off or not (quiet or not self.guard.trusted) or not kernel_synchronised():
+        if not off or not (quiet or not self.guard.trusted) or not self._synchronised():
             return False
         self.guard = timekeeping.adopt(self.guard, self._system.boot(), self._system.now())
         return True

@@ -10,7 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor.clock import SystemClock
+from alerts.language import speech
+from monitor.clock import Clock, SystemClock
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
 from monitor.core.verdict import Verdict
@@ -24,6 +25,7 @@ from monitor.daemon.scheduler import Scheduler
 from monitor.inventory.load import Loaded as Reading
 from monitor.inventory.load import load
 from monitor.inventory.model import Check, Inventory
+from monitor.inventory.report import problem_json, problem_line
 from monitor.store import AuditEntry, Batch, Sample, Store
 from probes.runner import Result
 from probes.sessions import Sessions
@@ -62,12 +64,16 @@ class Daemon:
     reloading: asyncio.Lock
 
     @classmethod
-    async def start(cls, inventory: Inventory, store: Store) -> Daemon:
-        """Return the daemon of `inventory` on `store`, which it closes at its end. Raises StoreError."""
-        journal = Journal(store)
+    async def start(cls, inventory: Inventory, store: Store, system: Clock | None = None) -> Daemon:
+        """Return the daemon of `inventory` on `store`, which `close` closes. `system`: the machine's clock.
+
+        Raises StoreError.
+        """
+        system = system or SystemClock()
+        journal = Journal(store, system)
         await journal.ask(store.recover_sending)
-        kept = await journal.ask(store.load, SystemClock().now(), KEEP)
-        clock = GuardedClock(kept.guard)
+        kept = await journal.ask(store.load, system.now(), KEEP)
+        clock = GuardedClock(kept.guard, system)
         plan = with_own_checks(inventory.plan)
         desk = Desk.resume(journal, clock, inventory, plan, kept)
         desk.guard, desk.trusted = lambda: clock.guard, lambda: clock.trusted
@@ -84,6 +90,7 @@ class Daemon:
             reloading=asyncio.Lock(),
         )
         daemon.scheduler = Scheduler(sessions, clock, daemon.report, desk.settling)
+        await desk.clock_was_set()
         await desk.swap(inventory, plan, RELEVE)
         daemon.scheduler.swap(inventory.checks)
         return daemon
@@ -100,7 +107,7 @@ class Daemon:
         self.journal.keep_samples([Sample(check, m.name, m.unit, at, m.value) for m in result.verdict.metrics])
 
     async def run(self) -> None:
-        """Watch until `stop` is called; then let messages in hand be delivered and write down what is known."""
+        """Watch until `stop` is called, and let messages in hand be delivered; `close` then."""
         log.info("watching", extra={"event": "started", "checks": len(self.desk.inventory.checks)})
         systemd.notify("READY=1", f"STATUS=watching {len(self.desk.inventory.checks)} checks")
         work = [
@@ -125,14 +132,13 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*work, stop, return_exceptions=True)
         await self.post.drain(PATIENCE)
-        await self.close()
-        log.info("stopped", extra={"event": "stopped"})
 
     async def close(self) -> None:
         """Write what is known and let go of everything."""
         await self.desk.flush()
         await self.sessions.close()
         await self.journal.close()
+        log.info("stopped", extra={"event": "stopped"})
 
     def stop(self) -> None:
         """Ask for a graceful end."""
@@ -140,7 +146,11 @@ class Daemon:
 
     async def round(self) -> None:
         """Observe every check once and send what comes of it: a turn without a daemon, for a timer."""
-        await asyncio.gather(*(self.scheduler.once(check) for check in self.desk.inventory.checks.values()))
+        checks = self.desk.inventory.checks.values()
+        for error in await asyncio.gather(*(self.scheduler.once(check) for check in checks), return_exceptions=True):
+            if error is not None:
+                log.error("a result was lost", exc_info=error, extra={"event": "result_lost"})
+        await self._housekeeping()
         await self.desk.tick()
         await self.post.once()
 
@@ -158,12 +168,13 @@ class Daemon:
         quiet = not any(incident.open for incident in self.desk.state.incidents.values())
         if self.clock.settle(quiet=quiet):
             log.warning("the machine's clock is taken over", extra={"event": "clock_adopted"})
+            await self.desk.clock_was_set()
         await self._look_at_ourselves()
         await self.desk.flush()
 
     async def _look_at_ourselves(self) -> None:
         journal, now = self.journal, self.clock.now()
-        late = await journal.ask(journal.store.oldest_pending, now)
+        late = await journal.overdue(now)
         since_death = None if self.desk.died_at is None else now - self.desk.died_at
         verdicts: tuple[tuple[CheckId, Verdict], ...] = (
             (
@@ -196,7 +207,11 @@ class Daemon:
         async with self.reloading:
             reading = await asyncio.get_running_loop().run_in_executor(None, load, self.path)
             if reading.inventory is None:
-                log.error("the inventory is wrong and was not taken", extra={"event": "reload_refused"})
+                words = speech(reading.language)
+                problems = [problem_line(problem_json(problem, words)) for problem in reading.problems]
+                log.error(
+                    "the inventory is wrong and was not taken", extra={"event": "reload_refused", "problems": problems}
+                )
                 return reading
             await self.desk.swap(reading.inventory, with_own_checks(reading.inventory.plan), actor)
             self.scheduler.swap(reading.inventory.checks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from monitor.clock import Clock
 from monitor.core import incident as incidents
 from monitor.core import watch
 from monitor.core.events import Event, EventKind
-from monitor.core.health import Health, Phase
+from monitor.core.health import Health, Phase, not_after
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import Incident, Refused
 from monitor.core.text import say
@@ -125,6 +125,15 @@ class Desk:
         await self.journal.commit(Batch(healths=moved, guard=self.guard()))
         self._stored.update(moved)
         self._turned.clear()
+
+    async def clock_was_set(self) -> None:
+        """Take it that the clock may have been set back: leave no belief in the future."""
+        await self._undisturbed(self._clock_was_set())
+
+    async def _clock_was_set(self) -> None:
+        now = self.clock.now()
+        healths = {name: not_after(health, now) for name, health in self.state.healths.items()}
+        await self._accept(Taken(replace(self.state, healths=healths)), time_passed=True)
 
     async def swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         """Work by another inventory from now on; incidents keep the protocol they were opened under."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from alerts.notice import Notice, NoticeKey, NoticeState
@@ -133,6 +133,14 @@ class Journal:
             address=notice.address,
             tried=notice.tried,
         )
+
+    async def overdue(self, now: datetime) -> timedelta | None:
+        """Return for how long the oldest notice on disk that has not left has been due; None when none is late."""
+        try:
+            return await self.ask(self.store.oldest_pending, now)
+        except StoreError as error:
+            self._in_trouble(error)
+            return None
 
     def _in_trouble(self, error: StoreError) -> None:
         if self.trouble is None:

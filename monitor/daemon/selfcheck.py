@@ -24,8 +24,8 @@ def store_verdict(trouble: Text | None, history: Text | None, waiting: int, *, r
     """
     if trouble is not None:
         text = say(
-            "The journal cannot be written ({why}); {waiting} entries wait in memory and notices leave from there. "
-            "Free disk space and do not stop Relève",
+            "The journal cannot be written ({why}); {waiting} entries wait in memory, notices leave from there, and "
+            "both are lost if Relève stops before",
             why=trouble,
             waiting=waiting,
         )

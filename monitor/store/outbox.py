@@ -15,6 +15,8 @@ from monitor.store.rows import notice_from_row, notice_to_row
 from monitor.store.tables import insert, notices
 
 WAITING = (NoticeState.PENDING.value, NoticeState.SENDING.value)
+FURTHEST = timedelta(hours=1)
+"""No attempt is put off for longer; one that lies further ahead was put off before the clock was set back."""
 
 
 def add(connection: Connection, new: Iterable[Notice]) -> None:
@@ -35,7 +37,9 @@ def _ready(now: datetime, limit: int, but: Collection[str]) -> Select[tuple[str]
     return (
         select(notices.c.key)
         .where(notices.c.state == NoticeState.PENDING.value, notices.c.channel.not_in(but))
-        .where(or_(notices.c.next_try_at.is_(None), notices.c.next_try_at <= now))
+        .where(
+            or_(notices.c.next_try_at.is_(None), notices.c.next_try_at <= now, notices.c.next_try_at > now + FURTHEST)
+        )
         .order_by(notices.c.due_at, notices.c.key)
         .limit(limit)
     )

@@ -85,6 +85,7 @@ async def running(path, data):
         daemon.stop()
         async with asyncio.timeout(PATIENCE):
             await task
+            await daemon.close()
 
 
 async def test_an_interruption_is_told_updated_and_told_resolved(tmp_path, door, mailbox):

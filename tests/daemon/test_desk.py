@@ -1,6 +1,7 @@
 """The desk: what is believed is what is written, whoever goes away in between; what people do is heard or refused."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.clock import GuardedClock
 
 DOOR, ROOM = CheckId("door"), CheckId("room")
 BAD, GOOD = Verdict(Severity.CRITICAL, say("refused")), Verdict(Severity.OK, say("open"))
@@ -126,3 +128,19 @@ async def test_a_check_that_is_taken_out_ends_what_does_not_interrupt_the_client
     (incident,) = desk.state.incidents.values()
     assert not incident.open
     assert "no longer" in incident.timeline[-1].text.template
+
+
+async def test_a_clock_set_back_leaves_no_result_waiting_for_the_old_time(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of())
+    machine.pass_(7200)
+    await desk.take(DOOR, GOOD, desk.clock.now(), 0.0)
+    machine.wall -= timedelta(seconds=7200)
+    desk.clock = GuardedClock(None, machine, "boot")
+    await desk.clock_was_set()
+    machine.pass_(60)
+    await desk.take(DOOR, BAD, desk.clock.now(), 0.0)
+    (incident,) = desk.state.incidents.values()
+    assert incident.began_at == incident.opened_at == machine.now()
+    machine.pass_(3600)
+    await desk.tick()
+    assert [n.key.n for n in store.notices() if n.key.step is Step.UPDATE] == [1]

@@ -54,3 +54,13 @@ def test_a_step_is_not_taken_over_while_a_deadline_runs(machine):
     clock.now()
     assert clock.settle(quiet=False) is False
     assert clock.now() < start + timedelta(hours=1)
+
+
+def test_a_step_is_taken_over_once_nothing_waits_for_time_and_a_time_server_confirms_it(machine):
+    clock = GuardedClock(None, machine, "boot", synchronised=lambda: True)
+    machine.wall -= timedelta(hours=2)
+    clock.now()
+    assert clock.settle(quiet=False) is False
+    assert clock.settle(quiet=True) is True
+    assert clock.now() == machine.now()
+    assert not clock.stepped_by

@@ -45,6 +45,7 @@ async def served(tmp_path):
     daemon.stop()
     async with asyncio.timeout(20):
         await asyncio.gather(*tasks)
+        await daemon.close()
 
 
 async def aside(work, *arguments):
