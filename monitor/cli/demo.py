@@ -89,6 +89,7 @@ async def _play(settings: Settings, scenario: Scenario, told: asyncio.Event, *, 
     from lab.site import Site
     from monitor.cli.demo_daemon import Daemon, NotStarted
     from monitor.cli.demo_shown import Teller
+    from monitor.web.client import ApiError, NoDaemon
 
     inventory = _reference_inventory(settings)
     words = settings.speech(inventory.site.language, inventory.site.timezone)
@@ -114,6 +115,8 @@ async def _play(settings: Settings, scenario: Scenario, told: asyncio.Event, *, 
                         await stage.go_on()
             except NotStarted as error:
                 raise Failure(say("the daemon did not start: {why}", why=str(error))) from error
+            except (NoDaemon, ApiError) as error:
+                raise Failure(say("the daemon went away: {why}", why=str(error))) from error
     return ExitCode.WRONG if ended.problems else ExitCode.DONE
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SITE, RELEVE, MAIL, SMS = N_("site"), "Relève", N_("mail"), "SMS"
 STYLE = {SITE: "bold yellow", RELEVE: "cyan", MAIL: "green", SMS: "magenta"}
-WIDTH = 7
 MAIL_LINES = 4
 """Lines of a message that are shown: what, impact, next message."""
 EVENT = {
@@ -96,13 +95,15 @@ class Teller:
         else:
             said = self.words.render(Text(template, (("id", incident), ("check", check))))
             if event["kind"] in SPEAKING:
-                said = f"{said}: {check}, {event['text']}" if check else f"{said}: {event['text']}"
+                detail = f"{check}, {event['text']}" if check else event["text"]
+                said = self.words.render(say("{what}: {detail}", what=said, detail=detail))
         self.line(at, RELEVE, said, EVENT_STYLE.get(event["kind"], ""))
 
     def message(self, at: datetime, channel: str, to: str, subject: str, text: str) -> None:
         """Show a message as it arrived."""
         who = MAIL if channel == "mail" else SMS
-        self.line(at, who, f"→ {to}{': ' if subject else ''}{subject}", STYLE[who])
+        head = say("{what}: {detail}", what=f"→ {to}", detail=subject) if subject else f"→ {to}"
+        self.line(at, who, head, STYLE[who])
         lines = [line for line in text.splitlines() if line.strip()][:MAIL_LINES]
         if self.out.is_terminal:
             self.out.print(Panel("\n".join(lines), border_style=STYLE[who], padding=(0, 1)))
@@ -116,8 +117,9 @@ class Teller:
         if self._zero is not None:
             span = (at - self._zero).total_seconds()
             after = f"+{self.words.quantity(Quantity(max(0.0, span), 's'))}"
+        width = max(len(self.words.translate(name)) for name in STYLE)
         name = self.words.translate(who)
-        return Styled.assemble((f"{clock} {after:>10}  ", "dim"), (f"{name:<{WIDTH}}", STYLE[who]), " ")
+        return Styled.assemble((f"{clock} {after:>10}  ", "dim"), (f"{name:<{width}}", STYLE[who]), " ")
 
 
 def verdict(incident: str, spans: Mapping[str, float], problems: Iterable[str], words: Speech) -> list[str]:
@@ -129,7 +131,7 @@ def verdict(incident: str, spans: Mapping[str, float], problems: Iterable[str], 
         "resolved_at": say("resolved"),
     }
     lines = [
-        f"  {words.render(text)}: +{words.quantity(Quantity(span, 's'))}"
+        "  " + words.render(say("{what}: {detail}", what=text, detail=f"+{words.quantity(Quantity(span, 's'))}"))
         for name, text in names.items()
         if (span := spans.get(name)) is not None
     ]

@@ -1,12 +1,15 @@
 """`releve demo` as a person runs it: the real daemon, real protocols, and what the servers outside received."""
 
 import json
+import signal
 import subprocess
 import sys
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 STORY_WITHIN = 240.0
@@ -14,12 +17,19 @@ MOMENTS = ("fault_at", "detected_at", "first_notice_at", "repaired_at", "resolve
 SUPPRESSED = {"link-cut": {"fo-peer", "ocm-sip", "ocm-app"}, "mains-cut": {"floor-switch-ping", "genset"}}
 
 
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "monitor", "--lang", "en", "demo", *arguments]
+
+
+def bare(project: Path, home: Path) -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(project), "HOME": str(home), "LANG": "C.UTF-8"}
+
+
 def play(project: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "monitor", "--lang", "en", "demo", *arguments]
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(project), "HOME": str(tmp_path), "LANG": "C.UTF-8"}
     return subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=STORY_WITHIN, check=False
-    )
+        command(*arguments), cwd=tmp_path, env=bare(project, tmp_path), capture_output=True, text=True,
+        timeout=STORY_WITHIN, check=False,
+    )  # fmt: skip
 
 
 def received(told: dict[str, Any], **wanted: str) -> list[dict[str, Any]]:
@@ -57,3 +67,33 @@ def test_an_unknown_story_is_answered_by_those_that_there_are(project, tmp_path)
     assert done.returncode == 2
     assert "link-cut" in done.stderr
     assert "mains-cut" in done.stderr
+
+
+def test_a_story_that_is_broken_off_leaves_nothing_behind(project):
+    with tempfile.TemporaryDirectory(prefix="releve-") as folder:  # short: the socket's path has 108 bytes
+        environment = bare(project, Path(folder)) | {"TMPDIR": folder}
+        with subprocess.Popen(command(), cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as demo:
+            try:
+                assert demo.stdout is not None
+                assert any("cuts the fibre" in line for line in demo.stdout)
+                (daemon,) = psutil.Process(demo.pid).children(recursive=True)
+                demo.send_signal(signal.SIGINT)
+                assert demo.wait(30) == 130
+            finally:
+                demo.kill()
+        assert not daemon.is_running()
+        assert not list(Path(folder).iterdir())
+
+
+def test_a_demonstration_that_is_killed_takes_its_daemon_along(project):
+    with tempfile.TemporaryDirectory(prefix="releve-") as folder:
+        environment = bare(project, Path(folder)) | {"TMPDIR": folder}
+        with subprocess.Popen(command(), cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as demo:
+            try:
+                assert demo.stdout is not None
+                assert any("looks at everything" in line for line in demo.stdout)
+                (daemon,) = psutil.Process(demo.pid).children(recursive=True)
+            finally:
+                demo.kill()
+        _, alive = psutil.wait_procs([daemon], timeout=30)
+        assert not alive
