@@ -256,12 +256,15 @@ class _Work:
             pending = left
 
     def _untold(self) -> list[CheckId]:
+        """The checks whose failure is believed and told nowhere; one that is OK again is about to need no telling."""
         told = {name for incident in self.state.incidents.values() for name in incident.explained}
         healths = self.state.healths
         return [
             name
             for name in self.plan.checks
-            if name in healths and healths[name].confirmed is not Severity.OK and name not in told
+            if name in healths
+            and Severity.OK not in (healths[name].confirmed, healths[name].latest)
+            and name not in told
         ]
 
     def _place_one(self, check: CheckId) -> bool:

@@ -313,6 +313,18 @@ def test_what_the_inventory_no_longer_watches_is_closed_and_says_so():
     assert CheckId("ping-router") not in taken.state.healths
 
 
+def test_what_waited_for_its_cause_and_is_ok_again_by_then_is_not_told():
+    desk = Desk(site(recover=2))
+    desk.good()
+    desk.see("onnet", CRITICAL)
+    desk.see("onnet", OK)
+    desk.good("ping-router", "ping-switch", "ping-hmp")
+    assert desk.log == ()
+    desk.see("onnet", CRITICAL)
+    desk.good("ping-router", "ping-switch", "ping-hmp")
+    assert [event.kind for event in desk.log][:1] == [OPENED]
+
+
 def test_an_interruption_that_nobody_sees_any_more_goes_on_until_it_is_seen_or_a_person_ends_it():
     desk = Desk(site())
     desk.good()
@@ -477,7 +489,7 @@ def test_what_is_believed_bad_is_told_or_waits_for_something_upstream(told):
     for check, seen, down in story:
         desk.see(check, seen, down=down)
         for name, health in desk.state.healths.items():
-            if health.confirmed is OK or any(i.explains(name) for i in desk.state.incidents.values()):
+            if OK in (health.confirmed, health.latest) or any(i.explains(name) for i in desk.state.incidents.values()):
                 continue
             gates = [desk.state.healths.get(gate) for gate in waits_for(plan, name)]
             assert any(gate is None or gate.confirmed_down or not settled(gate, health.began_at) for gate in gates)
