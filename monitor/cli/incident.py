@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -120,7 +121,7 @@ def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool
     chosen = _chosen(settings, name)
     api = daemon_or_none(settings)
     if api is not None:
-        one = act(api, f"/api/v1/incidents/{chosen}/{action}", {"text": text})
+        one = act(api, f"/api/v1/incidents/{quote(chosen, safe='')}/{action}", {"text": text})
     else:
         one = offline.act(settings, lambda desk, who: _by_hand(desk, who, chosen, action, text))
     return _done(settings, one, as_json=as_json)
@@ -182,7 +183,7 @@ def _stored(settings: Settings, store: Store, *, open_only: bool) -> list[dict[s
 def _incident(settings: Settings, name: str) -> dict[str, Any]:
     api = daemon_or_none(settings)
     if api is not None:
-        one: dict[str, Any] = ask(api, f"/api/v1/incidents/{name}")
+        one: dict[str, Any] = ask(api, f"/api/v1/incidents/{quote(name, safe='')}")
         return one
     return offline.read(settings, lambda store: _one_stored(settings, store, name))
 

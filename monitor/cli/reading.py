@@ -33,14 +33,19 @@ def inventory_of(settings: Settings) -> Inventory:
 
 
 def daemon_or_none(settings: Settings) -> LocalApi | None:
-    """Return the daemon of the data folder, or None when none answers."""
-    from monitor.web.client import LocalApi, NoDaemon
+    """Return the daemon of the data folder, or None when there is none. Raises Failure when it does not answer."""
+    from monitor.web.client import ApiError, LocalApi, NoDaemon, NotOurs
 
-    api = LocalApi(settings.data, settings.lang or "")
+    api, data = LocalApi(settings.data, settings.lang or ""), str(settings.data)
     try:
         api.get("/healthz")
     except NoDaemon:
         return None
+    except NotOurs as error:
+        raise Failure(say("{path} belongs to another user: do this as that user, or as root", path=data)) from error
+    except ApiError as error:
+        text = say("the daemon on {path} does not answer ({why}); its log says more", path=data, why=str(error))
+        raise Failure(text) from error
     return api
 
 

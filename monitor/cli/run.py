@@ -97,22 +97,19 @@ async def _watch(settings: Settings, inventory: Inventory, store: Store, listen:
 
     from monitor.daemon.daemon import Daemon, note_start
     from monitor.web.app import application
-    from monitor.web.server import CannotListen, server, tcp_socket, unix_socket
+    from monitor.web.server import CannotListen, serving, tcp_socket, unix_socket
 
     try:
-        sockets = [tcp_socket(listen), unix_socket(settings.data / SOCKET)]
+        network, local = tcp_socket(listen), unix_socket(settings.data / SOCKET)
     except CannotListen as error:
         raise Failure(error.text) from error
     daemon = await Daemon.start(inventory, store)
     _obey_signals(daemon)
     await note_start(daemon, version("releve"))
-    web = server(application(daemon))
-    serving = asyncio.create_task(web.serve(sockets=sockets), name="web")
     try:
-        await daemon.run()
+        async with serving(application(daemon), network, local):
+            await daemon.run()
     finally:
-        web.should_exit = True
-        await asyncio.gather(serving, return_exceptions=True)
         (settings.data / SOCKET).unlink(missing_ok=True)
         await daemon.close()
     return ExitCode.DONE

@@ -18,6 +18,7 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Refused
 from monitor.core.text import Speech, Text, say
 from monitor.core.units import BadUnit, parse_duration
+from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon
 from monitor.inventory.report import problem_json
 from monitor.store import StoreError
@@ -136,7 +137,10 @@ class _Api:
         daemon, desk = self.daemon, self.daemon.desk
         healths = desk.state.healths
         open_now = sum(incident.open for incident in desk.state.incidents.values())
-        counts = await daemon.journal.ask(daemon.journal.store.notice_counts)
+        try:
+            counts = await daemon.journal.ask(daemon.journal.store.notice_counts)
+        except StoreError:
+            counts = {}  # everything else is wanted all the more
         family = metrics.family
         text = "".join(
             (
@@ -254,8 +258,10 @@ class _Api:
         body = await _body(request)
         try:
             severity = views.severity_of(_word(body, "severity", "critical"))
-        except KeyError as error:
-            raise BadRequest(say("severity is one of ok, warning, unknown, critical")) from error
+        except KeyError:
+            severity = Severity.OK
+        if severity is Severity.OK:
+            raise BadRequest(say("severity is one of warning, unknown, critical"))
         incident = await self.daemon.desk.open(
             _word(body, "kind", "other"), severity, actor(request), _word(body, "text")
         )
@@ -299,7 +305,7 @@ async def _body(request: Request) -> dict[str, Any]:
             raise BadRequest(say("the request is larger than {most} bytes", most=LARGEST_BODY))
     try:
         body = json.loads(raw or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(say("the request is no JSON")) from error
     if not isinstance(body, dict):
         raise BadRequest(say("the request is no JSON object"))

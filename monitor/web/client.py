@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
 SOCKET = "releve.sock"
 TIMEOUT = 30.0
+LONGEST_PATH = 107
+"""Bytes of a Unix socket's path (unix(7): 108 with the zero at the end)."""
 
 
 class NoDaemon(Exception):
     """Nobody listens at the socket: no daemon runs on this data folder."""
+
+
+class NotOurs(Exception):
+    """The data folder, or the daemon's socket in it, is another user's."""
 
 
 class ApiError(Exception):
@@ -30,6 +37,8 @@ class _UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
+        if len(os.fsencode(self._path)) > LONGEST_PATH:
+            raise FileNotFoundError(str(self._path))  # no daemon can listen there
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
@@ -58,8 +67,10 @@ class LocalApi:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             raw, status = response.read(), response.status
-        except (FileNotFoundError, ConnectionRefusedError) as error:
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
             raise NoDaemon(str(self._path)) from error
+        except PermissionError as error:
+            raise NotOurs(str(self._path)) from error
         except (OSError, http.client.HTTPException) as error:
             raise ApiError(0, str(error) or type(error).__name__) from error
         finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import socket
 import struct
 from asyncio import BaseTransport
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +18,14 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from monitor.core.text import Text, say
+from monitor.web.client import LONGEST_PATH
 
+log = logging.getLogger(__name__)
+
+VISITORS = 64
+"""Connections over the network at once; more are told to come back later."""
+LONGEST_VISIT = 30.0
+"""Seconds after which a visitor over the network who is not being answered is shown out, whatever he dribbles."""
 PEER = "uid"
 """`scope["client"]` of a request over the Unix socket is `("uid", <the peer's uid>)`."""
 
@@ -30,7 +39,10 @@ class CannotListen(Exception):
 
 
 class _KnowsItsPeer(H11Protocol):
-    """HTTP/1.1 whose requests over a Unix socket carry the peer's uid, as the kernel gives it (SO_PEERCRED)."""
+    """HTTP/1.1 whose requests over a Unix socket carry the peer's uid, as the kernel gives it (SO_PEERCRED).
+
+    Who comes over the network may stay for a while only.
+    """
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast(Any, transport))
@@ -38,6 +50,14 @@ class _KnowsItsPeer(H11Protocol):
         if sock is not None and sock.family == socket.AF_UNIX:
             _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
             self.client = (PEER, uid)
+        else:
+            self.loop.call_later(LONGEST_VISIT, self._show_out)
+
+    def _show_out(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.loop.call_later(LONGEST_VISIT, self._show_out)
+        else:
+            self.transport.close()
 
 
 class _InOurLoop(uvicorn.Server):
@@ -48,8 +68,22 @@ class _InOurLoop(uvicorn.Server):
         yield
 
 
-def server(app: ASGIApp) -> uvicorn.Server:
-    """Return a server for `app`; `await server.serve(sockets=[...])` runs it until `should_exit`."""
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, network: socket.socket, local: socket.socket) -> AsyncIterator[None]:
+    """Serve `app` on both sockets as long as the context lasts; `network` never takes the places of `local`."""
+    servers = {_server(app, VISITORS): network, _server(app, None): local}
+    tasks = [asyncio.create_task(server.serve(sockets=[sock]), name="web") for server, sock in servers.items()]
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.should_exit = True
+        for error in await asyncio.gather(*tasks, return_exceptions=True):
+            if error is not None:
+                log.error("serving failed", exc_info=error, extra={"event": "web_failed"})
+
+
+def _server(app: ASGIApp, most: int | None) -> uvicorn.Server:
     return _InOurLoop(
         uvicorn.Config(
             app,
@@ -60,7 +94,7 @@ def server(app: ASGIApp) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,  # a forged X-Forwarded-For must not pass for a peer of the Unix socket
-            limit_concurrency=64,
+            limit_concurrency=most,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=2,
         )
@@ -92,7 +126,13 @@ def tcp_socket(listen: str) -> socket.socket:
 
 
 def unix_socket(path: Path) -> socket.socket:
-    """Return a socket bound to `path`, for its owner and root only. The caller holds the writer lock of the folder."""
+    """Return a socket bound to `path`, for its owner and root only. The caller holds the writer lock of the folder.
+
+    Raises CannotListen.
+    """
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        text = say("the path {path} is too long for a socket: choose a shorter folder with --data", path=str(path))
+        raise CannotListen(text)
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)

@@ -76,6 +76,13 @@ def test_an_incident_that_is_not_there_is_an_error_without_a_traceback(releve, o
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("name", ["été", "a b", "../status", "\udcff", "%2e%2e", "?open=1", "#"])
+def test_a_name_that_is_none_is_an_error_whatever_it_holds(releve, opened, name):
+    for command in (["show", name], ["note", name, "text"], ["ack", name]):
+        code, _, err = releve("incident", *command)
+        assert (code, "Traceback" in err, "itself failed" in err) == (2, False, False)
+
+
 def test_what_is_resolved_is_not_resolved_twice(releve, opened):
     releve("incident", "resolve", opened, "gone")
     code, _, err = releve("incident", "resolve", opened, "gone")

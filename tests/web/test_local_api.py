@@ -13,7 +13,7 @@ from monitor.inventory.load import load
 from monitor.store import open_store
 from monitor.web.app import application
 from monitor.web.client import SOCKET, ApiError, LocalApi, NoDaemon
-from monitor.web.server import CannotListen, server, tcp_socket, unix_socket
+from monitor.web.server import VISITORS, CannotListen, serving, tcp_socket, unix_socket
 
 SITE = """
 site: {name: Petit site, timezone: Africa/Douala, language: fr}
@@ -31,21 +31,22 @@ async def served(tmp_path):
     path, data = tmp_path / "inventory.yaml", tmp_path / "data"
     path.write_text(SITE, encoding="utf-8")
     daemon = await Daemon.start(load(path).inventory, open_store(data, write=True, ballast=0))
-    listening = tcp_socket("127.0.0.1:0")
-    web = server(application(daemon))
-    tasks = [
-        asyncio.create_task(daemon.run()),
-        asyncio.create_task(web.serve(sockets=[listening, unix_socket(data / SOCKET)])),
-    ]
-    async with asyncio.timeout(10):
-        while not (web.started and daemon.turning):
-            await asyncio.sleep(0.01)
-    yield data, listening.getsockname()[1]
-    web.should_exit = True
+    listening, local = tcp_socket("127.0.0.1:0"), unix_socket(data / SOCKET)
+    running = asyncio.create_task(daemon.run())
+    async with serving(application(daemon), listening, local):
+        async with asyncio.timeout(10):
+            while not (daemon.turning and await aside(answers, data)):
+                await asyncio.sleep(0.01)
+        yield data, listening.getsockname()[1]
     daemon.stop()
     async with asyncio.timeout(20):
-        await asyncio.gather(*tasks)
+        await running
         await daemon.close()
+
+
+def answers(data):
+    with contextlib.suppress(NoDaemon):
+        return LocalApi(data).get("/healthz")
 
 
 async def aside(work, *arguments):
@@ -114,6 +115,8 @@ async def test_the_owner_opens_acknowledges_explains_and_resolves(served):
     [
         ("/api/v1/incidents", {}, 400),
         ("/api/v1/incidents", {"text": "x", "severity": "dreadful"}, 400),
+        ("/api/v1/incidents", {"text": "x", "severity": "ok"}, 400),
+        ("/api/v1/incidents/..%2F..%2Fstatus/ack", {}, 404),
         ("/api/v1/incidents", {"text": "x", "kind": "no-such-kind"}, 409),
         ("/api/v1/incidents/26-9999/ack", {}, 409),
         ("/api/v1/incidents/26-9999/dance", {}, 404),
@@ -125,6 +128,40 @@ async def test_what_makes_no_sense_is_refused_with_a_reason(served, path, body, 
         await aside(LocalApi(data, "en").post, path, body)
     assert refused.value.status == status
     assert len(str(refused.value)) > 10
+
+
+async def test_visitors_who_dribble_take_no_place_from_the_owner(served):
+    data, port = served
+    with contextlib.ExitStack() as crowd:
+        for _ in range(VISITORS + 8):
+            one = crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
+            one.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
+        assert (await aside(LocalApi(data, "en").get, "/api/v1/status"))["site"] == "Petit site"
+
+
+async def test_a_hundred_words_at_once_are_all_heard(served):
+    data, _ = served
+    api = LocalApi(data, "en")
+    name = (await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke"}))["id"]
+    path = f"/api/v1/incidents/{name}/note"
+    await asyncio.gather(*(aside(api.post, path, {"text": f"note {n}"}) for n in range(100)))
+    shown = await aside(api.get, f"/api/v1/incidents/{name}")
+    assert {line["text"] for line in shown["timeline"][1:]} == {f"note {n}" for n in range(100)}
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b"\xff\xfe", b"[]", b'{"text": 1}', b"x" * 70_000])
+async def test_a_body_that_makes_no_sense_is_refused(served, body):
+    data, _ = served
+
+    def sent():
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(10)
+            sock.connect(str(data / SOCKET))
+            head = f"POST /api/v1/incidents HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            sock.sendall(head.encode() + body)
+            return sock.recv(100)
+
+    assert (await aside(sent)).startswith(b"HTTP/1.1 400")
 
 
 async def test_status_names_every_check_and_the_daemon(served):
@@ -145,6 +182,16 @@ async def test_the_api_describes_itself(served):
 def test_without_a_daemon_the_client_says_so(tmp_path):
     with pytest.raises(NoDaemon):
         LocalApi(tmp_path).get("/healthz")
+
+
+def test_where_no_socket_can_be_no_daemon_is(tmp_path):
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    with pytest.raises(NoDaemon):
+        LocalApi(long).get("/healthz")
+    with pytest.raises(CannotListen) as refused:
+        unix_socket(long / SOCKET)
+    assert "--data" in refused.value.text.template
 
 
 def test_a_taken_port_is_named_with_a_remedy():
