@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +31,11 @@ class Ballast:
     def release(self) -> bool:
         """Give the room back; return whether there was any."""
         try:
-            held = self.path.stat().st_size > 0
+            seen = self.path.lstat()
             self.path.unlink()
         except OSError:
             return False
-        return held
+        return stat.S_ISREG(seen.st_mode) and seen.st_size > 0
 
     def restore(self) -> bool:
         """Keep the room back again if the disk has enough of it; return whether all that should be kept back is."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from monitor.core.text import Quantity, Speech, Text, say
+from monitor.core.reasons import reason
+from monitor.core.text import Quantity, Speech, Text, say, verbatim
 
 FULL_BELOW = 1_000_000
 """Bytes: an input/output error with less than this free is a full disk (a quota is reported so, not as ENOSPC)."""
@@ -140,15 +141,22 @@ def of_system(error: OSError, path: Path) -> StoreError:
     """Return what the system's `error` about `path` means for the state."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(path)
-    why = error.strerror or type(error).__name__
     if error.errno == errno.EIO:
-        return _disk_failed(path, why)
+        return _disk_failed(path, reason(error))
+    if error.errno == errno.ELOOP:
+        return ReadOnlyFolder(
+            say(
+                "{path} is a symbolic link, and whoever made it would choose what Relève writes to. Delete it; to have "
+                "the state elsewhere, choose that folder with --data",
+                path=str(error.filename or path),
+            )
+        )
     return ReadOnlyFolder(
         say(
             "Cannot use {path}: {why}. The user that runs Relève must be allowed to read and write there (chown); or "
             "choose another folder with --data",
             path=str(error.filename or path),
-            why=why,
+            why=reason(error),
         )
     )
 
@@ -162,7 +170,7 @@ def _of_database(error: sqlite3.Error | DBAPIError, path: Path) -> StoreError | 
     if primary == sqlite3.SQLITE_FULL:
         return disk_full(path)
     if primary == sqlite3.SQLITE_IOERR:
-        return disk_full(path) if free_bytes(path) < FULL_BELOW else _disk_failed(path, why)
+        return disk_full(path) if free_bytes(path) < FULL_BELOW else _disk_failed(path, verbatim(why))
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return corrupt(path, why)
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -172,7 +180,7 @@ def _of_database(error: sqlite3.Error | DBAPIError, path: Path) -> StoreError | 
     return None
 
 
-def _disk_failed(path: Path, why: str) -> DiskFailed:
+def _disk_failed(path: Path, why: Text) -> DiskFailed:
     return DiskFailed(
         say("The disk that holds {path} fails ({why}). Copy the folder to another disk", path=str(path), why=why)
     )

@@ -84,15 +84,22 @@ def private_file(path: Path) -> int:
     """Return a descriptor of the file `path`, made with mode 0600 if it is not there.
 
     What root makes in a folder of somebody else belongs to that user: else a command run once as root would shut out
-    the daemon.
+    the daemon. So a symbolic link is never followed (OSError, ELOOP): that user could have root write anywhere.
     """
-    made = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if made and os.geteuid() == 0:
-        owner = path.parent.stat()
-        if (owner.st_uid, owner.st_gid) != (0, 0):
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags)
+    give_to_owner_of_folder(descriptor, path.parent)
     return descriptor
+
+
+def give_to_owner_of_folder(descriptor: int, folder: Path) -> None:
+    """Let the new file behind `descriptor` belong to whoever owns `folder`, if root made it there."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def sync_folder(folder: Path) -> None:
@@ -145,7 +152,7 @@ def current_writer(folder: Path) -> Writer | None:
     with translated(path):
         if not path.exists():
             return None
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:

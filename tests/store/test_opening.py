@@ -297,3 +297,28 @@ def test_what_root_makes_in_anothers_folder_belongs_to_that_user(folder: Path) -
         with open_store(Path(place), write=True, ballast=4096) as store:
             store.commit(Batch(audit=(AuditEntry("a", "b"),)))
             assert {entry.stat().st_uid for entry in Path(place).iterdir()} == {NOBODY}
+
+
+@pytest.mark.parametrize("name", ["lock", "state.db"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_laid_in_the_folder_never_chooses_what_is_written(folder: Path, *, name: str, there: bool) -> None:
+    folder.mkdir()
+    target = folder.parent / "elsewhere"
+    if there:
+        target.write_text("somebody's")
+    (folder / name).symlink_to(target)
+    with pytest.raises(ReadOnlyFolder) as caught:
+        open_store(folder, write=True, ballast=0)
+    assert values(caught.value.text)["path"] == str(folder / name)
+    assert "symbolic link" in str(caught.value)
+    assert (target.read_text() == "somebody's") if there else not target.exists()
+
+
+def test_a_link_laid_as_the_ballast_is_taken_away(folder: Path) -> None:
+    folder.mkdir()
+    target = folder.parent / "elsewhere"
+    (folder / "ballast").symlink_to(target)
+    with open_store(folder, write=True, ballast=4096) as store:
+        assert not store.ballast_standing
+        assert store.restore_ballast()
+    assert not target.exists()
