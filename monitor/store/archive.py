@@ -32,6 +32,7 @@ from monitor.store.folder import (
     LOCK_FILE,
     STATE_FILE,
     WriterLock,
+    give_to_owner_of_folder,
     prepare,
     sync_folder,
 )
@@ -180,6 +181,7 @@ def restore(
             aside = _set_aside(folder, found, now) if found else None
             for name in _REVISIONS:
                 if (Path(work) / name).exists():
+                    _hand_over(Path(work) / name, folder)
                     (Path(work) / name).rename(folder / name)
             sync_folder(folder)
     except BaseException:
@@ -206,9 +208,19 @@ def _occupants(folder: Path) -> list[Path]:
 def _set_aside(folder: Path, found: list[Path], now: datetime) -> Path:
     """Move what is there, logs of the databases included: a log left behind would be played into the restored one."""
     aside = Path(tempfile.mkdtemp(prefix=f"before-{now.astimezone(UTC):%Y%m%d-%H%M%S}-", dir=folder))
+    _hand_over(aside, folder)
     for entry in found:
         entry.rename(aside / entry.name)
     return aside
+
+
+def _hand_over(made: Path, folder: Path) -> None:
+    """Let what a restore by root made in the folder of the daemon's user belong to that user, whom it would shut out."""
+    descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        give_to_owner_of_folder(descriptor, folder)
+    finally:
+        os.close(descriptor)
 
 
 def _unpack(source: Path, work: Path) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import tempfile
 import zipfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from monitor.store import (
 from monitor.store.archive import Exists, back_up, restore
 
 DISK = CheckId("hmp-disk")
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -224,3 +226,15 @@ def test_a_backup_of_a_later_format_asks_for_its_version(file: Path, tmp_path: P
 def test_a_backup_that_is_not_there_is_named(tmp_path: Path, start: datetime) -> None:
     with pytest.raises(StoreError, match="no file"):
         restore(tmp_path / "other", tmp_path / "none.zip", start, actor="uid:7", ballast=0)
+
+
+def test_what_root_restores_into_anothers_folder_belongs_to_that_user(file: Path, start: datetime) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    with tempfile.TemporaryDirectory() as place:
+        os.chown(place, NOBODY, NOBODY)
+        for _ in range(2):
+            done = restore(Path(place), file, start, actor="uid:0", replace=True, ballast=0)
+        assert done.aside is not None
+        made = [done.aside, *done.aside.iterdir(), *Path(place).iterdir()]
+        assert {entry.name: entry.stat().st_uid for entry in made if entry.stat().st_uid != NOBODY} == {}
