@@ -215,7 +215,7 @@ def _set_aside(folder: Path, found: list[Path], now: datetime) -> Path:
 
 
 def _hand_over(made: Path, folder: Path) -> None:
-    """Let what a restore by root made in the folder of the daemon's user belong to that user, whom it would shut out."""
+    """Let what root restored into the folder of the daemon's user belong to that user, whom it would shut out."""
     descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         give_to_owner_of_folder(descriptor, folder)
