@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
 from monitor.cli import offline
 from monitor.cli.context import ExitCode, Failure, Settings, _, console, emit_json, pass_settings
-from monitor.cli.reading import act, ask, daemon_or_none, site_speech
+from monitor.cli.reading import act, ask, daemon_or_none, legible, segment, site_speech
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool
     chosen = _chosen(settings, name)
     api = daemon_or_none(settings)
     if api is not None:
-        one = act(api, f"/api/v1/incidents/{quote(chosen, safe='')}/{action}", {"text": text})
+        one = act(api, f"/api/v1/incidents/{segment(chosen)}/{action}", {"text": text})
     else:
         one = offline.act(settings, lambda desk, who: _by_hand(desk, who, chosen, action, text))
     return _done(settings, one, as_json=as_json)
@@ -152,7 +151,7 @@ def _done(settings: Settings, one: dict[str, Any], *, as_json: bool) -> int:
 def _chosen(settings: Settings, name: str, *, any_status: bool = False) -> str:
     """The incident that is meant: the one named, else the only open one (or, for reading, the newest)."""
     if name:
-        return name
+        return legible(name)
     running = _incidents(settings, open_only=True)
     if len(running) == 1:
         return str(running[0]["id"])
@@ -183,7 +182,7 @@ def _stored(settings: Settings, store: Store, *, open_only: bool) -> list[dict[s
 def _incident(settings: Settings, name: str) -> dict[str, Any]:
     api = daemon_or_none(settings)
     if api is not None:
-        one: dict[str, Any] = ask(api, f"/api/v1/incidents/{quote(name, safe='')}")
+        one: dict[str, Any] = ask(api, f"/api/v1/incidents/{segment(name)}")
         return one
     return offline.read(settings, lambda store: _one_stored(settings, store, name))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from monitor.cli.context import LANGUAGES, Failure, Settings, speak, warn
 from monitor.core.text import say
@@ -47,6 +48,16 @@ def daemon_or_none(settings: Settings) -> LocalApi | None:
         text = say("the daemon on {path} does not answer ({why}); its log says more", path=data, why=str(error))
         raise Failure(text) from error
     return api
+
+
+def segment(name: str) -> str:
+    """Return `name`, whatever it holds, as one part of a path of the API."""
+    return quote(name, safe="")
+
+
+def legible(name: str) -> str:
+    """Return `name` as it was typed, with a sign in place of every byte that is no UTF-8."""
+    return name.encode(errors="replace").decode()
 
 
 def ask(api: LocalApi, path: str) -> Any:

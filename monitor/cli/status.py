@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
 from monitor.cli import offline
 from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
-from monitor.cli.reading import ask, daemon_or_none, inventory_of, site_speech
+from monitor.cli.reading import ask, daemon_or_none, inventory_of, legible, segment, site_speech
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
@@ -71,6 +70,7 @@ def history(
         span = parse_duration(since)
     except BadUnit as error:
         raise Failure(say("{why}", why=str(error))) from error
+    check, metric = legible(check), legible(metric) if metric else None
     series = _series(settings, check, metric, span)
     if not any(one["samples"] for one in series):
         raise Failure(say("{check} has measured nothing in that time", check=check))
@@ -92,8 +92,8 @@ def history(
 def _series(settings: Settings, check: str, metric: str | None, span: timedelta) -> list[dict[str, Any]]:
     api = daemon_or_none(settings)
     if api is not None:
-        query = f"?since={span.total_seconds():.0f}s" + (f"&metric={quote(metric)}" if metric else "")
-        found: list[dict[str, Any]] = ask(api, f"/api/v1/history/{quote(check)}{query}")
+        query = f"?since={span.total_seconds():.0f}s" + (f"&metric={segment(metric)}" if metric else "")
+        found: list[dict[str, Any]] = ask(api, f"/api/v1/history/{segment(check)}{query}")
         return found
     return offline.read(settings, lambda store: _samples(store, check, metric, span))
 
