@@ -32,6 +32,7 @@ NOTICE_STATE = {
 STEP = {
     "first_notice": N_("first notice"),
     "worsened": N_("worsened"),
+    "disrupted": N_("service interrupted"),
     "update": N_("update"),
     "resolved": N_("resolved notice"),
     "test": N_("test"),
