@@ -12,12 +12,15 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from alerts.parcel import Parcel, Receipt, TransportError
-from monitor.core.text import Quantity, Text, say
+from monitor.core.reasons import reason
+from monitor.core.text import Quantity, say
 from monitor.core.units import BadUnit, parse_duration
 
 WAIT = 60.0
 """Seconds in which the modem must have taken a message; an SMS takes some 5 s, and several may queue."""
 POLL = 0.2
+TAKEN = "gammu-smsd: OK"
+"""What stands for the answer of a server, in no language: gammu-smsd only moves a file."""
 _NUMBER = re.compile(r"\+?\d{3,15}")
 """ITU-T E.164: at most 15 digits."""
 _SPACING = re.compile(r"[\s().\-/]")
@@ -34,7 +37,7 @@ def send_sms(url: str, parcel: Parcel) -> Receipt:
     name = file_name(parcel)
     outbox, sent, failed = _folder(spool, "outbox"), spool / "sent" / name, spool / "error" / name
     if sent.exists():
-        return Receipt("sent by gammu-smsd")
+        return Receipt(TAKEN)
     failed.unlink(missing_ok=True)
     waiting = outbox / name
     _write(waiting, parcel.notice.message.short)
@@ -46,7 +49,7 @@ def send_sms(url: str, parcel: Parcel) -> Receipt:
     if _withdrawn(waiting):
         span = Quantity(wait, "s")
         raise TransportError(say("gammu-smsd did not take the SMS within {span}: does it run?", span=span))
-    return Receipt("sent by gammu-smsd")
+    return Receipt(TAKEN)
 
 
 def file_name(parcel: Parcel) -> str:
@@ -99,8 +102,9 @@ def _write(place: Path, text: str) -> None:
         unfinished.chmod(0o660)
         unfinished.rename(place)
     except OSError as error:
-        why = Text("{why}", (("why", error.strerror or type(error).__name__),))
-        raise TransportError(say("cannot write {path}: {why}", path=str(place), why=why), ours=True) from error
+        raise TransportError(
+            say("cannot write {path}: {why}", path=str(place), why=reason(error)), ours=True
+        ) from error
 
 
 def _withdrawn(waiting: Path) -> bool:

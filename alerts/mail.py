@@ -18,7 +18,8 @@ from typing import TypeVar
 from alerts.letter import address_of, letter
 from alerts.mail_url import MailServer, Mode, parse_url
 from alerts.parcel import Parcel, Receipt, TransportError
-from monitor.core.text import Text, say
+from monitor.core.reasons import WORDS, reason
+from monitor.core.text import ENGLISH, Text, say, verbatim
 
 R = TypeVar("R")
 ATTEMPT = 6
@@ -219,15 +220,15 @@ def _broken(server: MailServer, error: Exception) -> TransportError:
     return TransportError(say("the connection to {server} failed: {why}", server=server.name, why=why))
 
 
-def _why(server: MailServer, error: Exception) -> str:
+def _why(server: MailServer, error: Exception) -> Text:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
+        return verbatim(error.verify_message)
     if isinstance(error, TimeoutError):
-        return "timed out"
+        return say("timed out")
     if isinstance(error, smtplib.SMTPResponseException):
-        return _answer(server, error.smtp_code, error.smtp_error)
-    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return _shown(server, words or type(error).__name__)
+        return verbatim(_answer(server, error.smtp_code, error.smtp_error))
+    why = reason(error)
+    return why if why.template in WORDS else verbatim(_shown(server, ENGLISH.render(why)))
 
 
 def _answer(server: MailServer, code: int, said: bytes | str) -> str:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.core.reasons import reason
 from monitor.core.text import Text, say
 
 MAX_BYTES = 64 * 1024
@@ -40,6 +41,8 @@ class Secret:
             value = os.environ.get(place)
             if value is None:
                 raise Unresolved(say("environment variable {name} is not set", name=place))
+            if not value:
+                raise Unresolved(say("environment variable {name} is empty", name=place))
             return value
         if scheme == "file":
             return _read(Path(place).expanduser())
@@ -56,7 +59,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Unresolved(say("cannot read {path}: {why}", path=str(path), why=error.strerror or "?")) from error
+        raise Unresolved(say("cannot read {path}: {why}", path=str(path), why=reason(error))) from error
     if len(raw) > MAX_BYTES:
         raise Unresolved(say("{path} is too large to be a secret", path=str(path)))
     return raw.decode("utf-8", "replace").rstrip("\r\n")

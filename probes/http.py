@@ -17,6 +17,7 @@ import aiohttp
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from yarl import URL
 
+from monitor.core.reasons import reason
 from monitor.core.text import N_, Quantity, Text, say, verbatim
 from monitor.core.verdict import Severity, Verdict
 from probes.access import Port
@@ -155,7 +156,7 @@ async def _trust(ca: Path | None, io: Io) -> ssl.SSLContext | bool:
         return await io.sessions.shared(("tls", ca, changed), make, lambda _context: None)
     except OSError as error:  # ssl.SSLError is one
         raise ProbeFault(
-            say("cannot read certificates from {path}: {why}", path=str(ca), why=error.strerror or str(error)),
+            say("cannot read certificates from {path}: {why}", path=str(ca), why=reason(error)),
             say("The key ca names a file in PEM format that Relève may read"),
         ) from error
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from monitor.core.reasons import reason
 from monitor.core.text import Text, say
 from probes.contract import Io, ProbeFault, TargetFailure
 from probes.names import nearest
@@ -66,8 +67,7 @@ async def disk(mount: str, io: Io) -> DiskSeen:
     try:
         mounted, seen, points = await io.blocking(_statvfs, mount)
     except OSError as error:
-        why = error.strerror or str(error)
-        raise ProbeFault(say("cannot look at {mount}: {why}", mount=mount, why=why)) from error
+        raise ProbeFault(say("cannot look at {mount}: {why}", mount=mount, why=reason(error))) from error
     if not mounted:
         if io.memory.get("mounted") == mount:
             raise TargetFailure(say("nothing is mounted at {mount} any more", mount=mount), down=True)
@@ -121,8 +121,7 @@ async def systemctl(*arguments: str, program: str = "systemctl") -> str:
             program, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment
         )
     except OSError as error:
-        why = error.strerror or str(error)
-        raise ProbeFault(say("cannot run {program}: {why}", program=program, why=why)) from error
+        raise ProbeFault(say("cannot run {program}: {why}", program=program, why=reason(error))) from error
     try:
         out, err = await process.communicate()
     finally:

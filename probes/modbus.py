@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Hashable, Sequence
 
+from monitor.core.reasons import reason
 from monitor.core.text import Text, say
 from probes.access import ModbusAccess
 from probes.contract import Io, ProbeFault, Target
@@ -317,7 +318,7 @@ def _explained(error: _Refused | _Garbage | _Gone, target: Target, access: Modbu
                 "no connection to {device} on Modbus port {port}: {why}",
                 device=target.name,
                 port=access.port,
-                why=error.error.strerror or str(error.error),
+                why=reason(error.error),
             ),
             say("Check the address, the network and the power of the controller's network module"),
         )

@@ -10,6 +10,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+from monitor.core.reasons import reason
 from monitor.core.text import Text, say
 from probes.access import NutAccess
 from probes.contract import Io, ProbeFault, Target
@@ -170,7 +171,7 @@ def _unreachable(error: OSError, target: Target, access: NutAccess) -> tuple[Tex
             "no connection to upsd on {device}, port {port}: {why}",
             device=target.name,
             port=access.port,
-            why=error.strerror or str(error),
+            why=reason(error),
         ),
         say("Check the address, the network and nut-server"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from alerts.protocol import EVERYBODY_TOLD, Channel, Contact, Protocol
 from monitor.core.ids import NodeId
@@ -104,8 +104,9 @@ def protocol(scope: Scope) -> Protocol | None:
     operations = _operations(scope)
     entry = scope.tree.entries.get("protocol")
     if entry is None or getattr(entry.value, "value", "") is None:
-        _warn_if_nobody(operations, (), entry, scope)
-        return Protocol(operations=operations, resolved_to=())
+        silent = Protocol(operations=operations, resolved_to=())
+        _warn_if_nobody(silent, entry, scope)
+        return silent
     keys = shaped(ProtocolKeys, entry.value, entry.at, "protocol", scope.problems)
     if isinstance(entry.value, TableNode):
         _look_at_steps(entry.value, scope)
@@ -122,7 +123,7 @@ def protocol(scope: Scope) -> Protocol | None:
         operations=operations,
         long_after=keys.long_after,
     )
-    _warn_if_nobody(operations, (*read.first_to, *read.update_to) if read.live else (), entry, scope)
+    _warn_if_nobody(read, entry, scope)
     return read
 
 
@@ -159,11 +160,14 @@ def _look_at_names(node: Node | None, where: str, scope: Scope, reserved: Collec
             scope.problems.error(word.at, where, message, nearest(word.text, known))
 
 
-def _warn_if_nobody(operations: Collection[str], client: Iterable[str], entry: Entry | None, scope: Scope) -> None:
-    if operations or "operations" in scope.tree.entries:
+def _warn_if_nobody(read: Protocol, entry: Entry | None, scope: Scope) -> None:
+    written = scope.tree.entries.get("operations")
+    if read.operations or (written is not None and getattr(written.value, "value", "") is not None):
         return
     at, hint = scope.tree.at if entry is None else entry.at, say("write operations: {{to: [...]}}")
     message = say("nobody would be told of an incident")
-    if any(client):
+    if not read.live:
+        message = say("with live: false everything goes to operations, and there is none: nobody would be told")
+    elif read.first_to or read.update_to:
         message = say("nobody would be told of warnings, nor that a check is blind")
     scope.problems.warn(at, "operations", message, hint)

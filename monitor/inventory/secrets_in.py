@@ -34,6 +34,8 @@ def look_at(secret: Secret, in_clear: Level | None, at: Place, where: str, probl
             problems.error(at, where, say("{name} is no name of an environment variable", name=place or '""'))
         elif place not in os.environ:
             problems.warn(at, where, say("environment variable {name} is not set", name=place))
+        elif not os.environ[place]:
+            problems.warn(at, where, say("environment variable {name} is empty", name=place))
     elif not place:
         problems.error(at, where, say("file: needs a path"))
     elif not os.access(Path(place).expanduser(), os.R_OK):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from monitor.core.reasons import reason
 from monitor.core.text import say
 from monitor.inventory.problems import NOTHING, Place, Problems, nearest
 from monitor.inventory.schema import SECTIONS, InventoryKeys
@@ -53,8 +54,7 @@ class Folder:
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            self.problems.error(named_at, where, say("cannot read {path}: {why}", path=str(path), why=why))
+            self.problems.error(named_at, where, say("cannot read {path}: {why}", path=str(path), why=reason(error)))
             return None
         self.contents[key] = raw
         return raw

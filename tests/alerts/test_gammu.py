@@ -51,7 +51,7 @@ def test_the_file_is_named_as_the_daemon_reads_it_and_short_enough(parcel):
 
 def test_what_the_modem_sent_is_a_receipt(parcel, spool, modem):
     modem("sent")
-    assert send_sms(f"gammu:{spool}", parcel(address=NUMBER)) == Receipt("sent by gammu-smsd")
+    assert send_sms(f"gammu:{spool}", parcel(address=NUMBER)) == Receipt("gammu-smsd: OK")
     (file,) = (spool / "sent").iterdir()
     assert file.read_bytes().decode("utf-16") == "Releve 26-0042 : arrêt"
 
@@ -59,7 +59,7 @@ def test_what_the_modem_sent_is_a_receipt(parcel, spool, modem):
 def test_a_second_attempt_of_what_was_sent_sends_nothing(parcel, spool, modem):
     modem("sent")
     send_sms(f"gammu:{spool}", parcel(address=NUMBER))
-    assert send_sms(f"gammu:{spool}", parcel(address=NUMBER)) == Receipt("sent by gammu-smsd")
+    assert send_sms(f"gammu:{spool}", parcel(address=NUMBER)) == Receipt("gammu-smsd: OK")
     assert len(list((spool / "sent").iterdir())) == 1
 
 

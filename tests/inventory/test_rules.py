@@ -336,6 +336,17 @@ WARNINGS = {
         + "contacts: {a: {mail: a@b.cm}}\nchannels: {mail: {url: env:HOME}}\nprotocol: {first_notice: {to: [a]}}\n",
         "4:1 operations: nobody would be told of warnings, nor that a check is blind (write operations: {to: [...]})",
     ),
+    "an empty operations tells nobody": (
+        SITE + "operations:\n",
+        "1:1 operations: nobody would be told of an incident (write operations: {to: [...]})",
+    ),
+    "a rehearsal that nobody would see": (
+        SITE
+        + "contacts: {a: {mail: a@b.cm}}\nchannels: {mail: {url: env:HOME}}\n"
+        + "protocol: {live: false, first_notice: {to: [a]}}\n",
+        "4:1 operations: with live: false everything goes to operations, and there is none: nobody would be told"
+        " (write operations: {to: [...]})",
+    ),
     "no channel for an address": (
         SITE + "contacts: {a: {mail: a@b.cm}}\noperations: {to: [a]}\n",
         "2:16 contacts.a.mail: there is no channel mail: nothing is sent to this address (declare it under channels:)",
@@ -351,6 +362,10 @@ WARNINGS = {
     "unset variable": (
         SITE + "operations:\nchannels: {mail: {url: env:RELEVE_NOT_SET_ANYWHERE}}\n",
         "3:24 channels.mail.url: environment variable RELEVE_NOT_SET_ANYWHERE is not set",
+    ),
+    "empty variable": (
+        SITE + "channels: {mail: {url: env:RELEVE_SET_AND_EMPTY}}\n",
+        "2:24 channels.mail.url: environment variable RELEVE_SET_AND_EMPTY is empty",
     ),
     "absent file": (
         SITE + "operations:\nchannels: {mail: {url: 'file:/nowhere/at/all'}}\n",
@@ -399,12 +414,16 @@ def test_a_broken_rule_is_told_once_at_its_place(rule, read, lines):
 
 
 @pytest.mark.parametrize("rule", WARNINGS)
-def test_what_is_allowed_and_not_well_is_a_warning(rule, read, lines):
+def test_what_is_allowed_and_not_well_is_a_warning(rule, read, lines, monkeypatch):
     snippet, message = WARNINGS[rule]
+    monkeypatch.setenv("RELEVE_SET_AND_EMPTY", "")
     assert "HOME" in os.environ
     loaded = read(snippet)
     assert lines(loaded.problems) == []
-    assert lines(loaded.problems, Level.WARNING) == [message]
+    told = lines(loaded.problems, Level.WARNING)
+    assert [line for line in told if "nobody would be told" in message or "nobody would be told" not in line] == [
+        message
+    ]
     assert loaded.inventory is not None
 
 

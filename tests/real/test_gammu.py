@@ -55,11 +55,11 @@ def test_an_sms_is_sent_by_the_modem_and_reads_as_it_was_written(spool):
     message = Message("s", "t", "h", SHORT)
     notice = Notice(key, AT, AT, key.message_id("s"), message, "sms", "+237 600 00 00 00", "fr")
     parcel = Parcel(notice, Channel("sms", Secret(f"gammu:{spool}?wait=30s")))
-    assert deliver(parcel) == Receipt("sent by gammu-smsd")
+    assert deliver(parcel) == Receipt("gammu-smsd: OK")
     assert len(list((spool / "sent").iterdir())) == 1
     until = time.monotonic() + 10
     while "Transmitted" not in (log := (spool / "log").read_text(errors="replace")) and time.monotonic() < until:
         time.sleep(0.1)
     assert f'Found 1 sms to "+237600000000" with text "{SHORT}"' in log
-    assert deliver(parcel) == Receipt("sent by gammu-smsd")
+    assert deliver(parcel) == Receipt("gammu-smsd: OK")
     assert len(list((spool / "sent").iterdir())) == 1
