@@ -32,7 +32,7 @@ def json_schema(translate: Translate = str) -> dict[str, Any]:
     references, found = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
     definitions: dict[str, Any] = {name: _tidy(schema, translate) for name, schema in found["$defs"].items()}
     names = {model: reference["$ref"].removeprefix(_DEFINED) for (model, _mode), reference in references.items()}
-    own = {kind: definitions.pop(names[probe.Params]) for kind, probe in probes.items()}
+    own = {kind: definitions[names[probe.Params]] for kind, probe in probes.items()}
     definitions |= _checks(definitions["CheckKeys"]["properties"], own, probes)
     definitions["DeviceKeys"] = _device(definitions["DeviceKeys"], definitions["ManyKeys"])
     root = definitions.pop("InventoryKeys")
