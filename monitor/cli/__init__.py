@@ -17,20 +17,14 @@ from monitor.cli.context import (
     ExitCode,
     Failure,
     Settings,
-    _,
     speak,
     spoken,
     state_folder,
     wanted_language,
     warn,
 )
-from monitor.core.text import N_, say
-
-
-def _choose_language(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        speak(value)
-    return value
+from monitor.core.reasons import reason
+from monitor.core.text import N_, Text, say
 
 
 @click.command(
@@ -62,7 +56,6 @@ def _choose_language(ctx: click.Context, parameter: click.Parameter, value: str 
     type=click.Choice(LANGUAGES),
     envvar="RELEVE_LANG",
     is_eager=True,
-    callback=_choose_language,
     help=N_("Language of the answers (RELEVE_LANG; default: the site's)."),
 )
 @click.version_option(package_name="releve", prog_name="releve")
@@ -74,7 +67,7 @@ def cli(ctx: click.Context, inventory: Path, data: Path | None, lang: str | None
 
 def carry_out(arguments: Sequence[str]) -> int:
     """Carry out one command line and return its exit code; nothing that can go wrong is shown as a traceback."""
-    speak(wanted_language())
+    speak(_asked_language(arguments) or wanted_language())
     try:
         code = _invoke(list(arguments))
         sys.stdout.flush()
@@ -83,38 +76,55 @@ def carry_out(arguments: Sequence[str]) -> int:
         return ExitCode.BROKEN_PIPE
     except (KeyboardInterrupt, EOFError, click.Abort):
         return ExitCode.INTERRUPTED
-    except Exception as error:
-        return _explain(error)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     return code
+
+
+def _asked_language(arguments: Sequence[str]) -> str:
+    """What `--lang` asks for, read before click reads it: its help and its errors come in that language too."""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        value = following if word == "--lang" else word[len("--lang=") :] if word.startswith("--lang=") else ""
+        if value in LANGUAGES:
+            return value
+    return ""
 
 
 def _invoke(arguments: list[str]) -> int:
     try:
         with localized(cli).make_context("releve", arguments) as ctx:
-            returned = ctx.command.invoke(ctx)
+            try:
+                returned = ctx.command.invoke(ctx)
+            except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, EOFError):
+                raise
+            except Exception as error:
+                return _explain(error, ctx.obj)
     except click.exceptions.Exit as end:
         return end.exit_code
     return returned if isinstance(returned, int) else ExitCode.DONE
 
 
-def _explain(error: Exception) -> int:
-    """Say on stderr what went wrong, in the language spoken."""
-    if isinstance(error, click.ClickException):
-        error.show()
-        return error.exit_code
+def _explain(error: Exception, settings: Settings) -> int:
+    """Say on stderr what went wrong, in the language and the time of the site unless another was asked for."""
     if os.environ.get(DEBUG):
         raise error
-    if isinstance(error, Failure):
-        text = error.text
-    elif isinstance(error, OSError):
-        place, why = str(error.filename or ""), error.strerror or str(error)
-        text = say("{path}: {why}", path=place, why=why) if place else say("{why}", why=why)
-    else:
-        name = f"{type(error).__name__}: {error}"
-        text = say("Relève itself failed ({error}); set {variable}=1 to see where", error=name, variable=DEBUG)
-    speech = Settings(Path(), Path()).speech(spoken())
-    warn(_("Error: {message}").format(message=speech.render(text)))
+    words = settings.speech(spoken())
+    if isinstance(error, Failure | OSError):  # anything else may be the very reading of the inventory
+        from monitor.cli.reading import site_speech
+
+        words = site_speech(settings)
+    warn(words.render(say("Error: {message}", message=_told(error))))
     return ExitCode.CANNOT
+
+
+def _told(error: Exception) -> Text:
+    if isinstance(error, Failure):
+        return error.text
+    if isinstance(error, OSError):
+        return say("{path}: {why}", path=str(error.filename), why=reason(error)) if error.filename else reason(error)
+    name = f"{type(error).__name__}: {error}"
+    return say("Relève itself failed ({error}); set {variable}=1 to see where", error=name, variable=DEBUG)
 
 
 def _abandon_stdout() -> None:

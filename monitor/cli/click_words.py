@@ -43,6 +43,28 @@ WORDS = (
     N_("directory"),
     N_("path"),
 )
+PLACES = (
+    N_("ADDRESS"),
+    N_("ARGS"),
+    N_("CHECK"),
+    N_("COMMAND"),
+    N_("CONTACT"),
+    N_("DIR"),
+    N_("FILE"),
+    N_("HEAD"),
+    N_("HOST"),
+    N_("ID"),
+    N_("KEY"),
+    N_("KIND"),
+    N_("METRIC"),
+    N_("NAME"),
+    N_("OPTIONS"),
+    N_("PORT"),
+    N_("TEXT"),
+    N_("TIME"),
+    N_("VALUE"),
+)
+"""What stands in usage and help for what the user writes; `commands.localized` looks them up."""
 
 
 def plurals(n: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from importlib import import_module
 from typing import cast
 
@@ -16,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("monitor.cli.validate:schema", N_("Write the JSON Schema of the inventory, for editors.")),
     "probe": ("monitor.cli.probe:probe", N_("List the kinds of probe, explain one, run one without an inventory.")),
     "check": ("monitor.cli.check:check", N_("Run checks of the inventory once, now.")),
-    "run": ("monitor.cli.run:run", N_("Watch the site: the daemon with its console.")),
+    "run": ("monitor.cli.run:run", N_("Watch the site: the daemon.")),
     "reload": ("monitor.cli.run:reload", N_("Let the daemon take up a changed inventory.")),
     "status": ("monitor.cli.status:status", N_("Show the site as it is now.")),
     "history": ("monitor.cli.status:history", N_("Show what a check measured.")),
@@ -65,18 +66,29 @@ def localized(command: click.Command) -> click.Command:
     Modules mark help by `N_` and are imported once; the language is known only when help is shown.
     """
     shown = copy.copy(command)
-    shown.help = _(command.help or "")
-    shown.short_help = _(command.short_help or "")
+    shown.help = None if command.help is None else _(command.help)
+    # Left to itself click ends what a list of commands says after 45 characters.
+    shown.short_help = (shown.help or "").partition("\n\n")[0]
     shown.params = [_localized_parameter(parameter) for parameter in command.params]
     if isinstance(shown, click.Group):
+        shown.subcommand_metavar = _places(shown.subcommand_metavar)
         shown.commands = {name: localized(sub) for name, sub in shown.commands.items()}
     return shown
 
 
 def _localized_parameter(parameter: click.Parameter) -> click.Parameter:
-    text = getattr(parameter, "help", None)
-    if not text:
-        return parameter
     shown = copy.copy(parameter)
-    shown.__dict__["help"] = _(text)
+    if isinstance(shown, click.Option):
+        shown.help = None if shown.help is None else _(shown.help)
+        if shown.metavar is None and isinstance(shown.type, click.types.StringParamType):
+            shown.metavar = "TEXT"
+    elif shown.metavar is None:
+        word = (shown.name or "").upper()
+        shown.metavar = word if shown.required else f"[{word}]"
+    shown.metavar = None if shown.metavar is None else _places(shown.metavar)
     return shown
+
+
+def _places(metavar: str) -> str:
+    """`[NAME]...` in the language spoken: each word in capitals stands for something that the user writes."""
+    return re.sub(r"[A-Z]+", lambda found: _(found[0]), metavar)

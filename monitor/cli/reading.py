@@ -85,10 +85,8 @@ def act(api: LocalApi, path: str, body: dict[str, Any]) -> Any:
 
 
 def site_speech(settings: Settings) -> Speech:
-    """Return how the site's people are spoken to: its language and its time, if its inventory can be read."""
+    """Return how the site's people are spoken to: its language and its time, as far as its inventory can be read."""
     from monitor.inventory.load import load
 
-    inventory = load(settings.inventory).inventory
-    if inventory is None:
-        return settings.speech()
-    return settings.speech(inventory.site.language, inventory.site.timezone)
+    reading = load(settings.inventory)
+    return settings.speech(reading.language, reading.zone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -36,12 +37,13 @@ _GATE_ORDER = ("ping", "link", "ups")
 class Loaded:
     """What came of reading: no `inventory` when a problem is an error.
 
-    `language` is the site's as far as it could be read. `logins`: where each way to each device stands.
+    `language` and `zone` are the site's as far as they could be read. `logins`: where each way to each device stands.
     """
 
     inventory: Inventory | None
     problems: tuple[Problem, ...]
     language: str = ""
+    zone: tzinfo = UTC
     logins: Mapping[tuple[NodeId, str], Place] = field(default_factory=dict)
 
 
@@ -64,7 +66,8 @@ def load(path: Path) -> Loaded:
     logins = {
         (NodeId(d.name), way): d.table.entries[way].at for d in declared for way in WAYS if way in d.table.entries
     }
-    return Loaded(None if problems.fatal else inventory, problems.listed(), _language(tree), logins)
+    zone = _zone(tree.get("site"), Problems()) or UTC
+    return Loaded(None if problems.fatal else inventory, problems.listed(), _language(tree), zone, logins)
 
 
 def _inventory(path: Path, scope: Scope, declared: list[Declared]) -> Inventory | None:
@@ -141,7 +144,7 @@ def _site(path: Path, scope: Scope) -> Site | None:
     return None if keys is None or zone is None else Site(keys.name, zone, keys.language, keys.url or "")
 
 
-def _zone(site: Written, problems: Problems) -> ZoneInfo | None:
+def _zone(site: Written | None, problems: Problems) -> ZoneInfo | None:
     node = site.get("timezone") if isinstance(site, TableNode) else None
     if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
         return ZoneInfo("UTC")

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -99,6 +100,45 @@ def test_the_option_goes_before_the_environment_and_an_unknown_language_is_refus
     assert "de" in err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--lang", "fr", "--help"),
+        ("--help", "--lang=fr"),
+        ("--lang", "fr", "probe", "run", "--help"),
+        ("--lang", "fr", "history", "--help"),
+        ("--lang", "fr", "incident", "--help"),
+        ("--lang", "fr", "--data"),
+    ],
+)
+def test_help_and_usage_errors_are_all_in_the_language_that_the_command_line_asks_for(releve, arguments):
+    _code, out, err = releve(*arguments)
+    english = (
+        "Options:",
+        "Commands",
+        "COMMAND ",
+        "Usage",
+        "Error",
+        "watches",
+        "FILE",
+        "TEXT",
+        "METRIC",
+        "ADDRESS",
+    )
+    assert not [word for word in english if word in out + err]
+
+
+def test_an_error_is_told_in_the_language_and_the_time_of_the_site(releve, command, tmp_path):
+    def fail(_settings: Settings) -> int:
+        raise Failure(say("disk {name} holds {size}", name=datetime(2026, 1, 1, tzinfo=UTC), size=Quantity(1.5, "By")))
+
+    site = tmp_path / "inventory.yaml"
+    site.write_text("site: {name: Essai, timezone: Africa/Douala, language: fr}\nzut: 1\n", encoding="utf-8")
+    _code, _out, err = releve("--inventory", str(site), command(fail))
+    assert err.startswith("Erreur")
+    assert "01 h 00" in err.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_help_that_was_marked_is_translated_and_the_command_itself_stays_as_it_was():
     @click.group(help="Say every problem of the inventory.")
     @click.option("--json", help="Answer in JSON.")
@@ -167,7 +207,7 @@ def test_nothing_that_goes_wrong_is_shown_as_a_traceback(releve, command, error,
     def fail(_settings: Settings) -> int:
         raise error
 
-    code, out, err = releve(command(fail))
+    code, out, err = releve("--lang", "en", command(fail))
     assert (code, out) == (ExitCode.CANNOT, "")
     assert said in err
     assert "Traceback" not in err
