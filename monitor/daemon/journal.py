@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from alerts.notice import Notice, NoticeKey, NoticeState
 from monitor.clock import Clock, SystemClock
+from monitor.core.ids import IncidentId
 from monitor.core.text import Text
 from monitor.store import Batch, HistoryUnavailable, Sample, Store, StoreError
 
@@ -133,6 +134,12 @@ class Journal:
             address=notice.address,
             tried=notice.tried,
         )
+
+    async def notices(self, incident: IncidentId) -> list[Notice]:
+        """Return the notices of `incident`, on disk and in memory, as they stand now."""
+        found = {notice.key: notice for notice in await self.ask(self.store.notices, incident)}
+        found |= {key: notice for key, notice in self._held.items() if key.incident == incident}
+        return list(found.values())
 
     async def overdue(self, now: datetime) -> timedelta | None:
         """Return for how long the oldest notice on disk that has not left has been due; None when none is late."""

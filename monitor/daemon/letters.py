@@ -11,7 +11,7 @@ from alerts.compose import compose
 from alerts.context import Context
 from alerts.delivery import route
 from alerts.language import speech
-from alerts.notice import MAIL_DOMAIN, Notice, NoticeKey, NoticeState, Planned
+from alerts.notice import MAIL_DOMAIN, Notice, NoticeState, Planned
 from alerts.protocol import Contact, Protocol, next_update
 from monitor.core.ids import NodeId
 from monitor.core.incident import Incident
@@ -50,11 +50,12 @@ class Letters:
         elif way is None:
             state, answer = NoticeState.DEAD, self.own_words(_no_way(key.recipient, contact))
         channel, address = way if way is not None else ("", "")
+        origin = self._origin(incident)
         return Notice(
             key=key,
             due_at=planned.due_at,
             created_at=at.now,
-            message_id=self._message_id(key),
+            message_id=key.message_id(origin, self._domain),
             message=message,
             channel=channel,
             address=address,
@@ -62,15 +63,20 @@ class Letters:
             state=state,
             next_try_at=at.now,
             answer=answer,
-            in_reply_to=key.thread_id(self._inventory.site.name, self._domain),
+            in_reply_to=key.thread_id(origin, self._domain),
         )
 
     def own_words(self, text: Text) -> str:
         """Return `text` as the site's people read it."""
         return speech(self._inventory.site.language, self._inventory.site.timezone).render(text)
 
-    def _message_id(self, key: NoticeKey) -> str:
-        return key.message_id(self._inventory.site.name, self._domain)
+    def _origin(self, incident: Incident | None) -> str:
+        """What tells apart two incidents of one name, at two sites or of a state that was lost and begun anew.
+
+        Mail systems drop in silence what comes under the Message-ID of an older message.
+        """
+        site = self._inventory.site.name
+        return site if incident is None else f"{site}|{incident.opened_at.isoformat()}"
 
     def _context(
         self,

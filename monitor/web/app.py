@@ -240,19 +240,25 @@ class _Api:
 
     async def incidents(self, request: Request) -> Response:
         open_only = request.query_params.get("open") is not None
-        ask, store, words = self.daemon.journal.ask, self.daemon.journal.store, self._speech(request)
-        found = await ask(store.incidents, open_only=open_only)
-        rows = [views.incident_json(incident, await ask(store.notices, incident.id), words) for incident in found]
+        journal, words, desk = self.daemon.journal, self._speech(request), self.daemon.desk
+        stored = await journal.ask(journal.store.incidents, open_only=open_only)
+        # What the desk knows goes before: on a full disk the store lags behind it.
+        found = {incident.id: incident for incident in stored} | dict(desk.state.incidents)
+        shown = sorted(found.values(), key=lambda incident: incident.opened_at, reverse=True)
+        rows = [
+            views.incident_json(incident, await journal.notices(incident.id), words)
+            for incident in shown
+            if incident.open or not open_only
+        ]
         return JSONResponse(rows)
 
     async def incident(self, request: Request) -> Response:
         name = IncidentId(request.path_params["id"])
-        store = self.daemon.journal.store
-        incident = await self.daemon.journal.ask(store.incident, name)
+        journal = self.daemon.journal
+        incident = self.daemon.desk.state.incidents.get(name) or await journal.ask(journal.store.incident, name)
         if incident is None:
             return _error(404, self._speech(request).render(say("there is no incident {id}", id=name)))
-        notices = await self.daemon.journal.ask(store.notices, name)
-        return JSONResponse(views.incident_json(incident, notices, self._speech(request)))
+        return JSONResponse(views.incident_json(incident, await journal.notices(name), self._speech(request)))
 
     async def open(self, request: Request) -> Response:
         body = await _body(request)

@@ -1,17 +1,20 @@
 """The desk: what is believed is what is written, whoever goes away in between; what people do is heard or refused."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from alerts.notice import NoticeState, Step
+from alerts.notice import Audience, NoticeKey, NoticeState, Planned, Step
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
+from monitor.core.watch import State
 from monitor.daemon.clock import GuardedClock
+from monitor.daemon.letters import Moment
 
 DOOR, ROOM = CheckId("door"), CheckId("room")
 BAD, GOOD = Verdict(Severity.CRITICAL, say("refused")), Verdict(Severity.OK, say("open"))
@@ -144,3 +147,23 @@ async def test_a_clock_set_back_leaves_no_result_waiting_for_the_old_time(desk_o
     machine.pass_(3600)
     await desk.tick()
     assert [n.key.n for n in store.notices() if n.key.step is Step.UPDATE] == [1]
+
+
+async def test_an_incident_of_a_state_begun_anew_is_no_resend_of_the_old_one_of_that_name(
+    desk_on, inventory_of, store, machine
+):
+    inventory = inventory_of()
+    desk = desk_on(inventory)
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    machine.pass_(86400)
+    anew = replace(desk_on(inventory), state=State(), sent={}, protocols={})
+    await anew.take(DOOR, BAD, machine.now(), 0.0)
+    (old,), (new,) = desk.state.incidents.values(), anew.state.incidents.values()
+    assert old.id == new.id
+    key = NoticeKey(old.id, Audience.CLIENT, Step.RESOLVED, 1, "att")
+    at = Moment(machine.now(), True, ())
+    first, second = (
+        desk.letters.write(Planned(key, machine.now()), incident, inventory.protocol, at) for incident in (old, new)
+    )
+    assert first.message_id != second.message_id
+    assert first.in_reply_to == next(n.message_id for n in store.notices() if n.key.recipient == "att")

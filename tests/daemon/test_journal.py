@@ -37,6 +37,10 @@ async def test_on_a_full_disk_a_notice_leaves_from_memory_and_is_recorded_when_t
         held = [notice for notice in await journal.claim(NOW, 10) if notice.key.n == 2]
         assert len(held) == 1
         await journal.settle(held[0], SENT)
+        assert [(n.key.n, n.state) for n in await journal.notices(held[0].key.incident)] == [
+            (1, NoticeState.SENDING),
+            (2, NoticeState.SENT),
+        ]
         assert [notice.key.n for notice in await journal.claim(NOW, 10)] == []
     await journal.retry()
     assert journal.trouble is None

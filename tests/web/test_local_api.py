@@ -5,8 +5,12 @@ import contextlib
 import http.client
 import json
 import socket
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from monitor.daemon.daemon import Daemon
 from monitor.inventory.load import load
@@ -25,9 +29,16 @@ operations: {to: [admin]}
 """
 
 
+@dataclass
+class Served:
+    data: Path
+    port: int
+    daemon: Daemon
+
+
 @pytest.fixture
 async def served(tmp_path):
-    """A daemon that serves; the data folder and the TCP port."""
+    """A daemon that serves."""
     path, data = tmp_path / "inventory.yaml", tmp_path / "data"
     path.write_text(SITE, encoding="utf-8")
     daemon = await Daemon.start(load(path).inventory, open_store(data, write=True, ballast=0))
@@ -37,7 +48,7 @@ async def served(tmp_path):
         async with asyncio.timeout(10):
             while not (daemon.turning and await aside(answers, data)):
                 await asyncio.sleep(0.01)
-        yield data, listening.getsockname()[1]
+        yield Served(data, listening.getsockname()[1], daemon)
     daemon.stop()
     async with asyncio.timeout(20):
         await running
@@ -61,7 +72,7 @@ def fetched(port, path, method="GET", headers=None):
 
 
 async def test_everybody_may_ask_for_health_and_metrics(served):
-    _, port = served
+    port = served.port
     assert await aside(fetched, port, "/healthz") == (200, "ok\n")
     status, body = await aside(fetched, port, "/readyz")
     assert (status, json.loads(body)["ready"]) == (200, True)
@@ -83,20 +94,20 @@ async def test_everybody_may_ask_for_health_and_metrics(served):
     ],
 )
 async def test_the_network_gets_nothing_of_the_api(served, method, path):
-    _, port = served
+    port = served.port
     status, _ = await aside(fetched, port, path, method)
     assert status == 401
 
 
 async def test_a_forged_header_does_not_make_a_peer_of_the_unix_socket(served):
-    _, port = served
+    port = served.port
     forged = {"X-Forwarded-For": "uid", "X-Forwarded-Proto": "http", "Forwarded": "for=uid"}
     status, _ = await aside(fetched, port, "/api/v1/status", "GET", forged)
     assert status == 401
 
 
 async def test_the_owner_opens_acknowledges_explains_and_resolves(served):
-    data, _ = served
+    data = served.data
     api = LocalApi(data, "en")
     opened = await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke", "severity": "warning"})
     name = opened["id"]
@@ -123,7 +134,7 @@ async def test_the_owner_opens_acknowledges_explains_and_resolves(served):
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_a_reason(served, path, body, status):
-    data, _ = served
+    data = served.data
     with pytest.raises(ApiError) as refused:
         await aside(LocalApi(data, "en").post, path, body)
     assert refused.value.status == status
@@ -131,7 +142,7 @@ async def test_what_makes_no_sense_is_refused_with_a_reason(served, path, body, 
 
 
 async def test_visitors_who_dribble_take_no_place_from_the_owner(served):
-    data, port = served
+    data, port = served.data, served.port
     with contextlib.ExitStack() as crowd:
         for _ in range(VISITORS + 8):
             one = crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
@@ -140,7 +151,7 @@ async def test_visitors_who_dribble_take_no_place_from_the_owner(served):
 
 
 async def test_a_hundred_words_at_once_are_all_heard(served):
-    data, _ = served
+    data = served.data
     api = LocalApi(data, "en")
     name = (await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke"}))["id"]
     path = f"/api/v1/incidents/{name}/note"
@@ -149,9 +160,26 @@ async def test_a_hundred_words_at_once_are_all_heard(served):
     assert {line["text"] for line in shown["timeline"][1:]} == {f"note {n}" for n in range(100)}
 
 
+async def test_what_only_memory_holds_on_a_full_disk_is_shown_and_can_be_acted_on(served):
+    def no_room(_connection, _cursor, statement, *_):
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    api, engine = LocalApi(served.data, "en"), served.daemon.journal.store.engine
+    event.listen(engine, "before_cursor_execute", no_room)
+    name = (await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke"}))["id"]
+    await aside(api.post, f"/api/v1/incidents/{name}/ack", {})
+    shown = await aside(api.get, f"/api/v1/incidents/{name}")
+    assert (shown["status"], [notice["step"] for notice in shown["notices"]]) == ("acknowledged", ["first_notice"])
+    assert name in [one["id"] for one in await aside(api.get, "/api/v1/incidents?open=1")]
+    event.remove(engine, "before_cursor_execute", no_room)
+
+
 @pytest.mark.parametrize("body", [b"[" * 60_000, b"\xff\xfe", b"[]", b'{"text": 1}', b"x" * 70_000])
 async def test_a_body_that_makes_no_sense_is_refused(served, body):
-    data, _ = served
+    data = served.data
 
     def sent():
         with socket.socket(socket.AF_UNIX) as sock:
@@ -165,7 +193,7 @@ async def test_a_body_that_makes_no_sense_is_refused(served, body):
 
 
 async def test_status_names_every_check_and_the_daemon(served):
-    data, _ = served
+    data = served.data
     status = await aside(LocalApi(data, "en").get, "/api/v1/status")
     assert status["site"] == "Petit site"
     assert {"door", "releve-store", "releve-clock", "releve-outbox"} <= {one["check"] for one in status["checks"]}
@@ -173,7 +201,7 @@ async def test_status_names_every_check_and_the_daemon(served):
 
 
 async def test_the_api_describes_itself(served):
-    _, port = served
+    port = served.port
     status, body = await aside(fetched, port, "/api/v1/openapi.json")
     assert status == 200
     assert "/api/v1/incidents/{id}/ack" in json.loads(body)["paths"]
