@@ -19,8 +19,9 @@ HR_STORAGE = "1.3.6.1.2.1.25.2.3.1"
 """HOST-RESOURCES-MIB hrStorageEntry."""
 TYPE, DESCR, UNITS, SIZE, USED = (f"{HR_STORAGE}.{n}" for n in (2, 3, 4, 5, 6))
 HR_TYPES = "1.3.6.1.2.1.25.2.1"
-DISK_TYPES = frozenset(f"{HR_TYPES}.{n}" for n in (4, 5, 10))
-"""hrStorageFixedDisk, hrStorageRemovableDisk and hrStorageNetworkDisk; memory is stored in the same table."""
+MEMORY_TYPES = frozenset(f"{HR_TYPES}.{n}" for n in (2, 3))
+"""hrStorageRam and hrStorageVirtualMemory, which stand in the same table. Agents disagree on what is a fixed disk:
+flash, RAM disks and unknown file systems are hrStorageOther with some."""
 UNSIGNED = 2**32
 """hrStorageSize and hrStorageUsed are Integer32; agents let the count of a large disk run into the sign bit."""
 LAST = "disk"
@@ -78,9 +79,9 @@ async def _stored(snmp: Snmp, mount: str, target: Target, io: Io) -> DiskSeen:
     disks = {index: as_text(value) for index, value in names.items() if _is_disk(kinds, index)}
     found = [index for index, name in disks.items() if is_mounted_at(name, mount)]
     if not found:
-        if names.complete and io.memory.get(LAST) == mount:
+        if names.complete and disks and io.memory.get(LAST) == mount:
             raise TargetFailure(say("the disk {mount} is gone", mount=mount), down=True)
-        known = [name.partition(" Label:")[0] for name in disks.values()]
+        known = [_place(name) for name in disks.values()]
         raise ProbeFault(
             say("{device} shows no disk {mount}", device=target.name, mount=mount),
             say("Nearest names: {names}", names=nearest(mount, known)),
@@ -88,7 +89,7 @@ async def _stored(snmp: Snmp, mount: str, target: Target, io: Io) -> DiskSeen:
     index = found[0]
     figures = await snmp.get([f"{column}.{index}" for column in (UNITS, SIZE, USED)])
     units, size, used = (as_int(figures.get(f"{column}.{index}")) for column in (UNITS, SIZE, USED))
-    if not units or units < 0 or size is None or used is None:
+    if not units or units < 0 or not size or used is None:
         raise ProbeFault(
             say("{device} does not say how large {mount} is", device=target.name, mount=mount),
             say("A drive without a medium has no size; otherwise restart its SNMP agent"),
@@ -100,7 +101,7 @@ async def _stored(snmp: Snmp, mount: str, target: Target, io: Io) -> DiskSeen:
 def _is_disk(kinds: Column, index: str) -> bool:
     """An agent that gives no type for a row is taken at its word that it is storage."""
     kind = kinds.get(index)
-    return kind is None or str(kind).lstrip(".") in DISK_TYPES
+    return kind is None or str(kind).lstrip(".") not in MEMORY_TYPES
 
 
 def measured(mount: str, units: int, size: int, used: int) -> DiskSeen:
@@ -113,9 +114,13 @@ def is_mounted_at(name: str, mount: str) -> bool:
     """Return whether hrStorageDescr `name` is the file system at `mount`.
 
     Windows writes `D:\\\\ Label:Audio  Serial Number 1a2b3c4d`; a drive is the same with and without its backslash, in
-    either case. Elsewhere the name is the mount point itself.
+    either case. FreeBSD writes `/srv, type: zfs, dev: srv`. Elsewhere the name is the mount point itself.
     """
-    shown = name.partition(" Label:")[0].strip()
+    shown = _place(name)
     if len(mount.rstrip("\\/")) == 2 and mount[1] == ":":
         return shown.rstrip("\\/").casefold() == mount.rstrip("\\/").casefold()
     return shown == mount
+
+
+def _place(name: str) -> str:
+    return name.partition(" Label:")[0].partition(", type: ")[0].strip()

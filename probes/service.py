@@ -50,6 +50,10 @@ class ServiceParams(Params):
     process: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
         default=None, description=N_("by snmp instead of name: a program that must run, such as Onnet.exe")
     )
+    expected: bool = Field(
+        default=False,
+        description=N_("by snmp: it exists under just this name, so that it is stopped if it was never seen running"),
+    )
     via: Literal["local", "snmp"] = Field(default="local", description=N_("from where it is seen"))
 
     @model_validator(mode="after")
@@ -65,7 +69,8 @@ class ServiceParams(Params):
 class Listed:
     """A service or program as an agent lists it; `state` None: not in the list, which is `complete` or cut short.
 
-    `before`: whether it was in the list at an earlier look; `known`: what is in the list, to name the nearest.
+    `before`: whether it was in the list at an earlier look, or the inventory vouches for its name; `known`: what is in
+    the list, to name the nearest.
     """
 
     name: str
@@ -91,7 +96,7 @@ class Service:
         if params.via == "local":
             return await local.service(params.name or "", io)
         snmp = await open_snmp(target, io)
-        before = io.memory.get(SEEN_BEFORE) is not None
+        before = params.expected or io.memory.get(SEEN_BEFORE) is not None
         listed = await (_windows(snmp, params.name, before) if params.name else _program(snmp, params, before))
         seen = settled(listed, target)
         if listed.state is not None:
@@ -141,7 +146,9 @@ def settled(listed: Listed, target: Target) -> ServiceSeen:
     """Return what a list says of the service.
 
     Missing from a complete list, one that was seen before is stopped: Windows lists only what is not. One that was
-    never seen may be misspelt, and a list that was cut short says nothing. Raises ProbeFault for those.
+    never seen may be misspelt, unless the inventory says that it is expected: what was seen is forgotten when Relève
+    restarts, and after a power cut it restarts together with the servers. A list that was cut short says nothing, nor
+    does an empty one: something always runs. Raises ProbeFault for those.
     """
     if listed.state is not None:
         return ServiceSeen(listed.name, listed.state)
@@ -150,14 +157,17 @@ def settled(listed: Listed, target: Target) -> ServiceSeen:
             say("{device} did not list all that runs, so {name} may be missing", device=target.name, name=listed.name),
             say("Look whether its SNMP agent is overloaded"),
         )
-    if listed.before:
-        return ServiceSeen(listed.name, ServiceState.STOPPED)
     if not listed.known:
         raise ProbeFault(
             say("{device} lists nothing that runs", device=target.name),
             say("Let its SNMP agent show the services (on Windows: the SNMP Service feature and its community)"),
         )
+    if listed.before:
+        return ServiceSeen(listed.name, ServiceState.STOPPED)
     raise ProbeFault(
         say("{device} has never shown {name}: it is stopped, or named otherwise", device=target.name, name=listed.name),
-        say("Nearest names: {names}", names=nearest(listed.name, listed.known)),
+        say(
+            "Nearest names: {names}. If the name is right, say expected: true",
+            names=nearest(listed.name, listed.known),
+        ),
     )

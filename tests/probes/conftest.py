@@ -102,6 +102,12 @@ class Agent(asyncio.DatagramProtocol):
         pdu = tlv(INTEGER, request) + tlv(INTEGER, bytes([status])) + tlv(INTEGER, b"\0") + tlv(SEQUENCE, bindings)
         return tlv(SEQUENCE, tlv(INTEGER, b"\1") + tlv(OCTETS, self.community) + tlv(RESPONSE, pdu))
 
+    def refuse(self, request: bytes, status: int = 5) -> bytes:
+        """Return the answer that only says an error: genErr (5) unless told otherwise."""
+        (_, message), *_ = parts(request)
+        *_, (_, pdu) = parts(message)
+        return self.message(parts(pdu)[0][1], [], status)
+
     def found(self, kind: int, name: Oid, repetitions: int) -> list[tuple[Oid, Typed]]:
         if kind == GET:
             return [(name, self.objects.get(name, (NO_SUCH_INSTANCE, b"")))]

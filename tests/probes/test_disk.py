@@ -15,6 +15,7 @@ from probes.local import DiskSeen
 OBJECT_ID = 0x06
 ENTRY = "1.3.6.1.2.1.25.2.3.1"
 FIXED, RAM, NETWORK = "1.3.6.1.2.1.25.2.1.4", "1.3.6.1.2.1.25.2.1.2", "1.3.6.1.2.1.25.2.1.10"
+OTHER = "1.3.6.1.2.1.25.2.1.1"
 DRIVE_D = "D:\\ Label:Audio  Serial Number 1a2b3c4d"
 
 
@@ -62,8 +63,14 @@ async def test_a_disk_that_was_there_and_is_missing_from_the_whole_table_is_gone
     assert failure.value.down
 
 
-async def test_a_drive_without_a_medium_has_no_size(agent, make_io):
-    stored(agent, {1: (FIXED, "D:\\", 0, 0, 0)})
+async def test_flash_and_what_an_agent_cannot_name_are_disks_too(agent, make_io):
+    stored(agent, {1: (OTHER, "/flash", 512, 1000, 10)})
+    assert (await Disk().observe(agent.target(), params("/flash"), make_io())).size == 512_000
+
+
+@pytest.mark.parametrize("units", [0, 4096, -1])
+async def test_a_drive_without_a_medium_has_no_size(agent, make_io, units):
+    stored(agent, {1: (FIXED, "D:\\", units, 0, 0)})
     with pytest.raises(ProbeFault, match="how large"):
         await Disk().observe(agent.target(), params(), make_io())
 
@@ -81,6 +88,7 @@ async def test_a_drive_without_a_medium_has_no_size(agent, make_io):
         ("/srv", "/", False),
         ("/Srv", "/srv", False),
         ("/srv/audio Label:", "/srv/audio", True),
+        ("/mnt/media, type: zfs, dev: media", "/mnt/media", True),
     ],
 )
 def test_a_drive_is_the_same_with_and_without_its_backslash(name, mount, same):

@@ -93,9 +93,24 @@ def test_a_list_that_was_cut_short_proves_no_stop():
         settled(Listed("Onnet", None, complete=False, before=True, known=("Slave",)), HOST)
 
 
-def test_an_agent_that_lists_nothing_is_named_with_its_remedy():
+@pytest.mark.parametrize("before", [False, True])
+def test_an_agent_that_lists_nothing_at_all_is_at_fault_not_the_service(before):
     with pytest.raises(ProbeFault, match="lists nothing"):
-        settled(Listed("Onnet", None), HOST)
+        settled(Listed("Onnet", None, before=before), HOST)
+
+
+async def test_a_service_that_the_inventory_vouches_for_is_stopped_though_never_seen(agent, make_io):
+    listed(agent, ["Slave"])
+    seen = await observed(agent, make_io(), expected=True)
+    assert seen == ServiceSeen("Onnet", ServiceState.STOPPED)
+
+
+async def test_windows_server_2019_breaks_off_its_list_and_proves_nothing(agent, make_io):
+    """Its agent ends svSvcTable with genErr on some machines."""
+    listed(agent, [f"Service {n:02}" for n in range(30)])
+    agent.twist = lambda request, answer: [agent.refuse(request) if len(agent.asked) > 1 else answer]
+    with pytest.raises(ProbeFault, match="did not list all"):
+        await observed(agent, make_io(), expected=True)
 
 
 @pytest.mark.parametrize(
