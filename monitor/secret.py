@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class Secret:
                 raise Unresolved(say("environment variable {name} is empty", name=place))
             return value
         if scheme == "file":
-            return _read(Path(place).expanduser())
+            return _read(expanded(place))
         return self.reference
 
     def __repr__(self) -> str:
@@ -54,12 +55,28 @@ class Secret:
     __str__ = __repr__
 
 
-def _read(path: Path) -> str:
+def expanded(place: str) -> Path:
+    """Return the path `place`, a `~` in it resolved; where there is no such user, or none has a home, as it stands."""
+    path = Path(place)
     try:
-        with path.open("rb") as file:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def _read(path: Path) -> str:
+    """Return what is in the file. Who asks is the event loop: a pipe that nobody writes to would stop everything."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Unresolved(say("{path} is not a plain file", path=str(path)))
             raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise Unresolved(say("cannot read {path}: {why}", path=str(path), why=reason(error))) from error
     if len(raw) > MAX_BYTES:
         raise Unresolved(say("{path} is too large to be a secret", path=str(path)))
     return raw.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

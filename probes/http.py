@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import ssl
 import string
 import zlib
@@ -20,6 +21,7 @@ from yarl import URL
 from monitor.core.reasons import reason
 from monitor.core.text import N_, Quantity, Text, say, verbatim
 from monitor.core.verdict import Severity, Verdict
+from monitor.secret import expanded
 from probes.access import Port
 from probes.contract import Io, ProbeFault, Target, TargetFailure
 from probes.network import patience, unconnected, unresolved
@@ -30,6 +32,8 @@ LARGEST_BODY = 1_000_000
 REDIRECTS = 5
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
 CHUNK = 65536
+OF_NAMES = frozenset({"idna", "punycode"})
+"""Python's codecs for host names, no charsets of pages: theirs would take minutes for the largest body."""
 
 
 def _statuses(value: Any) -> Any:
@@ -40,9 +44,10 @@ def _statuses(value: Any) -> Any:
 
 
 def _absolute(path: Path) -> Path:
-    if not path.expanduser().is_absolute():
+    full = expanded(str(path))
+    if not full.is_absolute():
         raise Unfit(say("write the path from the root on, such as /etc/ssl/site-ca.pem"))
-    return path.expanduser()
+    return full
 
 
 Status = Annotated[int, Field(ge=100, le=599)]
@@ -252,7 +257,8 @@ def unfold(body: bytes, coding: str) -> tuple[bytes, bool] | None:
 
 def _text(seen: HttpSeen) -> str:
     try:
-        return seen.body.decode(seen.charset, "replace")
+        charset = codecs.lookup(seen.charset).name
+        return seen.body.decode("utf-8" if charset in OF_NAMES else charset, "replace")
     except (LookupError, ValueError):
         return seen.body.decode("utf-8", "replace")
 

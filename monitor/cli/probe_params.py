@@ -45,7 +45,7 @@ def parameters(probe: Probe[Any, Any], given: Sequence[str], speech: Speech) -> 
 def _split(word: str) -> Word:
     key, equals, value = word.partition("=")
     if not equals or not all(key.split(".")):
-        raise Failure(say("{option}: {word} is not KEY=VALUE", option=AT.path, word=repr(word)))
+        raise Failure(say("{option}: {word} is not KEY=VALUE", option=AT.path, word=repr(key)))
     return tuple(key.split(".")), value
 
 

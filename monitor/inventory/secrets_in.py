@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monitor.core.text import say
 from monitor.inventory.problems import Level, Place, Problems
-from monitor.secret import Secret
+from monitor.secret import Secret, expanded
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -38,5 +38,12 @@ def look_at(secret: Secret, in_clear: Level | None, at: Place, where: str, probl
             problems.warn(at, where, say("environment variable {name} is empty", name=place))
     elif not place:
         problems.error(at, where, say("file: needs a path"))
-    elif not os.access(Path(place).expanduser(), os.R_OK):
+    elif not _readable(place):
         problems.warn(at, where, say("the file {path} cannot be read by this user", path=place))
+
+
+def _readable(place: str) -> bool:
+    try:
+        return os.access(expanded(place), os.R_OK)
+    except ValueError:  # a NUL in it
+        return False

@@ -7,6 +7,7 @@ import json
 import re
 import types
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -15,10 +16,12 @@ from pydantic import BaseModel, ValidationError
 from monitor.core.text import N_, Text, Value, say, verbatim
 from monitor.inventory.problems import NOTHING, Place, Problems, close_to, nearest
 from monitor.inventory.yaml_nodes import ListNode, Node, ScalarNode, TableNode, plain_data
+from monitor.secret import Secret
 
 M = TypeVar("M", bound=BaseModel)
 SHOWN = 60
 """Characters of a wrong value that a message repeats."""
+HIDDEN = "***"
 _TRUTH = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
@@ -61,6 +64,9 @@ def _note(
         problems.error(place, f"{full}.{key}", message, nearest(key, known))
         return
     _place, inside, suffix = _walk(node, at, way)
+    if kind in _TABLES and isinstance(inside, ScalarNode) and _holds_secrets(_model_at(model, way)):
+        # Whoever writes `mail: mailto://user:pass@host` or `snmp: public` has written the secret itself.
+        inside = replace(inside, value=HIDDEN, text=HIDDEN)
     message, hint = _said(error, inside)
     problems.error(inside.at, ".".join((where, *suffix)), message, hint)
 
@@ -100,12 +106,25 @@ def _walk(node: Node, at: Place, way: Iterable[object]) -> tuple[Place, Node, li
 
 def _known_keys(model: type[BaseModel], way: Iterable[object]) -> tuple[str, ...]:
     """Return the keys that the model at `way` inside `model` has."""
+    inside = _model_at(model, way)
+    return tuple(inside.model_fields) if _is_model(inside) else ()
+
+
+def _holds_secrets(model: Any) -> bool:
+    return _is_model(model) and any(_mentions_secret(field.annotation) for field in model.model_fields.values())
+
+
+def _mentions_secret(annotation: Any) -> bool:
+    return annotation is Secret or any(_mentions_secret(part) for part in get_args(annotation))
+
+
+def _model_at(model: type[BaseModel], way: Iterable[object]) -> Any:
     inside: Any = model
     for part in way:
         fields = inside.model_fields if _is_model(inside) else {}
         inside = fields[str(part)].annotation if str(part) in fields else inside
         inside = _the_model(inside)
-    return tuple(inside.model_fields) if _is_model(inside) else ()
+    return inside
 
 
 def _is_model(annotation: Any) -> bool:
@@ -164,6 +183,7 @@ _WANTED: dict[str, Text] = {
     "dict_type": _TABLE,
     "mapping_type": _TABLE,
 }
+_TABLES = frozenset(kind for kind, what in _WANTED.items() if what is _TABLE)
 _BOUNDS = {
     "greater_than": N_("{value} is too little: it must be more than {bound}"),
     "greater_than_equal": N_("{value} is too little: at least {bound}"),

@@ -16,6 +16,8 @@ from monitor.inventory.yaml_nodes import MAX_BYTES, Entry, ListNode, Node, Scala
 
 MAX_FILES = 200
 """Files of one inventory, included ones and CSV."""
+MAIN = "file"
+"""Where a problem of the inventory's own file stands; whoever names that file may name a pipe."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,9 @@ class Folder:
             message = say("too many files: an inventory has at most {limit}", limit=MAX_FILES)
             self.problems.error(named_at, where, message)
             return None
+        if where != MAIN and path.exists() and not path.is_file():  # a pipe would be waited for without end
+            self.problems.error(named_at, where, say("{path} is not a plain file", path=str(path)))
+            return None
         try:
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
@@ -63,7 +68,7 @@ class Folder:
 def gathered(path: Path, folder: Folder) -> TableNode | None:
     """Return the whole inventory as one tree; None when the file `path` is not one."""
     problems, here = folder.problems, Place(str(path))
-    raw = folder.bytes_of(path, here, "file")
+    raw = folder.bytes_of(path, here, MAIN)
     if raw is None:
         return None
     root = _table(str(path), raw, problems)

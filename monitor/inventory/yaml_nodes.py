@@ -22,6 +22,8 @@ MAX_NODES = 300_000
 """Values of one file, aliases counted as often as they are used: a few lines of aliases can mean billions."""
 MAX_DEPTH = 32
 MAX_MENDINGS = 20
+SECRET_KEYS = frozenset({"auth", "community", "key", "password", "priv", "url"})
+"""Keys whose values no message repeats."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})")
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})?\.\d{1,18}")
@@ -169,6 +171,10 @@ class _Composer:
     def where(self) -> str:
         return ".".join(self.way) or "file"
 
+    def told(self, word: str) -> str:
+        """Return `word` for a message; a password that starts with `!` or `*` is no password yet to YAML."""
+        return "***" if SECRET_KEYS & set(self.way[-1:]) else word
+
     def node(self, event: Any) -> Node:
         """Return the node that `event` starts."""
         if len(self.way) > MAX_DEPTH:
@@ -178,7 +184,7 @@ class _Composer:
         before = self.size
         self.grow(event, 1)
         if event.tag not in (None, "!"):
-            message = say("the tag {tag} is not understood", tag=event.tag)
+            message = say("the tag {tag} is not understood", tag=self.told(event.tag))
             self.problems.error(self.at(event), self.where(), message, say("leave it out"))
         if isinstance(event, yaml.ScalarEvent):
             node: Node = self.scalar(event)
@@ -200,7 +206,7 @@ class _Composer:
         self.grow(event, size)
         if node is not None:
             return node
-        message = say("*{name} refers to nothing before it", name=event.anchor)
+        message = say("*{name} refers to nothing before it", name=self.told(event.anchor))
         self.problems.error(self.at(event), self.where(), message, say("put a value that starts with * in quotes"))
         return ScalarNode(self.at(event), None, "")
 
@@ -213,8 +219,8 @@ class _Composer:
                 text = _SURROGATE.sub("?", text)
             return ScalarNode(at, text, text)
         if _TELEPHONE.fullmatch(text):
-            message = say("without quotes {text} is a number and loses its +", text=text)
-            self.problems.error(at, self.where(), message, say('write "{text}"', text=text))
+            message = say("without quotes {text} is a number and loses its +", text=self.told(text))
+            self.problems.error(at, self.where(), message, say('write "{text}"', text=self.told(text)))
             return ScalarNode(at, text, text)
         return ScalarNode(at, resolved(text), text)
 

@@ -7,6 +7,9 @@ import os
 import pytest
 
 from monitor.inventory.problems import Level
+from monitor.inventory.schema import ChannelKeys
+from monitor.inventory.yaml_nodes import SECRET_KEYS
+from probes.access import WAYS
 
 SITE = "site: {name: X}\n"
 ROUTER = "devices: {r: {address: 10.0.0.1, snmp: {version: 2c, community: env:C}}}\n"
@@ -434,3 +437,41 @@ def test_the_message_about_a_secret_does_not_repeat_it(read, lines):
     )
     told = " ".join(lines(loaded.problems))
     assert not any(secret in told for secret in ("hunter2", "987654", "swordfish"))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "channels: {mail: 'mailto://user:tr0ub4dor@host'}",
+        "devices: {a: {address: h, snmp: tr0ub4dor}}",
+        "devices: {a: {address: h, snmp: {version: 2c, community: !tr0ub4dor x}}}",
+        "devices: {a: {address: h, ssh: {user: u, password: *tr0ub4dor}}}",
+        "devices: {a: {address: h, ssh: {user: u, password: !tr0ub4dor}}}",
+        "devices: {a: {address: h, nut: {ups: u, password: [tr0ub4dor]}}}",
+        "devices: {a: {address: h, nut: {ups: u, password: {tr0ub4dor: 1}}}}",
+    ],
+)
+def test_a_secret_in_the_wrong_shape_is_not_repeated_either(written, read, lines):
+    problems = read(SITE + written + "\n").problems
+    assert lines(problems)
+    assert "tr0ub4dor" not in "".join(lines(problems) + lines(problems, Level.WARNING))
+
+
+def test_every_key_that_holds_a_secret_is_known_to_whoever_quotes_yaml():
+    models = [*WAYS.values(), ChannelKeys]
+    held = {name for model in models for name, field in model.model_fields.items() if "Secret" in str(field.annotation)}
+    assert held == SECRET_KEYS
+
+
+@pytest.mark.parametrize("reference", ["file:~nobody-of-that-name/x", "file:~", "file:a\\0b"])
+def test_a_secret_in_no_file_at_all_is_a_warning(reference, read, lines, monkeypatch):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setenv("HOME", "/nonexistent")
+    text = SITE + f'devices: {{a: {{address: h, ssh: {{user: u, password: "{reference}"}}}}}}\n'
+    assert any("cannot be read by this user" in line for line in lines(read(text).problems, Level.WARNING))
+
+
+@pytest.mark.parametrize("section", ["include: [pipe]", "devices: {all: {csv: pipe}}"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(section, read, lines, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert any("is not a plain file" in line for line in lines(read(SITE + section + "\n").problems))

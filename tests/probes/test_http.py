@@ -100,6 +100,12 @@ def test_a_wrong_status_or_text_is_critical_and_the_time_goes_by_its_thresholds(
     assert verdict.facts == {"status": str(seen.status)}
 
 
+@pytest.mark.parametrize("charset", ["punycode", "idna", "Puny-Code", "undefined", "hex", "no\0charset"])
+def test_a_charset_that_no_page_has_is_read_as_utf_8(charset):
+    page = "é".encode() + b"a" * LARGEST_BODY
+    assert Http().judge(HttpSeen(200, 0.1, page, charset), params(expect="éa")).severity is Severity.OK
+
+
 @given(
     st.integers(0, 999), st.floats(0, 1e6), st.binary(max_size=200), st.text(max_size=10), st.booleans(),
     st.text(max_size=5), st.one_of(st.none(), st.text(min_size=1, max_size=5)),
