@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from alerts.language import speech
-from monitor.clock import Clock, SystemClock
+from monitor.clock import SystemClock
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
+from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Verdict
 from monitor.core.watch import Plan
 from monitor.daemon import selfcheck, systemd
@@ -64,16 +65,17 @@ class Daemon:
     reloading: asyncio.Lock
 
     @classmethod
-    async def start(cls, inventory: Inventory, store: Store, system: Clock | None = None) -> Daemon:
-        """Return the daemon of `inventory` on `store`, which `close` closes. `system`: the machine's clock.
+    async def start(
+        cls, inventory: Inventory, store: Store, clock_from: Callable[[Guard | None], GuardedClock] = GuardedClock
+    ) -> Daemon:
+        """Return the daemon of `inventory` on `store`, which `close` closes. Raises StoreError.
 
-        Raises StoreError.
+        `clock_from`: makes the clock out of what the last run left of it.
         """
-        system = system or SystemClock()
-        journal = Journal(store, system)
+        journal = Journal(store)
         await journal.ask(store.recover_sending)
-        kept = await journal.ask(store.load, system.now(), KEEP)
-        clock = GuardedClock(kept.guard, system)
+        kept = await journal.ask(store.load, SystemClock().now(), KEEP)
+        clock = clock_from(kept.guard)
         plan = with_own_checks(inventory.plan)
         desk = Desk.resume(journal, clock, inventory, plan, kept)
         desk.guard, desk.trusted = lambda: clock.guard, lambda: clock.trusted
@@ -165,7 +167,9 @@ class Daemon:
     async def _housekeeping(self) -> None:
         await self.journal.retry()
         await self.journal.flush_samples()
-        quiet = not any(incident.open for incident in self.desk.state.incidents.values())
+        running = self.desk.state.incidents.values()
+        # Our own people's incidents have no grid to be moved, and the one about the clock must not keep it wrong.
+        quiet = not any(incident.open and incident.disruption_seen_at is not None for incident in running)
         if self.clock.settle(quiet=quiet):
             log.warning("the machine's clock is taken over", extra={"event": "clock_adopted"})
             await self.desk.clock_was_set()

@@ -67,8 +67,8 @@ def clock_verdict(stepped_by: timedelta, *, trusted: bool) -> Verdict:
         return Verdict(Severity.CRITICAL, text)
     if stepped_by:
         text = say(
-            "The machine's clock jumped by {off}; deadlines go on unmoved. The new time is taken over when no "
-            "incident is open and a time server confirms it",
+            "The machine's clock jumped by {off}; deadlines go on unmoved. The new time is taken over when a time "
+            "server confirms it and the client's service is not interrupted",
             off=stepped_by,
         )
         return Verdict(Severity.WARNING, text)

@@ -10,6 +10,7 @@ from alerts.notice import NoticeState
 from lab.door import Door
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
+from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
 from monitor.inventory.load import load
 from monitor.store import open_store
@@ -144,6 +145,30 @@ async def test_what_people_say_is_in_the_timeline_and_in_the_audit(tmp_path, doo
         assert daemon.desk.state.incidents[name].cause == "câble débranché"
         assert (await daemon.journal.ask(daemon.journal.store.verify_audit)).whole
     door.open()
+
+
+@pytest.mark.parametrize("interruption", ["always", "never"])
+async def test_the_time_is_taken_over_unless_the_client_s_service_is_interrupted(
+    tmp_path, inventory_of, machine, interruption
+):
+    confirmed = []
+    inventory = inventory_of(("interruption: always", f"interruption: {interruption}"))
+    daemon = await Daemon.start(
+        inventory,
+        open_store(tmp_path / "data", write=True, ballast=0),
+        lambda kept: GuardedClock(kept, machine, "boot", synchronised=lambda: bool(confirmed)),
+    )
+    try:
+        machine.wall -= timedelta(hours=2)
+        machine.pass_(1)
+        await daemon.round()
+        assert {one.check for one in daemon.desk.state.incidents.values() if one.open} >= {"door", "releve-clock"}
+        confirmed.append(True)
+        machine.pass_(1)
+        await daemon.round()
+        assert (daemon.clock.now() == machine.now()) is (interruption == "never")
+    finally:
+        await daemon.close()
 
 
 async def test_a_round_observes_everything_once_and_sends_what_is_due(tmp_path, door, mailbox):
