@@ -5,6 +5,7 @@ Apprise takes 0.3 s to import, so this module is imported when such a channel is
 
 from __future__ import annotations
 
+import logging
 import re
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -19,8 +20,15 @@ TIMEOUT = 30.0
 """Seconds for one attempt, whatever the service's own limits are."""
 SHORT = 480
 """Characters: a service that takes no title and no more than this is spoken to as by SMS."""
+SHORTEST_TOKEN = 6
+"""Characters: a shorter piece of a URL, unless it is the password, is a word of its service."""
 PLACE = "{address}"
 """Stands in a channel's URL where the contact's address belongs."""
+logging.getLogger("apprise").propagate = False
+logging.getLogger("apprise").addHandler(logging.NullHandler())
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+"""Both write URLs with their tokens into the log, Apprise those that it cannot read, urllib3 those whose answer has a
+strange header. What went wrong is told by our own words."""
 _STATUS = re.compile(r"error=(\d{3})")
 _TRY_AGAIN = frozenset({408, 425, 429})
 """Request Timeout, Too Early, Too Many Requests: the only 4xx that waiting can mend (RFC 9110, 8470, 6585)."""
@@ -89,7 +97,8 @@ def _failed(name: str, result: AppriseResult, secrets: tuple[str, ...]) -> Trans
 def _secrets(url: str) -> tuple[str, ...]:
     """Whatever in `url` may open an account, longest first: all of it but the scheme, in both ways of writing."""
     parts = urlsplit(url)
-    pieces = [parts.username, parts.password, parts.netloc, *parts.path.split("/")]
+    pieces = [parts.username, parts.netloc, *parts.path.split("/")]
     pieces += [value for _, value in parse_qsl(parts.query)]
-    found = {form for piece in pieces if piece for form in (piece, unquote(piece)) if len(form) >= 6}
+    found = {form for piece in pieces if piece for form in (piece, unquote(piece)) if len(form) >= SHORTEST_TOKEN}
+    found |= {form for form in (parts.password or "", unquote(parts.password or "")) if form}
     return tuple(sorted(found, key=len, reverse=True))

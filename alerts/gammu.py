@@ -94,7 +94,8 @@ def _write(place: Path, text: str) -> None:
     """Write the file so that gammu-smsd sees it whole or not at all; it passes over names that begin with a dot."""
     unfinished = place.with_name(f".{place.name}")
     try:
-        with unfinished.open("wb") as file:
+        unfinished.unlink(missing_ok=True)
+        with open(unfinished, "wb", opener=_anew) as file:
             # With a byte order mark it is UTF-16 to gammu-smsd; without, it would depend on that daemon's locale.
             file.write(text.encode("utf-16"))
             file.flush()
@@ -105,6 +106,11 @@ def _write(place: Path, text: str) -> None:
         raise TransportError(
             say("cannot write {path}: {why}", path=str(place), why=reason(error)), ours=True
         ) from error
+
+
+def _anew(path: str, flags: int) -> int:
+    """Open a file that was not there: the folder is another user's, who may have laid a link."""
+    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o660)
 
 
 def _withdrawn(waiting: Path) -> bool:

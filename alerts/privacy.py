@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 
 BLANK = "[…]"
+LONGEST = 1000
+"""Characters that are looked at, and kept: the patterns take time by the square of a word, and of a page of somebody's
+log, pasted as the cause, they would take minutes. A client reads the first 300."""
 _ADDRESSES = re.compile(
     r"""
       [A-Za-z][A-Za-z0-9+.-]*://\S+                             # URL
@@ -24,9 +27,12 @@ def blanked(text: str, names: Iterable[str]) -> str:
     """Return `text` with every address, URL and every one of `names` replaced by `[…]`, in one line.
 
     `names`: device names and addresses of the inventory; they count as whole words, in any case. It rather blanks a
-    word too many: the reference leads a person who asks to the full story.
+    word too many: the reference leads a person who asks to the full story. What is longer than `LONGEST` is cut between
+    two words, lest half an address is none.
     """
-    line = _ADDRESSES.sub(BLANK, " ".join(text.split()))
+    whole = " ".join(text.split())
+    line = whole if len(whole) <= LONGEST else f"{whole[: LONGEST + 1].rpartition(' ')[0]} {BLANK}".strip()
+    line = _ADDRESSES.sub(BLANK, line)
     known = sorted({name for name in names if name.strip()}, key=len, reverse=True)
     if known:
         words = "|".join(re.escape(name) for name in known)

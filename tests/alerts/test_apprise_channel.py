@@ -1,6 +1,8 @@
 """Webhooks by Apprise against a real HTTP server."""
 
+import io
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ class Hook:
     """Keeps what is posted; answers with `status` after `delay` seconds."""
 
     status: int = 200
+    header: str = ""
     delay: float = 0.0
     posted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     url: str = ""
@@ -43,6 +46,8 @@ def hook() -> Iterator[Callable[..., Hook]]:
                 kept.posted.append((self.path, json.loads(body)))
                 time.sleep(kept.delay)
                 self.send_response(kept.status)
+                if kept.header:
+                    self.wfile.write(f"HTTP/1.0 {kept.status} no\r\n{kept.header}\r\n\r\n".encode())
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -111,6 +116,23 @@ def test_a_url_that_apprise_cannot_read_is_ours_to_mend(parcel):
     error = failure(parcel("nonsense://s3cr3t-token", channel="hook"))
     assert error.ours
     assert "s3cr3t-token" not in ENGLISH.render(error.text)
+
+
+def test_nothing_that_apprise_says_of_a_url_reaches_the_log(parcel, hook, capfd):
+    log = logging.StreamHandler(io.StringIO())
+    logging.getLogger().addHandler(log)  # pytest's own one hears also what does not propagate
+    there = hook(status=403, header="no colon in s3cr3t-token")
+    for url in (
+        "s3cr3t-token",
+        "discord://s3cr3t-token",
+        "twilio://s3cr3t-token:s3cr3t-token@+1555",
+        "malto://user:s3cr3t-token@host:25",
+        f"json://user:s3cr3t-token@{there.url}/s3cr3t-token",
+    ):
+        assert "s3cr3t-token" not in ENGLISH.render(failure(parcel(url, channel="hook")).text)
+    logging.getLogger().removeHandler(log)
+    assert "s3cr3t-token" not in log.stream.getvalue()
+    assert "s3cr3t-token" not in "".join(capfd.readouterr())
 
 
 def test_a_text_message_service_gets_the_short_form_and_the_number(parcel):

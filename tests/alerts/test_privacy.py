@@ -33,3 +33,16 @@ def test_names_and_addresses_are_blanked_and_the_rest_is_left(written, read):
 @given(st.text(), st.sampled_from(NAMES), st.text())
 def test_a_known_name_that_stands_by_itself_never_comes_through(before, name, after):
     assert name not in blanked(f"{before} {name} {after}", NAMES).replace(BLANK, "").split()
+
+
+@pytest.mark.parametrize("word", ["a", "a-", "a.", "1.", "\\\\", "é", "a+", "f:"])
+def test_a_page_of_a_log_is_cut_before_it_is_looked_at(word):
+    assert blanked(word * 100_000, NAMES) == BLANK
+
+
+def test_what_is_too_long_is_cut_between_two_words():
+    cause = "disque plein " * 76 + "voir sql-01.media.local"
+    read = blanked(cause, NAMES)
+    assert read.startswith("disque plein ")
+    assert read.endswith(f"voir {BLANK}")
+    assert blanked("x" * 995 + " router.media.local", NAMES) == "x" * 995 + f" {BLANK}"
