@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,19 @@ from datetime import datetime, timedelta
 from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
 
 LONGEST_LINE = 300
+UID = "uid:"
+"""Begins the actor of who came over the local socket: the number of the account."""
+
+
+def person(actor: str) -> str:
+    """Return the name of the account that acted; whoever has none on this machine stays as the record has it."""
+    number = actor.removeprefix(UID)
+    if number == actor or not number.isdecimal():
+        return actor
+    try:
+        return pwd.getpwuid(int(number)).pw_name
+    except (KeyError, OverflowError):
+        return actor
 
 
 @dataclass(frozen=True, slots=True)

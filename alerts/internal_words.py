@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.context import Context
+from alerts.context import Context, person
 from alerts.notice import Planned, Step
 from alerts.sheet import (
     GREEN,
@@ -176,7 +176,7 @@ def _doing(incident: Incident, context: Context) -> str:
         return context.t(say("the root cause is gone, what lay behind it is being verified since {at}", at=at))
     if incident.acknowledged_at is not None:
         at = context.at(incident.acknowledged_at)
-        return context.t(say("{who} has been working on it since {at}", who=incident.acknowledged_by, at=at))
+        return context.t(say("{who} has been working on it since {at}", who=person(incident.acknowledged_by), at=at))
     return context.t(say("nobody has acknowledged it yet"))
 
 
@@ -221,7 +221,7 @@ def _events(incident: Incident, context: Context) -> Facts:
     return tuple(
         (
             context.day_and_clock(event.at),
-            context.line(event.text) + ("" if event.actor == RELEVE else f" ({event.actor})"),
+            context.line(event.text) + ("" if event.actor == RELEVE else f" ({person(event.actor)})"),
         )
         for event in told
     )

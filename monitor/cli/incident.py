@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli import offline
-from monitor.cli.context import ExitCode, Failure, Settings, _, console, emit_json, pass_settings
+from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings, print_table, warn
 from monitor.cli.reading import act, ask, daemon_or_none, legible, segment, site_speech
 from monitor.core.text import N_, say
 
@@ -35,8 +35,13 @@ def list_(settings: Settings, open_only: bool, as_json: bool) -> int:
         emit_json(found)
     else:
         from monitor.cli.shown import incident_table
+        from monitor.clock import SystemClock
 
-        console().print(incident_table(found, site_speech(settings)))
+        words = site_speech(settings)
+        if found:
+            print_table(incident_table(found, words, SystemClock().now()))
+        else:
+            warn(words.render(say("no incident is open") if open_only else say("there has been no incident")))
     return ExitCode.WRONG if any(one["status"] != "resolved" for one in found) else ExitCode.DONE
 
 
@@ -51,8 +56,12 @@ def show(settings: Settings, name: str, as_json: bool) -> int:
         emit_json(one)
     else:
         from monitor.cli.shown import incident_page
+        from monitor.cli.status import site_now
 
-        incident_page(console(), one, site_speech(settings))
+        site = site_now(settings)
+        running = {each["id"]: each for each in site["incidents"]}.get(one["id"], {})
+        told = {key: value for key, value in running.items() if key.startswith("next_update")}
+        incident_page(console(), {**one, **told}, site_speech(settings), site["at"], daemon=site["daemon"] is not None)
     return ExitCode.WRONG if one["status"] != "resolved" else ExitCode.DONE
 
 
@@ -73,7 +82,7 @@ def open_(settings: Settings, text: str, kind: str, severity: str, as_json: bool
         one = act(api, "/api/v1/incidents", {"kind": kind, "severity": severity, "text": text})
     else:
         one = offline.act(settings, lambda desk, who: desk.open(kind, Severity[severity.upper()], who, text))
-    return _done(settings, one, as_json=as_json)
+    return _done(settings, one, as_json=as_json, daemon=api is not None)
 
 
 @incident.command(help=N_("Say that you are on it. Without ID, the only open one."))
@@ -123,7 +132,7 @@ def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool
         one = act(api, f"/api/v1/incidents/{segment(chosen)}/{action}", {"text": text})
     else:
         one = offline.act(settings, lambda desk, who: _by_hand(desk, who, chosen, action, text))
-    return _done(settings, one, as_json=as_json)
+    return _done(settings, one, as_json=as_json, daemon=api is not None)
 
 
 async def _by_hand(desk: Desk, who: str, name: str, action: str, text: str) -> Incident:
@@ -139,12 +148,17 @@ async def _by_hand(desk: Desk, who: str, name: str, action: str, text: str) -> I
     return await desk.resolve(chosen, who, text)
 
 
-def _done(settings: Settings, one: dict[str, Any], *, as_json: bool) -> int:
+def _done(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: bool) -> int:
+    from monitor.cli.shown import STATUS, start_command
+
+    words = site_speech(settings)
     if as_json:
         emit_json(one)
     else:
-        last = one["timeline"][-1]
-        console().print(f"{one['id']}  {_(one['status'])}  {last['text']}")
+        console().print(f"{one['id']}  {words.translate(STATUS[one['status']])}  {one['timeline'][-1]['text']}")
+    if not daemon:
+        text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=start_command())
+        warn(words.render(text))
     return ExitCode.DONE
 
 

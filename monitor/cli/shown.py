@@ -1,19 +1,22 @@
-"""How the command line shows incidents, the site and series to people: colour is also a word, times are the site's."""
+"""How the command line shows incidents and the site to people: colour is also a word, times are the site's."""
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text as Styled
 
-from monitor.core.text import N_, Quantity, Speech, say
+from alerts.context import Context, person
+from monitor.cli.context import print_table
+from monitor.core.events import RELEVE
+from monitor.core.text import N_, NARROW_SPACE, NO_BREAK_SPACE, Speech, say
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod, OverflowMethod
+    from rich.containers import Lines
 
 SEVERITY = {
     "ok": (N_("OK"), "green"),
@@ -37,8 +40,42 @@ STEP = {
     "resolved": N_("resolved notice"),
     "test": N_("test"),
 }
+WORST_FIRST = ("critical", "unknown", "warning", None, "ok")
+SELF = "Relève"
 MOST_COMMANDS = 3
-PLOT_CELLS = (100, 20)
+OWN_CHECKS = "releve-"
+"""Begins the names of the checks by which Relève watches itself; `releve check` knows none of them."""
+UNITS = (Path("/etc/systemd/system/releve.service"), Path("/usr/lib/systemd/system/releve.service"))
+_SPACES = {NO_BREAK_SPACE: "\ue000", NARROW_SPACE: "\ue001"}
+"""Spaces that no line may end at, and signs that stand for them while rich, which does not know that, wraps."""
+
+
+class _Unbroken(Styled):
+    """Text that is wrapped at ordinary spaces only: `0,3 ms` stays in one line."""
+
+    def wrap(
+        self,
+        console: Console,
+        width: int,
+        *,
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        tab_size: int = 8,
+        no_wrap: bool | None = None,
+    ) -> Lines:
+        text = self.copy()
+        for space, sign in _SPACES.items():
+            text.plain = text.plain.replace(space, sign)
+        lines = text.wrap(console, width, justify=justify, overflow=overflow, tab_size=tab_size, no_wrap=no_wrap)
+        for line in lines:
+            for space, sign in _SPACES.items():
+                line.plain = line.plain.replace(sign, space)
+        return lines
+
+
+def unbroken(text: str, style: str = "") -> Styled:
+    """Return `text` for a terminal: lines end at ordinary spaces only."""
+    return _Unbroken(text, style=style)
 
 
 def moment(iso: str | None) -> datetime | None:
@@ -52,217 +89,216 @@ def severity(word: str | None, words: Speech) -> Styled:
     return Styled(words.translate(text), style=style)
 
 
-def at_site(iso: str | None, words: Speech) -> str:
-    """Return day and time at the site; empty for no moment."""
+def at_site(iso: str | None, words: Speech, now: datetime) -> str:
+    """Return the time of day at the site, after the day if that is not today; empty for no moment."""
     at = moment(iso)
-    return "" if at is None else f"{words.date(at)} {words.clock(at)}"
+    if at is None:
+        return ""
+    day = words.date(at)
+    return words.clock(at) if day == words.date(now) else f"{day} {words.clock(at)}"
 
 
-def incident_table(found: list[dict[str, Any]], words: Speech) -> Table:
-    """Return incidents as a table, newest first."""
-    say_ = words.translate
-    table = Table(box=None, pad_edge=False)
-    for title in (N_("Incident"), N_("State"), N_("Severity"), N_("Began"), N_("Duration"), N_("What")):
-        table.add_column(say_(title))
+def incident_table(found: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
+    """Return incidents as a table, in the order given; the duration of an open one is that until `now`."""
+    table = _table((N_("Incident"), N_("State"), N_("Severity"), N_("Began"), N_("Duration"), N_("What")), words)
+    table.columns[3].max_width = 10  # the day above the time
     for one in found:
+        began, ended = moment(one["began_at"]), moment(one["resolved_at"]) or now
+        root, title = one["root_cause"], one["title"]
         table.add_row(
             one["id"],
-            say_(STATUS[one["status"]]),
+            words.translate(STATUS[one["status"]]),
             severity(one["severity"], words),
-            at_site(one["began_at"], words),
-            _duration(one, words),
-            f"{one['root_cause'] or ''} {one['title']}".strip(),
+            unbroken(at_site(one["began_at"], words, now)),
+            unbroken("" if began is None else words.duration(max(timedelta(), ended - began))),
+            unbroken(words.render(say("{check}: {summary}", check=root, summary=title)) if root else title),
         )
     return table
 
 
-def _duration(one: dict[str, Any], words: Speech) -> str:
-    began, ended = moment(one["began_at"]), moment(one["resolved_at"])
-    return words.duration(ended - began) if began is not None and ended is not None else ""
+def _table(titles: tuple[str, ...], words: Speech) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(words.translate(title), overflow="fold")
+    return table
 
 
-def incident_page(out: Console, one: dict[str, Any], words: Speech) -> None:
-    """Print one incident: what, timeline, who was told, and what to do."""
-    say_ = words.translate
-    head = Styled.assemble(one["id"], "  ", severity(one["severity"], words), "  ", say_(STATUS[one["status"]]))
-    out.print(head)
-    out.print(one["title"])
+def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, daemon: bool = True) -> None:
+    """Print one incident as of `at`: what, timeline, who was told, what to do and who is told next.
+
+    `one` may hold `next_update_at` and `next_update_to`, as in the JSON of `status`.
+    """
+    now = moment(at)
+    assert now is not None
+    say_, site = words.translate, Context("", words, now)
+    out.print(Styled.assemble(one["id"], "  ", severity(one["severity"], words), "  ", say_(STATUS[one["status"]])))
+    out.print(unbroken(one["title"]))
+    times = {name: moment(one[f"{name}_at"]) for name in ("began", "opened", "acknowledged", "resolved")}
+    shown = {name: "" if at is None else site.at(at) for name, at in times.items()}
+    if shown["acknowledged"]:
+        shown["acknowledged"] += f" ({person(one['acknowledged_by'])})"
     facts = (
         (N_("Kind"), one["kind"]),
         (N_("Root cause"), one["root_cause"] or say_(N_("opened by hand"))),
         (N_("Cause"), one["cause"] or say_(N_("not documented"))),
-        (N_("Began"), at_site(one["began_at"], words)),
-        (N_("Confirmed"), at_site(one["opened_at"], words)),
-        (N_("Acknowledged"), at_site(one["acknowledged_at"], words)),
-        (N_("Resolved"), at_site(one["resolved_at"], words)),
-        (N_("Checks it explains"), ", ".join(one["suppressed"])),
+        (N_("Began"), shown["began"]),
+        (N_("Confirmed"), shown["opened"]),
+        (N_("Acknowledged"), shown["acknowledged"]),
+        (N_("Resolved"), shown["resolved"]),
+        (N_("Suppressed checks"), ", ".join(one["suppressed"])),
     )
     grid = Table.grid(padding=(0, 2))
     for name, value in facts:
         if value:
-            grid.add_row(say_(name), value)
-    out.print(grid)
+            grid.add_row(say_(name), unbroken(value))
+    print_table(grid, out)
     out.print()
-    out.print(_timeline(one, words))
+    print_table(_timeline(one, words, now), out)
     out.print()
-    out.print(_notices(one, words))
-    print_what_to_do(out, commands_for([one]), words)
+    print_table(_notices(one, words, now), out)
+    following = [_told_next(one, words, now)] if daemon else []
+    print_what_to_do(out, commands_about(one, daemon=daemon), words, following, daemon=daemon)
 
 
-def _timeline(one: dict[str, Any], words: Speech) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for title in (N_("Time"), N_("Who"), N_("What")):
-        table.add_column(words.translate(title))
+def _timeline(one: dict[str, Any], words: Speech, now: datetime) -> Table:
+    table = _table((N_("Time"), N_("Who"), N_("What")), words)
     for line in one["timeline"]:
-        what = f"{line['data']['check']}: {line['text']}" if line["data"].get("check") else line["text"]
-        table.add_row(_seconds(line["at"], words), line["actor"], what)
+        who = SELF if line["actor"] == RELEVE else person(line["actor"])
+        table.add_row(_seconds(line["at"], words, now), who, unbroken(_told(line, words)))
     return table
 
 
-def _notices(one: dict[str, Any], words: Speech) -> Table:
-    say_ = words.translate
-    table = Table(box=None, pad_edge=False)
-    for title in (N_("Message"), N_("To"), N_("Due"), N_("Left"), N_("State"), N_("The server said")):
-        table.add_column(say_(title))
+def _told(line: dict[str, Any], words: Speech) -> str:
+    """A line of a timeline with what it is about, where its own words do not say so."""
+    check, text = line["data"].get("check"), line["text"]
+    if line["kind"] == "cause":
+        return words.render(say("Cause: {cause}", cause=text))
+    if not check or line["kind"] == "disrupted":
+        return str(text)
+    if line["kind"] == "covered":
+        return words.render(say("{check}: {summary} (because of this, not told by itself)", check=check, summary=text))
+    return words.render(say("{check}: {summary}", check=check, summary=text))
+
+
+def _notices(one: dict[str, Any], words: Speech, now: datetime) -> Table:
+    titles = (N_("Message"), N_("To"), N_("Due"), N_("Left"), N_("State"), N_("The server said"))
+    table = _table(titles, words)
     for notice in one["notices"]:
         text, style = NOTICE_STATE[notice["state"]]
         table.add_row(
-            say_(STEP[notice["step"]]),
-            f"{notice['recipient']} ({notice['channel']})",
-            _seconds(notice["due_at"], words),
-            _seconds(notice["sent_at"], words),
-            Styled(say_(text), style=style),
-            notice["answer"],
+            unbroken(words.translate(STEP[notice["step"]])),
+            unbroken(f"{notice['recipient']}{NO_BREAK_SPACE}({notice['channel']})"),
+            _seconds(notice["due_at"], words, now),
+            _seconds(notice["sent_at"], words, now),
+            Styled(words.translate(text), style=style),
+            unbroken(notice["answer"]),
         )
     return table
 
 
-def _seconds(iso: str | None, words: Speech) -> str:
+def _seconds(iso: str | None, words: Speech, now: datetime) -> str:
     at = moment(iso)
-    return "" if at is None else at.astimezone(words.zone).strftime("%H:%M:%S")
-
-
-def status_page(out: Console, now: dict[str, Any], words: Speech) -> None:
-    """Print the site: its state in one word, open incidents with who is told next, the checks that are not OK."""
-    at = moment(now["at"])
-    assert at is not None
-    head = words.render(say("{site}, {at} site time", site=now["site"], at=at))
-    out.print(Styled.assemble(head, "  ", severity(now["severity"], words)))
-    if now["daemon"] is None:
-        out.print(words.render(say("No daemon runs: this is what the last one knew. `releve run` starts one.")))
-    elif now["daemon"]["journal"]:
-        out.print(Styled(now["daemon"]["journal"], style="bold red"))
-    if now["incidents"]:
-        out.print()
-        out.print(incident_table(now["incidents"], words))
-        for one in now["incidents"]:
-            out.print(_told_next(one, words))
-    out.print()
-    out.print(_check_table(now["checks"], words))
-    print_what_to_do(out, commands_for(now["incidents"], daemon=now["daemon"] is not None), words)
-
-
-def _told_next(one: dict[str, Any], words: Speech) -> str:
-    at = moment(one["next_update_at"])
     if at is None:
-        return words.render(say("{id}: the client is not told (the service is not interrupted)", id=one["id"]))
-    to = ", ".join(one["next_update_to"])
-    return words.render(say("{id}: next update to {to} at {at}", id=one["id"], to=to, at=at))
+        return ""
+    clock, day = at.astimezone(words.zone).strftime("%H:%M:%S"), words.date(at)
+    return clock if day == words.date(now) else f"{day} {clock}"
 
 
-def _check_table(checks: list[dict[str, Any]], words: Speech) -> Table:
-    say_ = words.translate
-    table = Table(box=None, pad_edge=False)
-    for title in (N_("Check"), N_("State"), N_("Since"), N_("What it says")):
-        table.add_column(say_(title))
-    order = {"critical": 0, "unknown": 1, "warning": 2, None: 3, "ok": 4}
-    for one in sorted(checks, key=lambda one: (order[one["severity"]], one["check"])):
+def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
+    """Print the site: its state in one word, open incidents, every check, what to do and who is told next."""
+    now, daemon = moment(status["at"]), status["daemon"]
+    assert now is not None
+    head = words.render(say("{site}, {at}", site=status["site"], at=Context("", words, now).at(now)))
+    seen = any(one["severity"] is not None for one in status["checks"]) or not status["checks"]
+    out.print(Styled.assemble(head, "  ", severity(status["severity"] if seen else None, words)))
+    if daemon is None:
+        text = say("No daemon runs: this is what the last one knew. `{command}` starts one.", command=start_command())
+        out.print(unbroken(words.render(text)))
+    elif daemon["journal"]:
+        out.print(unbroken(daemon["journal"], style="bold red"))
+    incidents = sorted(status["incidents"], key=_worst_first)
+    if incidents:
+        out.print()
+        print_table(incident_table(incidents, words, now), out)
+    out.print()
+    print_table(_check_table(status["checks"], words, now), out)
+    following = [_told_next(one, words, now) for one in incidents] if daemon is not None else []
+    commands = commands_for(incidents, daemon=daemon is not None)
+    print_what_to_do(out, commands, words, following, daemon=daemon is not None)
+
+
+def _worst_first(one: dict[str, Any]) -> tuple[int, str]:
+    return WORST_FIRST.index(one["severity"]), one["began_at"]
+
+
+def _told_next(one: dict[str, Any], words: Speech, now: datetime) -> str:
+    if one["status"] == "resolved":
+        return words.render(say("{id}: none, unless it comes back", id=one["id"]))
+    at = moment(one.get("next_update_at"))
+    if at is not None:
+        to = ", ".join(one["next_update_to"])
+        shown = Context("", words, now).at(at)
+        return words.render(say("{id}: update to {to}, {at}", id=one["id"], to=to, at=shown))
+    if one["disrupted_at"] is not None:
+        return words.render(say("{id}: as soon as something changes", id=one["id"]))
+    return words.render(say("{id}: to operations as soon as something changes (not to the client)", id=one["id"]))
+
+
+def _check_table(checks: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
+    table = _table((N_("Check"), N_("State"), N_("Since"), N_("What it says")), words)
+    table.columns[2].max_width = 10
+    for one in sorted(checks, key=lambda one: (WORST_FIRST.index(one["severity"]), one["check"])):
         soft = one["phase"] == "soft"
         state = severity(one["latest"] if soft else one["severity"], words)
         if soft:
-            state.append(" " + say_(N_("(to be confirmed)")))
-        since = "" if one["severity"] in (None, "ok") else at_site(one["since"], words)
-        table.add_row(one["check"], state, since, one["summary"] or "")
+            state.append(" " + words.translate(N_("(to be confirmed)")))
+        since = "" if one["severity"] in (None, "ok") else at_site(one["since"], words, now)
+        table.add_row(one["check"], state, unbroken(since), unbroken(one["summary"] or ""))
     return table
+
+
+def start_command() -> str:
+    """Return what starts the daemon here: its systemd unit where that is installed (as its own user), else `run`."""
+    return "systemctl start releve" if any(unit.exists() for unit in UNITS) else "releve run"
 
 
 def commands_for(incidents: list[dict[str, Any]], *, daemon: bool = True) -> list[str]:
-    """Return at most three complete commands that a person should think of now."""
-    commands: list[str] = [] if daemon else ["releve run"]
-    for one in incidents:
-        if one["status"] == "open":
-            commands.append(f"releve incident ack {one['id']}")
-        if one["status"] != "resolved":
-            commands.append(f"releve incident show {one['id']}")
-            if not one["cause"]:
-                commands.append(f'releve incident cause {one["id"]} "..."')
+    """Return at most three complete commands that a person should think of now; `incidents`: the worst first."""
+    acks = [f"releve incident ack {one['id']}" for one in incidents if one["status"] == "open"]
+    shows = [f"releve incident show {one['id']}" for one in incidents]
+    causes = [f'releve incident cause {one["id"]} "..."' for one in incidents if not one["cause"]]
+    start = [] if daemon else [start_command()]
+    return [*start, *acks[:1], *shows[:1], *acks[1:], *causes, *shows[1:]][:MOST_COMMANDS]
+
+
+def commands_about(one: dict[str, Any], *, daemon: bool = True) -> list[str]:
+    """Return at most three complete commands for whoever reads the page of one incident."""
+    commands = [] if daemon else [start_command()]
+    root = one["root_cause"]
+    if one["status"] == "open":
+        commands.append(f"releve incident ack {one['id']}")
+    refused = [notice["recipient"] for notice in one["notices"] if notice["state"] == "dead"]
+    commands += [f"releve notify test {name}" for name in dict.fromkeys(refused)][:1]
+    if one["status"] != "resolved" and root and not root.startswith(OWN_CHECKS):
+        commands.append(f"releve check {root}")
+    if not one["cause"]:
+        commands.append(f'releve incident cause {one["id"]} "..."')
+    if one["status"] != "resolved" and not root:
+        commands.append(f'releve incident resolve {one["id"]} "..."')
     return commands[:MOST_COMMANDS]
 
 
-def print_what_to_do(out: Console, commands: list[str], words: Speech) -> None:
-    """Print the end of every page that people read at night."""
+def print_what_to_do(
+    out: Console, commands: list[str], words: Speech, following: list[str], *, daemon: bool = True
+) -> None:
+    """Print the end of every page that people read at night: what to do, and who is told next and when."""
     out.print()
-    if not commands:
-        out.print(words.render(say("To do: nothing.")))
-        return
-    out.print(words.render(say("To do:")))
+    out.print(words.render(say("To do:") if commands else say("To do: nothing.")))
     for command in commands:
         out.print(f"  {command}")
-
-
-def as_csv(series: list[dict[str, Any]], words: Speech) -> str:
-    """Return series as CSV; in French with `;`, decimal commas and a BOM, so that Excel opens it."""
-    french = words.language == "fr"
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=";" if french else ",", lineterminator="\r\n")
-    writer.writerow(
-        [
-            words.translate(N_("time")),
-            words.translate(N_("metric")),
-            words.translate(N_("value")),
-            words.translate(N_("unit")),
-        ]
-    )
-    for one in series:
-        for iso, value in one["samples"]:
-            at = moment(iso)
-            assert at is not None
-            local = at.astimezone(words.zone).strftime("%d/%m/%Y %H:%M:%S" if french else "%Y-%m-%dT%H:%M:%S%z")
-            number = f"{value:.10g}"
-            writer.writerow([local, one["metric"], number.replace(".", ",") if french else number, one["unit"]])
-    return ("\ufeff" if french else "") + text.getvalue()
-
-
-def series_table(series: list[dict[str, Any]], words: Speech) -> Table:
-    """Return each series in one line: how many samples, least, mean, most, last."""
-    table = Table(box=None, pad_edge=False)
-    for title in (N_("Metric"), N_("Samples"), N_("Least"), N_("Mean"), N_("Most"), N_("Last"), N_("At")):
-        table.add_column(words.translate(title), justify="left" if title == "Metric" else "right")
-    for one in series:
-        values = [value for _at, value in one["samples"]]
-        if values:
-            figures = (min(values), sum(values) / len(values), max(values), values[-1])
-            shown = [words.quantity(Quantity(figure, one["unit"], 2)) for figure in figures]
-            last = at_site(one["samples"][-1][0], words)
-            table.add_row(one["metric"], str(len(values)), *shown, last)
-    return table
-
-
-def as_plot(series: list[dict[str, Any]], words: Speech) -> str:
-    """Return each series as a curve in characters."""
-    return "\n".join(_curve(one, words) for one in series if one["samples"])
-
-
-def _curve(one: dict[str, Any], words: Speech) -> str:
-    import plotext
-
-    times = [datetime.fromisoformat(iso.replace("Z", "+00:00")) for iso, _value in one["samples"]]
-    hours = [(at - times[0]) / timedelta(hours=1) for at in times]
-    figure = plotext.figure
-    figure.clear()
-    figure.theme("colorless")
-    figure.plot_size(*PLOT_CELLS)
-    figure.title(f"{one['metric']} ({one['unit']})")
-    figure.label(words.render(say("hours since {at}", at=times[0])))
-    figure.draw(figure.signal(hours, [value for _at, value in one["samples"]], marker="braille"))
-    return str(figure.build())
+    if not daemon:
+        out.print(words.render(say("Next messages: none leaves while no daemon runs.")))
+    elif following:
+        out.print(words.render(say("Next messages:")))
+    for line in following:
+        out.print(unbroken(f"  {line}"))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli import offline
-from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
+from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings, print_table
 from monitor.cli.reading import ask, daemon_or_none, inventory_of, legible, segment, site_speech
-from monitor.core.text import N_, say
+from monitor.core.text import N_, Text, say
 
 if TYPE_CHECKING:
     from monitor.store import Store
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 @pass_settings
 def status(settings: Settings, as_json: bool) -> int:
     """Show the site now."""
-    api = daemon_or_none(settings)
-    now = ask(api, "/api/v1/status") if api is not None else offline.read(settings, lambda s: _stored(settings, s))
+    now = site_now(settings)
     if as_json:
         emit_json(now)
     else:
@@ -30,6 +29,15 @@ def status(settings: Settings, as_json: bool) -> int:
 
         status_page(console(), now, site_speech(settings))
     return ExitCode.DONE if now["severity"] == "ok" else ExitCode.WRONG
+
+
+def site_now(settings: Settings) -> dict[str, Any]:
+    """Return the site as the daemon sees it, else as the last one left it."""
+    api = daemon_or_none(settings)
+    if api is not None:
+        found: dict[str, Any] = ask(api, "/api/v1/status")
+        return found
+    return offline.read(settings, lambda store: _stored(settings, store))
 
 
 def _stored(settings: Settings, store: Store) -> dict[str, Any]:
@@ -55,7 +63,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
 @click.command(help=N_("Show what a check measured. Without METRIC, all that it measures."))
 @click.argument("check")
 @click.argument("metric", required=False)
-@click.option("--since", default="24h", show_default=True, help=N_("How far back: 24h, 7 d."))
+@click.option("--since", metavar="TIME", default="24h", show_default=True, help=N_("How far back: 24h, 7 d."))
 @click.option("--csv", "as_csv", is_flag=True, help=N_("Write CSV; in French as Excel opens it."))
 @click.option("--plot", is_flag=True, help=N_("Draw a curve."))
 @click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
@@ -69,24 +77,39 @@ def history(
     try:
         span = parse_duration(since)
     except BadUnit as error:
-        raise Failure(say("{why}", why=str(error))) from error
+        raise Failure(say("{option}: {why}", option="--since", why=error.text)) from error
     check, metric = legible(check), legible(metric) if metric else None
     series = _series(settings, check, metric, span)
     if not any(one["samples"] for one in series):
-        raise Failure(say("{check} has measured nothing in that time", check=check))
+        raise Failure(_why_empty(settings, check, metric, span))
     if as_json:
         emit_json(series)
         return ExitCode.DONE
-    from monitor.cli import shown
+    from monitor.cli import series_shown
+    from monitor.clock import SystemClock
 
     words = site_speech(settings)
     if as_csv:
-        click.echo(shown.as_csv(series, words), nl=False)
+        click.echo(series_shown.as_csv(series, words), nl=False)
     elif plot:
-        click.echo(shown.as_plot(series, words))
+        click.echo(series_shown.as_plot(series, words))
     else:
-        console().print(shown.series_table(series, words))
+        print_table(series_shown.series_table(series, words, SystemClock().now()))
     return ExitCode.DONE
+
+
+def _why_empty(settings: Settings, check: str, metric: str | None, span: timedelta) -> Text:
+    """Say what is wrong with a question that nothing answers: the check's name, the metric's, or the time."""
+    from probes.names import nearest
+
+    measured = [one["metric"] for one in _series(settings, check, None, span)] if metric else []
+    if measured and metric not in measured:
+        names = ", ".join(measured)
+        return say("{check} measures no {metric}; there are: {names}", check=check, metric=metric or "", names=names)
+    known = inventory_of(settings).checks
+    if check not in known and not measured:
+        return say("there is no check {name}; nearest: {names}", name=check, names=nearest(check, known))
+    return say("{check} has measured nothing in that time", check=check)
 
 
 def _series(settings: Settings, check: str, metric: str | None, span: timedelta) -> list[dict[str, Any]]:

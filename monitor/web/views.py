@@ -122,13 +122,20 @@ def status_json(
             {
                 **incident_json(incident, (), speech),
                 "next_update_at": when(next_update(protocol, incident, now)),
-                "next_update_to": list(protocol.update_to) if next_update(protocol, incident, now) else [],
+                "next_update_to": _next_to(protocol, incident, now),
             }
             for incident, protocol in told
         ],
         "checks": checks,
         "daemon": dict(daemon) if daemon is not None else None,
     }
+
+
+def _next_to(protocol: Protocol, incident: Incident, now: datetime) -> list[str]:
+    """Who gets the next update: while the protocol is not live, operations in the client's place."""
+    if next_update(protocol, incident, now) is None:
+        return []
+    return list(protocol.update_to if protocol.live else protocol.operations)
 
 
 def severity_of(word: str) -> Severity:

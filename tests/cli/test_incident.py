@@ -1,6 +1,8 @@
 """Incidents on the command line, with nobody else writing: the commands act by themselves."""
 
 import json
+import os
+import pwd
 
 import pytest
 
@@ -128,3 +130,33 @@ def test_a_span_without_a_unit_is_refused(releve, opened):
     code, _, err = releve("history", "door", "--since", "24")
     assert code == 2
     assert "24" in err
+
+
+def test_without_a_daemon_whoever_acts_is_told_that_nobody_else_is(releve):
+    _code, out, err = releve("incident", "open", "smell of smoke", lang="fr")
+    assert "ouvert" in out
+    assert "personne n’est donc encore prévenu" in err
+
+
+def test_no_incident_is_said_so(releve, opened):
+    releve("incident", "resolve", opened, "gone")
+    assert releve("incident", "list", "--open") == (0, "", "no incident is open\n")
+    assert opened in releve("incident", "list")[1]
+    assert releve("incident", "list", "--open", "--json")[1] == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [(["dor"], "nearest: door"), (["door", "time"], "door has measured nothing")]
+)
+def test_a_series_that_there_is_not_is_refused_with_what_there_is(releve, opened, asked, said):
+    code, _out, err = releve("history", *asked)
+    assert code == 2
+    assert said in err
+
+
+def test_who_acted_is_named_in_words_for_people(releve, opened):
+    releve("incident", "ack", opened)
+    _code, out, _err = releve("incident", "show", opened)
+    assert pwd.getpwuid(os.getuid()).pw_name in out
+    _code, out, _err = releve("incident", "show", opened, "--json")
+    assert json.loads(out)["acknowledged_by"] == f"uid:{os.getuid()}"

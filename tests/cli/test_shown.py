@@ -1,0 +1,238 @@
+"""The pages that people read at night: what is wrong, what to do next, who is told and when, in 80 columns."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from rich.console import Console
+
+from alerts.language import speech
+from alerts.notice import NoticeState, Step
+from monitor.cli import series_shown, shown
+from monitor.core.incident import Status
+from monitor.core.verdict import Severity
+
+NOW = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
+FRENCH, ENGLISH = speech("fr", "Africa/Douala"), speech("en", "Africa/Douala")
+HARD = "\N{NO-BREAK SPACE}"
+LONG = (
+    f"rien n'écoute sur le port UDP 161 de hmp, 0,3{HARD}ms puis 12{HARD}min 4{HARD}s puis 3,8{HARD}Mbit/s puis"
+    f" 74{HARD}Go puis 1{HARD}000{HARD}tr/min"
+)
+
+
+def incident(name="26-0003", **changes):
+    return {
+        "id": name,
+        "kind": "link-unstable",
+        "severity": "critical",
+        "status": "open",
+        "title": LONG,
+        "began_at": "2026-11-23T02:00:00.000Z",
+        "opened_at": "2026-11-23T02:00:30.000Z",
+        "disrupted_at": "2026-11-23T02:00:00.000Z",
+        "acknowledged_at": None,
+        "acknowledged_by": "",
+        "resolved_at": None,
+        "root_cause": "fo",
+        "suppressed": ["ocm-sip"],
+        "cause": "",
+        "timeline": [],
+        "notices": [],
+        "next_update_at": "2026-11-23T03:00:00.000Z",
+        "next_update_to": ["att"],
+        **changes,
+    }
+
+
+def check(name, severity="ok", **changes):
+    state = {"latest": severity, "phase": "hard", "since": "2026-11-22T22:10:00.000Z", "summary": LONG}
+    return {"check": name, "severity": severity, **state, **changes}
+
+
+def site(*incidents, checks=(), daemon=True):
+    return {
+        "site": "Media Contact Douala",
+        "at": "2026-11-23T02:05:00.000Z",
+        "severity": "critical",
+        "incidents": list(incidents),
+        "checks": list(checks),
+        "daemon": {"journal": None} if daemon else None,
+    }
+
+
+def printed(show, *, terminal=True, width=80):
+    out = Console(
+        file=io.StringIO(), force_terminal=terminal, no_color=True, width=width, highlight=False, markup=False
+    )
+    if not terminal:
+        out.soft_wrap = True
+    show(out)
+    return out.file.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[2m", "")
+
+
+def status_page(status, words=FRENCH, **how):
+    return printed(lambda out: shown.status_page(out, status, words), **how)
+
+
+def incident_page(one, words=FRENCH, *, daemon=True):
+    return printed(lambda out: shown.incident_page(out, one, words, "2026-11-23T02:05:00.000Z", daemon=daemon))
+
+
+def test_every_state_has_its_word():
+    assert set(shown.STEP) == {step.value for step in Step}
+    assert set(shown.NOTICE_STATE) == {state.value for state in NoticeState}
+    assert set(shown.STATUS) == {status.value for status in Status}
+    assert set(shown.SEVERITY) == {severity.word for severity in Severity}
+    assert set(shown.WORST_FIRST) == {*shown.SEVERITY, None}
+
+
+@pytest.mark.parametrize("words", [FRENCH, ENGLISH])
+def test_a_page_fits_80_columns_and_breaks_no_figure_from_its_unit(words):
+    checks = [check("hermes-login", "critical", phase="soft"), check("hmp-disk", "warning"), check("ups")]
+    for page in (
+        status_page(site(incident(), incident("26-0002", severity="warning"), checks=checks), words),
+        incident_page(incident(), words),
+    ):
+        lines = page.splitlines()
+        assert max(len(line) for line in lines) <= 80
+        assert not [(a, b) for a, b in pairwise(lines) if a.rstrip(" ").endswith(HARD)]
+        for figure in (f"0,3{HARD}ms", f"3,8{HARD}Mbit/s", f"1{HARD}000{HARD}tr/min"):
+            assert page.count(figure) == page.count(figure.partition(HARD)[0] + HARD)
+            assert figure in page
+
+
+def test_in_a_pipe_a_row_is_a_line():
+    checks = [check("hermes-login", "critical"), check("ups")]
+    lines = status_page(site(incident(), checks=checks), terminal=False).splitlines()
+    assert [sum(line.startswith(name) for line in lines) for name in ("26-0003", "hermes-login", "ups")] == [1, 1, 1]
+
+
+def test_the_end_of_the_page_says_what_to_do_and_who_is_told_next():
+    quiet = incident("26-0002", severity="warning", disrupted_at=None, next_update_at=None, next_update_to=[])
+    end = status_page(site(quiet, incident())).partition("À faire")[2].replace(HARD, " ").splitlines()
+    assert end == [
+        " :",
+        "  releve incident ack 26-0003",
+        "  releve incident show 26-0003",
+        "  releve incident ack 26-0002",
+        "Prochains messages :",
+        "  26-0003 : point d’information à att, 04 h 00, heure de Douala",
+        "  26-0002 : à l’exploitation, dès que la situation évolue (pas au client)",
+    ]
+
+
+def test_the_worst_comes_first():
+    page = status_page(site(incident("26-0001", severity="warning"), incident("26-0002")))
+    assert page.index("26-0002") < page.index("26-0001")
+
+
+def test_times_are_the_sites_with_the_day_only_when_it_is_another():
+    page = status_page(site(incident(), checks=[check("ups", "warning")])).replace(HARD, " ")
+    assert "Media Contact Douala, 03 h 05, heure de Douala" in page
+    assert "22/11/2026" in page
+    assert "23/11/2026" not in page
+
+
+def test_an_incident_that_goes_on_lasts_until_now():
+    assert f"5{HARD}min" in status_page(site(incident()))
+
+
+def test_without_a_daemon_the_page_says_that_nobody_is_told():
+    end = status_page(site(incident(), daemon=False)).partition("À faire")[2]
+    assert shown.start_command() in end.splitlines()[1]
+    assert "aucun ne part" in end
+    assert "att" not in end
+
+
+def test_a_site_that_nobody_has_seen_yet_is_not_called_well():
+    unseen = {**site(checks=[check("ups", None, phase=None, since=None, summary=None)]), "severity": "ok"}
+    assert "pas encore vu" in status_page(unseen).splitlines()[0]
+
+
+def line(kind, text, actor="releve", **data):
+    return {"at": "2026-11-23T02:01:00.000Z", "kind": kind, "actor": actor, "text": text, "data": data}
+
+
+def test_the_page_of_an_incident_tells_its_story():
+    timeline = [
+        line("opened", "coupée", check="fo"),
+        line("disrupted", "Le service du client est interrompu", check="fo"),
+        line("covered", "muet", check="ocm-sip"),
+        line("cause", "une pelleteuse", actor="uid:0"),
+    ]
+    page = incident_page(incident(timeline=timeline)).replace(HARD, " ")
+    for told in (
+        "03:01:00  Relève  fo : coupée",
+        "03:01:00  Relève  Le service du client",
+        "ocm-sip : muet (par contrecoup, non signalé à part)",
+        "03:01:00  root    Cause : une pelleteuse",
+        "03 h 00, heure de Douala",
+    ):
+        assert told in page
+
+
+def test_whom_no_message_reached_is_tried_again():
+    refused = {"step": "update", "recipient": "att", "channel": "mail", "state": "dead", "answer": "550 no"}
+    notice = {**refused, "due_at": "2026-11-23T02:01:00.000Z", "sent_at": None}
+    commands = shown.commands_about(incident(notices=[notice, notice]))
+    assert commands == ["releve incident ack 26-0003", "releve notify test att", "releve check fo"]
+
+
+def test_what_no_check_ends_is_ended_by_hand():
+    commands = shown.commands_about(incident(root_cause=None, status="acknowledged", cause="seen"))
+    assert commands == ['releve incident resolve 26-0003 "..."']
+
+
+def test_the_own_checks_of_releve_are_no_checks_to_run():
+    assert not [one for one in shown.commands_about(incident(root_cause="releve-outbox")) if "check" in one]
+
+
+def test_after_the_end_there_is_nothing_to_do_but_the_cause():
+    over = incident(status="resolved", resolved_at="2026-11-23T02:04:00.000Z", next_update_at=None)
+    assert shown.commands_about(over) == ['releve incident cause 26-0003 "..."']
+    assert "aucun, sauf rechute" in incident_page(over)
+    assert "To do: nothing." in incident_page({**over, "cause": "a digger"}, ENGLISH)
+
+
+SERIES = [
+    {"metric": "rtt", "unit": "ms", "samples": [["2026-11-23T02:00:00.000Z", 0.5], ["2026-11-23T02:01:00Z", 1.25]]}
+]
+
+
+def test_french_csv_opens_in_excel():
+    assert series_shown.as_csv(SERIES, FRENCH).splitlines() == [
+        "\ufeffheure;mesure;valeur;unité",
+        "23/11/2026 03:00:00;rtt;0,5;ms",
+        "23/11/2026 03:01:00;rtt;1,25;ms",
+    ]
+
+
+def test_english_csv_is_for_programs():
+    assert series_shown.as_csv(SERIES, ENGLISH).splitlines() == [
+        "time,metric,value,unit",
+        "2026-11-23T03:00:00+0100,rtt,0.5,ms",
+        "2026-11-23T03:01:00+0100,rtt,1.25,ms",
+    ]
+
+
+def test_a_curve_has_the_sites_times_and_the_languages_numbers():
+    drawn = series_shown.as_plot(SERIES, FRENCH)
+    for word in ("03:00:00", "03:01:00", f"1,25{HARD}ms", f"0,5{HARD}ms", "23/11/2026"):
+        assert word in drawn
+
+
+@pytest.mark.parametrize("samples", [1, 2, 500])
+def test_a_curve_is_drawn_of_any_number_of_samples(samples):
+    flat = [[f"2026-11-{1 + day // 24:02}T{day % 24:02}:00:00.000Z", 3.0] for day in range(samples)]
+    assert "rtt" in series_shown.as_plot([{"metric": "rtt", "unit": "", "samples": flat}], ENGLISH)
+
+
+def test_a_series_is_summed_up_in_a_line():
+    page = printed(lambda out: out.print(series_shown.series_table(SERIES, FRENCH, NOW)))
+    assert f"0,5{HARD}ms" in page
+    assert f"03{HARD}h{HARD}01" in page
+    assert max(len(line) for line in page.splitlines()) <= 80
