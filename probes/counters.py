@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from monitor.core.text import Text, say
+from probes.names import folded
 
 TICKS = 100
 """Hundredths of a second in which sysUpTime counts."""
@@ -81,7 +82,7 @@ class Sample:
 
     def named(self, name: str) -> bool:
         """Return whether the interface is known by `name`, in any letter case."""
-        return name.casefold() in (self.name.casefold(), self.descr.casefold(), self.alias.casefold())
+        return folded(name) in (folded(self.name), folded(self.descr), folded(self.alias))
 
     @property
     def fastest(self) -> float:

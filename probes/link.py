@@ -15,7 +15,7 @@ from monitor.core.thresholds import Range
 from monitor.core.verdict import Metric, Severity, Verdict, worst
 from probes.contract import Io, ProbeFault, Target, TargetFailure
 from probes.counters import Admin, Between, Counter, Oper, Sample, compare
-from probes.names import nearest
+from probes.names import folded, nearest
 from probes.params import Limits, Params, Rate
 from probes.phrases import figures, joined
 from probes.snmp import SYS_UP_TIME, Column, Snmp, Value, as_int, as_text, open_snmp
@@ -130,10 +130,10 @@ class LinkProbe:
 
 async def _find(snmp: Snmp, name: str, target: Target) -> str:
     """Return the index of the interface that is called `name`: by ifName, else ifDescr, else ifAlias."""
-    wanted, known, complete = name.casefold(), dict[str, None](), True
+    wanted, known, complete = folded(name), dict[str, None](), True
     for column in (IF_NAME, IF_DESCR, IF_ALIAS):
         names: Column = await snmp.walk(column)
-        found = [index for index, value in names.items() if as_text(value).casefold() == wanted]
+        found = [index for index, value in names.items() if folded(as_text(value)) == wanted]
         if len(found) == 1:
             return found[0]
         if found:

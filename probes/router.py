@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from monitor.core.text import Quantity, Text, say
 from monitor.core.thresholds import Range
@@ -21,6 +21,8 @@ from probes.params import Limits, Params
 from probes.phrases import figures, joined
 from probes.sensors import ENTITY, Sensor, Temperature, environment, find_sensors, temperatures_of
 from probes.snmp import SYS_UP_TIME, Snmp, Value, as_int, as_text, open_snmp
+
+T = TypeVar("T")
 
 SYS_DESCR, SYS_OBJECT_ID, SYS_NAME = (f"1.3.6.1.2.1.1.{n}.0" for n in (1, 2, 5))
 ENGINE_TIME = "1.3.6.1.6.3.10.2.1.3.0"
@@ -62,6 +64,10 @@ VERSIONS = tuple(
 """How makers write a version into sysDescr; the first that fits."""
 LAYOUT = "router"
 """Key of `Io.memory`: what does not change between observations."""
+FAILED = "router.failed"
+"""Key of `Io.memory`: when the agent last fell silent at a part, on the boot clock."""
+LEFT_ALONE = 3600.0
+"""Seconds for which such a part is not asked for."""
 BUSY = Limits(warning=Range(-math.inf, 80), critical=Range(-math.inf, 95))
 SHORT = Limits(warning=Range(-math.inf, 85), critical=Range(-math.inf, 95))
 SCALARS = (
@@ -113,22 +119,19 @@ class Router:
         snmp = await open_snmp(target, io)
         scalars = await snmp.get(SCALARS)
         cisco = as_text(scalars.get(SYS_OBJECT_ID)).startswith(CISCO)
+        cpu = await _part("cpu", io, lambda: _cpu(snmp, scalars, cisco=cisco))
+        memory = await _part("memory", io, lambda: _memory(snmp, scalars, cisco=cisco))
         layout = io.memory.get(LAYOUT)
         if not isinstance(layout, Layout):
-            layout = io.memory[LAYOUT] = await _laid_out(snmp, cisco=cisco)
-        temperatures = await _temperatures(snmp, layout, cisco=cisco)
+            layout = await _part("layout", io, lambda: _laid_out(snmp, cisco=cisco))
+            if layout is not None:
+                io.memory[LAYOUT] = layout
+        layout = layout or Layout()
+        temperatures = await _part("temperature", io, lambda: _temperatures(snmp, layout, cisco=cisco)) or ()
         if layout.sensors and not temperatures:
             # All of them gone: cards were moved, or the device renumbered. Look for them anew next time.
             del io.memory[LAYOUT]
-        cpu = await _cisco_cpu(snmp, scalars) if cisco else None
-        memory = await _cisco_memory(snmp, scalars) if cisco else None
-        seen = RouterSeen(
-            cpu if cpu is not None else await _host_cpu(snmp),
-            memory if memory is not None else await _host_memory(snmp, scalars),
-            up_time(scalars),
-            temperatures,
-            _facts(scalars, layout, io),
-        )
+        seen = RouterSeen(cpu, memory, up_time(scalars), temperatures, _facts(scalars, layout, io))
         if seen == RouterSeen():
             raise ProbeFault(
                 say("the SNMP agent of {device} answers but shows nothing of the device", device=target.name),
@@ -145,6 +148,31 @@ class Router:
         said += [say("{name} reports a temperature alarm", name=one.name) for one in alarms]
         severity = worst([*(metric.severity for metric in metrics), *(one.alarm for one in alarms)])
         return Verdict(severity, joined(said) if said else _summary(seen), metrics, seen.facts)
+
+
+async def _part(name: str, io: Io, look: Callable[[], Awaitable[T]]) -> T | None:
+    """Return what `look` sees of one part; None where the agent fails at it, though it answers otherwise.
+
+    Agents fall silent at single tables. A part that did is left alone for a while, lest each observation waits for it.
+    """
+    failed: dict[str, float] = io.memory.setdefault(FAILED, {})
+    if io.clock.boot() < failed.get(name, -math.inf) + LEFT_ALONE:
+        return None
+    try:
+        return await look()
+    except ProbeFault:
+        failed[name] = io.clock.boot()
+        return None
+
+
+async def _cpu(snmp: Snmp, scalars: Mapping[str, Value], *, cisco: bool) -> float | None:
+    load = await _cisco_cpu(snmp, scalars) if cisco else None
+    return load if load is not None else await _host_cpu(snmp)
+
+
+async def _memory(snmp: Snmp, scalars: Mapping[str, Value], *, cisco: bool) -> float | None:
+    used = await _cisco_memory(snmp, scalars) if cisco else None
+    return used if used is not None else await _host_memory(snmp, scalars)
 
 
 async def _laid_out(snmp: Snmp, *, cisco: bool) -> Layout:

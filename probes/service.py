@@ -12,7 +12,7 @@ from monitor.core.verdict import Severity, Verdict
 from probes import local
 from probes.contract import Io, ProbeFault, Target
 from probes.local import ServiceSeen, ServiceState
-from probes.names import nearest
+from probes.names import folded, nearest
 from probes.params import Params
 from probes.snmp import Column, Snmp, as_int, as_text, open_snmp
 
@@ -123,7 +123,7 @@ class Service:
 async def _windows(snmp: Snmp, name: str, before: bool) -> Listed:
     names: Column = await snmp.walk(SV_NAME)
     shown = {index: as_text(value) for index, value in names.items()}
-    index = next((index for index, one in shown.items() if one.casefold() == name.casefold()), None)
+    index = next((index for index, one in shown.items() if folded(one) == folded(name)), None)
     if index is None:
         return Listed(name, None, names.complete, before, tuple(shown.values()))
     states = await snmp.get([f"{SV_INSTALLED}.{index}", f"{SV_OPERATING}.{index}"])
@@ -137,7 +137,7 @@ async def _program(snmp: Snmp, params: ServiceParams, before: bool) -> Listed:
     wanted = params.process or ""
     names: Column = await snmp.walk(HR_RUN_NAME)
     running = {as_text(value) for value in names.values()}
-    found = next((one for one in running if one.casefold() == wanted.casefold()), None)
+    found = next((one for one in running if folded(one) == folded(wanted)), None)
     state = None if found is None else ServiceState.RUNNING
     return Listed(found or wanted, state, names.complete, before, tuple(running))
 

@@ -30,11 +30,13 @@ SYS_UP_TIME = "1.3.6.1.2.1.1.3.0"
 OIDS_A_PDU = 20
 """Fits old agents' 484 octets (RFC 3417) with counters, and is halved where it does not."""
 REPETITIONS = (20, 5, 1)
-"""Rows asked at once in a walk; fewer when an answer is larger than we can take."""
+"""Rows asked at once in a walk; fewer when an answer is larger than we can take, or does not come."""
 SLOWER = 6
 """How much longer a walk may take with the next smaller number of rows; without that much time it is not repeated."""
 LIMIT = 10_000
 TRIES = 3
+TRIES_A_STEP = 2
+"""Tries of a walk's page before fewer rows are asked at once."""
 PATIENCE = 2.0
 """Seconds for one answer at most: three round trips over a geostationary satellite."""
 LEAST_PATIENCE = 0.1
@@ -103,33 +105,37 @@ class Snmp:
         """
         from probes.wire import Trouble, WireError  # noqa: PLC0415
 
-        best, last = Column(), None
-        for repetitions in REPETITIONS:
-            began = self._io.remaining()
+        if not self._wire.proven:
+            await self._has_up_time()
+        best, stumbled = Column(), False
+        steps = [repetitions for repetitions in REPETITIONS if repetitions <= self._wire.repetitions]
+        for at, repetitions in enumerate(steps):
+            later, began = TRIES_A_STEP * (len(steps) - at - 1), self._io.remaining()
             try:
-                found = await self._rows(column, limit, repetitions)
+                found = await self._rows(column, limit, repetitions, later)
             except WireError as error:
-                if error.trouble is not Trouble.OVERSIZE:
+                # Silence too: an answer of several fragments is often lost whole, in a firewall or a tunnel.
+                if not later or error.trouble not in (Trouble.OVERSIZE, Trouble.SILENT, Trouble.ASTRAY):
                     raise await self._lost(error) from error
-                last = error
+                stumbled = True
                 continue
             if found.complete:
+                if stumbled:
+                    self._wire.repetitions = repetitions
                 return found
             best = max(found, best, key=len)
             if self._io.remaining() < SLOWER * (began - self._io.remaining()):
                 break
-        if last is not None and not best:
-            raise await self._lost(last) from last
         return best
 
-    async def _rows(self, column: str, limit: int, repetitions: int) -> Column:
+    async def _rows(self, column: str, limit: int, repetitions: int, later: int) -> Column:
         found, position = Column(), self._wire.column(column, repetitions)
 
         async def next_page(wire: Wire) -> Page:
             return await wire.page(position)
 
         for _ in range(limit + 1):
-            page = await self._exchange(next_page)
+            page = await self._exchange(next_page, TRIES_A_STEP, later)
             for oid, value in page.rows:
                 index = oid.removeprefix(f"{column}.")
                 if index in found:
@@ -179,13 +185,16 @@ class Snmp:
         except WireError as error:
             raise await self._lost(error) from error
 
-    async def _exchange(self, work: Callable[[Wire], Awaitable[T]]) -> T:
-        """Do `work` with the session, again after silence, once more after the agent restarted. Raises WireError."""
+    async def _exchange(self, work: Callable[[Wire], Awaitable[T]], tries: int = TRIES, later: int = 0) -> T:
+        """Do `work` with the session, again after silence and after the agent restarted. Raises WireError.
+
+        `later`: tries of another kind that may follow, and need their part of the time.
+        """
         from probes.wire import Trouble, WireError  # noqa: PLC0415
 
-        for left in range(TRIES, 0, -1):
+        for left in range(tries, 0, -1):
             try:
-                return await self._once(work, left)
+                return await self._once(work, left + later)
             except WireError as error:
                 if left == 1 or error.trouble not in (Trouble.SILENT, Trouble.MUTE, Trouble.ASTRAY, Trouble.STALE):
                     raise

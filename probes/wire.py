@@ -41,6 +41,7 @@ T = TypeVar("T")
 Value = int | bytes | str
 ROOM = 4080
 """Octets that the library's receive buffer holds (measured on 0.13); a longer datagram is cut."""
+MOST_ROWS = 1000
 MOST_STALE = 64
 """Datagrams thrown away at once at most: a flood must not hold the loop."""
 AUTHORIZATION_ERROR = 16
@@ -159,6 +160,8 @@ class Wire(SnmpSession):
         """Whether the agent's engine is known (version 3)."""
         self.proven = False
         """Whether it ever answered a question of ours."""
+        self.repetitions = MOST_ROWS
+        """Rows that a page may have, as far as we learnt."""
         self._credentials = credentials
         self._digest: Digest | None = None
         self._heard = Heard()

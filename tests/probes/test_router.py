@@ -119,6 +119,18 @@ async def test_a_device_that_shows_nothing_is_a_fault(agent, make_io):
     assert "shows nothing" in words(caught.value.text)
 
 
+async def test_an_agent_that_falls_silent_at_one_table_is_read_for_the_rest_and_not_asked_again(agent, make_io):
+    memory = {}
+    agent.table("1.3.6.1.2.1.25.3.3.1.2", {1: 20})
+    sensors = bytes.fromhex("2b0601020163")
+    agent.twist = lambda request, answer: [] if sensors in request else [answer]
+    _, values = await observed(agent, make_io(3.0, memory))
+    assert values == {"cpu": 20, "uptime": 1234.56}
+    agent.asked.clear()
+    assert (await observed(agent, make_io(3.0, memory)))[1] == values
+    assert len(agent.asked) < 10
+
+
 async def test_the_last_change_of_the_configuration_is_told_as_a_time_that_does_not_tremble(agent, make_io):
     memory = {}
     agent.put("1.3.6.1.4.1.9.9.43.1.1.1.0", 123_456 - 360_000 + 2**32, TICKS)

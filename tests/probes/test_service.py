@@ -40,9 +40,18 @@ async def test_a_listed_service_runs(agent, make_io):
     assert (await observed(agent, make_io())).state is ServiceState.RUNNING
 
 
-async def test_a_service_is_found_whatever_its_case(agent, make_io):
-    listed(agent, ["Onnet"])
-    assert (await observed(agent, make_io(), "ONNET")).name == "Onnet"
+@pytest.mark.parametrize(
+    ("shown", "typed"),
+    [
+        ("Onnet", "ONNET"),
+        ("Journal d’événements Windows", "Journal d'événements Windows"),
+        ("Service\u00a0SSTP", "Service SSTP"),
+        ("Gestion e\u0301nergie", "gestion énergie"),
+    ],
+)
+async def test_a_service_is_found_by_the_name_that_people_type(agent, make_io, shown, typed):
+    listed(agent, [shown])
+    assert (await observed(agent, make_io(), typed)).state is ServiceState.RUNNING
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])

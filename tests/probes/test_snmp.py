@@ -102,11 +102,21 @@ async def test_a_column_cut_by_an_error_is_not_complete(agent, make_io):
 
     def breaks_off(request, answer):
         pages.append(answer)
-        return [answer if len(pages) < 2 else agent.message(_request_id(request), [], 5)]
+        return [answer if len(pages) < 3 else agent.message(_request_id(request), [], 5)]
 
     agent.twist = breaks_off
     column = await walked(agent, make_io())
     assert (len(column), column.complete) == (20, False)
+
+
+async def test_long_answers_that_never_arrive_are_asked_in_short_ones_and_that_is_remembered(agent, make_io):
+    agent.table(DESCR, {n: "x" * 200 for n in range(1, 20)})
+    agent.twist = lambda request, answer: [answer] if len(answer) < 1472 else []
+    assert (await walked(agent, make_io(2.0))).complete
+    agent.asked.clear()
+    column = await walked(agent, make_io(2.0))
+    assert (len(column), column.complete) == (19, True)
+    assert len(agent.asked) == 5
 
 
 async def test_a_walk_that_goes_in_circles_ends_incomplete(agent, make_io):
