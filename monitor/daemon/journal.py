@@ -187,6 +187,17 @@ class Journal:
         self._owed.update(notice.key for notice in fresh)
         return fresh
 
+    async def hurry(self, channel: str, now: datetime) -> None:
+        """Let no notice wait any longer for its next attempt by `channel`."""
+        async with self._lock:
+            for notice in self._held.values():
+                if notice.state is NoticeState.PENDING and notice.channel == channel:
+                    self._held[notice.key] = replace(notice, next_try_at=now)
+            try:
+                await self.ask(self.store.hurry, channel, now)
+            except StoreError as error:
+                self._in_trouble(error)
+
     async def settle(self, notice: Notice, end: Settlement) -> None:
         """Record how the attempt at `notice` ended, on disk or, as long as that cannot be, in memory."""
         async with self._lock:

@@ -23,6 +23,8 @@ SENDERS = 8
 """Messages handed over at once by one channel; each channel has its own, so that none waits for another that stalls."""
 LOOK_EVERY = 1.0
 """Seconds between two looks into the outbox when nothing wakes the post."""
+HURRY_EVERY = timedelta(minutes=1)
+"""Between two times that all who wait for a channel are tried because one message left by it."""
 GIVE_UP = 120.0
 """Seconds after which one attempt is given up by us, whatever its sockets say."""
 
@@ -38,6 +40,8 @@ class Post:
         self._threads: dict[str, ThreadPoolExecutor] = {}
         self._hanging: dict[str, list[Future[Receipt]]] = {}
         self._sending: dict[asyncio.Task[None], str] = {}
+        self._failing: set[str] = set()
+        self._hurried: dict[str, datetime] = {}
         self.sent = 0
         self.failed = 0
 
@@ -114,7 +118,20 @@ class Post:
                 notice.tried,
             )
             await self._journal.settle(notice, end)
+            await self._hurry(notice.channel)
             log.info("notice sent", extra={"event": "notice_sent", "notice": str(notice.key), "answer": answer})
+
+    async def _hurry(self, channel: str) -> None:
+        """Let nothing wait for its turn to be tried again once a channel that failed works.
+
+        Now and then only: it may work for one address and put another off.
+        """
+        now = self._desk.clock.now()
+        if channel in self._failing and now - self._hurried.get(channel, now - HURRY_EVERY) >= HURRY_EVERY:
+            self._failing.discard(channel)
+            self._hurried[channel] = now
+            await self._journal.hurry(channel, now)
+            self._desk.mail_waiting.set()
 
     async def _hand_over(self, notice: Notice, channel: Channel) -> str:
         parcel = Parcel(
@@ -158,6 +175,7 @@ class Post:
     async def _failed(self, notice: Notice, error: TransportError, contact: Contact | None) -> None:
         desk, now = self._desk, self._desk.clock.now()
         self.failed += 1
+        self._failing.add(notice.channel)
         step = after_failure(notice, error, contact, desk.inventory.channels, desk.links_down(), now)
         answer = desk.letters.own_words(error.text)
         end = Settlement(

@@ -66,6 +66,13 @@ def claim(connection: Connection, now: datetime, limit: int, but: Collection[str
     return sorted(claimed, key=lambda notice: (notice.due_at, notice.key))
 
 
+def hurry(connection: Connection, channel: str, now: datetime) -> None:
+    """Make every notice that waits for another attempt by `channel` due for it at `now`."""
+    waits = notices.c.state == NoticeState.PENDING.value
+    by_it = update(notices).where(waits, notices.c.channel == channel, notices.c.next_try_at > now)
+    connection.execute(by_it.values(next_try_at=now))
+
+
 def settle(connection: Connection, key: NoticeKey, values: dict[str, Any]) -> bool:
     """Record how an attempt ended; return whether it changed anything. What was sent stays sent."""
     unsent = notices.c.state != NoticeState.SENT.value

@@ -139,6 +139,10 @@ class Store:
         """Return what `claim` would, and mark nothing: for a disk that cannot be written."""
         return self._read(lambda connection: outbox.ready(connection, now, limit, but))
 
+    def hurry(self, channel: str, now: datetime) -> None:
+        """Make every notice that waits for another attempt by `channel` due for it at `now`."""
+        self._change(lambda connection: outbox.hurry(connection, channel, now))
+
     def settle(
         self,
         key: NoticeKey,

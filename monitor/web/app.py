@@ -6,6 +6,7 @@ import html
 import json
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -34,6 +35,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 def application(daemon: Daemon) -> Starlette:
     """Return the application of `daemon`."""
     api = _Api(daemon)
+    own = partial(_owner, api.speech)
     return Starlette(
         routes=[
             Route("/", api.front_page),
@@ -41,15 +43,15 @@ def application(daemon: Daemon) -> Starlette:
             Route("/readyz", api.readyz),
             Route("/metrics", api.metrics),
             Route("/api/v1/openapi.json", api.openapi),
-            Route("/api/v1/status", _owner(api.status)),
-            Route("/api/v1/checks", _owner(api.checks)),
-            Route("/api/v1/history/{check:path}", _owner(api.history)),
-            Route("/api/v1/incidents", _owner(api.incidents)),
-            Route("/api/v1/incidents", _owner(api.open), methods=["POST"]),
-            Route("/api/v1/incidents/{id}", _owner(api.incident)),
-            Route("/api/v1/incidents/{id}/{action}", _owner(api.act), methods=["POST"]),
-            Route("/api/v1/reload", _owner(api.reload), methods=["POST"]),
-            Route("/api/{rest:path}", _owner(api.nothing_there), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route("/api/v1/status", own(api.status)),
+            Route("/api/v1/checks", own(api.checks)),
+            Route("/api/v1/history/{check:path}", own(api.history)),
+            Route("/api/v1/incidents", own(api.incidents)),
+            Route("/api/v1/incidents", own(api.open), methods=["POST"]),
+            Route("/api/v1/incidents/{id}", own(api.incident)),
+            Route("/api/v1/incidents/{id}/{action}", own(api.act), methods=["POST"]),
+            Route("/api/v1/reload", own(api.reload), methods=["POST"]),
+            Route("/api/{rest:path}", own(api.nothing_there), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )
 
@@ -68,12 +70,12 @@ def peer(request: Request) -> int | None:
     return client[1] if client is not None and client[0] == PEER else None
 
 
-def _owner(handler: Handler) -> Handler:
+def _owner(speech_of: Callable[[Request], Speech], handler: Handler) -> Handler:
     """Let through who owns this process, and root; every error becomes a sentence."""
 
     async def guarded(request: Request) -> Response:
         uid = peer(request)
-        words = spoken(request)
+        words = speech_of(request)
         if uid is None:
             text = say("log in first: without accounts, the API answers on the Unix socket of the data folder only")
             return _error(401, words.render(text))
@@ -95,25 +97,20 @@ def _error(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": message}, status)
 
 
-def spoken(request: Request) -> Speech:
-    """Return the language that the request asks for, else English."""
-    wanted = request.headers.get("accept-language", "")[:2]
-    return speech(wanted if wanted in LANGUAGES else "en")
-
-
 class _Api:
     """The handlers; every one reads the desk or asks it to act."""
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
 
-    def _speech(self, request: Request) -> Speech:
+    def speech(self, request: Request) -> Speech:
+        """Return the language that the request asks for, else the site's, with the site's time."""
         site = self.daemon.desk.inventory.site
         wanted = request.headers.get("accept-language", "")[:2]
         return speech(wanted if wanted in LANGUAGES else site.language, site.timezone)
 
     async def front_page(self, request: Request) -> Response:
-        words = self._speech(request)
+        words = self.speech(request)
         lines = (
             say("Relève is watching. This version has no console yet."),
             say("On this machine, as its owner: `releve status`, `releve incident list`."),
@@ -193,7 +190,7 @@ class _Api:
         oldest = await daemon.journal.ask(daemon.journal.store.oldest_pending, daemon.clock.now())
         own = {
             "ready": daemon.turning,
-            "journal": None if daemon.journal.trouble is None else self._speech(request).render(daemon.journal.trouble),
+            "journal": None if daemon.journal.trouble is None else self.speech(request).render(daemon.journal.trouble),
             "outbox_late_s": None if oldest is None else oldest.total_seconds(),
             "clock_trusted": daemon.clock.trusted,
             "inventory": str(desk.inventory.path),
@@ -208,13 +205,13 @@ class _Api:
                     (incident, desk.protocols.get(name, desk.inventory.protocol))
                     for name, incident in desk.state.incidents.items()
                 ],
-                speech=self._speech(request),
+                speech=self.speech(request),
                 daemon=own,
             )
         )
 
     def _checks(self, request: Request) -> list[dict[str, Any]]:
-        desk, words = self.daemon.desk, self._speech(request)
+        desk, words = self.daemon.desk, self.speech(request)
         return [
             views.health_json(
                 name,
@@ -240,7 +237,7 @@ class _Api:
 
     async def incidents(self, request: Request) -> Response:
         open_only = request.query_params.get("open") is not None
-        journal, words, desk = self.daemon.journal, self._speech(request), self.daemon.desk
+        journal, words, desk = self.daemon.journal, self.speech(request), self.daemon.desk
         stored = await journal.ask(journal.store.incidents, open_only=open_only)
         # What the desk knows goes before: on a full disk the store lags behind it.
         found = {incident.id: incident for incident in stored} | dict(desk.state.incidents)
@@ -257,8 +254,8 @@ class _Api:
         journal = self.daemon.journal
         incident = self.daemon.desk.state.incidents.get(name) or await journal.ask(journal.store.incident, name)
         if incident is None:
-            return _error(404, self._speech(request).render(say("there is no incident {id}", id=name)))
-        return JSONResponse(views.incident_json(incident, await journal.notices(name), self._speech(request)))
+            return _error(404, self.speech(request).render(say("there is no incident {id}", id=name)))
+        return JSONResponse(views.incident_json(incident, await journal.notices(name), self.speech(request)))
 
     async def open(self, request: Request) -> Response:
         body = await _body(request)
@@ -271,7 +268,7 @@ class _Api:
         incident = await self.daemon.desk.open(
             _word(body, "kind", "other"), severity, actor(request), _word(body, "text")
         )
-        return JSONResponse(views.incident_json(incident, (), self._speech(request)), 201)
+        return JSONResponse(views.incident_json(incident, (), self.speech(request)), 201)
 
     async def act(self, request: Request) -> Response:
         desk, who, body = self.daemon.desk, actor(request), await _body(request)
@@ -286,16 +283,16 @@ class _Api:
             incident = await desk.resolve(name, who, _word(body, "text", ""))
         else:
             return await self.nothing_there(request)
-        return JSONResponse(views.incident_json(incident, (), self._speech(request)))
+        return JSONResponse(views.incident_json(incident, (), self.speech(request)))
 
     async def reload(self, request: Request) -> Response:
         reading = await self.daemon.reload(actor(request))
-        words = self._speech(request)
+        words = self.speech(request)
         problems = [problem_json(problem, words) for problem in reading.problems]
         return JSONResponse({"taken": reading.inventory is not None, "problems": problems})
 
     async def nothing_there(self, request: Request) -> Response:
-        return _error(404, self._speech(request).render(say("the API has nothing at {path}", path=request.url.path)))
+        return _error(404, self.speech(request).render(say("the API has nothing at {path}", path=request.url.path)))
 
 
 def actor(request: Request) -> str:

@@ -108,3 +108,25 @@ async def test_messages_leave_although_the_disk_is_full(desk_on, inventory_of, m
     await desk.journal.retry()
     assert [notice.state for notice in store.notices()] == [NoticeState.SENT] * 2
     assert [UNWRITTEN in letter.text for letter in mailbox.letters] == [True, True]
+
+
+async def test_when_a_mail_server_is_back_one_message_that_leaves_takes_the_others_along(
+    desk_on, inventory_of, mailbox, store, machine
+):
+    desk = desk_on(inventory_of())
+    await mailbox.shut()
+    for n in range(3):
+        await desk.open("other", Severity.WARNING, "uid:0", f"number {n}")
+    post = Post(desk, desk.journal)
+    for _ in range(12):
+        await post.once()
+        machine.pass_(20 * 60)
+    await post.once()
+    mailbox.open()
+    machine.pass_(5)
+    await post.once()
+    assert mailbox.letters == []
+    await desk.open("other", Severity.WARNING, "uid:0", "the fourth")
+    await post.once()
+    await post.once()
+    assert {notice.state for notice in store.notices()} == {NoticeState.SENT}
