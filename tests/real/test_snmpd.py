@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -26,35 +27,62 @@ from probes.runner import run
 from probes.sessions import Sessions
 
 AUTH, PRIV = "authentic-enough", "private-enough"
-USERS = {"SHA-256": "sha256", "SHA-512": "sha512", "SHA": "sha1", "MD5": "md5"}
+USERS = {
+    "SHA-512": "sha512", "SHA-384": "sha384", "SHA-256": "sha256", "SHA-224": "sha224", "SHA": "sha1", "MD5": "md5",
+}  # fmt: skip
+CIPHERS = {"AES-128": "AES", "AES-192": "AES-192", "AES-256": "AES-256", "DES": "DES"}
+"""Ours, and Net-SNMP's names of them (snmpd.conf(5), createUser)."""
 READY_WITHIN = 30
 
 
+class Snmpd:
+    """Net-SNMP's agent on a port of 127.0.0.1, with a community and a user for each protocol and level."""
+
+    def __init__(self, program: Path, folder: Path, port: int) -> None:
+        lines = [f"agentaddress udp:127.0.0.1:{port}", f"[snmp] persistentDir {folder / 'state'}"]
+        lines += ["rocommunity public 127.0.0.1", "sysName hmp-voice", "createUser open", "rouser open noauth"]
+        for protocol, name in USERS.items():
+            lines += [f"createUser {name} {protocol} {AUTH} AES {PRIV}", f"rouser {name} authpriv"]
+        for ours, theirs in CIPHERS.items():
+            lines += [f"createUser {ours.lower()} SHA {AUTH} {theirs} {PRIV}", f"rouser {ours.lower()} authpriv"]
+        lines += [f"createUser signed SHA-256 {AUTH}", "rouser signed auth"]
+        config = folder / "snmpd.conf"
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        config.chmod(0o600)
+        self.port, self._output = port, folder / "output"
+        self._command = [str(program), "-f", "-Lf", str(folder / "log"), "-C", "-c", str(config), "-I", "-smux"]
+
+    def start(self) -> None:
+        with self._output.open("ab") as output:
+            environment = {**os.environ, "MIBS": ""}
+            self._process = subprocess.Popen(self._command, stdout=output, stderr=output, env=environment)
+        until = time.monotonic() + READY_WITHIN
+        while not answers(self.port) and self._process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
+Make = Callable[[], Snmpd]
+
+
 @pytest.fixture(scope="module")
-def snmpd(
+def make_snmpd(
     require: Callable[[str, str], Path], free_port: Callable[..., int], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[int]:
-    """The UDP port of an agent with one community and a user for each protocol of authentication."""
-    program, folder, port = require("snmpd", "snmpd"), tmp_path_factory.mktemp("snmpd"), free_port(socket.SOCK_DGRAM)
-    users = "".join(
-        f"createUser {name} {protocol} {AUTH} AES {PRIV}\nrouser {name} authpriv\n" for protocol, name in USERS.items()
-    )
-    config = folder / "snmpd.conf"
-    config.write_text(
-        f"agentaddress udp:127.0.0.1:{port}\n[snmp] persistentDir {folder / 'state'}\nrocommunity public 127.0.0.1\n"
-        f"{users}sysName hmp-voice\n",
-        encoding="utf-8",
-    )
-    config.chmod(0o600)
-    command = [str(program), "-f", "-Lf", str(folder / "log"), "-C", "-c", str(config), "-I", "-smux"]
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "MIBS": ""})
-    until = time.monotonic() + READY_WITHIN
-    while not answers(port) and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)
-    yield port
-    process.terminate()
-    process.wait(10)
+) -> Make:
+    program = require("snmpd", "snmpd")
+    return lambda: Snmpd(program, tmp_path_factory.mktemp("snmpd"), free_port(socket.SOCK_DGRAM))
+
+
+@pytest.fixture(scope="module")
+def snmpd(make_snmpd: Make) -> Iterator[int]:
+    """The UDP port of an agent that runs as long as the module's tests."""
+    agent = make_snmpd()
+    agent.start()
+    yield agent.port
+    agent.stop()
 
 
 def answers(port: int) -> bool:
@@ -71,17 +99,17 @@ def target(port: int, **changes: Any) -> Target:
     return Target(NodeId("hmp"), "127.0.0.1", {"snmp": access})
 
 
-def user(port: int, name: str, protocol: str, auth: str = AUTH, priv: str = PRIV) -> Target:
-    return target(
-        port,
-        version=3,
-        community=None,
-        user=name,
-        auth=Secret(auth),
-        auth_protocol=protocol,
-        priv=Secret(priv),
-        priv_protocol="AES-128",
-    )
+def user(
+    port: int,
+    name: str,
+    protocol: str = "SHA-256",
+    auth: str | None = AUTH,
+    priv: str | None = PRIV,
+    cipher: str = "AES-128",
+) -> Target:
+    keys = {"user": name, "auth_protocol": protocol, "priv_protocol": cipher}
+    secrets = {"auth": auth and Secret(auth), "priv": priv and Secret(priv)}
+    return target(port, version=3, community=None, **keys, **secrets)
 
 
 async def verdict(kind: str, at: Target, timeout: float = READY_WITHIN, **keys: Any) -> Verdict:
@@ -121,23 +149,90 @@ async def test_version_3_with_every_protocol_of_authentication(snmpd, protocol, 
     assert seen.facts.get("name") == "hmp-voice", ENGLISH.render(seen.summary)
 
 
+@pytest.mark.parametrize("cipher", CIPHERS)
+async def test_version_3_with_every_protocol_of_privacy(snmpd, cipher):
+    seen = await verdict("router", user(snmpd, cipher.lower(), "SHA", cipher=cipher))
+    assert seen.facts.get("name") == "hmp-voice", ENGLISH.render(seen.summary)
+
+
+@pytest.mark.parametrize(("name", "auth"), [("open", None), ("signed", AUTH)])
+async def test_version_3_at_the_lower_levels(snmpd, name, auth):
+    seen = await verdict("router", user(snmpd, name, auth=auth, priv=None))
+    assert seen.facts.get("name") == "hmp-voice", ENGLISH.render(seen.summary)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"name": "stranger"}, "user"),
-        ({"auth": "wrong-password"}, "auth"),
-        ({"priv": "wrong-password"}, "priv"),
+        ({"name": "stranger"}, "does not know user stranger"),
+        ({"auth": "wrong-password"}, "Check auth and auth_protocol (SHA-256)"),
+        ({"protocol": "SHA-512"}, "Check auth and auth_protocol (SHA-512)"),
+        ({"priv": "wrong-password"}, "Check priv and priv_protocol (AES-128)"),
+        ({"cipher": "DES"}, "Check priv and priv_protocol (DES)"),
+        ({"priv": None}, "hmp lets us read nothing"),
+        ({"name": "signed"}, "another security level"),
     ],
 )
 async def test_a_rejected_log_in_is_told_with_what_to_look_at(snmpd, changes, said):
-    keys = {"name": "sha256", "protocol": "SHA-256", **changes}
-    seen = await verdict("router", user(snmpd, **keys), timeout=6)
+    seen = await verdict("router", user(snmpd, **{"name": "sha256", **changes}), timeout=2)
     assert seen.severity is Severity.UNKNOWN
     assert said in ENGLISH.render(seen.summary)
     assert "wrong-password" not in ENGLISH.render(seen.summary)
 
 
+async def test_an_agent_that_restarts_is_read_on_within_the_same_session(make_snmpd):
+    agent = make_snmpd()
+    probe = registry.load("router")
+    async with Sessions() as sessions:
+        for _ in range(2):
+            agent.start()
+            at = user(agent.port, "sha256")
+            seen = (await run(probe, at, probe.Params(), READY_WITHIN, sessions, SystemClock(), {})).verdict
+            assert seen.facts.get("name") == "hmp-voice", ENGLISH.render(seen.summary)
+            agent.stop()
+        seen = (await run(probe, at, probe.Params(), 5.0, sessions, SystemClock(), {})).verdict
+        assert "nothing listens" in ENGLISH.render(seen.summary)
+
+
+class Meddler(asyncio.DatagramProtocol):
+    """Stands between us and the agent; once `meddles`, it changes the last octet of every answer."""
+
+    def __init__(self, agent: int) -> None:
+        self._agent, self._relays, self.meddles = agent, set[asyncio.Task[None]](), False
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        relay = asyncio.create_task(self._relay(data, addr))
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
+
+    async def _relay(self, data: bytes, addr: Any) -> None:
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as behind:
+            behind.setblocking(False)
+            behind.connect(("127.0.0.1", self._agent))
+            await loop.sock_sendall(behind, data)
+            answer = await asyncio.wait_for(loop.sock_recv(behind, 65_535), READY_WITHIN)
+        if self.meddles:
+            answer = answer[:-1] + bytes([answer[-1] ^ 1])
+        self._transport.sendto(answer, addr)
+
+
+async def test_an_answer_that_was_changed_on_its_way_is_not_believed(snmpd):
+    between = Meddler(snmpd)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: between, ("127.0.0.1", 0))
+    at, probe = user(transport.get_extra_info("sockname")[1], "signed", priv=None), registry.load("router")
+    async with Sessions() as sessions:
+        for meddles, said in ((False, "up for"), (True, "are not signed as they must be")):
+            between.meddles = meddles
+            seen = (await run(probe, at, probe.Params(), 8.0, sessions, SystemClock(), {})).verdict
+            assert said in ENGLISH.render(seen.summary)
+    transport.close()
+
+
 async def test_a_wrong_community_is_silence_and_says_so(snmpd):
-    seen = await verdict("router", target(snmpd, community=Secret("guess")), timeout=4)
+    seen = await verdict("router", target(snmpd, community=Secret("guess")), timeout=2)
     assert seen.severity is Severity.UNKNOWN
     assert "community" in ENGLISH.render(seen.summary)
