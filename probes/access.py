@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from monitor.core.text import N_
 from monitor.secret import Secret
 
 
@@ -36,31 +37,37 @@ class Access(BaseModel):
 class SnmpAccess(Access):
     """SNMPv2c by community or SNMPv3 by user (RFC 3414, RFC 7860 for SHA-2)."""
 
-    version: Literal["2c", 3]
-    community: Hidden | None = None
-    user: str | None = None
-    auth: Hidden | None = None
-    auth_protocol: Literal["MD5", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"] = "SHA-256"
-    priv: Hidden | None = None
-    priv_protocol: Literal["DES", "AES-128", "AES-192", "AES-256"] = "AES-128"
-    port: Port = 161
+    version: Literal["2c", 3] = Field(description=N_("2c (a community) or 3 (a user)"))
+    community: Hidden | None = Field(default=None, description=N_("version 2c: env:NAME or file:PATH"))
+    user: str | None = Field(default=None, description=N_("version 3: the user's name on the device"))
+    auth: Hidden | None = Field(default=None, description=N_("version 3: password that signs, env:NAME or file:PATH"))
+    auth_protocol: Literal["MD5", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"] = Field(
+        default="SHA-256", description=N_("as the user has it on the device")
+    )
+    priv: Hidden | None = Field(
+        default=None, description=N_("version 3: password that encrypts, env:NAME or file:PATH")
+    )
+    priv_protocol: Literal["DES", "AES-128", "AES-192", "AES-256"] = Field(
+        default="AES-128", description=N_("as the user has it on the device")
+    )
+    port: Port = Field(default=161, description=N_("UDP port"))
 
 
 class NutAccess(Access):
     """A UPS behind Network UPS Tools' `upsd`."""
 
-    ups: str
-    port: Port = 3493
-    user: str | None = None
-    password: Hidden | None = None
+    ups: str = Field(description=N_("name of the UPS in upsd: what stands in brackets in ups.conf"))
+    port: Port = Field(default=3493, description=N_("TCP port"))
+    user: str | None = Field(default=None, description=N_("only where upsd asks for it"))
+    password: Hidden | None = Field(default=None, description=N_("only where upsd asks for it: env:NAME or file:PATH"))
 
 
 class ModbusAccess(Access):
     """A controller on Modbus TCP; `profile` names its register map in `probes/profiles`."""
 
-    port: Port = 502
-    unit: Annotated[int, Field(ge=0, le=255)] = 1
-    profile: str
+    port: Port = Field(default=502, description=N_("TCP port"))
+    unit: Annotated[int, Field(ge=0, le=255)] = Field(default=1, description=N_("number of the controller on its bus"))
+    profile: str = Field(description=N_("its register map, such as dse or comap"))
 
 
 class SshAccess(Access):

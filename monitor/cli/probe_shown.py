@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,25 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.context import print_table
-from monitor.cli.shown import severity
-from monitor.core.text import N_, Speech, Text
+from monitor.cli.shown import severity, unbroken
+from monitor.core.text import N_, Quantity, Speech, Text, say
 from monitor.core.verdict import Verdict
 from probes.access import WAYS
 from probes.profile import profiles
 
 if TYPE_CHECKING:
     from probes.contract import Probe
+
+
+TYPES = {
+    "string": N_("text"),
+    "number": N_("number"),
+    "integer": N_("whole number"),
+    "boolean": "true | false",
+    "object": N_("table"),
+    "array": N_("list"),
+}
+"""JSON Schema's word for a type -> what people read."""
 
 
 def kind_json(probe: Probe[Any, Any], words: Speech) -> dict[str, Any]:
@@ -105,9 +117,13 @@ def print_kind(out: Console, kind: dict[str, Any], words: Speech) -> None:
     """Explain one kind to a person."""
     translate = words.translate
     out.print(kind["kind"], style="bold")
-    out.print(f"{translate(N_('Measures'))}: {', '.join(_figure(metric) for metric in kind['metrics']) or '-'}")
-    out.print(f"{translate(N_('Reached by'))}: {_reached(kind) or '-'}")
-    out.print(f"{translate(N_('Needs'))}: {kind['needs'] or '-'}")
+    measures = ", ".join(_figure(metric) for metric in kind["metrics"]) or "-"
+    for text in (
+        say("Measures: {figures}", figures=measures),
+        say("Reached by: {ways}", ways=_reached(kind) or "-"),
+        say("Needs: {needs}", needs=kind["needs"] or "-"),
+    ):
+        out.print(unbroken(words.render(text)))
     out.print()
     print_table(_keys(translate(N_("Parameters")), kind["parameters"], words), out)
     for way in kind["ways"]:
@@ -129,8 +145,17 @@ def _keys(title: str, keys: list[dict[str, Any]], words: Speech) -> Table:
         table.add_column(column, overflow="fold")
     for key in keys:
         default = words.translate(N_("required")) if key["required"] else _written(key["default"])
-        table.add_row(key["name"], key["type"], default, key["description"])
+        table.add_row(key["name"], _type_in(words, key["type"]), default, unbroken(key["description"]))
     return table
+
+
+def _type_in(words: Speech, shown: str) -> str:
+    """The type in the language of the reader; choices and examples stay as the inventory writes them."""
+    kinds, bracket, examples = shown.partition(" (")
+    if " | " in kinds and not any(kind in TYPES for kind in kinds.split(" | ")):
+        return shown
+    said = re.sub(r"[a-z]+", lambda found: words.translate(TYPES.get(found[0], found[0])), kinds)
+    return said + bracket + examples
 
 
 def _written(default: Any) -> str:
@@ -154,8 +179,8 @@ def print_result(out: Console, verdict: Verdict, words: Speech) -> None:
     out.print(line)
     table = Table(box=None, pad_edge=False, show_header=False)
     for metric in verdict.metrics:
-        table.add_row(metric.name, words.number(metric.value, 3), metric.unit)
+        table.add_row(metric.name, words.quantity(Quantity(metric.value, metric.unit, 3)))
     for name, value in verdict.facts.items():
-        table.add_row(name, value, "")
+        table.add_row(name, value)
     if table.row_count:
         print_table(table, out)

@@ -86,7 +86,7 @@ def moment(iso: str | None) -> datetime | None:
 def severity(word: str | None, words: Speech) -> Styled:
     """Return a severity as a coloured word."""
     text, style = SEVERITY.get(word or "", (N_("not seen yet"), "dim"))
-    return Styled(words.translate(text), style=style)
+    return unbroken(words.translate(text), style)
 
 
 def at_site(iso: str | None, words: Speech, now: datetime) -> str:

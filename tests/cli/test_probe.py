@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from monitor.cli import carry_out as run
 from monitor.cli.context import ExitCode
 from monitor.cli.probe_params import parameters
 from monitor.core.text import ENGLISH
+from monitor.core.text import NO_BREAK_SPACE as HARD
 from probes.registry import KINDS, load
 
 Said = Callable[..., tuple[int, str, str]]
@@ -221,3 +223,17 @@ def test_the_data_folder_is_not_touched(releve, tmp_path, open_port):
     data = Path(tmp_path / "data")
     assert run(["--data", str(data), "probe", "run", "tcp", "127.0.0.1", "--param", f"port={open_port}"]) == 0
     assert not data.exists()
+
+
+@pytest.mark.parametrize("kind", ["ping", "disk", "http", "ups", "generator", "service"])
+def test_a_kind_is_explained_in_french_to_the_last_word(releve, kind):
+    _code, out, _err = releve("probe", "show", kind, lang="fr")
+    head = out.partition("Profils")[0]
+    english = ("Needs", "Measures", "Reached", "string", "integer", "boolean", "object", "required", "Default", " the ")
+    assert not [word for word in english if word in head]
+    assert f"Mesure{HARD}:" in head
+
+
+def test_a_figure_is_shown_in_the_unit_that_people_use(releve):
+    _code, out, _err = releve("probe", "run", "disk", "127.0.0.1", "--param", "mount=/", lang="fr")
+    assert re.search(f"free .*{HARD}[kMGT]o", out)
