@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 VISITORS = 64
 """Connections over the network at once; more are told to come back later."""
+CROWD = 2 * VISITORS
+"""Connections over the network from which on one more is told nothing: each keeps one of the files that we may have
+open, which checks and messages need."""
 LONGEST_VISIT = 30.0
 """Seconds after which a visitor over the network who is not being answered is shown out, whatever he dribbles."""
 PEER = "uid"
@@ -50,6 +53,8 @@ class _KnowsItsPeer(H11Protocol):
         if sock is not None and sock.family == socket.AF_UNIX:
             _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
             self.client = (PEER, uid)
+        elif len(self.connections) > CROWD:
+            cast(Any, transport).abort()
         else:
             self.loop.call_later(LONGEST_VISIT, self._show_out)
 
@@ -95,6 +100,7 @@ def _server(app: ASGIApp, most: int | None) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,  # a forged X-Forwarded-For must not pass for a peer of the Unix socket
             limit_concurrency=most,
+            backlog=CROWD,  # as many are let in at one turn of the loop
             timeout_keep_alive=5,
             timeout_graceful_shutdown=2,
         )

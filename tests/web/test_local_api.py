@@ -17,7 +17,7 @@ from monitor.inventory.load import load
 from monitor.store import open_store
 from monitor.web.app import application
 from monitor.web.client import SOCKET, ApiError, LocalApi, NoDaemon
-from monitor.web.server import VISITORS, CannotListen, serving, tcp_socket, unix_socket
+from monitor.web.server import CROWD, VISITORS, CannotListen, serving, tcp_socket, unix_socket
 
 SITE = """
 site: {name: Petit site, timezone: Africa/Douala, language: fr}
@@ -148,6 +148,20 @@ async def test_visitors_who_dribble_take_no_place_from_the_owner(served):
             one = crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
             one.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
         assert (await aside(LocalApi(data, "en").get, "/api/v1/status"))["site"] == "Petit site"
+
+
+async def test_a_crowd_never_takes_the_files_that_checks_and_messages_need(served):
+    def crowded():
+        return len([link for link in Path("/proc/self/fd").iterdir() if link.exists()])
+
+    before = crowded()
+    with contextlib.ExitStack() as crowd:
+        for _ in range(2 * CROWD):
+            crowd.enter_context(await aside(socket.create_connection, ("127.0.0.1", served.port)))
+        async with asyncio.timeout(10):
+            while crowded() - before > 3 * CROWD + 8:  # this process holds the other ends, too
+                await asyncio.sleep(0.01)
+        assert (await aside(LocalApi(served.data, "en").get, "/api/v1/status"))["site"] == "Petit site"
 
 
 async def test_a_hundred_words_at_once_are_all_heard(served):
