@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from monitor.cli.context import (
 )
 from monitor.core.reasons import reason
 from monitor.core.text import N_, Text, say
+from monitor.secret import expanded
 
 
 @click.command(
@@ -62,7 +64,7 @@ from monitor.core.text import N_, Text, say
 @click.pass_context
 def cli(ctx: click.Context, inventory: Path, data: Path | None, lang: str | None) -> None:
     """Gather the global options for the command that follows."""
-    ctx.obj = Settings(inventory.expanduser(), (data or state_folder()).expanduser(), lang)
+    ctx.obj = Settings(expanded(str(inventory)), expanded(str(data or state_folder())), lang)
 
 
 def carry_out(arguments: Sequence[str]) -> int:
@@ -79,6 +81,8 @@ def carry_out(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except OSError as error:  # nobody takes the help, or the last of an answer: a full disk
+        return _explain(error, Settings(Path(), Path()))
     return code
 
 
@@ -132,8 +136,19 @@ def _abandon_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _take_streams_as_they_are() -> None:
+    """Answer also on a terminal of another alphabet, and where a stream is closed (`>&-`): then to nobody."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+        elif name == "stdout" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> NoReturn:
     """Run the command line of this process and end it with the exit code."""
+    _take_streams_as_they_are()
     if "_RELEVE_COMPLETE" in os.environ:
         from click.shell_completion import shell_complete
 

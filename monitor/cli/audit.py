@@ -8,6 +8,7 @@ import click
 
 from monitor.cli import offline
 from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_settings, warn
+from monitor.cli.reading import site_speech
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def audit() -> None:
 def verify(settings: Settings, head: str, as_json: bool) -> int:
     """Verify the chain, and compare it with a head from a mail."""
     report = offline.read(settings, lambda store: _verified(store, head))
-    words = settings.speech()
+    words = site_speech(settings)
     reason = "" if report.reason is None else words.render(report.reason)
     if as_json:
         emit_json(

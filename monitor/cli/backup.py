@@ -27,6 +27,7 @@ def backup(settings: Settings, file: Path | None, as_json: bool) -> int:
     from monitor.clock import SystemClock
     from monitor.store import StoreError
     from monitor.store.archive import back_up
+    from monitor.web.views import when
 
     now = SystemClock().now()
     try:
@@ -42,7 +43,7 @@ def backup(settings: Settings, file: Path | None, as_json: bool) -> int:
             {
                 "path": str(made.path.absolute()),
                 "size": made.size,
-                "made_at": made.made_at.isoformat(),
+                "made_at": when(made.made_at),
                 "audit_head": made.head,
                 "history": made.has_history,
             }
@@ -65,6 +66,7 @@ def restore(settings: Settings, file: Path, yes: bool, as_json: bool) -> int:
     from monitor.clock import SystemClock
     from monitor.store import StoreError
     from monitor.store.archive import restore as put_back
+    from monitor.web.views import when
 
     actor = f"uid:{os.getuid()}"
     try:
@@ -76,7 +78,7 @@ def restore(settings: Settings, file: Path, yes: bool, as_json: bool) -> int:
         emit_json(
             {
                 "data": str(settings.data.absolute()),
-                "made_at": done.made_at.isoformat(),
+                "made_at": when(done.made_at),
                 "audit_head": done.head,
                 "history": done.has_history,
                 "aside": None if done.aside is None else str(done.aside.absolute()),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.core.text import Text
+from monitor.secret import expanded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,11 +69,12 @@ pass_settings = click.make_pass_decorator(Settings)
 
 
 def state_folder() -> Path:
-    """Return where the state lies unless told otherwise (XDG Base Directory; FHS for root)."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/releve")
+    """Return where the state lies unless told otherwise (XDG Base Directory; FHS for root and who has no home)."""
     configured = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(configured) if configured.startswith("/") else Path.home() / ".local/state") / "releve"
+    home = expanded("~")
+    if os.geteuid() == 0 or not (configured.startswith("/") or home.is_absolute()):
+        return Path("/var/lib/releve")
+    return (Path(configured) if configured.startswith("/") else home / ".local/state") / "releve"
 
 
 def wanted_language() -> str:

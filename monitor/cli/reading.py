@@ -28,7 +28,7 @@ def inventory_of(settings: Settings) -> Inventory:
     if reading.inventory is None:
         words = settings.speech(reading.language)
         for problem in reading.problems:
-            warn(problem_line(problem_json(problem, words)))
+            warn(problem_line(problem_json(problem, words), words))
         raise Failure(say("{path} is wrong; nothing was started", path=str(settings.inventory)))
     return reading.inventory
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_settings, warn
-from monitor.cli.reading import act, daemon_or_none, inventory_of
+from monitor.cli.reading import act, daemon_or_none, inventory_of, site_speech
 from monitor.core.text import N_, say
 from monitor.web.client import SOCKET
 
@@ -139,13 +139,17 @@ def reload(settings: Settings, as_json: bool) -> int:
 
     api = daemon_or_none(settings)
     if api is None:
-        raise Failure(say("no daemon runs on {path}; `releve run` starts one", path=str(settings.data)))
+        from monitor.cli.shown import start_command
+
+        data, command = str(settings.data), start_command()
+        raise Failure(say("no daemon runs on {path}; `{command}` starts one", path=data, command=command))
     answer = act(api, "/api/v1/reload", {})
     if as_json:
         emit_json(answer)
     else:
+        words = site_speech(settings)
         for problem in answer["problems"]:
-            warn(problem_line(problem))
+            warn(problem_line(problem, words))
         text = say("The inventory was taken.") if answer["taken"] else say("The old inventory stays in force.")
-        warn(settings.speech().render(text))
+        warn(words.render(text))
     return ExitCode.DONE if answer["taken"] else ExitCode.CANNOT

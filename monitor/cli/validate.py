@@ -49,7 +49,7 @@ def _print(problems: list[Problem], words: Speech) -> None:
     from monitor.inventory.report import problem_json, problem_line
 
     for problem in problems:
-        line = problem_line(problem_json(problem, words))
+        line = problem_line(problem_json(problem, words), words)
         click.echo(click.style(line, fg=COLOURS[problem.level]) if sys.stdout.isatty() else line)
 
 

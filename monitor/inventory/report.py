@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.core.text import Speech
-from monitor.inventory.problems import Problem
+from monitor.core.text import N_, Speech
+from monitor.inventory.problems import Level, Problem
 
 
 def problem_json(problem: Problem, words: Speech) -> dict[str, Any]:
@@ -21,7 +21,15 @@ def problem_json(problem: Problem, words: Speech) -> dict[str, Any]:
     }
 
 
-def problem_line(problem: dict[str, Any]) -> str:
-    """Return a problem, given as JSON, as `FILE:LINE:COL: where: message (hint)`."""
+def problem_line(problem: dict[str, Any], words: Speech | None = None) -> str:
+    """Return a problem, given as JSON, as `FILE:LINE:COL: where: message (hint)`.
+
+    With `words`, a warning ends with that word: among errors nothing else would tell it from them.
+    """
     hint = f" ({problem['hint']})" if problem["hint"] else ""
-    return f"{problem['path']}:{problem['line']}:{problem['column']}: {problem['where']}: {problem['message']}{hint}"
+    level = ""
+    if words is not None and problem["level"] == Level.WARNING.value:
+        word = words.translate(N_("warning"))
+        level = f" [{word}]"
+    place = f"{problem['path']}:{problem['line']}:{problem['column']}"
+    return f"{place}: {problem['where']}: {problem['message']}{hint}{level}"

@@ -113,3 +113,9 @@ def test_a_file_that_is_no_backup_ends_with_2(releve: Call, tmp_path: Path) -> N
     (tmp_path / "b.zip").write_text("hello")
     code, _, err = releve("restore", "b.zip", "--yes")
     assert (code, "no backup of Relève" in err) == (2, True)
+
+
+def test_moments_are_written_as_everywhere(releve: Call, tmp_path: Path) -> None:
+    made = json.loads(releve("backup", "b.zip", "--json")[1])["made_at"]
+    assert made.endswith("Z")
+    assert json.loads(releve("restore", "b.zip", "--json", data=tmp_path / "other")[1])["made_at"] == made

@@ -277,3 +277,46 @@ def test_completion_offers_the_commands_without_importing_one(project):
     )  # fmt: skip
     assert "validate" in done.stdout
     assert json.dumps(done.stderr) == '""'
+
+
+def test_who_has_no_home_can_ask_everything_that_needs_none(monkeypatch):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # nobody's
+    assert state_folder() == Path("/var/lib/releve")
+    monkeypatch.setenv("XDG_STATE_HOME", "/srv")
+    assert state_folder() == Path("/srv/releve")
+
+
+@pytest.mark.parametrize("alphabet", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_of_another_alphabet_is_answered(project, alphabet):
+    asked = [sys.executable, "-m", "monitor", "--lang", "fr", "--help"]
+    done = subprocess.run(
+        asked, capture_output=True, check=False, cwd=project, env={**environment(), "PYTHONIOENCODING": alphabet}
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"restore" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "redirected", "code"),
+    [
+        (["--help"], ">&-", ExitCode.DONE),
+        (["probe", "list"], ">&-", ExitCode.DONE),
+        (["nonsense"], "2>&-", ExitCode.CANNOT),
+        (["--help"], ">/dev/full", ExitCode.CANNOT),
+        (["probe", "list"], ">/dev/full", ExitCode.CANNOT),
+    ],
+)
+def test_where_nobody_listens_there_is_still_no_traceback(project, words, redirected, code):
+    line = f'exec "$0" -m monitor "$@" {redirected}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", line, sys.executable, *words],
+        capture_output=True,
+        check=False,
+        cwd=project,
+        env=environment(),
+    )
+    assert done.returncode == code
+    assert b"Traceback" not in done.stdout + done.stderr

@@ -51,7 +51,7 @@ def test_each_problem_is_a_line_that_editors_follow(validate, tmp_path):
 def test_warnings_alone_end_well(validate):
     result = validate(GOOD + "rota: {}\n")
     assert result.return_value == 0
-    assert result.stdout.endswith(":7:1: rota: accepted, but this version does not act on it\n")
+    assert result.stdout.endswith(":7:1: rota: accepted, but this version does not act on it [warning]\n")
 
 
 def test_json_has_the_keys_of_the_contract(validate, tmp_path):
