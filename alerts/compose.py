@@ -13,7 +13,7 @@ from alerts.language import folder
 from alerts.notice import Audience, Message, Planned, Step
 from alerts.sheet import Sheet
 from monitor.core.incident import Incident
-from monitor.core.text import say
+from monitor.core.text import Text, say
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 REHEARSAL = "[ESSAI]"
 """Begins every subject while the protocol is not live, in every language: the contract's own word."""
 NAME = "[Relève]"
+MOST_MOMENTS = 24
+"""Updates that were missed and are named one by one: a day of them, where one comes each hour."""
 SHORTEST_TITLE = 12
 """Septets of a title that are kept in an SMS whatever stands beside it."""
 
@@ -76,10 +78,7 @@ def _remarks(planned: Planned, context: Context) -> list[str]:
             )
         )
     if planned.gap:
-        moments = ", ".join(context.day_and_clock(at) for at in planned.gap)
-        remarks.append(
-            context.t(say("Updates that could not be sent: {moments}. This message stands for them.", moments=moments))
-        )
+        remarks.append(context.t(_gap(planned, context)))
     if not context.trusted:
         remarks.append(
             context.t(
@@ -87,6 +86,20 @@ def _remarks(planned: Planned, context: Context) -> list[str]:
             )
         )
     return remarks
+
+
+def _gap(planned: Planned, context: Context) -> Text:
+    moments = [context.day_and_clock(at) for at in planned.gap]
+    if len(moments) <= MOST_MOMENTS:
+        return say(
+            "Updates that could not be sent: {moments}. This message stands for them.", moments=", ".join(moments)
+        )
+    return say(
+        "Updates that could not be sent: {count}, from {first} to {last}. This message stands for them.",
+        count=len(moments),
+        first=moments[0],
+        last=moments[-1],
+    )
 
 
 def _footer(context: Context) -> list[str]:
