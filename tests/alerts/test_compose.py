@@ -215,6 +215,12 @@ def test_missed_updates_are_named():
     assert "Updates that could not be sent: 15:05, 16:05. This message stands for them." in message.text
 
 
+def test_updates_that_were_missed_for_days_are_counted_instead_of_named_one_by_one():
+    gap = tuple(BEGAN + timedelta(hours=hours) for hours in range(1, 73))
+    message = compose(planned(Audience.CLIENT, Step.UPDATE, gap=gap), OPEN, context("en"))
+    assert "Updates that could not be sent: 72, from 15:05 to 2026-11-26 at 14:05." in message.text
+
+
 def test_an_uncertain_clock_is_admitted():
     assert "Heure incertaine" in compose(planned(Audience.CLIENT, Step.UPDATE), OPEN, context(trusted=False)).text
 
