@@ -23,7 +23,7 @@ run: $(VENV)/.run
 	@$(BIN)/releve demo --scenario mains-cut
 
 test: lint
-	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal
+	@$(BIN)/pytest -q -rs -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.test
 	@$(BIN)/ruff check
