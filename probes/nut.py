@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from monitor.core.reasons import reason
@@ -45,14 +46,39 @@ async def list_variables(target: Target, io: Io) -> dict[str, str]:
             say("{ups} cannot be the name of a UPS in upsd", ups=access.ups),
             say("Write the name that stands in brackets in ups.conf"),
         )
-    from aionut import AIONUTClient  # noqa: PLC0415 - only where a UPS is on NUT
-
     time = io.remaining() * SHARE_OF_TIME
-    client = AIONUTClient(target.address, access.port, timeout=max(time, 0.1))
+    client = _client()(target.address, access.port, timeout=max(time, 0.1))
     try:
         return await _listed(client, target, access, time)
     finally:
         client.shutdown()
+
+
+@cache
+def _client() -> type[AIONUTClient]:
+    """Return the library's client, made to read any alphabet; imported only where a UPS is on NUT.
+
+    upsd passes on what people wrote, such as a `device.location` with an accent; the library takes ASCII and nothing
+    else, so that such a UPS could not be seen at all. This leans on its private `_read_util` and `_reader`.
+    """
+    from aionut import AIONUTClient  # noqa: PLC0415
+
+    class AnyAlphabet(AIONUTClient):
+        async def _read_util(self, data: str) -> str:
+            if self._reader is None:
+                raise EOFError
+            async with asyncio.timeout(self.timeout):
+                return _text(await self._reader.readuntil(data.encode("ascii")))
+
+    return AnyAlphabet
+
+
+def _text(raw: bytes) -> str:
+    """Return UTF-8, else cp1252 (a driver on an old system)."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
 
 
 async def _listed(client: AIONUTClient, target: Target, access: NutAccess, time: float) -> dict[str, str]:
