@@ -12,18 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
-from threading import Timer
 from typing import TypeVar
 
 from alerts.letter import address_of, letter
 from alerts.mail_url import MailServer, Mode, parse_url
 from alerts.parcel import Parcel, Receipt, TransportError
+from alerts.smtp_guard import GuardedSmtp, GuardedSmtps
 from monitor.core.reasons import WORDS, reason
 from monitor.core.text import ENGLISH, Text, say, verbatim
 
 R = TypeVar("R")
-ATTEMPT = 6
-"""A whole attempt may last that many times the `timeout` of one answer, however the server dribbles."""
 ANSWER_LENGTH = 300
 _POLICY_CODE = re.compile(r"\b5\.7\.\d")
 
@@ -60,9 +58,6 @@ def send_mail(url: str, parcel: Parcel) -> Receipt:
 def _conversation(server: MailServer) -> Iterator[_Session]:
     """A session that is open, encrypted and logged in as the URL demands; closed in any case."""
     session = _Session(_connected(server), server)
-    limit = Timer(server.timeout * ATTEMPT, _cut, (session.smtp,))
-    limit.daemon = True
-    limit.start()
     try:
         _step(session, _greet)
         if server.mode is Mode.STARTTLS:
@@ -72,7 +67,6 @@ def _conversation(server: MailServer) -> Iterator[_Session]:
             _step(session, _log_in)
         yield session
     finally:
-        limit.cancel()
         session.smtp.close()
 
 
@@ -81,10 +75,10 @@ def _connected(server: MailServer) -> smtplib.SMTP:
     me = _own_name()
     try:
         if server.mode is Mode.SSL:
-            return smtplib.SMTP_SSL(
+            return GuardedSmtps(
                 server.host, server.port, local_hostname=me, timeout=server.timeout, context=_trust(server)
             )
-        return smtplib.SMTP(server.host, server.port, local_hostname=me, timeout=server.timeout)
+        return GuardedSmtp(server.host, server.port, local_hostname=me, timeout=server.timeout)
     except smtplib.SMTPConnectError as error:
         answer = _answer(server, error.smtp_code, error.smtp_error)
         raise TransportError(say("{server} does not want us: {answer}", server=server.name, answer=answer)) from error
@@ -252,13 +246,3 @@ def _take_leave(smtp: smtplib.SMTP) -> None:
     except (OSError, smtplib.SMTPException):
         # The message is accepted: how the server ends the conversation changes nothing any more.
         return
-
-
-def _cut(smtp: smtplib.SMTP) -> None:
-    """End a conversation from outside; its thread wakes up with an error."""
-    if smtp.sock is not None:
-        try:
-            socket.socket.shutdown(smtp.sock, socket.SHUT_RDWR)
-        except OSError:
-            # It ended by itself at the same moment.
-            return

@@ -302,6 +302,27 @@ def test_a_server_that_dribbles_cannot_hold_a_sender_for_ever(scripted):
     assert not error.permanent
 
 
+def test_a_greeting_that_dribbles_cannot_hold_a_sender_either(scripted):
+    def dribble(connection: socket.socket) -> None:
+        stop = threading.Event()
+        while not stop.wait(0.05):
+            connection.sendall(b"2")
+
+    error = failure(f"mailto://127.0.0.1:{scripted(dribble)}?timeout=200ms")
+    assert not error.permanent
+
+
+@pytest.mark.parametrize("mode", ["mailto", "mailtos"])
+def test_a_server_without_an_end_to_its_words_is_cut_off(scripted, mode):
+    def pour(connection: socket.socket) -> None:
+        while True:
+            connection.sendall((b"220-" + b"A" * 4000 + b"\r\n") * 16)
+
+    error = failure(f"{mode}://127.0.0.1:{scripted(pour)}")
+    assert not error.permanent
+    assert "no end to what the server says" in words(error)
+
+
 @pytest.mark.parametrize("until", [b"EHLO", b"MAIL", b"RCPT", b"DATA"])
 def test_a_server_that_dies_before_the_message_is_tried_again(scripted, until):
     error = failure(f"mailto://127.0.0.1:{scripted(lambda c: converse(c, until))}?timeout=5s")
