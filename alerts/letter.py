@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.errors import MessageError
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -24,9 +25,9 @@ def letter(parcel: Parcel, server: MailServer) -> EmailMessage:
     """
     notice = parcel.notice
     message = EmailMessage(policy=SMTP)
-    message["From"] = _sender(parcel, server)
-    message["To"] = _named(parcel.recipient_name, address_of(notice.address))
-    message["Subject"] = one_line(notice.message.subject)
+    _set_address(message, "From", _sender(parcel, server))
+    _set_address(message, "To", _named(parcel.recipient_name, address_of(notice.address)))
+    _set_words(message, "Subject", one_line(notice.message.subject))
     message["Date"] = notice.created_at
     message["Message-ID"] = f"<{notice.message_id}>"
     if notice.in_reply_to:
@@ -65,6 +66,28 @@ def address_of(address: str) -> str:
 def one_line(text: str) -> str:
     """Return `text` without line breaks and control characters; a header ends at a line break."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _set_words(message: EmailMessage, header: str, words: str) -> None:
+    if words.isascii():
+        message[header] = words
+    else:
+        message.set_raw(header, _encoded(header, words))
+
+
+def _set_address(message: EmailMessage, header: str, address: Address) -> None:
+    if address.display_name.isascii():
+        message[header] = address
+    else:
+        message.set_raw(header, f"{_encoded(header, address.display_name)}\n <{address.addr_spec}>")
+
+
+def _encoded(header: str, words: str) -> str:
+    """`words` as encoded words (RFC 2047), in lines that need no more folding.
+
+    EmailMessage's own folding loses or adds a space where it parts two of them (CPython 3.11).
+    """
+    return Header(words, "utf-8", header_name=header).encode()
 
 
 def _sender(parcel: Parcel, server: MailServer) -> Address:

@@ -3,7 +3,9 @@
 import email
 import email.policy
 from dataclasses import replace
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import parseaddr
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -118,3 +120,23 @@ def test_our_people_read_that_the_state_is_not_written_and_the_client_does_not(p
 @given(st.text())
 def test_one_line_is_one_line(text):
     assert one_line(text).isprintable()
+
+
+WORDS = ["Relève", "données", "coupée", "ou", "(nuit)", "à", "l’étage", "tél,", "[ESSAI]", "26-0003", "SI", "résolu"]
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1).map(" ".join))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_space_is_lost_or_won_on_the_way(parcel, words):
+    packed = parcel(message=replace(parcel().notice.message, subject=words))
+    raw = letter(replace(packed, recipient_name=f"Zoé {words}"), SERVER).as_bytes()
+    message = email.message_from_bytes(raw, policy=email.policy.compat32)
+    assert max(len(line) for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n")) <= 78
+    assert decoded(message["Subject"]) == words
+    # The parser of email.policy.default puts a space between encoded words of a name, which RFC 2047 (6.2) forbids.
+    name, address = parseaddr(message["To"].replace("\r\n", ""))
+    assert (decoded(name), address) == (f"Zoé {words}", "awa@example.org")
+
+
+def decoded(header: str) -> str:
+    return str(make_header(decode_header(header))).replace("\n", "")
