@@ -339,4 +339,5 @@ def as_int(value: Value | None) -> int | None:
     if value is None:
         return None
     text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
-    return int(text) if re.fullmatch(r"\s*[-+]?[0-9]{1,20}\s*", text) else None
+    digits = re.fullmatch(r"\s*([-+]?[0-9]{1,20})\s*", text)
+    return None if digits is None else int(digits[1])

@@ -311,7 +311,17 @@ def test_a_devices_words_become_one_harmless_line(raw, text):
 
 @pytest.mark.parametrize(
     ("raw", "value"),
-    [(5, 5), (b"42", 42), (" -3 ", -3), (b"", None), (b"12 V", None), ("1.3.6", None), (None, None), (b"\xff", None)],
+    [
+        (5, 5),
+        (b"42", 42),
+        (" -3 ", -3),
+        (b"\x1c0", 0),
+        (b"", None),
+        (b"12 V", None),
+        ("1.3.6", None),
+        (None, None),
+        (b"\xff", None),
+    ],
 )
 def test_an_integer_is_read_also_out_of_digits(raw, value):
     assert as_int(raw) == value
