@@ -33,8 +33,9 @@ class Context:
     `next_to` whom it goes to. `title`, `usual_cause`: the inventory's own words for this kind in the reader's language,
     empty for the built-in ones. `node`: the device or link on which the root cause stands. `target`: how long the
     kind may last. `private`: names and addresses that are blanked in what a person wrote before a client reads it.
-    `people`: names of contacts by id. `alerted`: our own people were told. `channel`: by which a test goes.
-    `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
+    `people`: names of contacts by id. `alerted`: our own people were told. `live`: False while operations get what is
+    the client's. `channel`: by which a test goes. `trusted`: False while the machine's clock cannot be believed.
+    `url`: base of links, empty for none.
     """
 
     site: str
@@ -49,6 +50,7 @@ class Context:
     private: tuple[str, ...] = ()
     people: Mapping[str, str] = field(default_factory=dict)
     alerted: bool = True
+    live: bool = True
     channel: str = ""
     trusted: bool = True
     audit_head: str = ""

@@ -143,6 +143,10 @@ def _following(incident: Incident, context: Context) -> str:
     if context.next_at is None:
         return context.t(say("Next message: as soon as something changes."))
     at, names = context.at(context.next_at), context.names(context.next_to)
+    if not context.live:
+        return context.t(
+            say("Next update: {at}, to operations in the place of {names} (rehearsal).", at=at, names=names)
+        )
     if not names:
         return context.t(say("Next update to the client: {at}.", at=at))
     return context.t(say("Next update to the client: {at} ({names}).", at=at, names=names))
@@ -235,7 +239,7 @@ def _short(incident: Incident, context: Context, title: str) -> str:
     values["severity"] = context.t(SEVERITIES[incident.severity])
     if incident.disruption_seen_at is None:
         return context.t(say("{reference} {severity}: {title}. Client's service not interrupted.", **values))
-    if context.next_at is None:
+    if context.next_at is None or not context.live:
         return context.t(say("{reference} {severity}: {title}. Client's service INTERRUPTED.", **values))
     following = context.day_and_clock(context.next_at)
     text = say(

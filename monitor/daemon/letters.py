@@ -105,6 +105,7 @@ class Letters:
             private=self._private,
             people=self._people,
             alerted=bool(protocol.operations),
+            live=protocol.live,
             channel=way[0] if way is not None else "",
             trusted=at.trusted,
             url=site.url,

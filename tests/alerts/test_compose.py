@@ -364,3 +364,12 @@ def test_every_sms_is_one_message_of_the_default_alphabet(kind, more, step, audi
     assert taken is not None
     assert taken <= LIMIT
     assert "26-0042" in short
+
+
+def test_while_the_protocol_is_not_live_our_people_do_not_read_that_the_client_will_be_told():
+    told = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), OPEN, context(live=False))
+    assert "au client" not in told.text.replace("service du client", "") + told.short
+    assert "à l’exploitation à la place de Desk ATT (essai)" in told.text
+    assert "Prochain point d’information au client" in compose(
+        planned(Audience.INTERNAL, Step.FIRST_NOTICE), OPEN, context()
+    ).text.replace("\u00a0", " ")
