@@ -11,6 +11,9 @@ from monitor.core.ids import NodeId
 from monitor.core.incident import Incident
 from monitor.secret import Secret
 
+MOST_SLOTS = 500
+"""Slots of the grid that are made good for after Relève itself was out: three weeks of hours. With a grid of seconds,
+days of them would keep the daemon from starting, and no message could name them."""
 EVERYBODY_TOLD = "all"
 """Reserved in `to`: everybody who was told of the incident."""
 
@@ -153,7 +156,7 @@ def _slots(
     last = (until - began) // every
     first = (since - began) // every + 1
     reached = max((key.n for key in existing if key.step is Step.UPDATE), default=first - 1)
-    return [(n, began + n * every) for n in range(max(first, reached + 1), last + 1)]
+    return [(n, began + n * every) for n in range(max(first, reached + 1, last - MOST_SLOTS + 1), last + 1)]
 
 
 def _told_at_the_end(protocol: Protocol, existing: Collection[NoticeKey], *, missed: bool) -> tuple[str, ...]:

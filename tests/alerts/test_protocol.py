@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import Protocol, due, next_update
+from alerts.protocol import MOST_SLOTS, Protocol, due, next_update
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold
@@ -292,3 +292,14 @@ def test_a_key_survives_being_written():
 def test_message_ids_differ_between_sites_and_not_between_attempts():
     a_key = key(Audience.CLIENT, Step.UPDATE, 3, "att")
     assert a_key.message_id("douala") == a_key.message_id("douala") != a_key.message_id("yaounde")
+
+
+def test_days_of_a_grid_of_seconds_are_made_good_for_as_far_as_a_message_can_name_them():
+    protocol = replace(PROTOCOL, update_every=timedelta(seconds=2), update_to=("att",))
+    now = BEGAN + timedelta(days=3)
+    planned = [plan for plan in due(protocol, OPEN, (), now) if plan.key.step is Step.UPDATE]
+    assert len(planned) == MOST_SLOTS
+    assert [plan.skipped for plan in planned] == [True] * (MOST_SLOTS - 1) + [False]
+    assert planned[-1].key.n == timedelta(days=3) // timedelta(seconds=2)
+    assert len(planned[-1].gap) == MOST_SLOTS - 1
+    assert not [plan for plan in due(protocol, OPEN, keys(tuple(planned)), now) if plan.key.step is Step.UPDATE]
