@@ -23,7 +23,7 @@ Hidden = Annotated[
     Secret,
     BeforeValidator(_secret),
     PlainSerializer(str),
-    WithJsonSchema({"type": "string", "description": "env:NAME or file:PATH"}),
+    WithJsonSchema({"type": "string", "description": N_("env:NAME or file:PATH")}),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 

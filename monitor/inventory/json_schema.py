@@ -30,7 +30,11 @@ def json_schema(translate: Translate = str) -> dict[str, Any]:
     probes = _probes()
     models: list[type[BaseModel]] = [InventoryKeys, ManyKeys, *(probe.Params for probe in probes.values())]
     references, found = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
-    definitions: dict[str, Any] = {name: _tidy(schema, translate) for name, schema in found["$defs"].items()}
+    definitions: dict[str, Any] = {
+        # A definition's own description is the docstring of its class.
+        name: _tidy({key: value for key, value in schema.items() if key != "description"}, translate)
+        for name, schema in found["$defs"].items()
+    }
     names = {model: reference["$ref"].removeprefix(_DEFINED) for (model, _mode), reference in references.items()}
     own = {kind: definitions[names[probe.Params]] for kind, probe in probes.items()}
     definitions |= _checks(definitions["CheckKeys"]["properties"], own, probes)

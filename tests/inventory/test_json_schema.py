@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import jsonschema
 import pytest
+from babel.messages.pofile import read_po
 
+from alerts.language import folder
 from monitor.core.text import Text
 from monitor.inventory.json_schema import json_schema
 from monitor.inventory.problems import Problems
@@ -27,6 +30,13 @@ def errors(text: str) -> list[str]:
 def test_it_is_a_schema():
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     assert set(kinds()) == {name.removeprefix("check-") for name in SCHEMA["$defs"] if name.startswith("check-")}
+
+
+def test_every_word_for_people_goes_through_the_translation():
+    told: set[str] = set()
+    json_schema(lambda text: told.add(text) or "")
+    known = {entry.id for entry in read_po(io.BytesIO((folder() / "locale/fr/LC_MESSAGES/releve.po").read_bytes()))}
+    assert told <= known
 
 
 def test_every_definition_is_used():
