@@ -126,7 +126,7 @@ def resolve(settings: Settings, name: str, text: str, as_json: bool) -> int:
 
 
 def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool) -> int:
-    chosen = _chosen(settings, name)
+    chosen = _chosen(settings, name, untaken_first=action == "ack")
     api = daemon_or_none(settings)
     if api is not None:
         one = act(api, f"/api/v1/incidents/{segment(chosen)}/{action}", {"text": text})
@@ -162,13 +162,17 @@ def _done(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: boo
     return ExitCode.DONE
 
 
-def _chosen(settings: Settings, name: str, *, any_status: bool = False) -> str:
-    """The incident that is meant: the one named, else the only open one (or, for reading, the newest)."""
+def _chosen(settings: Settings, name: str, *, any_status: bool = False, untaken_first: bool = False) -> str:
+    """The incident that is meant: the one named, else the only open one (or, for reading, the newest).
+
+    `untaken_first`: among several, the only one that nobody has acknowledged.
+    """
     if name:
         return legible(name)
     running = _incidents(settings, open_only=True)
-    if len(running) == 1:
-        return str(running[0]["id"])
+    untaken = [one for one in running if one["status"] == "open"] if untaken_first else []
+    if len(untaken) == 1 or len(running) == 1:
+        return str((untaken or running)[0]["id"])
     if running:
         names = ", ".join(str(one["id"]) for one in running)
         raise Failure(say("several incidents are open, name one of them: {names}", names=names))

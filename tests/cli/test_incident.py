@@ -160,3 +160,12 @@ def test_who_acted_is_named_in_words_for_people(releve, opened):
     assert pwd.getpwuid(os.getuid()).pw_name in out
     _code, out, _err = releve("incident", "show", opened, "--json")
     assert json.loads(out)["acknowledged_by"] == f"uid:{os.getuid()}"
+
+
+def test_of_several_the_only_one_that_nobody_has_taken_is_acknowledged(releve, opened):
+    releve("incident", "ack")
+    _code, out, _err = releve("incident", "open", "another", "--json")
+    other = json.loads(out)["id"]
+    code, out, _err = releve("incident", "ack", "--json")
+    assert (code, json.loads(out)["id"]) == (0, other)
+    assert releve("incident", "ack")[0] == 2
