@@ -156,7 +156,7 @@ def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, 
     print_table(_timeline(one, words, now), out)
     out.print()
     print_table(_notices(one, words, now), out)
-    following = [_told_next(one, words, now)] if daemon else []
+    following = [*_not_yet(one, words, now), _told_next(one, words, now)] if daemon else []
     print_what_to_do(out, commands_about(one, daemon=daemon), words, following, daemon=daemon)
 
 
@@ -231,6 +231,24 @@ def _worst_first(one: dict[str, Any]) -> tuple[int, str]:
     return WORST_FIRST.index(one["severity"]), one["began_at"]
 
 
+def _not_yet(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
+    """A line for each message that is due to somebody and has not left."""
+    lines = []
+    for notice in one["notices"]:
+        at = moment(notice["due_at"])
+        if at is not None and notice["state"] in ("pending", "sending"):
+            step, due = words.translate(STEP[notice["step"]]), Context("", words, now).at(at)
+            text = say(
+                "{id}: {step} to {to} has not left yet, due {at}",
+                id=one["id"],
+                step=step,
+                to=notice["recipient"],
+                at=due,
+            )
+            lines.append(words.render(text))
+    return lines
+
+
 def _told_next(one: dict[str, Any], words: Speech, now: datetime) -> str:
     if one["status"] == "resolved":
         return words.render(say("{id}: none, unless it comes back", id=one["id"]))
@@ -277,8 +295,8 @@ def commands_about(one: dict[str, Any], *, daemon: bool = True) -> list[str]:
     root = one["root_cause"]
     if one["status"] == "open":
         commands.append(f"releve incident ack {one['id']}")
-    refused = [notice["recipient"] for notice in one["notices"] if notice["state"] == "dead"]
-    commands += [f"releve notify test {name}" for name in dict.fromkeys(refused)][:1]
+    failed = [each["recipient"] for each in one["notices"] if each["state"] in ("dead", "pending") and each["answer"]]
+    commands += [f"releve notify test {name}" for name in dict.fromkeys(failed)][:1]
     if one["status"] != "resolved" and root and not root.startswith(OWN_CHECKS):
         commands.append(f"releve check {root}")
     if not one["cause"]:

@@ -182,6 +182,14 @@ def test_whom_no_message_reached_is_tried_again():
     assert commands == ["releve incident ack 26-0003", "releve notify test att", "releve check fo"]
 
 
+def test_a_message_that_has_not_left_is_named_before_the_next_one():
+    waits = {"step": "first_notice", "recipient": "att", "channel": "mail", "state": "pending", "answer": "refused"}
+    notice = {**waits, "due_at": "2026-11-23T02:01:00.000Z", "sent_at": None}
+    page = incident_page(incident(notices=[notice])).replace(HARD, " ")
+    assert page.index("premier avis à att pas encore parti") < page.index("point d’information à att, 04 h 00")
+    assert "releve notify test att" in page
+
+
 def test_what_no_check_ends_is_ended_by_hand():
     commands = shown.commands_about(incident(root_cause=None, status="acknowledged", cause="seen"))
     assert commands == ['releve incident resolve 26-0003 "..."']
