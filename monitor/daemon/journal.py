@@ -39,8 +39,9 @@ class Settlement:
 class Journal:
     """All access to the store, from one thread; nothing handed in is lost while the process lives.
 
-    When the disk is full, batches wait in memory in their order and are written first when there is room again;
-    notices leave from memory meanwhile: those of the batches, and those on disk whose row cannot be changed.
+    When the disk cannot be written (full, locked, failing), batches wait in memory in their order, and only `retry`
+    asks it again, for each answer may take seconds. Notices leave from memory meanwhile: those of the batches, and
+    those on disk whose row cannot be changed.
     `trouble` and `history_trouble` say what is wrong, for people; `room_kept`: space is kept back for the state.
     """
 
@@ -53,6 +54,7 @@ class Journal:
         """Notices that are in memory only, or further on there than on disk."""
         self._owed: set[NoticeKey] = set()
         """Those among them that have a row on disk, which has yet to be told."""
+        self._refused: dict[str, Exception] = {}
         self._samples: list[Sample] = []
         self._lock = asyncio.Lock()
         self.trouble: Text | None = None
@@ -64,50 +66,56 @@ class Journal:
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
     async def commit(self, batch: Batch) -> None:
-        """Write `batch`, after all that waits; if the disk is full, keep it and carry on.
+        """Write `batch`; if the disk cannot be written, keep it and carry on.
 
         What is wrong with the batch itself is raised; it is not kept then.
         """
-        async with self._lock:
-            self._backlog.append(batch)
-            for wrong, error in await self._catch_up():
-                if wrong is batch:
-                    raise error
-            if self._backlog:
-                self._held.update({notice.key: notice for notice in batch.notices if notice.key not in self._held})
+        self._wait_for_room(batch)
+        if self.trouble is None:
+            await self._catch_up()
+        error = self._refused.pop(batch.id, None)
+        if error is not None:
+            raise error
+        if any(waiting is batch for waiting in self._backlog):
+            self._held.update({notice.key: notice for notice in batch.notices})
+
+    def _wait_for_room(self, batch: Batch) -> None:
+        """Put `batch` behind those that wait; healths that merely moved on take the place of the same ones before.
+
+        The first one that waits may be on its way to the disk, so it stays as it is.
+        """
+        if len(self._backlog) > 1 and _moves_on(self._backlog[-1]) and _moves_on(batch):
+            last = self._backlog.pop()
+            batch = replace(batch, healths={**last.healths, **batch.healths})
+        self._backlog.append(batch)
 
     async def retry(self) -> None:
         """Try again to write what waits, and keep room back on the disk again; called now and then."""
+        await self._catch_up()
+        if self.trouble is None:
+            self.room_kept = await self.ask(self.store.restore_ballast)
+
+    async def _catch_up(self) -> None:
+        """Write all that waits, in its order, as far as the disk lets us.
+
+        What is in memory may go on meanwhile: an entry is done with when the disk has it as it stands then.
+        """
         async with self._lock:
-            await self._catch_up()
-            if self.trouble is None:
-                self.room_kept = await self.ask(self.store.restore_ballast)
+            wrote = bool(self.waiting)
+            try:
+                while self._backlog:
+                    await self._write(self._backlog[0])
+                while self._owed:
+                    await self._tell_disk(next(iter(self._owed)))
+            except StoreError as error:
+                self._in_trouble(error)
+                return
+            if wrote and self.trouble is not None:
+                log.warning("the journal is written again", extra={"event": "store_recovered"})
+                self.trouble = None
 
-    async def _catch_up(self) -> list[tuple[Batch, Exception]]:
-        """Write all that waits, in its order, as far as the disk lets us; return what it will never take, and why."""
-        refused, wrote = list[tuple[Batch, Exception]](), False
-        try:
-            while self._backlog:
-                error = await self._write(self._backlog[0])
-                wrong = self._backlog.pop(0)
-                wrote = True
-                if error is not None:
-                    refused.append((wrong, error))
-            for key in tuple(self._owed):
-                await self._tell_disk(self._held[key])
-                self._owed.remove(key)
-                del self._held[key]
-                wrote = True
-        except StoreError as error:
-            self._in_trouble(error)
-            return refused
-        if wrote and self.trouble is not None:
-            log.warning("the journal is written again", extra={"event": "store_recovered"})
-            self.trouble = None
-        return refused
-
-    async def _write(self, batch: Batch) -> Exception | None:
-        """Write `batch` with its notices as they stand now: some have left from memory meanwhile."""
+    async def _write(self, batch: Batch) -> None:
+        """Write the first batch that waits, with its notices as they stand: some have left from memory meanwhile."""
         notices = tuple(self._held.get(notice.key, notice) for notice in batch.notices)
         try:
             await self.ask(self.store.commit, replace(batch, notices=notices))
@@ -116,15 +124,17 @@ class Journal:
         except Exception as error:
             # A batch that is wrong in itself will never be written, and must not keep back those behind it.
             log.exception("a batch was refused", extra={"event": "batch_refused", "batch": batch.id})
-            return error
-        for notice in notices:
-            self._held.pop(notice.key, None)
-        return None
+            self._refused[batch.id] = error
+        else:
+            for notice in notices:
+                self._is_on_disk(notice)
+        self._backlog.pop(0)
 
-    async def _tell_disk(self, notice: Notice) -> None:
+    async def _tell_disk(self, key: NoticeKey) -> None:
+        notice = self._held[key]
         await self.ask(
             self.store.settle,
-            notice.key,
+            key,
             state=notice.state,
             at=notice.sent_at or self._clock.now(),
             answer=notice.answer,
@@ -134,6 +144,15 @@ class Journal:
             address=notice.address,
             tried=notice.tried,
         )
+        self._is_on_disk(notice)
+
+    def _is_on_disk(self, notice: Notice) -> None:
+        held = self._held.get(notice.key, notice)
+        if held is notice:
+            self._held.pop(notice.key, None)
+            self._owed.discard(notice.key)
+        else:
+            self._owed.add(notice.key)
 
     async def notices(self, incident: IncidentId) -> list[Notice]:
         """Return the notices of `incident`, on disk and in memory, as they stand now."""
@@ -142,9 +161,25 @@ class Journal:
         return list(found.values())
 
     async def overdue(self, now: datetime) -> timedelta | None:
-        """Return for how long the oldest notice on disk that has not left has been due; None when none is late."""
+        """Return for how long the oldest notice on disk that has not left has been due; None when none is late.
+
+        None also when the disk does not say.
+        """
+        return await self._unless_in_trouble(self.store.oldest_pending, now)
+
+    async def audit_head(self) -> str:
+        """Return the head of the audit trail; empty when the disk does not say, for no message waits for it."""
+        return await self._unless_in_trouble(self.store.audit_head) or ""
+
+    async def notice_counts(self) -> dict[NoticeState, int]:
+        """Return how many notices on disk are in each state; nothing when the disk does not say."""
+        return await self._unless_in_trouble(self.store.notice_counts) or {}
+
+    async def _unless_in_trouble(self, work: Callable[..., R], *args: Any) -> R | None:
+        if self.trouble is not None:
+            return None
         try:
-            return await self.ask(self.store.oldest_pending, now)
+            return await self.ask(work, *args)
         except StoreError as error:
             self._in_trouble(error)
             return None
@@ -159,53 +194,46 @@ class Journal:
 
         `but`: channels whose notices are left where they are.
         """
-        async with self._lock:
-            if self.trouble is not None:
-                await self._catch_up()
-            ready = [notice for notice in self._held.values() if _ready(notice, now, but)][:limit]
-            if len(ready) < limit:
-                ready += await self._claim_on_disk(now, limit - len(ready), but)
-            for notice in ready:
-                if notice.key in self._held:
-                    self._held[notice.key] = replace(notice, state=NoticeState.SENDING)
+        ready = [notice for notice in self._held.values() if _ready(notice, now, but)][:limit]
+        self._being_sent(ready)
+        if ready:
             return ready
-
-    async def _claim_on_disk(self, now: datetime, limit: int, but: Collection[str]) -> list[Notice]:
-        """Claim notices where they lie; while their rows cannot be changed, take them into memory."""
         try:
             if self.trouble is None:
                 return await self.ask(self.store.claim, now, limit, but)
         except StoreError as error:
             self._in_trouble(error)
+        return await self._take_off_disk(now, limit, but)
+
+    async def _take_off_disk(self, now: datetime, limit: int, but: Collection[str]) -> list[Notice]:
+        """While their rows cannot be changed, take notices into memory."""
         try:
             lying = await self.ask(self.store.ready, now, limit + len(self._owed), but)
         except StoreError as error:
             self._in_trouble(error)
             return []
         fresh = [notice for notice in lying if notice.key not in self._held][:limit]
-        self._held.update({notice.key: notice for notice in fresh})
+        self._being_sent(fresh)
         self._owed.update(notice.key for notice in fresh)
         return fresh
 
+    def _being_sent(self, notices: list[Notice]) -> None:
+        self._held.update({notice.key: replace(notice, state=NoticeState.SENDING) for notice in notices})
+
     async def hurry(self, channel: str, now: datetime) -> None:
         """Let no notice wait any longer for its next attempt by `channel`."""
-        async with self._lock:
-            for notice in self._held.values():
-                if notice.state is NoticeState.PENDING and notice.channel == channel:
-                    self._held[notice.key] = replace(notice, next_try_at=now)
-            try:
-                await self.ask(self.store.hurry, channel, now)
-            except StoreError as error:
-                self._in_trouble(error)
+        for notice in tuple(self._held.values()):
+            if notice.state is NoticeState.PENDING and notice.channel == channel:
+                self._held[notice.key] = replace(notice, next_try_at=now)
+        await self._unless_in_trouble(self.store.hurry, channel, now)
 
     async def settle(self, notice: Notice, end: Settlement) -> None:
         """Record how the attempt at `notice` ended, on disk or, as long as that cannot be, in memory."""
-        async with self._lock:
-            if notice.key not in self._held:
-                self._owed.add(notice.key)
-            self._held[notice.key] = _settled(notice, end)
-            if notice.key in self._owed:
-                await self._catch_up()
+        if notice.key not in self._held:
+            self._owed.add(notice.key)
+        self._held[notice.key] = _settled(notice, end)
+        if self.trouble is None:
+            await self._catch_up()
 
     def keep_samples(self, samples: list[Sample]) -> None:
         """Take samples for the next `flush_samples`."""
@@ -248,6 +276,11 @@ class Journal:
         await self.flush_samples()
         await self.ask(self.store.close)
         self._thread.shutdown(wait=True)
+
+
+def _moves_on(batch: Batch) -> bool:
+    """Whether `batch` brings nothing but healths and the clock's anchor."""
+    return not (batch.events or batch.removed or batch.notices or batch.protocols or batch.audit)
 
 
 def _ready(notice: Notice, now: datetime, but: Collection[str]) -> bool:

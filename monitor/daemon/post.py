@@ -15,7 +15,6 @@ from alerts.protocol import Channel, Contact
 from monitor.core.text import say
 from monitor.daemon.desk import Desk
 from monitor.daemon.journal import Journal, Settlement
-from monitor.store import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +138,7 @@ class Post:
             channel=channel,
             recipient_name=self._name_of(notice),
             site_name=self._desk.inventory.site.name,
-            audit_head=await self._audit_head(),
+            audit_head=await self._journal.audit_head(),
             unwritten=self._journal.trouble is not None,
         )
         work = self._threads_of(channel).submit(deliver, parcel)
@@ -160,13 +159,6 @@ class Post:
         if channel.id not in self._threads:
             self._threads[channel.id] = ThreadPoolExecutor(2 * SENDERS, thread_name_prefix=f"notice {channel.id}")
         return self._threads[channel.id]
-
-    async def _audit_head(self) -> str:
-        try:
-            return await self._journal.ask(self._journal.store.audit_head)
-        except StoreError:
-            # The message matters more than the proof that it carries; what is wrong is told by our own check.
-            return ""
 
     def _name_of(self, notice: Notice) -> str:
         contact = self._desk.inventory.contacts.get(notice.key.recipient)

@@ -134,10 +134,7 @@ class _Api:
         daemon, desk = self.daemon, self.daemon.desk
         healths = desk.state.healths
         open_now = sum(incident.open for incident in desk.state.incidents.values())
-        try:
-            counts = await daemon.journal.ask(daemon.journal.store.notice_counts)
-        except StoreError:
-            counts = {}  # everything else is wanted all the more
+        counts = await daemon.journal.notice_counts()
         family = metrics.family
         text = "".join(
             (
@@ -187,7 +184,7 @@ class _Api:
 
     async def status(self, request: Request) -> Response:
         desk, daemon = self.daemon.desk, self.daemon
-        oldest = await daemon.journal.ask(daemon.journal.store.oldest_pending, daemon.clock.now())
+        oldest = await daemon.journal.overdue(daemon.clock.now())
         own = {
             "ready": daemon.turning,
             "journal": None if daemon.journal.trouble is None else self.speech(request).render(daemon.journal.trouble),

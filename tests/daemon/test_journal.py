@@ -1,13 +1,16 @@
 """Nothing that was handed to the journal is lost while the process lives, even without room on the disk."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alerts.notice import NoticeState
 from monitor.core.events import Event, EventKind
+from monitor.core.health import ConfirmPolicy, advance
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.text import say
+from monitor.core.verdict import Severity
 from monitor.daemon.journal import Journal, Settlement
 from monitor.store import Batch, Sample
 
@@ -15,12 +18,20 @@ NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 SENT = Settlement(NoticeState.SENT, NOW, "250 accepted", 1, "mail", "att@example.org")
 
 
+async def claimed(journal, but=()):
+    """Everything that is due, as the post claims it: until there is no more."""
+    found = []
+    while more := await journal.claim(NOW, 10, but):
+        found += more
+    return found
+
+
 async def test_a_notice_is_claimed_once_and_its_end_is_recorded(store, notice_of):
     journal = Journal(store)
     await journal.commit(Batch(notices=(notice_of(1),)))
-    (claimed,) = await journal.claim(NOW, 10)
+    (notice,) = await journal.claim(NOW, 10)
     assert await journal.claim(NOW, 10) == []
-    await journal.settle(claimed, SENT)
+    await journal.settle(notice, SENT)
     (row,) = store.notices()
     assert (row.state, row.answer) == (NoticeState.SENT, "250 accepted")
 
@@ -34,14 +45,14 @@ async def test_on_a_full_disk_a_notice_leaves_from_memory_and_is_recorded_when_t
         await journal.commit(Batch(notices=(notice_of(2),)))
         assert journal.trouble is not None
         assert journal.waiting == 1
-        held = [notice for notice in await journal.claim(NOW, 10) if notice.key.n == 2]
+        held = [notice for notice in await claimed(journal) if notice.key.n == 2]
         assert len(held) == 1
         await journal.settle(held[0], SENT)
         assert [(n.key.n, n.state) for n in await journal.notices(held[0].key.incident)] == [
             (1, NoticeState.SENDING),
             (2, NoticeState.SENT),
         ]
-        assert [notice.key.n for notice in await journal.claim(NOW, 10)] == []
+        assert await claimed(journal) == []
     await journal.retry()
     assert journal.trouble is None
     assert journal.waiting == 0
@@ -56,6 +67,7 @@ async def test_batches_that_waited_are_written_in_their_order(store, notice_of, 
             await journal.commit(Batch(notices=(notice_of(n),)))
         assert journal.waiting == 3
     await journal.commit(Batch(notices=(notice_of(4),)))
+    await journal.retry()
     assert journal.waiting == 0
     assert {notice.key.n for notice in store.notices()} == {1, 2, 3, 4}
 
@@ -87,17 +99,16 @@ async def test_what_lies_on_a_full_disk_leaves_too_and_its_end_is_recorded_when_
     again = Settlement(NoticeState.PENDING, NOW, "421 later", 1, "mail", "att@example.org", (), NOW)
     with full_disk():
         await journal.settle(sending, again)
-        claimed = await journal.claim(NOW, 10)
-        assert sorted(notice.key.n for notice in claimed) == [0, 1, 2]
-        assert await journal.claim(NOW, 10) == []
-        for notice in claimed[:2]:
+        found = await claimed(journal)
+        assert sorted(notice.key.n for notice in found) == [0, 1, 2]
+        for notice in found[:2]:
             await journal.settle(notice, SENT)
         assert {row.state for row in store.notices()} == {NoticeState.PENDING, NoticeState.SENDING}
         assert journal.waiting == 3
     await journal.retry()
     assert (journal.trouble, journal.waiting) == (None, 0)
     assert sorted(row.state for row in store.notices()) == [NoticeState.SENDING, NoticeState.SENT, NoticeState.SENT]
-    await journal.settle(claimed[2], SENT)
+    await journal.settle(found[2], SENT)
     assert {row.state for row in store.notices()} == {NoticeState.SENT}
 
 
@@ -108,7 +119,7 @@ async def test_channels_that_have_no_sender_to_spare_are_left_out(store, notice_
     with full_disk():
         await journal.commit(Batch(notices=(notice_of(2),)))
         assert await journal.claim(NOW, 10, ["mail"]) == []
-    assert len(await journal.claim(NOW, 10, ["sms"])) == 2
+    assert len(await claimed(journal, ["sms"])) == 2
 
 
 async def test_a_wrong_batch_that_waited_is_no_fault_of_the_one_behind_it(store, notice_of, full_disk):
@@ -117,5 +128,48 @@ async def test_a_wrong_batch_that_waited_is_no_fault_of_the_one_behind_it(store,
     with full_disk():
         await journal.commit(Batch(events=(stray,), notices=(notice_of(1),)))
     await journal.commit(Batch(notices=(notice_of(2),)))
+    await journal.retry()
     assert journal.waiting == 0
     assert [notice.key.n for notice in store.notices()] == [2]
+
+
+async def test_a_disk_that_is_asked_in_vain_holds_nobody_up(store, notice_of, busy_disk, full_disk):
+    journal = Journal(store)
+    with full_disk():
+        await journal.commit(Batch(notices=(notice_of(1),)))
+        async with busy_disk(journal):
+            await journal.commit(Batch(notices=(notice_of(2),)))
+            assert await journal.audit_head() == ""
+            found = await journal.claim(NOW, 10)
+            for notice in found:
+                await journal.settle(notice, SENT)
+    await journal.retry()
+    assert {notice.key.n: notice.state for notice in store.notices()} == {1: NoticeState.SENT, 2: NoticeState.SENT}
+
+
+async def test_what_leaves_while_its_batch_is_being_written_is_on_record_as_it_left(
+    store, notice_of, busy_disk, full_disk
+):
+    journal = Journal(store)
+    with full_disk():
+        await journal.commit(Batch(notices=(notice_of(1),)))
+    async with busy_disk(journal):
+        writing = asyncio.create_task(journal.retry())
+        await asyncio.sleep(0)
+        (notice,) = await journal.claim(NOW, 10)
+        await journal.settle(notice, SENT)
+    await writing
+    assert (journal.waiting, journal.trouble) == (0, None)
+    assert [row.state for row in store.notices()] == [NoticeState.SENT]
+    assert await claimed(journal) == []
+
+
+async def test_a_disk_that_stays_full_for_weeks_does_not_fill_the_memory(store, full_disk):
+    journal = Journal(store)
+    with full_disk():
+        for n in range(50):
+            health, _ = advance(CheckId("door"), None, Severity.OK, ConfirmPolicy(), NOW + timedelta(seconds=n))
+            await journal.commit(Batch(healths={CheckId("door"): health}))
+        assert journal.waiting == 2
+    await journal.retry()
+    assert store.load(NOW, timedelta(days=1)).state.healths == {"door": health}
