@@ -211,3 +211,13 @@ def test_the_version_changes_with_every_file_that_was_read(read):
         assert loaded.inventory is not None
         versions.add(loaded.inventory.version)
     assert len(versions) == 3
+
+
+def test_a_slip_among_hundreds_of_names_is_still_recognised(read, lines):
+    text = """
+site: {name: x}
+devices:
+  all: {range: "10.0.[1-250].1", name: "poste-{n:03}"}
+  x: {address: h, parent: poste-017b}
+"""
+    assert any("no device or link poste-017b (did you mean poste-017?)" in line for line in lines(read(text).problems))
