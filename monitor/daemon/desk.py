@@ -110,11 +110,10 @@ class Desk:
         await self._undisturbed(self._tick())
 
     async def _tick(self) -> None:
-        state = watch.forget(self.state, self.clock.now(), KEEP)
-        for name in set(self.sent) - set(state.incidents):
-            del self.sent[name]
-            self.protocols.pop(name, None)
-        await self._accept(Taken(state), time_passed=True)
+        await self._accept(Taken(watch.forget(self.state, self.clock.now(), KEEP)), time_passed=True)
+        for name in set(self.protocols) - set(self.state.incidents):
+            del self.protocols[name]
+            self.sent.pop(name, None)
 
     async def flush(self) -> None:
         """Write the healths that moved on without changing belief, and the clock's anchor."""
