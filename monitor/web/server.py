@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from monitor.core.reasons import reason
 from monitor.core.text import Text, say
 from monitor.web.client import LONGEST_PATH
 
@@ -120,12 +121,11 @@ def tcp_socket(listen: str) -> socket.socket:
         sock.bind((host, int(port)))
     except (OSError, OverflowError) as error:
         sock.close()
-        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise CannotListen(
             say(
                 "cannot listen on {address}: {why}. Stop what holds it, or choose another with --listen",
                 address=listen,
-                why=why,
+                why=reason(error),
             )
         ) from error
     return sock
@@ -147,7 +147,7 @@ def unix_socket(path: Path) -> socket.socket:
     except OSError as error:
         sock.close()
         raise CannotListen(
-            say("cannot make the socket {path}: {why}", path=str(path), why=error.strerror or str(error))
+            say("cannot make the socket {path}: {why}", path=str(path), why=reason(error))
         ) from error
     finally:
         os.umask(before)
