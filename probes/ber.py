@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 _INTEGER, _OCTETS, _OID, _SEQUENCE = 0x02, 0x04, 0x06, 0x30
@@ -46,7 +46,7 @@ class Digest:
     """
 
     hash: str
-    key: bytes
+    key: bytes = field(repr=False)
     size: int
 
 

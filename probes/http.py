@@ -216,6 +216,8 @@ def _next(url: URL, where: str) -> URL:
         raise TargetFailure(say("a redirect leads to what is no address")) from error
     if following.scheme not in ("http", "https") or not following.host:
         raise TargetFailure(say("a redirect leads away from the web: {url}", url=_shown(following)))
+    if url.scheme == "https" and following.scheme == "http":  # anybody on the way could answer what is asked for then
+        raise TargetFailure(say("a redirect leads from https to http: {url}", url=_shown(following)))
     return following
 
 

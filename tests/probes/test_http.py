@@ -293,6 +293,20 @@ async def test_a_certificate_that_does_not_hold_is_the_targets_failure_and_says_
     assert not raised.value.down
 
 
+async def test_a_redirect_never_leads_out_of_tls(make_io, certificates):
+    def handle(request: web.Request) -> web.Response:
+        where = "/end" if request.path == "/here" else f"http://127.0.0.1:{request.url.port}/"
+        end = request.path == "/end"
+        return web.Response(text="end") if end else web.Response(status=302, headers={"Location": where})
+
+    async with serving(handle, certificates.context("127.0.0.1")) as port:
+        keys = {"port": port, "tls": True, "ca": certificates.file}
+        assert (await Http().observe(HERE, params(**keys, path="/here"), make_io())).body == b"end"
+        with pytest.raises(TargetFailure) as raised:
+            await Http().observe(HERE, params(**keys), make_io())
+    assert "from https to http" in said(raised)
+
+
 async def test_an_unknown_authority_is_never_trusted(make_io, certificates):
     stranger = certificates.context("127.0.0.1", authority=trustme.CA())
     async with serving(lambda _request: web.Response(), stranger) as port:
