@@ -146,9 +146,7 @@ def unix_socket(path: Path) -> socket.socket:
         sock.bind(str(path))
     except OSError as error:
         sock.close()
-        raise CannotListen(
-            say("cannot make the socket {path}: {why}", path=str(path), why=reason(error))
-        ) from error
+        raise CannotListen(say("cannot make the socket {path}: {why}", path=str(path), why=reason(error))) from error
     finally:
         os.umask(before)
     return sock
