@@ -211,6 +211,7 @@ def test_a_third_partys_probe_may_say_nothing_of_itself(releve, monkeypatch, tmp
     finally:
         monkeypatch.undo()
         probes.registry.kinds.cache_clear()
+        probes.registry.load.cache_clear()
         sys.modules.pop("quiet_probe", None)
 
 
