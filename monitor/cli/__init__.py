@@ -82,6 +82,7 @@ def carry_out(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except OSError as error:  # nobody takes the help, or the last of an answer: a full disk
+        _abandon_stdout()
         return _explain(error, Settings(Path(), Path()))
     return code
 
