@@ -36,8 +36,9 @@ MENDING_WAIT = timedelta(minutes=5)
 JITTER = 0.2
 PATIENCE = 5
 """Attempts on one channel (some 30 s) before the next one is tried as well."""
-LINGER = timedelta(minutes=10)
-"""Or this long, when each attempt takes its time to fail."""
+LINGER = timedelta(seconds=30)
+"""Or this long, when each attempt takes its time to fail: a server that stalls must not cost more time than one that
+refuses, for a first notice is due within half a minute."""
 GIVE_UP = timedelta(hours=24)
 """After which a notice that nothing and nobody accepts is dead."""
 

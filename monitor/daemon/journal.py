@@ -194,7 +194,8 @@ class Journal:
 
         `but`: channels whose notices are left where they are.
         """
-        ready = [notice for notice in self._held.values() if _ready(notice, now, but)][:limit]
+        held = [notice for notice in self._held.values() if _ready(notice, now, but)]
+        ready = sorted(held, key=lambda notice: notice.attempts)[:limit]
         self._being_sent(ready)
         if ready:
             return ready

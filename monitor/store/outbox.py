@@ -40,7 +40,7 @@ def _ready(now: datetime, limit: int, but: Collection[str]) -> Select[tuple[str]
         .where(
             or_(notices.c.next_try_at.is_(None), notices.c.next_try_at <= now, notices.c.next_try_at > now + FURTHEST)
         )
-        .order_by(notices.c.due_at, notices.c.key)
+        .order_by(notices.c.attempts, notices.c.due_at, notices.c.key)
         .limit(limit)
     )
 
@@ -54,7 +54,8 @@ def ready(connection: Connection, now: datetime, limit: int, but: Collection[str
 def claim(connection: Connection, now: datetime, limit: int, but: Collection[str] = ()) -> list[Notice]:
     """Mark at most `limit` pending notices whose time has come as being sent, and return them, earliest due first.
 
-    `but`: channels whose notices are left where they are.
+    Where there are more than `limit`, those that failed least come first: what is new must not wait behind what a
+    stalled server is tried with again. `but`: channels whose notices are left where they are.
     """
     taken = (
         update(notices)

@@ -67,7 +67,7 @@ def test_a_refusal_for_good_goes_to_the_next_channel_at_once_and_never_back():
     ("attempts", "age", "down", "error"),
     [
         (PATIENCE - 1, timedelta(), (), SOON),
-        (0, timedelta(minutes=10), (), SOON),
+        (0, timedelta(seconds=30), (), SOON),
         (0, timedelta(), (FO,), SOON),
         (0, timedelta(), (), OURS),
     ],

@@ -1,6 +1,7 @@
 """Nothing that was handed to the journal is lost while the process lives, even without room on the disk."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -110,6 +111,18 @@ async def test_what_lies_on_a_full_disk_leaves_too_and_its_end_is_recorded_when_
     assert sorted(row.state for row in store.notices()) == [NoticeState.SENDING, NoticeState.SENT, NoticeState.SENT]
     await journal.settle(found[2], SENT)
     assert {row.state for row in store.notices()} == {NoticeState.SENT}
+
+
+@pytest.mark.parametrize("room", [True, False])
+async def test_what_is_new_does_not_wait_behind_what_failed(store, notice_of, full_disk, room):
+    journal = Journal(store)
+    again = Settlement(NoticeState.PENDING, NOW, "421 later", 1, "mail", "att@example.org", (), NOW)
+    with contextlib.nullcontext() if room else full_disk():
+        await journal.commit(Batch(notices=(notice_of(1),)))
+        (first,) = await journal.claim(NOW, 1)
+        await journal.settle(first, again)
+        await journal.commit(Batch(notices=(notice_of(2),)))
+        assert [notice.key.n for notice in await journal.claim(NOW, 1)] == [2]
 
 
 async def test_channels_that_have_no_sender_to_spare_are_left_out(store, notice_of, full_disk):
