@@ -15,6 +15,8 @@ from monitor.core.topology import Place, Topology, standing, upstream
 from monitor.core.verdict import Severity, Verdict
 
 REOPEN_WITHIN = timedelta(minutes=15)
+SETTLE = timedelta(minutes=5)
+"""What a switch or a server takes to boot once its power is back, so what fails meanwhile is still the cause's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Plan:
     topology: Topology = field(default_factory=Topology)
     interruption: Mapping[str, Interruption] = field(default_factory=dict)
     reopen_within: timedelta = REOPEN_WITHIN
+    settle: timedelta = SETTLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +259,18 @@ class _Work:
             pending = left
 
     def _untold(self) -> list[CheckId]:
-        """The checks whose failure is believed and told nowhere; one that is OK again is about to need no telling."""
+        """The checks whose failure is believed and told nowhere; one that is OK again is about to need no telling.
+
+        What a cause covered has time to come back after it: until then it stays that incident's, which goes on.
+        """
         told = {name for incident in self.state.incidents.values() for name in incident.explained}
+        for incident in self.state.incidents.values():
+            if (
+                incident.open
+                and incident.recovered_at is not None
+                and self.now - incident.recovered_at < self.plan.settle
+            ):
+                told.update(incident.covered)
         healths = self.state.healths
         return [
             name
