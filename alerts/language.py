@@ -10,10 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from monitor.core.text import Speech
+from monitor.core.text import LANGUAGES, Speech
 
 DOMAIN = "releve"
-LANGUAGES = ("fr", "en")
 """English is what the code says; every other language is a catalogue."""
 
 

@@ -6,7 +6,6 @@ Register = page x 256 + offset, from 0; a 32-bit value has its high word first. 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from pymodbus.constants import ExcCodes
@@ -14,6 +13,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from lab.door import LOOPBACK, bound
+from lab.hush import Hushable
 from lab.power import GENERATOR_VOLTAGE, MAINS_FREQUENCY, Engine, Look
 
 UNIT = 10
@@ -66,27 +66,14 @@ def _wide(address: int, value: int) -> dict[int, int]:
     return {address: value >> 16 & 0xFFFF, address + 1: value & 0xFFFF}
 
 
-class Controller:
+class Controller(Hushable):
     """The controller on its port. While `silent` it takes connections and does not answer."""
 
     def __init__(self, read: Callable[[], Look]) -> None:
+        super().__init__()
         self._read = read
         self._server: ModbusTcpServer | None = None
-        self._speaks = asyncio.Event()
-        self._speaks.set()
         self.port = 0
-
-    @property
-    def silent(self) -> bool:
-        """Whether it keeps quiet."""
-        return not self._speaks.is_set()
-
-    @silent.setter
-    def silent(self, silent: bool) -> None:
-        if silent:
-            self._speaks.clear()
-        else:
-            self._speaks.set()
 
     async def start(self) -> None:
         """Answer from now on, on `port`."""
@@ -99,7 +86,7 @@ class Controller:
 
     async def stop(self) -> None:
         """Answer no more."""
-        self._speaks.set()
+        self.speaks.set()
         if self._server is not None:
             await self._server.shutdown()  # type: ignore[no-untyped-call]
             self._server = None
@@ -114,7 +101,7 @@ class Controller:
         written: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
         """Fill the registers just before they are read; nothing here may be written."""
-        await self._speaks.wait()
+        await self.speaks.wait()
         if written is not None:
             return ExcCodes.ILLEGAL_FUNCTION
         for register, value in registers(self._read()).items():

@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from lab.door import Door
+from lab.hush import Hushable
 
 LOGIN = """<!doctype html><html lang="fr"><head><title>Hermès.Net - Connexion</title></head><body>
 <form method="post" action="/hermes_net_v5/login"><h1>Hermès.Net</h1>
@@ -17,27 +18,14 @@ APPLICATION = (
 )
 
 
-class Pages:
+class Pages(Hushable):
     """A web server that gives `page` for every path. While `silent` it takes requests and does not answer."""
 
     def __init__(self, page: str) -> None:
+        super().__init__()
         self._page = page
         self._server: web.Server | None = None
-        self._speaks = asyncio.Event()
-        self._speaks.set()
         self.door = Door(self._protocol)
-
-    @property
-    def silent(self) -> bool:
-        """Whether it keeps quiet."""
-        return not self._speaks.is_set()
-
-    @silent.setter
-    def silent(self, silent: bool) -> None:
-        if silent:
-            self._speaks.clear()
-        else:
-            self._speaks.set()
 
     def _protocol(self) -> asyncio.BaseProtocol:
         if self._server is None:
@@ -45,12 +33,12 @@ class Pages:
         return self._server()
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
-        await self._speaks.wait()
+        await self.speaks.wait()
         return web.Response(text=self._page, content_type="text/html", charset="utf-8")
 
     async def close(self) -> None:
         """End the server and give its port up."""
-        self._speaks.set()
+        self.speaks.set()
         await self.door.remove()
         if self._server is not None:
             await self._server.shutdown(timeout=0.1)

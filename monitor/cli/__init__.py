@@ -14,7 +14,6 @@ import click
 from monitor.cli.commands import LazyGroup, localized
 from monitor.cli.context import (
     DEBUG,
-    LANGUAGES,
     ExitCode,
     Failure,
     Settings,
@@ -25,7 +24,7 @@ from monitor.cli.context import (
     warn,
 )
 from monitor.core.reasons import reason
-from monitor.core.text import N_, Text, say
+from monitor.core.text import LANGUAGES, N_, Text, say
 from monitor.secret import expanded
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.core.text import Text
+from monitor.core.text import LANGUAGES, Text
 from monitor.secret import expanded
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from monitor.core.text import Speech
 
-LANGUAGES = ("fr", "en")
 CATALOGUE = "releve"
 PIPE_WIDTH = 10_000
 """Characters of a line that no terminal folds."""

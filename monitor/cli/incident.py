@@ -9,11 +9,10 @@ import click
 from monitor.cli import offline
 from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings, print_table, warn
 from monitor.cli.reading import act, ask, daemon_or_none, legible, segment, site_speech
+from monitor.core.ids import IncidentId
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
-    from monitor.core.incident import Incident
-    from monitor.daemon.desk import Desk
     from monitor.store import Store
 
 JSON = click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
@@ -131,21 +130,8 @@ def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool
     if api is not None:
         one = act(api, f"/api/v1/incidents/{segment(chosen)}/{action}", {"text": text})
     else:
-        one = offline.act(settings, lambda desk, who: _by_hand(desk, who, chosen, action, text))
+        one = offline.act(settings, lambda desk, who: desk.hear(action, IncidentId(chosen), who, text))
     return _done(settings, one, as_json=as_json, daemon=api is not None)
-
-
-async def _by_hand(desk: Desk, who: str, name: str, action: str, text: str) -> Incident:
-    from monitor.core.ids import IncidentId
-
-    chosen = IncidentId(name)
-    if action == "ack":
-        return await desk.acknowledge(chosen, who, text)
-    if action == "note":
-        return await desk.note(chosen, who, text)
-    if action == "cause":
-        return await desk.state_cause(chosen, who, text)
-    return await desk.resolve(chosen, who, text)
 
 
 def _done(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: bool) -> int:
@@ -206,7 +192,6 @@ def _incident(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
-    from monitor.core.ids import IncidentId
     from monitor.web.views import incident_json
 
     found = store.incident(IncidentId(name))

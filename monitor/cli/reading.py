@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from monitor.cli.context import LANGUAGES, Failure, Settings, speak, warn
-from monitor.core.text import say
+from monitor.cli.context import Failure, Settings, speak, warn
+from monitor.core.text import LANGUAGES, say
 
 if TYPE_CHECKING:
     from monitor.core.text import Speech
@@ -62,22 +63,19 @@ def legible(name: str) -> str:
 
 def ask(api: LocalApi, path: str) -> Any:
     """Return the JSON at `path` of the daemon; what it refuses ends the command with its own sentence."""
-    from monitor.web.client import ApiError, NoDaemon
-
-    try:
-        return api.get(path)
-    except NoDaemon as error:
-        raise Failure(say("the daemon went away")) from error
-    except ApiError as error:
-        raise Failure(say("{why}", why=str(error))) from error
+    return _answered(lambda: api.get(path))
 
 
 def act(api: LocalApi, path: str, body: dict[str, Any]) -> Any:
     """Let the daemon act; like `ask` for what it refuses."""
+    return _answered(lambda: api.post(path, body))
+
+
+def _answered(call: Callable[[], Any]) -> Any:
     from monitor.web.client import ApiError, NoDaemon
 
     try:
-        return api.post(path, body)
+        return call()
     except NoDaemon as error:
         raise Failure(say("the daemon went away")) from error
     except ApiError as error:

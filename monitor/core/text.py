@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+LANGUAGES = ("fr", "en")
+"""What people are spoken to in; English is what the sentences are written in."""
 NARROW_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
 

@@ -11,7 +11,7 @@ from monitor.core.health import ConfirmPolicy, Health, HealthChanged, advance, r
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import BLIND, OTHER, Incident, Interruption, fold
 from monitor.core.text import Text, say
-from monitor.core.topology import Place, Topology, standing, upstream
+from monitor.core.topology import Place, Topology, standing
 from monitor.core.verdict import Severity, Verdict
 
 REOPEN_WITHIN = timedelta(minutes=15)
@@ -354,8 +354,3 @@ class _Work:
             and self.plan.interruption.get(self.plan.checks[check].kind) is Interruption.ALWAYS
         ]
         return min(began, default=None)
-
-
-def waits_for(plan: Plan, check: CheckId) -> tuple[CheckId, ...]:
-    """Return the checks that may explain a failure of `check`, nearest first; for screens."""
-    return upstream(plan.topology, check)

@@ -30,6 +30,10 @@ from monitor.store import AuditEntry, Batch, Loaded
 
 KEEP = timedelta(hours=24)
 """How long a resolved incident stays at hand; longer than any notice about its end can be outstanding."""
+ACTIONS = ("ack", "note", "cause", "resolve")
+"""What a person may do to an incident."""
+NEED_WORDS = ("note", "cause")
+"""Of these, what is nothing without words."""
 R = TypeVar("R")
 
 
@@ -144,6 +148,16 @@ class Desk:
         self.seen = {name: seen for name, seen in self.seen.items() if name in plan.checks}
         audit = (AuditEntry(actor, "inventory", {"version": inventory.version, "path": str(inventory.path)}),)
         await self._accept(watch.reload(plan, self.state, self.clock.now()), audit=audit, removed=gone)
+
+    async def hear(self, action: str, name: IncidentId, actor: str, words: str) -> Incident:
+        """Do what a person says of an incident; `action` is one of ACTIONS."""
+        if action == "ack":
+            return await self.acknowledge(name, actor, words)
+        if action == "note":
+            return await self.note(name, actor, words)
+        if action == "cause":
+            return await self.state_cause(name, actor, words)
+        return await self.resolve(name, actor, words)
 
     async def acknowledge(self, name: IncidentId, actor: str, note: str) -> Incident:
         """Record that `actor` is on it."""

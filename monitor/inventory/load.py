@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from alerts.protocol import Channel, Contact, Protocol
 from monitor.core.ids import CheckId, NodeId
-from monitor.core.text import Text, say
+from monitor.core.text import LANGUAGES, Text, say
 from monitor.core.topology import Node, Topology
 from monitor.core.watch import Plan, Watched
 from monitor.inventory.checks import Watching, checks
@@ -21,7 +21,7 @@ from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
 from monitor.inventory.people import channels, contacts, protocol
 from monitor.inventory.problems import Place, Problem, Problems
 from monitor.inventory.roles import brought_checks, peer_of
-from monitor.inventory.schema import LANGUAGES, NOT_ACTED_ON, InventoryKeys, SiteKeys
+from monitor.inventory.schema import NOT_ACTED_ON, InventoryKeys, SiteKeys
 from monitor.inventory.scope import Scope, sections_of
 from monitor.inventory.shape import note_missing, shaped
 from monitor.inventory.sources import Folder, gathered

@@ -13,11 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from monitor.core.incident import Interruption
-from monitor.core.text import N_
+from monitor.core.text import LANGUAGES, N_
 from probes.access import WAYS, Hidden
 from probes.params import Duration, Rate
 
-LANGUAGES = ("fr", "en")
 Language = Literal["fr", "en"]
 ROLES = ("router", "switch", "server", "ups", "generator")
 NOT_ACTED_ON = ("services", "sites", "plans", "datasets", "rota", "users", "maintenance", "rounds", "baseline")

@@ -17,10 +17,11 @@ from starlette.routing import Route
 from alerts.language import speech
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Refused
-from monitor.core.text import Speech, Text, say
+from monitor.core.text import LANGUAGES, Speech, Text, say
 from monitor.core.units import BadUnit, parse_duration
 from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon
+from monitor.daemon.desk import ACTIONS, NEED_WORDS
 from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
@@ -28,7 +29,6 @@ from monitor.web.openapi import description
 from monitor.web.server import PEER
 
 LARGEST_BODY = 64 * 1024
-LANGUAGES = ("fr", "en")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -268,18 +268,12 @@ class _Api:
         return JSONResponse(views.incident_json(incident, (), self.speech(request)), 201)
 
     async def act(self, request: Request) -> Response:
-        desk, who, body = self.daemon.desk, actor(request), await _body(request)
+        body = await _body(request)
         name, action = IncidentId(request.path_params["id"]), request.path_params["action"]
-        if action == "ack":
-            incident = await desk.acknowledge(name, who, _word(body, "text", ""))
-        elif action == "note":
-            incident = await desk.note(name, who, _word(body, "text"))
-        elif action == "cause":
-            incident = await desk.state_cause(name, who, _word(body, "text"))
-        elif action == "resolve":
-            incident = await desk.resolve(name, who, _word(body, "text", ""))
-        else:
+        if action not in ACTIONS:
             return await self.nothing_there(request)
+        words = _word(body, "text", None if action in NEED_WORDS else "")
+        incident = await self.daemon.desk.hear(action, name, actor(request), words)
         return JSONResponse(views.incident_json(incident, (), self.speech(request)))
 
     async def reload(self, request: Request) -> Response:

@@ -15,9 +15,9 @@ from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import BLIND, Incident, Interruption, Status, open_by_hand, replay, resolve_by_hand
 from monitor.core.text import say
-from monitor.core.topology import Node, Topology
+from monitor.core.topology import Node, Topology, upstream
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import Plan, State, Watched, forget, incident_id, record, reload, take, told, waits_for
+from monitor.core.watch import Plan, State, Watched, forget, incident_id, record, reload, take, told
 
 OK, WARNING, UNKNOWN, CRITICAL = Severity
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -393,7 +393,7 @@ def test_an_incident_is_named_short_enough_to_dictate():
 
 
 def test_screens_are_told_what_a_check_waits_for():
-    assert waits_for(site(), CheckId("disk")) == ("ping-hmp", "ping-switch", "ping-router")
+    assert upstream(site().topology, CheckId("disk")) == ("ping-hmp", "ping-switch", "ping-router")
 
 
 # Properties: any plan of four nodes, any results.
@@ -493,7 +493,7 @@ def test_what_is_believed_bad_is_told_or_waits_for_something_upstream(told):
         for name, health in desk.state.healths.items():
             if OK in (health.confirmed, health.latest) or any(i.explains(name) for i in desk.state.incidents.values()):
                 continue
-            gates = [desk.state.healths.get(gate) for gate in waits_for(plan, name)]
+            gates = [desk.state.healths.get(gate) for gate in upstream(plan.topology, name)]
             assert any(gate is None or gate.confirmed_down or not settled(gate, health.began_at) for gate in gates)
 
 
