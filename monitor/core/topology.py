@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,15 +78,15 @@ def upstream(topology: Topology, check: CheckId) -> tuple[CheckId, ...]:
     node = topology.nodes.get(topology.where.get(check, NodeId("")))
     if node is None:
         return ()
-    found: list[CheckId] = list(_before(node, check))
-    seen, queue = {node.id}, list(node.parents)
+    found = dict.fromkeys(_before(node, check))
+    seen, queue = {node.id}, deque(node.parents)
     while queue:
-        name = queue.pop(0)
+        name = queue.popleft()
         parent = topology.nodes.get(name)
         if name in seen or parent is None:
             continue
         seen.add(name)
-        found += [gate for gate in parent.gates if gate not in found]
+        found |= dict.fromkeys(parent.gates)
         queue += parent.parents
     return tuple(found)
 
@@ -114,25 +115,45 @@ def _before(node: Node, check: CheckId) -> tuple[CheckId, ...]:
 
 def _explained(topology: Topology, healths: Healths, node: Node, check: CheckId) -> CheckId | None:
     """The first cause of `check`, which stands on `node`; None when nothing before it is down."""
-    root = _root_of_parents(topology, healths, node, frozenset())
+    root = _root_of_parents(topology, healths, node)
     if root is not None:
         return root
     return _first_down(healths, _before(node, check))
 
 
-def _root_of_parents(topology: Topology, healths: Healths, node: Node, visited: frozenset[NodeId]) -> CheckId | None:
-    roots: list[CheckId] = []
-    for name in node.parents:
-        parent = topology.nodes.get(name)
-        if parent is None or name in visited:
-            return None
-        root = _root_of_parents(topology, healths, parent, visited | {node.id})
-        if root is None:
-            root = _first_down(healths, parent.gates)
-        if root is None:
-            return None
-        roots.append(root)
-    return roots[0] if roots else None
+def _root_of_parents(topology: Topology, healths: Healths, node: Node) -> CheckId | None:
+    """The first cause on the first way to `node`; None where some way is not cut.
+
+    Each node above is judged once, after its parents: along two of everything there are more ways than can be walked.
+    """
+    lost: dict[NodeId, CheckId | None] = {}
+    for each in _parents_first(topology, node):
+        root = _on_every_way(each, lost)
+        if each is node:
+            return root
+        lost[each.id] = root if root is not None else _first_down(healths, each.gates)
+    return None
+
+
+def _parents_first(topology: Topology, node: Node) -> Iterator[Node]:
+    """All that is above `node`, each once and after its parents, and `node` last; a circle is cut where it closes."""
+    met = {node.id}
+    stack = [(node, iter(node.parents))]
+    while stack:
+        each, parents = stack[-1]
+        above = next((topology.nodes[name] for name in parents if name in topology.nodes and name not in met), None)
+        if above is None:
+            stack.pop()
+            yield each
+        else:
+            met.add(above.id)
+            stack.append((above, iter(above.parents)))
+
+
+def _on_every_way(node: Node, lost: Mapping[NodeId, CheckId | None]) -> CheckId | None:
+    """Why the first parent is `lost`, if all are; a parent that is not judged (unknown, or below) is not lost."""
+    causes = [lost.get(name) for name in node.parents]
+    return causes[0] if causes and None not in causes else None
 
 
 def _first_down(healths: Healths, gates: tuple[CheckId, ...]) -> CheckId | None:

@@ -150,3 +150,67 @@ def test_even_among_circles_every_check_has_a_standing(parents, down):
     for name in parents:
         found = standing(site, healths, CheckId(f"disk-{name}"), FAILED)
         assert found.place is not Place.COVERED or healths[found.by[0]].confirmed_down
+
+
+def told_way_by_way(site, healths, name):
+    """The first cause of what stands on `name`, as it is defined: each way up is walked by itself."""
+    above = []
+    for parent in site.nodes[name].parents:
+        if parent not in site.nodes:
+            return None
+        cause = told_way_by_way(site, healths, parent) or down_at(site, healths, parent)
+        if cause is None:
+            return None
+        above.append(cause)
+    return above[0] if above else None
+
+
+def down_at(site, healths, name):
+    return next((gate for gate in site.nodes[name].gates if gate in healths and healths[gate].confirmed_down), None)
+
+
+ranked = st.lists(st.tuples(st.lists(st.integers(-1, 6), max_size=3), st.integers(0, 2)), min_size=1, max_size=7)
+
+
+@given(ranked, st.sets(st.tuples(st.integers(0, 6), st.integers(0, 1))))
+def test_each_node_judged_once_says_what_every_way_walked_by_itself_says(rows, down):
+    """Parents stand further up in the list, -1 is in no inventory, and a node has no gate, one or two."""
+    parents = {f"n{n}": tuple(f"n{p}" for p in above if p < n) for n, (above, _) in enumerate(rows)}
+    gates = {f"n{n}": tuple(f"gate{k}-n{n}" for k in range(count)) for n, (_, count) in enumerate(rows)}
+    site = topology(parents, gates)
+    healths = {CheckId(f"gate{k}-n{n}"): DOWN for n, k in down}
+    for name in parents:
+        cause = told_way_by_way(site, healths, name) or down_at(site, healths, name)
+        found = standing(site, healths, CheckId(f"disk-{name}"), FAILED)
+        assert (found.by[0] if found.place is Place.COVERED else None) == cause
+
+
+def ladder(levels):
+    """Everything twice: each of a pair is reached through both of the pair above it."""
+    pairs = [(f"a{n}", f"b{n}") for n in range(levels)]
+    parents = {name: () for name in pairs[0]}
+    parents |= {name: above for above, pair in pairwise(pairs) for name in pair}
+    return topology(parents | {"far": pairs[-1]})
+
+
+@pytest.mark.parametrize(
+    ("down", "place", "by"),
+    [
+        ({"a0", "b0"}, Place.COVERED, ("ping-a0",)),
+        ({"a7", "b7", "a20"}, Place.COVERED, ("ping-a7",)),
+        ({"a0", "b29"}, Place.FREE, ()),
+    ],
+)
+def test_thirty_levels_of_redundant_pairs_are_judged_although_nobody_could_walk_every_way(down, place, by):
+    site = ladder(30)
+    healths = {CheckId(f"ping-{name}"): DOWN if name in down else GOOD for name in site.nodes}
+    assert standing(site, healths, CheckId("disk-far"), FAILED) == Standing(place, by)
+
+
+@pytest.mark.parametrize(("top", "place"), [(DOWN, Place.COVERED), (BAD, Place.FREE)])
+def test_a_chain_longer_than_any_stack_is_judged_to_its_top(top, place):
+    length = 5000
+    parents = {f"n{n}": (f"n{n - 1}",) if n else () for n in range(length)}
+    site = topology(parents)
+    healths = {CheckId(f"ping-{name}"): GOOD for name in parents} | {CheckId("ping-n0"): top}
+    assert standing(site, healths, CheckId(f"disk-n{length - 1}"), FAILED).place is place
