@@ -103,7 +103,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A row of the outbox. `answer`: the last thing the server (or the failure) said; `tried`: channels given up on."""
+    """A row of the outbox. `answer`: the last thing the server (or the failure) said; `tried`: channels given up on.
+
+    `next_try_at`: when the next attempt is due; of a DEAD one, when it was given up.
+    """
 
     key: NoticeKey
     due_at: datetime

@@ -85,6 +85,7 @@ class Desk:
             sent={name: set(keys) for name, keys in kept.sent.items()},
             protocols={name: protocol_from_json(data) for name, data in kept.protocols.items()},
             letters=Letters(inventory),
+            died_at=kept.died_at,
         )
         desk._stored = dict(kept.state.healths)
         return desk
@@ -135,6 +136,7 @@ class Desk:
 
     async def _clock_was_set(self) -> None:
         now = self.clock.now()
+        self.died_at = None if self.died_at is None else min(self.died_at, now)
         healths = {name: not_after(health, now) for name, health in self.state.healths.items()}
         await self._accept(Taken(replace(self.state, healths=healths)), time_passed=True)
 

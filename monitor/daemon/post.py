@@ -180,7 +180,7 @@ class Post:
                 end = replace(end, channel=channel, address=address, tried=tried, next_try_at=at)
             case Dead():
                 desk.died_at = now
-                end = replace(end, state=NoticeState.DEAD)
+                end = replace(end, state=NoticeState.DEAD, next_try_at=now)
         log.warning(
             "notice not sent",
             extra={"event": "notice_failed", "notice": str(notice.key), "why": answer, "next": type(step).__name__},

@@ -120,6 +120,13 @@ def overdue(connection: Connection, now: datetime) -> timedelta | None:
     return None if oldest is None else now - oldest
 
 
+def last_death(connection: Connection) -> datetime | None:
+    """Return when a notice was last given up for good, which its `next_try_at` says; None when none was."""
+    given_up = select(func.max(notices.c.next_try_at)).where(notices.c.state == NoticeState.DEAD.value)
+    died_at: datetime | None = connection.execute(given_up).scalar()
+    return died_at
+
+
 def counts(connection: Connection) -> dict[NoticeState, int]:
     """Return how many notices are in each state."""
     query = select(notices.c.state, func.count()).group_by(notices.c.state)

@@ -63,6 +63,8 @@ class Loaded:
     """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor."""
 
     state: State
+    died_at: datetime | None
+    """When a notice was last given up for good."""
     sent: dict[IncidentId, set[NoticeKey]]
     protocols: dict[IncidentId, dict[str, Any]]
     guard: Guard | None
@@ -94,6 +96,7 @@ class Store:
                     incidents=log.get_incidents(connection, which),
                     next_number=log.next_number(connection),
                 ),
+                died_at=outbox.last_death(connection),
                 sent=log.get_keys(connection, which),
                 protocols=log.get_protocols(connection, which),
                 guard=None if guard is None else guard_from_json(guard),

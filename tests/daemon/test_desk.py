@@ -66,6 +66,7 @@ async def test_who_is_in_no_inventory_any_more_makes_our_own_people_look(desk_on
     await desk.take(DOOR, GOOD, machine.now(), 0.0)
     (end,) = [n for n in store.notices() if n.key.step is Step.RESOLVED and n.key.recipient == "att"]
     assert (end.state, desk.died_at) == (NoticeState.DEAD, machine.now())
+    assert desk_on(other).died_at == machine.now()
 
 
 async def test_what_is_noted_long_after_the_end_is_told_to_nobody(desk_on, inventory_of, store, machine):

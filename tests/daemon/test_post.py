@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from alerts.notice import NoticeState
 from lab.door import Door, Mute
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
+from monitor.core.events import RELEVE
 from monitor.core.verdict import Severity
 from monitor.daemon.post import SENDERS, Post
 
@@ -130,3 +132,33 @@ async def test_when_a_mail_server_is_back_one_message_that_leaves_takes_the_othe
     await post.once()
     await post.once()
     assert {notice.state for notice in store.notices()} == {NoticeState.SENT}
+
+
+async def test_a_message_refused_just_before_a_kill_makes_our_own_people_look_after_it(
+    desk_on, inventory_of, store, machine
+):
+    desk = desk_on(inventory_of())
+    await desk.open("other", Severity.WARNING, "uid:0", "smell of smoke")
+    other = inventory_of(
+        ("channels: {mail:", "channels: {post:"),
+        ("  admin: {name: Administrateur, mail: admin@example.org}\n", ""),
+        ("mail: att@", "post: att@"),
+        ("to: [admin]", "to: [att]"),
+    )
+    await desk.swap(other, other.plan, RELEVE)
+    machine.pass_(10)
+    await Post(desk, desk.journal).once()
+    assert [notice.state for notice in store.notices()] == [NoticeState.DEAD]
+    died_at = machine.now()
+    machine.pass_(3)
+    again = desk_on(other)
+    assert (desk.died_at, again.died_at) == (died_at, died_at)
+
+
+async def test_a_death_written_before_the_clock_was_set_back_is_not_mourned_longer_than_any_other(
+    desk_on, inventory_of, store, machine
+):
+    desk = desk_on(inventory_of())
+    desk.died_at = machine.now() + timedelta(days=1)
+    await desk.clock_was_set()
+    assert desk.died_at == machine.now()
