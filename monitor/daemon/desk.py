@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import unicodedata
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ ACTIONS = ("ack", "note", "cause", "resolve")
 NEED_WORDS = ("note", "cause")
 """Of these, what is nothing without words."""
 R = TypeVar("R")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,24 @@ class Desk:
         return await self._undisturbed(self._take_all())
 
     async def _take_all(self) -> tuple[CheckId, ...]:
-        """Take what has come in while the journal wrote, in one writing; who waited behind finds it done."""
+        """Take what has come in while the journal wrote, in one writing; who waited behind finds it done.
+
+        Where that fails, each is taken by itself: what is wrong with one result leaves no other failure untold.
+        """
         results, self._results = self._results, []
+        try:
+            return await self._take_together(results)
+        except Exception:
+            log.exception("results are taken one by one", extra={"event": "results_apart", "results": len(results)})
+        reprobe: list[CheckId] = []
+        for check, seen in results:
+            try:
+                reprobe += await self._take_together([(check, seen)])
+            except Exception:
+                log.exception("a result was lost", extra={"event": "result_lost", "check": check})
+        return tuple(reprobe)
+
+    async def _take_together(self, results: list[tuple[CheckId, Seen]]) -> tuple[CheckId, ...]:
         state, events, reprobe = self.state, list[Event](), list[CheckId]()
         for check, seen in results:
             if check in self.plan.checks:

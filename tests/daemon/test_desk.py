@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -43,6 +43,29 @@ async def test_results_that_come_while_the_disk_is_busy_are_all_taken(desk_on, i
     await asyncio.gather(*takes)
     assert {one.check for one in desk.state.incidents.values()} == {DOOR, ROOM}
     assert desk.state.healths[ROOM].run == 2
+
+
+@pytest.mark.parametrize(
+    ("verdict", "zone"),
+    [(BAD, None), (Verdict(Severity.CRITICAL, say("{what}", what=object())), UTC)],
+    ids=["that no rule can take", "that no journal can write"],
+)
+async def test_a_result_that_makes_no_sense_takes_no_other_with_it(
+    desk_on, inventory_of, machine, busy_disk, caplog, verdict, zone
+):
+    desk = desk_on(inventory_of())
+    await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    machine.pass_(1)
+    async with busy_disk(desk.journal):
+        at = machine.now().replace(tzinfo=zone)
+        takes = [asyncio.create_task(desk.take(DOOR, verdict, at, 0.0))]
+        takes += [asyncio.create_task(desk.take(ROOM, BAD, machine.now(), 0.0))]
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*takes)
+    assert [one.check for one in desk.state.incidents.values()] == [ROOM]
+    assert [record.check for record in caplog.records if getattr(record, "event", "") == "result_lost"] == [DOOR]
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    assert {one.check for one in desk.state.incidents.values()} == {DOOR, ROOM}
 
 
 async def test_a_failure_that_is_not_believed_yet_is_written_with_the_next_tick(desk_on, inventory_of, store, machine):
