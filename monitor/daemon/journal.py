@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 MOST_SAMPLES = 200_000
 """Samples kept in memory while the history cannot be written; older ones are given up first."""
+COUNTED_EVERY = 5.0
+"""Seconds between two countings of the outbox (some 5 ms for 100 000 notices), which anybody on the network can ask for
+as often as they like, of the one thread that also writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,9 @@ class Journal:
         self._refused: dict[str, Exception] = {}
         self._samples: list[Sample] = []
         self._lock = asyncio.Lock()
+        self._counting = asyncio.Lock()
+        self._counts: dict[NoticeState, int] = {}
+        self._counted_at = -COUNTED_EVERY
         self.trouble: Text | None = None
         self.history_trouble: Text | None = None
         self.room_kept = True
@@ -172,8 +178,13 @@ class Journal:
         return await self._unless_in_trouble(self.store.audit_head) or ""
 
     async def notice_counts(self) -> dict[NoticeState, int]:
-        """Return how many notices on disk are in each state; nothing when the disk does not say."""
-        return await self._unless_in_trouble(self.store.notice_counts) or {}
+        """Return how many notices on disk were in each state some seconds ago; nothing when the disk does not say."""
+        async with self._counting:
+            now = self._clock.boot()
+            if now - self._counted_at >= COUNTED_EVERY:
+                self._counts = await self._unless_in_trouble(self.store.notice_counts) or {}
+                self._counted_at = now
+        return self._counts
 
     async def _unless_in_trouble(self, work: Callable[..., R], *args: Any) -> R | None:
         if self.trouble is not None:

@@ -5,6 +5,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from alerts.notice import NoticeState
 from monitor.core.events import Event, EventKind
@@ -12,7 +13,7 @@ from monitor.core.health import ConfirmPolicy, advance
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.text import say
 from monitor.core.verdict import Severity
-from monitor.daemon.journal import Journal, Settlement
+from monitor.daemon.journal import COUNTED_EVERY, Journal, Settlement
 from monitor.store import Batch, Sample
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -186,3 +187,19 @@ async def test_a_disk_that_stays_full_for_weeks_does_not_fill_the_memory(store, 
         assert journal.waiting == 2
     await journal.retry()
     assert store.load(NOW, timedelta(days=1)).state.healths == {"door": health}
+
+
+async def test_however_many_ask_for_the_counts_the_outbox_is_counted_once_in_a_while(store, notice_of, machine):
+    journal, counted = Journal(store, machine), []
+    event.listen(
+        store.engine, "before_cursor_execute", lambda *seen: counted.append(1) if "count" in seen[2].lower() else None
+    )
+    await journal.commit(Batch(notices=(notice_of(1),)))
+    counts = await asyncio.gather(*(journal.notice_counts() for _ in range(50)))
+    assert {each[NoticeState.PENDING] for each in counts} == {1}
+    await journal.commit(Batch(notices=(notice_of(2),)))
+    machine.pass_(COUNTED_EVERY - 1)
+    assert (await journal.notice_counts())[NoticeState.PENDING] == 1
+    machine.pass_(1)
+    assert (await journal.notice_counts())[NoticeState.PENDING] == 2
+    assert len(counted) == 2
