@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,14 +42,36 @@ def run(settings: Settings, listen: str, once: bool) -> int:
     from monitor.daemon import logs
     from monitor.store import StoreError, open_store
 
+    asked = _Asked()
+    if not once:
+        asked.listen()
     inventory = inventory_of(settings)
     logs.set_up()
     try:
         with open_store(settings.data, write=True) as store:
-            work = _once(inventory, store) if once else _watch(settings, inventory, store, listen)
+            if asked.to_stop:
+                return ExitCode.DONE
+            work = _once(inventory, store) if once else _watch(settings, inventory, store, listen, asked)
             return asyncio.run(_to_the_end(work))
     except StoreError as error:
         raise Failure(error.text) from error
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What signals asked for while there was no daemon yet to obey: a large state takes its time to be opened."""
+
+    to_stop: bool = False
+    to_reload: bool = False
+
+    def listen(self) -> None:
+        """Take SIGTERM and SIGHUP from here on, which would end the process on the spot."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._hear)
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self.to_stop |= number == signal.SIGTERM
+        self.to_reload |= number == signal.SIGHUP
 
 
 async def _to_the_end(work: Coroutine[Any, Any, int]) -> int:
@@ -92,7 +116,7 @@ async def _once(inventory: Inventory, store: Store) -> int:
         await daemon.close()
 
 
-async def _watch(settings: Settings, inventory: Inventory, store: Store, listen: str) -> int:
+async def _watch(settings: Settings, inventory: Inventory, store: Store, listen: str, asked: _Asked) -> int:
     from importlib.metadata import version
 
     from monitor.daemon.daemon import Daemon, note_start
@@ -104,7 +128,7 @@ async def _watch(settings: Settings, inventory: Inventory, store: Store, listen:
     except CannotListen as error:
         raise Failure(error.text) from error
     daemon = await Daemon.start(inventory, store)
-    _obey_signals(daemon)
+    _obey_signals(daemon, asked)
     await note_start(daemon, version("releve"))
     try:
         async with serving(application(daemon), network, local):
@@ -115,11 +139,12 @@ async def _watch(settings: Settings, inventory: Inventory, store: Store, listen:
     return ExitCode.DONE
 
 
-def _obey_signals(daemon: Daemon) -> None:
+def _obey_signals(daemon: Daemon, asked: _Asked) -> None:
+    """Let signals act on `daemon` from here on, and catch up with what they `asked` before."""
     loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[object]]()
 
     def take_up() -> None:
-        if len(tasks) > 1:
+        if len(tasks) > 1 or daemon.stopping.is_set():
             return  # one that has not begun to read yet will read what this one would
         task = asyncio.create_task(daemon.reload("signal"))
         tasks.add(task)
@@ -128,6 +153,10 @@ def _obey_signals(daemon: Daemon) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stop)
     loop.add_signal_handler(signal.SIGHUP, take_up)
+    if asked.to_stop:
+        daemon.stop()
+    if asked.to_reload:
+        take_up()
 
 
 @click.command(help=N_("Let the daemon take up a changed inventory; a wrong one is refused and the old one stays."))

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -156,3 +157,37 @@ def test_one_round_ends_with_1_while_something_is_wrong(site):
     _, out, _ = ended(site, NOBODY, "incident", "show", "--json")
     (notice,) = json.loads(out)["notices"]
     assert (notice["state"], notice["attempts"]) == ("pending", 1)
+
+
+@contextlib.contextmanager
+def held(data, site, port):
+    """A daemon that opens its state, which another program holds until `release` is called."""
+    assert ended(site, port, "run", "--once")[0] == 0
+    with contextlib.closing(sqlite3.connect(data / "state.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        process = subprocess.Popen(command(site, "run", "--listen", "127.0.0.1:0"), env=environment(port))
+        try:
+            until(lambda: str(process.pid) in (data / "lock").read_text())
+            yield process, holder.rollback
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_a_reload_asked_for_while_the_state_is_being_opened_ends_no_daemon_and_is_not_forgotten(site, port, tmp_path):
+    data = tmp_path / "data"
+    with held(data, site, port) as (process, release):
+        path = tmp_path / "inventory.yaml"
+        path.write_text(path.read_text().replace("{door:", "{gate:"), encoding="utf-8")
+        process.send_signal(signal.SIGHUP)
+        release()
+        api = LocalApi(data, "en")
+        until(lambda: answers(api) and "gate" in [one["check"] for one in api.get("/api/v1/checks")])
+
+
+def test_a_stop_asked_for_while_the_state_is_being_opened_is_a_clean_end(site, port, tmp_path):
+    with held(tmp_path / "data", site, port) as (process, release):
+        process.send_signal(signal.SIGTERM)
+        release()
+        assert process.wait(PATIENCE) == 0
+    assert ended(site, port, "run", "--once")[0] == 0
