@@ -39,12 +39,12 @@ GRACE = 1.0
 @pass_settings
 def run(settings: Settings, listen: str, once: bool) -> int:
     """Start the daemon."""
-    from monitor.daemon import logs
-    from monitor.store import StoreError, open_store
-
     asked = _Asked()
     if not once:
         asked.listen()
+    from monitor.daemon import logs
+    from monitor.store import StoreError, open_store
+
     inventory = inventory_of(settings)
     logs.set_up()
     try:
