@@ -95,7 +95,7 @@ def bring_up_to_date(engine: Engine, path: Path, revisions: tuple[str, ...], *, 
                 )
             )
         if write:
-            _migrate(connection, "state" if path.stem == "state" else "history")
+            _migrate(connection, path.stem if path.stem in ("state", "recordings") else "history")
         elif version is None:
             raise missing(path)
         else:
