@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from monitor.cli.shown import at_site, moment, unbroken
 from monitor.core.text import N_, Quantity
+from probes.cleaning import one_line
 
 if TYPE_CHECKING:
     from monitor.core.text import Speech
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 PLOT_CELLS = (78, 18)
 TICKS = (5, 6)
 """Labels of a curve below and beside it."""
+FORMULA = re.compile('(^|[,;])(?=[ "]*[-=+@\uff0d\uff1d\uff0b\uff20])')
+"""Where a cell begins that a spreadsheet takes for a formula (OWASP, CSV Injection; the last four are of full width).
+One of another language than the file's separates columns elsewhere, quotes or not."""
 
 
 def as_csv(series: list[dict[str, Any]], words: Speech) -> str:
@@ -34,12 +39,18 @@ def as_csv(series: list[dict[str, Any]], words: Speech) -> str:
         ]
     )
     for one in series:
+        name, unit = _inert(one["metric"]), _inert(one["unit"])
         for iso, value in one["samples"]:
             local = _moment(iso).astimezone(words.zone)
             shown = local.strftime("%d/%m/%Y %H:%M:%S" if french else "%Y-%m-%dT%H:%M:%S%z")
             number = f"{value:.10g}"
-            writer.writerow([shown, one["metric"], number.replace(".", ",") if french else number, one["unit"]])
+            writer.writerow([shown, name, number.replace(".", ",") if french else number, unit])
     return ("\ufeff" if french else "") + text.getvalue()
+
+
+def _inert(words: str) -> str:
+    """Return `words` so that a spreadsheet shows them: what a device or a probe says must not be carried out."""
+    return FORMULA.sub(r"\1'", one_line(words))
 
 
 def series_table(series: list[dict[str, Any]], words: Speech, now: datetime) -> Table:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from alerts.language import speech
@@ -225,6 +228,22 @@ def test_english_csv_is_for_programs():
         "2026-11-23T03:00:00+0100,rtt,0.5,ms",
         "2026-11-23T03:01:00+0100,rtt,1.25,ms",
     ]
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("words", [FRENCH, ENGLISH], ids=["French", "English"])
+@given(said=st.text("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20,;\"' abc", min_size=1, max_size=8))
+def test_what_a_device_says_is_no_formula_in_a_spreadsheet_of_whichever_language(words, separator, said):
+    series = [{"metric": said, "unit": said, "samples": [["2026-11-23T02:00:00.000Z", -3.5]]}]
+    written = series_shown.as_csv(series, words).removeprefix("\ufeff")
+    cells = [cell for row in csv.reader(io.StringIO(written, newline=""), delimiter=separator) for cell in row]
+    formulas = [cell for cell in cells if cell.strip().startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20"))]
+    assert set(formulas) <= {"-3.5", "-3,5", "-3"}
+
+
+def test_a_number_below_zero_stays_a_number_and_a_name_like_any_other_stays_as_it_is():
+    series = [{"metric": "rsl.FH-1", "unit": "dBm", "samples": [["2026-11-23T02:00:00.000Z", -42.0]]}]
+    assert series_shown.as_csv(series, ENGLISH).splitlines()[1] == "2026-11-23T03:00:00+0100,rsl.FH-1,-42,dBm"
 
 
 def test_a_curve_has_the_sites_times_and_the_languages_numbers():
