@@ -70,14 +70,27 @@ class ModbusAccess(Access):
     profile: str = Field(description=N_("its register map, such as dse or comap"))
 
 
-class SshAccess(Access):
-    """A log-in by SSH; `platform` is the device's family for its prompts (`cisco_ios`)."""
+HOST_KEY = r"^(SHA256:[A-Za-z0-9+/]{43}=?|[a-z0-9@.-]+ AAAA[A-Za-z0-9+/]+={0,2}( .*)?)$"
+"""A fingerprint as ssh-keygen -l prints it, or a public key as in a .pub file (sshd(8), AUTHORIZED_KEYS)."""
 
-    user: str
-    key: Hidden | None = None
-    password: Hidden | None = None
-    port: Port = 22
-    platform: str | None = None
+
+class SshAccess(Access):
+    """A log-in by SSH: by a key or a password, to a host that shows `host_key`."""
+
+    user: str = Field(description=N_("the user's name on the device"))
+    key: Hidden | None = Field(default=None, description=N_("a private key without passphrase: file:PATH or env:NAME"))
+    password: Hidden | None = Field(default=None, description=N_("instead of a key: env:NAME or file:PATH"))
+    port: Port = Field(default=22, description=N_("TCP port"))
+    host_key: Annotated[str, Field(pattern=HOST_KEY)] | None = Field(
+        default=None,
+        description=N_(
+            "the device's own key: its fingerprint (SHA256:...) or its public key (ssh-ed25519 AAAA...); without it, "
+            "the known_hosts of the user who runs Relève"
+        ),
+    )
+    platform: str | None = Field(
+        default=None, description=N_("what the device is: windows, linux, or a family such as cisco_ios")
+    )
 
 
 class WinrmAccess(Access):
