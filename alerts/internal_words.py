@@ -21,12 +21,13 @@ from alerts.sheet import (
 )
 from alerts.wording import SEVERITIES, wording
 from monitor.core.events import RELEVE, EventKind
-from monitor.core.incident import BLIND, Incident
+from monitor.core.incident import BLIND, Call, Incident
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
 
 MOST_EVENTS = 8
 MOST_NAMES = 10
+MOST_COMMANDS = 3
 DETAIL = frozenset({EventKind.COVERED, EventKind.UNCOVERED})
 """Too many to be read one by one: they are counted instead."""
 COLOURS = {Severity.CRITICAL: RED, Severity.WARNING: ORANGE, Severity.UNKNOWN: GREY, Severity.OK: GREEN}
@@ -39,15 +40,15 @@ def internal_sheet(planned: Planned, incident: Incident, context: Context) -> Sh
     return Sheet(
         subject=subject_of(incident, context, named, planned.key.step),
         title=named,
-        what=_what(planned.key.step, incident, context, named),
+        what=_what(planned, incident, context, named),
         impact=_impact(incident, context),
         following=_following(incident, context),
-        short=lambda shown: _short(incident, context, shown),
+        short=lambda shown: _short(planned, incident, context, shown),
         facts=_facts(incident, context),
         colour=GREEN if incident.resolved_at is not None else COLOURS[incident.severity],
         remarks=_remarks(incident, context),
         events=_events(incident, context),
-        todo=commands(incident),
+        todo=commands(incident, _call(planned, incident)),
     )
 
 
@@ -72,18 +73,37 @@ def trial_sheet(context: Context) -> Sheet:
     )
 
 
-def commands(incident: Incident) -> tuple[str, ...]:
+def commands(incident: Incident, call: Call | None = None) -> tuple[str, ...]:
     """Return what a person can do next, as complete commands, the most urgent first; at most three."""
     found = []
+    if call is not None and call.asks:
+        found += [f"releve runbook approve {call.run}", f"releve runbook refuse {call.run}"]
     if incident.open and incident.acknowledged_at is None:
         found.append(f"releve incident ack {incident.id}")
     found.append(f"releve incident show {incident.id}")
     if not incident.cause:
         found.append(f'releve incident cause {incident.id} "..."')
-    return tuple(found)
+    return tuple(found[:MOST_COMMANDS])
 
 
-def _what(step: Step, incident: Incident, context: Context, title: str) -> str:
+def _call(planned: Planned, incident: Incident) -> Call | None:
+    """Return what a run had to say and this message hands on; None for any other message."""
+    step = planned.key.step
+    if step not in (Step.PERSON_CALLED, Step.RUNBOOK):
+        return None
+    person = step is Step.PERSON_CALLED
+    return next((call for call in incident.calls if call.person is person and call.n == planned.key.n), None)
+
+
+def _what(planned: Planned, incident: Incident, context: Context, title: str) -> str:
+    step, call = planned.key.step, _call(planned, incident)
+    if call is not None:
+        said = context.line(call.text)
+        return context.t(
+            say("A person is needed: {what}", what=said)
+            if call.person
+            else say("{title}: {what}", title=title, what=said)
+        )
     text = _opening(step, incident)
     severity, summary = context.t(SEVERITIES[incident.severity]), context.line(incident.title)
     began, ended = context.at(_began(step, incident)), ""
@@ -175,6 +195,9 @@ def _facts(incident: Incident, context: Context) -> Facts:
 def _doing(incident: Incident, context: Context) -> str:
     if incident.resolved_at is not None:
         return ""
+    if incident.repair is not None and incident.repair.going:
+        at, what = context.at(incident.repair.at), context.line(incident.repair.text)
+        return context.t(say("automatic repair: {what} ({at})", what=what, at=at))
     if incident.recovered_at is not None:
         at = context.at(incident.recovered_at)
         return context.t(say("the root cause is gone, what lay behind it is being verified since {at}", at=at))
@@ -231,7 +254,13 @@ def _events(incident: Incident, context: Context) -> Facts:
     )
 
 
-def _short(incident: Incident, context: Context, title: str) -> str:
+def _short(planned: Planned, incident: Incident, context: Context, title: str) -> str:
+    call = _call(planned, incident)
+    if call is not None and call.person:
+        text = say(
+            "{reference} {title}. A PERSON IS NEEDED: {what}", reference=incident.id, title=title, what=call.text
+        )
+        return context.t(text)
     values = {"reference": str(incident.id), "title": title}
     if incident.resolved_at is not None:
         ended = context.day_and_clock(incident.resolved_at)

@@ -29,6 +29,10 @@ class Step(StrEnum):
     """To our own people: an incident already told now interrupts the client's service."""
     UPDATE = "update"
     RESOLVED = "resolved"
+    PERSON_CALLED = "person_called"
+    """To our own people: Relève asks, or cannot repair it."""
+    RUNBOOK = "runbook"
+    """What a runbook has to say."""
     TEST = "test"
 
 

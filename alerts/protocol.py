@@ -106,6 +106,9 @@ def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
         calls.append(_Call(Audience.INTERNAL, Step.WORSENED, incident.changes, changed + protocol.first_within, to))
     if incident.open and disrupted is not None and disrupted not in (opened, changed):
         calls.append(_Call(Audience.INTERNAL, Step.DISRUPTED, incident.episode, disrupted + protocol.first_within, to))
+    for call in incident.calls:
+        step, within = (Step.PERSON_CALLED, protocol.first_within) if call.person else (Step.RUNBOOK, timedelta())
+        calls.append(_Call(Audience.INTERNAL, step, call.n, call.at + within, call.to or to))
     if incident.resolved_at is not None:
         calls.append(_Call(Audience.INTERNAL, Step.RESOLVED, incident.episode, incident.resolved_at, to))
     return calls

@@ -34,6 +34,13 @@ class EventKind(StrEnum):
     NOTE = "note"
     CAUSE = "cause"
     RESOLVED = "resolved"
+    REPAIR = "repair"
+    """A runbook goes on: what it does now."""
+    REPAIR_ENDED = "repair_ended"
+    CALLED = "called"
+    """A person is needed: to answer, or because Relève cannot repair it."""
+    MESSAGE = "message"
+    """A runbook has something to say to somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,8 @@ class Event:
 
     `check` and `severity`: what the event is about, where it is about one. `kind_name` (OPENED): the incident's kind
     in the inventory's catalogue. `began_at` (OPENED, REOPENED, DISRUPTED): the first observation that showed it.
+    `run`: of which run of a runbook it tells. `to`, `n` (MESSAGE): to which contacts, and a number that names it.
+    `asks` (CALLED): the run waits for an answer.
     """
 
     incident: IncidentId
@@ -53,6 +62,10 @@ class Event:
     severity: Severity | None = None
     kind_name: str = ""
     began_at: datetime | None = None
+    run: str = ""
+    to: tuple[str, ...] = ()
+    n: int = 0
+    asks: bool = False
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -67,7 +80,14 @@ def event_to_json(event: Event) -> dict[str, Any]:
         "severity": None if event.severity is None else event.severity.word,
         "kind_name": event.kind_name,
         "began_at": None if event.began_at is None else event.began_at.isoformat(),
+        **_of_a_run(event),
     }
+
+
+def _of_a_run(event: Event) -> dict[str, Any]:
+    if event.kind not in (EventKind.REPAIR, EventKind.REPAIR_ENDED, EventKind.CALLED, EventKind.MESSAGE):
+        return {}
+    return {"run": event.run, "to": list(event.to), "n": event.n, "asks": event.asks}
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:
@@ -83,4 +103,8 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
         severity=None if severity is None else Severity[severity.upper()],
         kind_name=data.get("kind_name", ""),
         began_at=None if began_at is None else datetime.fromisoformat(began_at),
+        run=data.get("run", ""),
+        to=tuple(data.get("to", ())),
+        n=data.get("n", 0),
+        asks=data.get("asks", False),
     )

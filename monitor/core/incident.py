@@ -42,6 +42,33 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """The latest run of a runbook about the incident: what it does, or how it ended; `going` while it goes on."""
+
+    run: str
+    text: Text
+    began_at: datetime
+    at: datetime
+    going: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Something that a run has to say to `to` (to operations where that is empty), once: `n` names it.
+
+    `person`: somebody has to act; else it is news. `asks`: the run waits for an answer.
+    """
+
+    n: int
+    at: datetime
+    text: Text
+    run: str
+    to: tuple[str, ...] = ()
+    person: bool = True
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """The present state of one incident.
 
@@ -50,7 +77,7 @@ class Incident:
     `disruption_seen_at` are the same pair for the client's service; the latter is of the present episode, absent until
     this episode interrupts it. `episode` counts openings: 1, then one more for each relapse within `reopen_within`.
     `covered` are the checks that it explains now, `suppressed` all that it ever explained, `worst` the worst severity
-    that it reached.
+    that it reached. `repair`: what Relève does about it. `calls`: what its runs had to say to people.
     """
 
     id: IncidentId
@@ -75,6 +102,8 @@ class Incident:
     cause: str = ""
     covered: tuple[CheckId, ...] = ()
     suppressed: tuple[CheckId, ...] = ()
+    repair: Repair | None = None
+    calls: tuple[Call, ...] = ()
     timeline: tuple[Event, ...] = ()
 
     @property
@@ -141,9 +170,30 @@ def _applied(incident: Incident, event: Event) -> Incident:
         return replace(incident, recovered_at=event.at)
     if kind is EventKind.RELAPSED:
         return replace(_rated(incident, event.severity), recovered_at=None)
-    if kind is EventKind.CAUSE:
+    return _noted(incident, event)
+
+
+def _noted(incident: Incident, event: Event) -> Incident:
+    """What moves no state of the incident: the cause, what Relève does about it, whom it calls."""
+    if event.kind is EventKind.CAUSE:
         return replace(incident, cause=str(dict(event.text.values).get("verbatim", "")))
+    if event.kind in (EventKind.REPAIR, EventKind.REPAIR_ENDED):
+        return replace(incident, repair=_repair(incident, event))
+    if event.kind in (EventKind.CALLED, EventKind.MESSAGE):
+        return replace(incident, calls=(*incident.calls, _call(incident, event)))
     return incident
+
+
+def _repair(incident: Incident, event: Event) -> Repair:
+    known = incident.repair
+    began_at = known.began_at if known is not None and known.run == event.run else event.at
+    return Repair(event.run, event.text, began_at, event.at, going=event.kind is EventKind.REPAIR)
+
+
+def _call(incident: Incident, event: Event) -> Call:
+    person = event.kind is EventKind.CALLED
+    n = sum(call.person for call in incident.calls) + 1 if person else event.n
+    return Call(n, event.at, event.text, event.run, event.to, person, event.asks)
 
 
 def _reopened(incident: Incident, event: Event) -> Incident:

@@ -373,3 +373,55 @@ def test_while_the_protocol_is_not_live_our_people_do_not_read_that_the_client_w
     assert "Prochain point d’information au client" in compose(
         planned(Audience.INTERNAL, Step.FIRST_NOTICE), OPEN, context()
     ).text.replace("\u00a0", " ")
+
+
+def of_a_run(kind: EventKind, text: Text, **more: object) -> Event:
+    return replace(happened(kind, OPENED, text), run="R26-0012", **more)
+
+
+def test_a_question_is_the_first_line_and_the_answers_are_the_first_commands():
+    question = of_a_run(
+        EventKind.CALLED, say("may Relève do this, which interrupts what still works: {what}?", what="X")
+    )
+    incident = story(opening(), replace(question, asks=True))
+    message = compose(planned(Audience.INTERNAL, Step.PERSON_CALLED), incident, context("en"))
+    assert first_three(message)[0].startswith("A person is needed: may Relève do this")
+    assert "releve runbook approve R26-0012" in message.text
+    assert "releve runbook refuse R26-0012" in message.text
+    assert "A PERSON IS NEEDED" in message.short
+
+
+def test_a_call_without_question_offers_no_answer():
+    incident = story(opening(), of_a_run(EventKind.CALLED, say("Relève could not repair it")))
+    message = compose(planned(Audience.INTERNAL, Step.PERSON_CALLED), incident, context("en"))
+    assert "approve" not in message.text
+    assert f"releve incident ack {ID}" in message.text
+
+
+def test_a_repair_that_goes_on_is_what_is_being_done_and_the_client_reads_no_machine_in_it():
+    incident = story(
+        opening(), DISRUPTION, of_a_run(EventKind.REPAIR, say("start {name} on {host}", name="Onnet", host=HOST))
+    )
+    ours = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), incident, context("en")).text
+    assert f"automatic repair: start Onnet on {HOST}" in ours
+    theirs = compose(planned(Audience.CLIENT, Step.UPDATE), incident, context("en")).text
+    assert "an automatic repair has been under way" in theirs
+    assert HOST not in theirs
+    ended = story(*incident.timeline, of_a_run(EventKind.REPAIR_ENDED, say("over")))
+    assert "automatic repair" not in compose(planned(Audience.CLIENT, Step.UPDATE), ended, context("en")).text
+
+
+def test_each_call_is_told_in_its_own_words():
+    first = of_a_run(EventKind.CALLED, say("the first"))
+    incident = story(opening(), first, of_a_run(EventKind.CALLED, say("the second")))
+    second = replace(planned(Audience.INTERNAL, Step.PERSON_CALLED), key=NoticeKey(
+        ID, Audience.INTERNAL, Step.PERSON_CALLED, 2, "admin"
+    ))  # fmt: skip
+    assert "the second" in first_three(compose(second, incident, context("en")))[0]
+    said = of_a_run(EventKind.MESSAGE, say("look at the room"), n=12000)
+    news = replace(planned(Audience.INTERNAL, Step.RUNBOOK), key=NoticeKey(
+        ID, Audience.INTERNAL, Step.RUNBOOK, 12000, "admin"
+    ))  # fmt: skip
+    message = compose(news, story(opening(), first, said), context("en"))
+    assert "look at the room" in first_three(message)[0]
+    assert "A person is needed" not in message.text

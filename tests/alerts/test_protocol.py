@@ -303,3 +303,31 @@ def test_days_of_a_grid_of_seconds_are_made_good_for_as_far_as_a_message_can_nam
     assert planned[-1].key.n == timedelta(days=3) // timedelta(seconds=2)
     assert len(planned[-1].gap) == MOST_SLOTS - 1
     assert not [plan for plan in due(protocol, OPEN, keys(tuple(planned)), now) if plan.key.step is Step.UPDATE]
+
+
+def called(at: datetime, **more: object) -> Event:
+    event = happened(EventKind.CALLED, at)
+    return replace(event, run="R26-0001", **more)
+
+
+def test_operations_are_told_once_of_each_time_that_a_person_is_needed():
+    later = OPENED + timedelta(minutes=1)
+    incident = incident_of(OPENING, called(OPENED, asks=True), called(later))
+    planned = due(PROTOCOL, incident, (), later)
+    assert told(planned) == {
+        "internal/first_notice/1/admin", "internal/person_called/1/admin", "internal/person_called/2/admin",
+    }  # fmt: skip
+    assert due(PROTOCOL, incident, keys(planned), later + timedelta(hours=1)) == ()
+
+
+def test_what_a_runbook_has_to_say_goes_to_whom_it_names_and_to_operations_where_it_names_nobody():
+    message = replace(happened(EventKind.MESSAGE, OPENED), run="R26-0001", to=("dsi",), n=1003)
+    general = replace(message, to=(), n=1004)
+    planned = due(PROTOCOL, incident_of(OPENING, message, general), (), OPENED)
+    assert told(planned) >= {"internal/runbook/1003/dsi", "internal/runbook/1004/admin"}
+
+
+def test_the_client_is_told_nothing_of_what_a_run_asks_our_own_people():
+    planned = due(PROTOCOL, incident_of(OPENING, DISRUPTION, called(OPENED)), (), OPENED)
+    assert {plan.key.recipient for plan in planned if plan.key.audience is Audience.CLIENT} == {"att"}
+    assert {plan.key.step for plan in planned if plan.key.audience is Audience.CLIENT} == {Step.FIRST_NOTICE}
