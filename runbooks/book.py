@@ -41,7 +41,7 @@ class Budget(Part):
     """How often it may be tried on one device before a person is called."""
 
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    within: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(hours=1)
+    within: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(hours=24))] = timedelta(hours=1)
 
 
 class ProofKeys(Part):

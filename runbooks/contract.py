@@ -114,6 +114,7 @@ class Action:
 
     `params`: of the step's model, JSON-ready. `target`: the device that it acts on. `said`: what it does, for the plan
     and the review. `settle`: how long its effect may take to show, should nobody know whether it was carried out.
+    `asks`: a person must say yes first, whatever is armed.
     """
 
     step: str
@@ -122,6 +123,7 @@ class Action:
     effect: Effect
     said: Text
     settle: timedelta = timedelta(seconds=30)
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,8 @@ class Io:
     """All that a step may touch.
 
     `look` observes a check now, as the schedule would, and returns its verdict. `tell` hands a message about the run to
-    contacts (`operations` stands for them all); told twice under the same run and action it leaves once. `halted`: a
+    contacts (to operations where there is none) and returns whether it is on its way; told twice under the same run
+    and action it leaves once. `halted`: a
     person stopped the automation, so a long action ends at its next safe point. `ledger` opens the list of what was
     archived.
     """
@@ -178,7 +181,7 @@ class Io:
     clock: Clock
     hosts: Hosts
     look: Callable[[CheckId], Awaitable[Verdict]]
-    tell: Callable[[tuple[str, ...], Text], Awaitable[None]]
+    tell: Callable[[tuple[str, ...], Text], Awaitable[bool]]
     progress: Callable[[Progress], None]
     halted: Callable[[], bool]
     ledger: Callable[[], Awaitable[Ledger]]

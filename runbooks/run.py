@@ -119,6 +119,7 @@ class Run:
 
     id: RunId
     runbook: str
+    version: str
     book: Mapping[str, Any]
     subject: CheckId
     node: NodeId
@@ -166,6 +167,7 @@ def _started(event: RunEvent) -> Run:
     return Run(
         id=event.run,
         runbook=data["runbook"],
+        version=data["version"],
         book=data["book"],
         subject=CheckId(data["subject"]),
         node=NodeId(data["node"]),
@@ -250,6 +252,7 @@ def action_to_json(action: Action) -> dict[str, Any]:
         "effect": action.effect.value,
         "said": text_to_json(action.said),
         "settle": action.settle.total_seconds(),
+        "asks": action.asks,
     }
 
 
@@ -262,6 +265,7 @@ def action_from_json(data: Mapping[str, Any]) -> Action:
         Effect(data["effect"]),
         text_from_json(data["said"]),
         timedelta(seconds=data["settle"]),
+        data["asks"],
     )
 
 

@@ -1,0 +1,258 @@
+"""Whether a run may start, and what it does next: pure functions that give a reason, not a bool."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from monitor.core.health import Health
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.text import Text, say
+from monitor.core.topology import Place, Topology, standing
+from monitor.core.verdict import Severity
+from runbooks.book import Book, Budget
+from runbooks.contract import Effect
+from runbooks.run import ActionState, Run, RunEventKind, RunState
+
+MOST_TRIES = 3
+"""Times that one action is begun in one attempt when each try provably came to nothing."""
+
+
+class Why(StrEnum):
+    """Why a run does not start; all but SPENT may pass by themselves."""
+
+    HALTED = "halted"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    COVERED = "covered"
+    RESTING = "resting"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """No: `why`, and the same in words."""
+
+    why: Why
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Nothing stands against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt of a runbook, in the present or an earlier run, and the devices that it acts on."""
+
+    runbook: str
+    targets: frozenset[NodeId]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What is believed of the site, and what has been tried: what the question "may it start" is asked of."""
+
+    topology: Topology
+    healths: Mapping[CheckId, Health]
+    tried: tuple[Tried, ...]
+    busy: frozenset[NodeId]
+    per_device: Budget
+    halted: bool = False
+
+
+def attempts(runs: Iterable[Run]) -> tuple[Tried, ...]:
+    """Return every attempt that `runs` made."""
+    return tuple(
+        Tried(run.runbook, run.targets, event.at)
+        for run in runs
+        for event in run.log
+        if event.kind is RunEventKind.ATTEMPT
+    )
+
+
+def may_start(
+    book: Book, subject: CheckId, targets: Collection[NodeId], footing: Footing, now: datetime
+) -> Start | Hold:
+    """Return whether a run of `book` about `subject`, which acts on `targets`, may start at `now`.
+
+    Never while a person has stopped the automation, another run acts on the same device, or the device is out of reach
+    or explained by a cause upstream: what cannot be seen cannot be repaired. Attempts are counted for each device.
+    """
+    if footing.halted:
+        return Hold(Why.HALTED, say("a person has stopped the automation; `releve automation arm` lets it go on"))
+    taken = sorted(footing.busy & set(targets))
+    if taken:
+        return Hold(Why.BUSY, say("another run acts on {device}", device=taken[0]))
+    covered = standing(footing.topology, footing.healths, subject, now)
+    if covered.place is Place.COVERED:
+        return Hold(Why.COVERED, say("the cause lies elsewhere: {check} is down", check=covered.by[0]))
+    for device in sorted(targets):
+        silent = _silent_gate(device, subject, footing)
+        if silent is not None:
+            return Hold(Why.UNREACHABLE, say("{device} cannot be reached: {check} fails", device=device, check=silent))
+    over = spent(book, targets, footing, now)
+    if over is not None:
+        return Hold(Why.SPENT, over)
+    last = max((one.at for one in _of(book, targets, footing.tried)), default=None)
+    if last is not None and now - last < book.keys.cooldown:
+        wait = book.keys.cooldown - (now - last)
+        return Hold(Why.RESTING, say("the last attempt was less than {span} ago", span=wait))
+    return Start()
+
+
+def _silent_gate(device: NodeId, subject: CheckId, footing: Footing) -> CheckId | None:
+    """The gate of `device` that is not OK now or was never seen, the subject itself apart."""
+    node = footing.topology.nodes.get(device)
+    for gate in node.gates if node is not None else ():
+        health = footing.healths.get(gate)
+        if gate != subject and (health is None or health.latest is not Severity.OK):
+            return gate
+    return None
+
+
+def spent(book: Book, targets: Collection[NodeId], footing: Footing, now: datetime) -> Text | None:
+    """Return why no further attempt is due, None while the budgets allow one."""
+    own = _count(_of(book, targets, footing.tried), book.keys.budget.within, now)
+    if own >= book.keys.budget.attempts:
+        return say(
+            "{runbook} was tried {count} times within {span} without lasting effect",
+            runbook=book.name,
+            count=own,
+            span=book.keys.budget.within,
+        )
+    for device in sorted(targets):
+        all_of_them = [one for one in footing.tried if device in one.targets]
+        count = _count(all_of_them, footing.per_device.within, now)
+        if count >= footing.per_device.attempts:
+            return say(
+                "{count} repairs of {device} were tried within {span}",
+                count=count,
+                device=device,
+                span=footing.per_device.within,
+            )
+    return None
+
+
+def _of(book: Book, targets: Collection[NodeId], tried: Iterable[Tried]) -> list[Tried]:
+    return [one for one in tried if one.runbook == book.name and one.targets & set(targets)]
+
+
+def _count(tried: Iterable[Tried], within: timedelta, now: datetime) -> int:
+    return sum(now - one.at < within for one in tried)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Begin the plan from its first action."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """Journal the intent of action `n`, and carry it out."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Nobody knows whether action `n` was carried out: wait until `at`, then ask the step."""
+
+    n: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AskFirst:
+    """Ask a person whether action `n` may be carried out."""
+
+    n: int
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """For a person's answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Look at the subject's check: the only thing that counts as success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The attempt failed; the next one begins at `until`."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing more comes of it."""
+
+    state: RunState
+    text: Text
+
+
+Move = Attempt | Carry | Settle | AskFirst | Wait | Prove | Rest | End
+
+
+def next_move(run: Run, book: Book, now: datetime, *, armed: bool, halted: bool, well: bool, over: Text | None) -> Move:
+    """Return what `run` does next; asked again after a crash, it gives the same answer.
+
+    `armed`: what disrupts may be done without asking. `halted`: a person stopped the automation. `well`: the subject's
+    check is OK by now. `over`: why the budgets allow no further attempt, None while they do.
+    """
+    unknown = next((n for n, one in enumerate(run.actions) if one.state is ActionState.UNKNOWN), None)
+    if run.state is RunState.WAITING:
+        return _waiting(halted=halted, well=well)
+    if unknown is not None:
+        return Settle(unknown, (run.actions[unknown].intent_at or now) + run.plan[unknown].settle)
+    if halted:
+        return End(RunState.STOPPED, say("a person stopped the automation"))
+    if run.attempt == 0:
+        return Attempt()
+    if run.failed_at is not None:
+        return _after_failure(run, book, now, run.failed_at, well=well, over=over)
+    pending = next((n for n, one in enumerate(run.actions) if one.state is ActionState.PENDING), None)
+    if pending is not None:
+        return _carry(run, pending, armed=armed)
+    if run.proof is None:
+        return Prove()
+    return End(RunState.SUCCEEDED, say("repaired: {check} is OK", check=run.subject))
+
+
+def _waiting(*, halted: bool, well: bool) -> Move:
+    if halted:
+        return End(RunState.STOPPED, say("a person stopped the automation"))
+    if well:
+        return End(RunState.SUCCEEDED, say("the check is OK again, so that nobody has to answer any more"))
+    return Wait()
+
+
+def _carry(run: Run, n: int, *, armed: bool) -> Move:
+    action, record = run.plan[n], run.actions[n]
+    if record.approved:
+        return Carry(n)
+    if action.asks:
+        return AskFirst(n, action.said)
+    if action.effect is Effect.DISRUPTS and not armed:
+        return AskFirst(n, say("may Relève do this, which interrupts what still works: {what}?", what=action.said))
+    return Carry(n)
+
+
+def _after_failure(run: Run, book: Book, now: datetime, failed_at: datetime, *, well: bool, over: Text | None) -> Move:
+    if well:
+        return End(RunState.SUCCEEDED, say("the check is OK again"))
+    if run.attempt >= book.keys.budget.attempts:
+        text = say("{count} attempts had no lasting effect", count=run.attempt)
+        return End(RunState.FAILED, text)
+    if over is not None:
+        return End(RunState.FAILED, over)
+    until = failed_at + book.keys.cooldown
+    return Rest(until) if now < until else Attempt()

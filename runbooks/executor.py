@@ -1,0 +1,300 @@
+"""Carries a run out: journals each intent before it acts, and proves the effect by looking again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from monitor.clock import Clock
+from monitor.core.events import RELEVE
+from monitor.core.ids import CheckId
+from monitor.core.text import Text, say, verbatim
+from monitor.core.verdict import Severity, Verdict
+from monitor.secret import Unresolved
+from probes.cleaning import one_line
+from probes.ssh import HostFault
+from runbooks import decide, registry
+from runbooks.book import Book
+from runbooks.contract import Action, Answer, Io, Outcome, Step, StepFailed, StepParams, StepUncertain, Subject
+from runbooks.proof import until_ok
+from runbooks.run import Run, RunEvent, RunEventKind, RunId, RunState, action_to_json
+
+log = logging.getLogger(__name__)
+
+LOOK = 1.0
+"""Seconds between two looks at whether a run that waits may go on."""
+MOST_OUTPUT = 4000
+"""Characters of what a target said that are kept in the journal."""
+
+
+class NotJournaled(Exception):
+    """The journal cannot be written, so nothing is done: what is not written down cannot be taken up after a crash."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.template)
+        self.text = text
+
+
+class Ground(Protocol):
+    """What a run stands on: its journal, and what is believed and allowed now."""
+
+    async def record(self, event: RunEvent) -> Run:
+        """Return the run after `event`, which is on disk by then. Raises NotJournaled."""
+        ...
+
+    def armed(self, run: Run) -> bool:
+        """Return whether the run may interrupt what still works without asking."""
+        ...
+
+    def halted(self) -> bool:
+        """Return whether a person stopped the automation."""
+        ...
+
+    def well(self, check: CheckId, since: datetime) -> bool:
+        """Return whether `check` was seen OK, and is believed OK, after `since`."""
+        ...
+
+    def over(self, run: Run, book: Book) -> Text | None:
+        """Return why the budgets allow the run no further attempt; None while they do."""
+        ...
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run in progress. `io_for` gives a step what it may touch; `answered` is set when a person has answered.
+
+    `leaving`: Relève is about to stop, so that nothing more is begun.
+    """
+
+    run: Run
+    book: Book
+    subject: Subject
+    ground: Ground
+    io_for: Callable[[Run, int], Io]
+    clock: Clock
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    leaving: bool = False
+
+    async def carry_out(self) -> Run:
+        """Go on until the run is over, or Relève leaves; return it. Raises NotJournaled.
+
+        Cut off at any moment and begun again on what was journaled, it ends as if it had not been, or asks a person.
+        """
+        while not self.run.state.over and not self.leaving:
+            await self._turn(self._next_move())
+        return self.run
+
+    def _next_move(self) -> decide.Move:
+        run, ground = self.run, self.ground
+        since = run.failed_at or (run.question.at if run.question is not None else run.started_at)
+        return decide.next_move(
+            run,
+            self.book,
+            self.clock.now(),
+            armed=ground.armed(run),
+            halted=ground.halted(),
+            well=ground.well(run.subject, since),
+            over=ground.over(run, self.book),
+        )
+
+    async def _turn(self, move: decide.Move) -> None:
+        match move:
+            case decide.Attempt():
+                text = say("attempt {n} of {most}", n=self.run.attempt + 1, most=self.book.keys.budget.attempts)
+                await self._note(RunEventKind.ATTEMPT, text)
+            case decide.Carry(n):
+                await self._carry(n)
+            case decide.Settle(n, at):
+                await self._settle(n, at)
+            case decide.AskFirst(n, text):
+                await self._note(RunEventKind.ASKED, text, n)
+            case decide.Wait():
+                await self._until_answered()
+            case decide.Prove():
+                await self._prove()
+            case decide.Rest(until):
+                await self._sleep_until(until)
+            case decide.End(state, text):
+                await self._note(RunEventKind.ENDED, text, data={"state": state.value})
+
+    async def _note(
+        self, kind: RunEventKind, text: Text, n: int | None = None, data: Mapping[str, Any] | None = None
+    ) -> None:
+        event = RunEvent(self.run.id, self.clock.now(), kind, RELEVE, text, n, data or {})
+        self.run = await self.ground.record(event)
+
+    async def _carry(self, n: int) -> None:
+        """Journal the intent with what is there before it, act, and journal the outcome."""
+        action, io = self.run.plan[n], self.io_for(self.run, n)
+        if self.run.actions[n].tries >= decide.MOST_TRIES:
+            await self._failed(n, StepFailed(say("it came to nothing {count} times", count=decide.MOST_TRIES)))
+            return
+        try:
+            step, params = _step_of(action)
+            before = await step.before(params, self.subject, io)
+        except Exception as error:
+            await self._failed(n, _as_failure(error))
+            return
+        await self._note(RunEventKind.INTENT, action.said, n, {"before": dict(before)})
+        try:
+            outcome = await step.apply(params, before, self.subject, io)
+        except (StepFailed, Unresolved) as error:
+            await self._failed(n, _as_failure(error))
+        except Exception as error:
+            if isinstance(error, HostFault) and not error.sent:
+                await self._failed(n, _as_failure(error))
+                return
+            # It may have been carried out: the step is asked once its effect can be seen.
+            known = isinstance(error, StepUncertain | HostFault)
+            extra = {"event": "run_uncertain", "run": self.run.id, "why": str(error)}
+            log.warning("outcome unknown", exc_info=None if known else error, extra=extra)
+        else:
+            await self._done(n, outcome)
+
+    async def _done(self, n: int, outcome: Outcome) -> None:
+        data = {
+            "ok": True,
+            "changed": outcome.changed,
+            "evidence": dict(outcome.evidence),
+            "output": outcome.output[-MOST_OUTPUT:],
+        }
+        await self._note(RunEventKind.OUTCOME, outcome.text, n, data)
+
+    async def _failed(self, n: int, error: StepFailed) -> None:
+        text = error.text if error.remedy is None else say("{what}. {remedy}", what=error.text, remedy=error.remedy)
+        data = {"ok": False, "changed": False, "evidence": dict(error.evidence), "output": error.output[-MOST_OUTPUT:]}
+        await self._note(RunEventKind.OUTCOME, text, n, data)
+
+    async def _settle(self, n: int, at: datetime) -> None:
+        """Find out what became of an intent without outcome. Where nobody can tell, the check may; else a person."""
+        action, io, record = self.run.plan[n], self.io_for(self.run, n), self.run.actions[n]
+        await self._sleep_until(at, whatever=True)
+        if self.leaving:
+            return
+        try:
+            step, params = _step_of(action)
+            answer = await step.done(params, record.before, self.subject, io)
+        except Exception as error:
+            log.warning(
+                "nobody can tell", exc_info=error, extra={"event": "run_cannot_tell", "run": self.run.id, "action": n}
+            )
+            answer = Answer.CANNOT_TELL
+        match answer:
+            case Answer.YES:
+                await self._done(n, Outcome(say("it was carried out before Relève was interrupted")))
+            case Answer.NO:
+                await self._note(RunEventKind.VOID, say("it was not carried out, or may be repeated"), n)
+            case Answer.CANNOT_TELL:
+                await self._ask_what_became(n, action)
+
+    async def _ask_what_became(self, n: int, action: Action) -> None:
+        seen = await self._until_ok()
+        if seen.severity is Severity.OK:
+            await self._note(
+                RunEventKind.ENDED,
+                say("repaired: {check} is OK", check=self.run.subject),
+                data={"state": RunState.SUCCEEDED.value},
+            )
+            return
+        text = say(
+            "nobody can tell whether this was done: {what}. Look yourself; yes does it again, no ends the run",
+            what=action.said,
+        )
+        await self._note(RunEventKind.ASKED, text, n)
+
+    async def _until_answered(self) -> None:
+        self.answered.clear()
+        try:
+            async with asyncio.timeout(LOOK):
+                await self.answered.wait()
+        except TimeoutError:
+            return
+
+    async def _prove(self) -> None:
+        seen = await self._until_ok()
+        data = {"ok": seen.severity is Severity.OK, "severity": seen.severity.word}
+        await self._note(RunEventKind.PROOF, seen.summary, data=data)
+
+    async def _until_ok(self) -> Verdict:
+        keys, io = self.book.keys.proof, self.io_for(self.run, 0)
+        try:
+            return await until_ok(self.run.subject, keys.within, keys.stays, io)
+        except KeyError:
+            text = say("the inventory no longer has the check {check}", check=self.run.subject)
+            return Verdict(Severity.UNKNOWN, text)
+
+    async def _sleep_until(self, at: datetime, *, whatever: bool = False) -> None:
+        """Wait until `at` by the clock, in short pieces: it may be set, and unless `whatever` a person may end it."""
+        while not self.leaving and (whatever or not self.ground.halted()):
+            left = at - self.clock.now()
+            if left <= timedelta():
+                return
+            await asyncio.sleep(min(LOOK, left.total_seconds()))
+
+    async def answer(self, *, yes: bool, actor: str, words: str) -> None:
+        """Take a person's answer to what the run asks. Raises LookupError when it asks nothing."""
+        question = self.run.question
+        if question is None:
+            raise LookupError(self.run.id)
+        if yes:
+            event = RunEvent(
+                self.run.id, self.clock.now(), RunEventKind.ANSWERED, actor, _said(say("yes"), words), question.action
+            )
+        else:
+            text = _said(say("a person said no"), words)
+            data = {"state": RunState.REFUSED.value}
+            event = RunEvent(self.run.id, self.clock.now(), RunEventKind.ENDED, actor, text, None, data)
+        self.run = await self.ground.record(event)
+        self.answered.set()
+
+
+def _said(what: Text, words: str) -> Text:
+    return say("{what}: {detail}", what=what, detail=words) if words else what
+
+
+def _step_of(action: Action) -> tuple[Step[Any], StepParams]:
+    step = registry.load(action.step)
+    return step, step.Params.model_validate(dict(action.params))
+
+
+def _as_failure(error: Exception) -> StepFailed:
+    """What went wrong in a step, in words for people; a fault of our own is logged whole."""
+    match error:
+        case StepFailed():
+            return error
+        case HostFault():
+            return StepFailed(error.text, remedy=error.remedy)
+        case StepUncertain():
+            return StepFailed(error.text)
+        case Unresolved():
+            return StepFailed(say("a secret is missing: {why}", why=error.text))
+        case KeyError():
+            return StepFailed(
+                say("the inventory no longer has {name}", name=one_line(error.args[0] if error.args else "?"))
+            )
+    log.error("a step failed by itself", exc_info=error, extra={"event": "step_bug"})
+    return StepFailed(
+        say("the step itself failed ({error}); the log of Relève has the details", error=one_line(type(error).__name__))
+    )
+
+
+def started(
+    name: RunId, book: Book, subject: Subject, plan: tuple[Action, ...], *, incident: str | None, actor: str,
+    live: bool, at: datetime,
+) -> RunEvent:  # fmt: skip
+    """Return the event that begins a run, with the runbook and the plan as they are now."""
+    data = {
+        "runbook": book.name,
+        "version": book.version,
+        "book": book.as_json(),
+        "subject": subject.check,
+        "node": subject.own.node,
+        "incident": incident,
+        "plan": [action_to_json(action) for action in plan],
+        "live": live,
+    }
+    return RunEvent(name, at, RunEventKind.STARTED, actor, verbatim(book.name), None, data)

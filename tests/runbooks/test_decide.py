@@ -1,0 +1,210 @@
+"""Whether a run may start, and what it does next: a reason each time, and never a harmful one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.core.health import Health
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.text import ENGLISH, say
+from monitor.core.topology import Node, Topology
+from monitor.core.verdict import Severity
+from runbooks.book import Book, Budget, book_from_json
+from runbooks.contract import Action, Effect
+from runbooks.decide import (
+    AskFirst,
+    Attempt,
+    Carry,
+    End,
+    Footing,
+    Hold,
+    Prove,
+    Rest,
+    Settle,
+    Start,
+    Tried,
+    Wait,
+    Why,
+    attempts,
+    may_start,
+    next_move,
+    spent,
+)
+from runbooks.run import (
+    ActionRecord,
+    ActionState,
+    Proof,
+    Question,
+    Run,
+    RunEvent,
+    RunEventKind,
+    RunId,
+    RunState,
+)
+
+NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
+HMP, ROUTER = NodeId("hmp"), NodeId("router")
+DISK, PING, ROUTER_PING = CheckId("hmp-disk"), CheckId("hmp-ping"), CheckId("router-ping")
+TOPOLOGY = Topology(
+    {HMP: Node(HMP, (ROUTER,), (PING,)), ROUTER: Node(ROUTER, (), (ROUTER_PING,))},
+    {DISK: HMP, PING: HMP, ROUTER_PING: ROUTER},
+)
+
+
+def book(**keys: object) -> Book:
+    return book_from_json(
+        {
+            "runbook": "purge-audio",
+            "title": {"fr": "Purger", "en": "Purge"},
+            "budget": {"attempts": 3, "within": "1 h"},
+            "cooldown": "30s",
+            "steps": [{"step": "ask", "text": "go on?"}],
+            **keys,
+        }
+    )
+
+
+def health(severity: Severity, *, down: bool = False) -> Health:
+    return Health(severity, severity, 3, 0, NOW, NOW, NOW, ok_at=NOW, down=down)
+
+
+OK, BAD = health(Severity.OK), health(Severity.CRITICAL, down=True)
+WELL = {PING: OK, ROUTER_PING: OK, DISK: replace(BAD, down=False)}
+
+
+def footing(**changes: object) -> Footing:
+    return replace(Footing(TOPOLOGY, WELL, (), frozenset(), Budget(attempts=6)), **changes)
+
+
+def tried(minutes: float, runbook: str = "purge-audio", target: NodeId = HMP) -> Tried:
+    return Tried(runbook, frozenset({target}), NOW - timedelta(minutes=minutes))
+
+
+def start(**changes: object) -> Start | Hold:
+    return may_start(book(), DISK, {HMP}, footing(**changes), NOW)
+
+
+def test_it_starts_when_the_device_answers_and_nothing_was_tried():
+    assert start() == Start()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"halted": True}, Why.HALTED),
+        ({"busy": frozenset({HMP})}, Why.BUSY),
+        ({"healths": {**WELL, PING: BAD}}, Why.COVERED),
+        ({"healths": {**WELL, ROUTER_PING: BAD}}, Why.COVERED),
+        ({"healths": {**WELL, PING: health(Severity.UNKNOWN)}}, Why.UNREACHABLE),
+        ({"healths": {DISK: BAD, ROUTER_PING: OK}}, Why.UNREACHABLE),
+        ({"healths": {**WELL, PING: replace(OK, latest=Severity.CRITICAL, fails=1)}}, Why.UNREACHABLE),
+        ({"tried": (tried(0.2),)}, Why.RESTING),
+        ({"tried": (tried(50), tried(40), tried(2))}, Why.SPENT),
+        ({"tried": tuple(tried(n, f"other-{n}") for n in range(10, 16))}, Why.SPENT),
+    ],
+)
+def test_it_holds_with_a_reason_that_can_be_read(changes, why):
+    answer = start(**changes)
+    assert isinstance(answer, Hold)
+    assert answer.why is why
+    assert "{" not in ENGLISH.render(answer.text)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"busy": frozenset({ROUTER})},
+        {"tried": (tried(61), tried(70), tried(80))},
+        {"tried": (tried(5, target=ROUTER), tried(4, target=ROUTER), tried(3, target=ROUTER))},
+        {"tried": tuple(tried(n, f"other-{n}") for n in range(10, 15))},
+    ],
+)
+def test_what_was_elsewhere_or_long_ago_holds_nothing_back(changes):
+    assert start(**changes) == Start()
+
+
+PLAN = (
+    Action("archive", {}, HMP, Effect.CHANGES, say("archive")),
+    Action("service-restart", {}, HMP, Effect.DISRUPTS, say("restart"), timedelta(seconds=20)),
+    Action("ask", {}, HMP, Effect.READS, say("go on?"), asks=True),
+)
+PENDING, DONE = ActionRecord(), ActionRecord(ActionState.DONE)
+FAILED, UNKNOWN = ActionRecord(ActionState.FAILED), ActionRecord(ActionState.UNKNOWN, intent_at=NOW)
+APPROVED = ActionRecord(approved=True)
+
+
+def run(*actions: ActionRecord, **changes: object) -> Run:
+    base = Run(
+        RunId("R26-0001"), "purge-audio", "v", {}, DISK, HMP, None, "releve", NOW, PLAN, attempt=1, actions=actions
+    )
+    return replace(base, **changes)
+
+
+def move(one: Run, **given: object) -> object:
+    facts = {"armed": False, "halted": False, "well": False, "over": None, **given}
+    return next_move(one, book(), NOW, **facts)
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (run(attempt=0), Attempt()),
+        (run(PENDING, PENDING, PENDING), Carry(0)),
+        (run(UNKNOWN, PENDING, PENDING), Settle(0, NOW + PLAN[0].settle)),
+        (run(DONE, UNKNOWN, PENDING), Settle(1, NOW + timedelta(seconds=20))),
+        (run(DONE, APPROVED, PENDING), Carry(1)),
+        (run(DONE, DONE, PENDING), AskFirst(2, PLAN[2].said)),
+        (run(DONE, DONE, APPROVED), Carry(2)),
+        (run(DONE, DONE, DONE), Prove()),
+        (run(FAILED, PENDING, PENDING, failed_at=NOW - timedelta(seconds=10)), Rest(NOW + timedelta(seconds=20))),
+        (run(FAILED, PENDING, PENDING, failed_at=NOW - timedelta(seconds=30)), Attempt()),
+        (run(DONE, PENDING, PENDING, state=RunState.WAITING, question=Question(say("?"), 1, NOW)), Wait()),
+    ],
+)
+def test_what_comes_next(one, expected):
+    assert move(one) == expected
+
+
+def test_what_disrupts_is_asked_unless_it_is_armed_and_a_question_is_always_asked():
+    assert isinstance(move(run(DONE, PENDING, PENDING)), AskFirst)
+    assert move(run(DONE, PENDING, PENDING), armed=True) == Carry(1)
+    assert isinstance(move(run(DONE, DONE, PENDING), armed=True), AskFirst)
+
+
+@pytest.mark.parametrize(
+    ("one", "given", "state"),
+    [
+        (run(DONE, DONE, DONE, proof=Proof(True, "ok", say("ok"), NOW)), {}, RunState.SUCCEEDED),
+        (run(FAILED, PENDING, PENDING, failed_at=NOW, attempt=3), {}, RunState.FAILED),
+        (run(FAILED, PENDING, PENDING, failed_at=NOW), {"over": say("spent")}, RunState.FAILED),
+        (run(FAILED, PENDING, PENDING, failed_at=NOW), {"well": True}, RunState.SUCCEEDED),
+        (run(PENDING, PENDING, PENDING), {"halted": True}, RunState.STOPPED),
+        (run(attempt=0), {"halted": True}, RunState.STOPPED),
+        (run(DONE, PENDING, PENDING, state=RunState.WAITING), {"halted": True}, RunState.STOPPED),
+        (run(DONE, PENDING, PENDING, state=RunState.WAITING), {"well": True}, RunState.SUCCEEDED),
+    ],
+)
+def test_how_a_run_ends(one, given, state):
+    found = move(one, **given)
+    assert isinstance(found, End)
+    assert found.state is state
+
+
+def test_an_emergency_stop_first_finds_out_what_became_of_the_action_in_hand():
+    assert isinstance(move(run(UNKNOWN, PENDING, PENDING), halted=True), Settle)
+
+
+def test_a_check_that_is_ok_by_chance_does_not_end_a_plan_that_goes_on():
+    assert move(run(PENDING, PENDING, PENDING), well=True) == Carry(0)
+
+
+def test_each_attempt_of_a_run_counts_towards_the_budget():
+    begun = [RunEvent(RunId("R26-0001"), NOW, RunEventKind.ATTEMPT, "releve", say("attempt")) for _ in range(3)]
+    counted = attempts([replace(run(), log=tuple(begun))])
+    assert [one.targets for one in counted] == [frozenset({HMP})] * 3
+    assert spent(book(), {HMP}, footing(tried=counted[:2]), NOW) is None
+    assert spent(book(), {HMP}, footing(tried=counted), NOW) is not None
+    assert spent(book(), {ROUTER}, footing(tried=counted), NOW) is None
