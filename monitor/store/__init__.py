@@ -18,6 +18,7 @@ from monitor.store.errors import (
 from monitor.store.folder import Writer, current_writer
 from monitor.store.history import Sample, Series
 from monitor.store.rows import health_from_json, health_to_json
+from monitor.store.runs import run_id, run_number
 from monitor.store.store import Batch, Loaded, Store, open_store
 
 __all__ = [
@@ -46,4 +47,6 @@ __all__ = [
     "health_from_json",
     "health_to_json",
     "open_store",
+    "run_id",
+    "run_number",
 ]

@@ -21,7 +21,7 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
 from monitor.core.timekeeping import Guard
 from monitor.core.watch import State
-from monitor.store import audit, log, outbox
+from monitor.store import audit, log, outbox, runs
 from monitor.store.audit import AuditEntry, AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
@@ -30,10 +30,11 @@ from monitor.store.folder import BALLAST_FILE, HISTORY_FILE, STATE_FILE, WriterL
 from monitor.store.history import KEEP, History, Sample, Series
 from monitor.store.rows import guard_from_json, guard_to_json
 from monitor.store.tables import STATE_REVISIONS
+from runbooks.run import Run, RunEvent, RunId
 
 REMEMBERED = 32
 """Batches whose names are kept, to recognise one that is handed in again."""
-_BATCHES, _GUARD = "batches", "guard"
+_BATCHES, _GUARD, _AUTOMATION = "batches", "guard", "automation"
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -44,7 +45,8 @@ class Batch:
     """What one change brings, written in one transaction or not at all.
 
     `healths`: the changed ones only; `removed`: checks whose health is forgotten; `notices`: new ones; `protocols`: the
-    protocol (JSON-ready) that an incident is opened under. `id` makes the batch itself known: handed in again after an
+    protocol (JSON-ready) that an incident is opened under. `run_events`: what runbooks do. `automation`: what people
+    set of it (JSON-ready), None to leave it. `id` makes the batch itself known: handed in again after an
     unknown outcome, it changes nothing the second time, whatever it holds.
     """
 
@@ -55,12 +57,17 @@ class Batch:
     protocols: Mapping[IncidentId, Mapping[str, Any]] = field(default_factory=dict)
     audit: tuple[AuditEntry, ...] = ()
     guard: Guard | None = None
+    run_events: tuple[RunEvent, ...] = ()
+    automation: Mapping[str, Any] | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor."""
+    """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor.
+
+    `runs`: those of runbooks that go on or ended lately, `next_run` the number of the next; `automation` as in Batch.
+    """
 
     state: State
     died_at: datetime | None
@@ -68,6 +75,9 @@ class Loaded:
     sent: dict[IncidentId, set[NoticeKey]]
     protocols: dict[IncidentId, dict[str, Any]]
     guard: Guard | None
+    runs: dict[RunId, Run] = field(default_factory=dict)
+    next_run: int = 1
+    automation: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Store:
@@ -100,6 +110,9 @@ class Store:
                 sent=log.get_keys(connection, which),
                 protocols=log.get_protocols(connection, which),
                 guard=None if guard is None else guard_from_json(guard),
+                runs=runs.get(connection, runs.recent(now - keep)),
+                next_run=runs.next_number(connection),
+                automation=log.get(connection, _AUTOMATION) or {},
             )
 
         return self._read(read)
@@ -119,6 +132,9 @@ class Store:
             log.freeze(connection, batch.protocols)
             log.put_healths(connection, batch.healths, batch.removed)
             outbox.add(connection, batch.notices)
+            runs.add(connection, batch.run_events)
+            if batch.automation is not None:
+                log.put(connection, _AUTOMATION, dict(batch.automation))
             if batch.audit:
                 audit.append(connection, batch.audit, batch.guard.at if batch.guard else SystemClock().now())
             if batch.guard is not None:
@@ -196,6 +212,20 @@ class Store:
     def events(self, incident: IncidentId) -> list[Event]:
         """Return the log of one incident, oldest first."""
         return self._read(lambda connection: log.get_events(connection, incident))
+
+    def runs(self, incident: IncidentId | None = None, *, limit: int = 100) -> list[Run]:
+        """Return the runs about `incident`, or the latest ones of all, oldest first."""
+        which = runs.latest(limit) if incident is None else runs.about(incident)
+        return list(self._read(lambda connection: runs.get(connection, which)).values())
+
+    def run(self, name: RunId) -> Run | None:
+        """Return one run with its journal, or None."""
+        return self._read(lambda connection: runs.get(connection, runs.named(name))).get(name)
+
+    def automation(self) -> Mapping[str, Any]:
+        """Return what people set of the automation, as in Batch; nothing when nobody has."""
+        found: Mapping[str, Any] = self._read(lambda connection: log.get(connection, _AUTOMATION)) or {}
+        return found
 
     def audit_head(self) -> str:
         """Return the head of the audit trail as mails carry it (`128-3f9c1a2b4d5e6f70`)."""

@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-STATE_REVISIONS = ("0001",)
+STATE_REVISIONS = ("0001", "0002")
 HISTORY_REVISIONS = ("0001",)
 """Every schema that this version can read or bring up to date, oldest first; the last is the present one."""
 
@@ -71,7 +71,7 @@ def insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
 
 
 meta = Table("meta", STATE, Column("key", String(32), primary_key=True), Column("value", Text, nullable=False))
-"""Single values: `guard` (the clock's anchor), `batches` (the latest ones committed)."""
+"""Single values: `guard` (the clock's anchor), `batches` (the latest committed), `automation` (what people set)."""
 
 protocols = Table(
     "protocols", STATE, Column("version", String(64), primary_key=True), Column("body", Text, nullable=False)
@@ -126,6 +126,28 @@ notices = Table(
 )
 """The outbox. `key` is the NoticeKey: the same notice cannot be there twice."""
 Index("ix_notices_state_due_at", notices.c.state, notices.c.due_at)
+
+runs = Table(
+    "runs",
+    STATE,
+    Column("id", String(32), primary_key=True),
+    Column("number", Integer, unique=True),
+    Column("incident", String(32), index=True),
+    Column("started_at", Moment, nullable=False, index=True),
+    Column("ended_at", Moment),
+)
+"""An index of the journal of runs, written with it."""
+
+run_events = Table(
+    "run_events",
+    STATE,
+    Column("run", ForeignKey("runs.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""The journal of runs: intents before they are carried out, outcomes after; `seq` counts from 1 within a run."""
 
 audit = Table(
     "audit",
