@@ -117,6 +117,7 @@ def _check(written: _Written, scope: Scope, watching: Watching) -> Check | None:
         policy=ConfirmPolicy(keys.confirm or ConfirmPolicy().confirm, keys.recover or ConfirmPolicy().recover),
         kind=keys.incident or DEFAULT_KIND.get(probe, OTHER),
         gate=_is_gate(probe, node, watching) if keys.gate is None else keys.gate,
+        needs=tuple(CheckId(name) for name in dict.fromkeys(keys.needs or ())),
     )
 
 

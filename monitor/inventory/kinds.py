@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.core.incident import BLIND, OTHER, Interruption
-from monitor.core.text import say
+from monitor.core.text import N_, say
 from monitor.inventory.model import Kind
 from monitor.inventory.schema import ByLanguage, KindKeys
-from monitor.inventory.scope import Scope
+from monitor.inventory.scope import Scope, refer
 from monitor.inventory.shape import shaped
 from monitor.inventory.yaml_nodes import Entry, TableNode
 
@@ -56,9 +56,10 @@ def _look_at(name: str, entry: Entry, where: str, scope: Scope) -> None:
     table = entry.value
     if not isinstance(table, TableNode):
         return
-    runbook = table.entries.get("runbook")
-    if runbook is not None:
-        scope.not_acted_on(runbook.at, f"{where}.runbook")
+    refer(table.get("runbook"), scope.books, f"{where}.runbook", N_("there is no runbook {name}"), scope.problems)
+    if name == BLIND and "runbook" in table.entries:
+        message = say("what cannot be seen is never repaired: the kind {name} has no runbook", name=name)
+        scope.problems.error(table.entries["runbook"].at, f"{where}.runbook", message, say("leave it out"))
     interruption = table.entries.get("interruption")
     if name in (OTHER, BLIND) and interruption is not None and getattr(interruption.value, "value", "") != "never":
         message = say("the kind {name} never interrupts the client's service", name=name)

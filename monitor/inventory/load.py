@@ -20,6 +20,7 @@ from monitor.inventory.many import Declared, declared_devices
 from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
 from monitor.inventory.people import channels, contacts, protocol
 from monitor.inventory.problems import Place, Problem, Problems
+from monitor.inventory.repairs import actionable, automation, books, look_at_needs, look_at_runbooks, recordings
 from monitor.inventory.roles import brought_checks, peer_of
 from monitor.inventory.schema import NOT_ACTED_ON, InventoryKeys, SiteKeys
 from monitor.inventory.scope import Scope, sections_of
@@ -29,6 +30,7 @@ from monitor.inventory.things import devices, links, look_for_cycles
 from monitor.inventory.yaml_nodes import Node as Written
 from monitor.inventory.yaml_nodes import ScalarNode, TableNode
 from probes.access import WAYS
+from runbooks.book import Book
 
 _GATE_ORDER = ("ping", "link", "ups")
 
@@ -62,7 +64,9 @@ def load(path: Path) -> Loaded:
     scope.devices = {device.name for device in declared}
     scope.nodes = {*scope.devices, *scope.sections["links"]}
     scope.kinds = {*BUILT_IN, *scope.sections["incidents"]}
-    inventory = _inventory(path, scope, declared)
+    known = books(scope)
+    scope.books = set(known)
+    inventory = _inventory(path, scope, declared, known)
     logins = {
         (NodeId(d.name), way): d.table.entries[way].at for d in declared for way in WAYS if way in d.table.entries
     }
@@ -70,7 +74,7 @@ def load(path: Path) -> Loaded:
     return Loaded(None if problems.fatal else inventory, problems.listed(), _language(tree), zone, logins)
 
 
-def _inventory(path: Path, scope: Scope, declared: list[Declared]) -> Inventory | None:
+def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mapping[str, Book]) -> Inventory | None:
     site = _site(path, scope)
     told = _People(channels(scope), contacts(scope), protocol(scope))
     kinds = catalogue(scope)
@@ -78,7 +82,11 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared]) -> Inventory 
     look_for_cycles(scope, declared)
     _look_at_far_ends(scope)
     watched = checks(scope, things, brought_checks(scope, declared))
+    look_at_needs(scope, watched)
+    acting = actionable(watched, things.devices, recordings(scope, things.devices))
+    look_at_runbooks(scope, kinds, known, acting, watched)
     _look_at_the_rest(scope)
+    policy = automation(scope)
     if site is None or told.protocol is None or scope.problems.fatal:
         return None
     return Inventory(
@@ -93,6 +101,9 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared]) -> Inventory 
         kinds=kinds,
         protocol=told.protocol,
         plan=plan(things.devices, things.links, watched, kinds),
+        books=known,
+        actionable=acting,
+        automation=policy,
     )
 
 

@@ -15,6 +15,8 @@ from monitor.core.incident import Interruption
 from monitor.core.watch import Plan
 from probes.contract import Target
 from probes.params import Params
+from runbooks.book import Book, Budget
+from runbooks.contract import Site as Actionable
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Check:
     policy: ConfirmPolicy
     kind: str
     gate: bool = False
+    needs: tuple[CheckId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,19 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Automation:
+    """Whether runbooks act (`live`) or only say what they would do; `per_device`: attempts of all of them on one."""
+
+    live: bool = False
+    per_device: Budget = field(default_factory=lambda: Budget(attempts=6))
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
-    """A whole site. `version` is a hash of what was read, so that two readings can be told apart."""
+    """A whole site. `version` is a hash of what was read, so that two readings can be told apart.
+
+    `books`: every runbook by name, those of the library and the site's own. `actionable`: what they may act on.
+    """
 
     path: Path
     version: str
@@ -95,3 +109,6 @@ class Inventory:
     kinds: Mapping[str, Kind]
     protocol: Protocol
     plan: Plan
+    books: Mapping[str, Book] = field(default_factory=dict)
+    actionable: Actionable = field(default_factory=Actionable)
+    automation: Automation = field(default_factory=Automation)

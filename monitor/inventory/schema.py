@@ -16,6 +16,7 @@ from monitor.core.incident import Interruption
 from monitor.core.text import LANGUAGES, N_
 from probes.access import WAYS, Hidden
 from probes.params import Duration, Rate
+from runbooks.book import Budget
 
 Language = Literal["fr", "en"]
 ROLES = ("router", "switch", "server", "ups", "generator")
@@ -177,6 +178,9 @@ class CheckKeys(BaseModel):
     )
     incident: Word | None = Field(default=None, description=N_("kind of incident that it opens; other, if absent"))
     gate: bool | None = Field(default=None, description=N_("whether its failure explains those behind its device"))
+    needs: Names | None = Field(
+        default=None, description=N_("of a service: the checks whose services must run before this one's")
+    )
     title: Words | None = None
 
 
@@ -185,13 +189,13 @@ COMMON_KEYS = frozenset(CheckKeys.model_fields)
 
 
 class KindKeys(Part):
-    """An incident kind. `runbook` is accepted; this version repairs nothing by itself."""
+    """An incident kind."""
 
     title: Words | None = Field(default=None, description=N_("what the client reads; a text, or one a language"))
     cause: Words | None = Field(default=None, description=N_("the cause as far as the kind tells it"))
     interruption: Interruption | None = Field(default=None, description=N_("does it interrupt the client's service"))
     target: Span | None = Field(default=None, description=N_("time within which it is to be resolved"))
-    runbook: Word | None = None
+    runbook: Word | None = Field(default=None, description=N_("what is done about it: the name of a runbook"))
 
 
 To = Annotated[list[Word], Field(min_length=1)]
@@ -244,6 +248,42 @@ class ProtocolKeys(Part):
     long_after: Span = timedelta(hours=6)
 
 
+class ArchiveKeys(Part):
+    """Where copies are kept."""
+
+    device: Word
+    folder: Word
+
+
+class RecordingsKeys(Part):
+    """A folder of recordings that is archived, and emptied only of what is proven to be in the archive."""
+
+    device: Word = Field(description=N_("the device that writes them; it needs ssh:"))
+    folder: Word = Field(description=N_("where they are; on Windows in single quotes: 'D:\\Recordings'"))
+    match: Names | None = Field(default=None, description=N_("names of the files, as *.wav; all, if absent"))
+    archive: ArchiveKeys = Field(description=N_("where the copies go: a device and a folder there"))
+    keep: Annotated[Duration, Field(ge=timedelta(0))] | None = Field(
+        default=None, description=N_("none is deleted that is younger than this; 7 days, if absent")
+    )
+    every: Span | None = Field(default=None, description=N_("how often new ones are archived; 15 min, if absent"))
+    closed_after: Span | None = Field(
+        default=None, description=N_("for how long a file must not have changed to count as complete; 60s, if absent")
+    )
+    rate: Annotated[Rate, Field(gt=0)] | None = Field(default=None, description=N_("at most, while archiving"))
+
+
+class AutomationKeys(Part):
+    """What Relève may do by itself."""
+
+    live: bool = Field(default=False, description=N_("true: runbooks act; false: they only say what they would do"))
+    runbooks: Word | None = Field(
+        default=None, description=N_("folder of runbooks of the site's own; runbooks beside this file, if absent")
+    )
+    per_device: Budget | None = Field(
+        default=None, description=N_("attempts of all runbooks together on one device before a person is called")
+    )
+
+
 class InventoryKeys(Part):
     """The whole file, for the JSON Schema; the loader looks at its parts one by one."""
 
@@ -254,6 +294,8 @@ class InventoryKeys(Part):
     links: Mapping[str, LinkKeys] | None = None
     checks: Mapping[str, CheckKeys] | None = None
     incidents: Mapping[str, KindKeys] | None = None
+    recordings: Mapping[str, RecordingsKeys] | None = None
+    automation: AutomationKeys | None = None
     protocol: ProtocolKeys | None = None
     operations: ToKeys | None = None
     include: list[Word] | None = Field(default=None, description=N_("further files, relative to this one: *.yaml"))
@@ -268,5 +310,5 @@ class InventoryKeys(Part):
     baseline: Any = None
 
 
-SECTIONS = ("contacts", "channels", "devices", "links", "checks", "incidents")
+SECTIONS = ("contacts", "channels", "devices", "links", "checks", "incidents", "recordings")
 """Tables of named entries, which may be spread over several files."""

@@ -29,6 +29,7 @@ class Scope:
     devices: set[str] = field(default_factory=set)
     nodes: set[str] = field(default_factory=set)
     kinds: set[str] = field(default_factory=set)
+    books: set[str] = field(default_factory=set)
 
     def not_acted_on(self, at: Place, where: str) -> None:
         """Note that a key is accepted and has no effect, so that nobody trusts in it."""

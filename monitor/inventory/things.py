@@ -19,7 +19,7 @@ from monitor.inventory.secrets_in import anchored, look_at
 from monitor.inventory.shape import note_missing, shaped
 from monitor.inventory.yaml_nodes import TableNode
 from monitor.secret import Secret
-from probes.access import WAYS, Access, ModbusAccess
+from probes.access import WAYS, Access, ModbusAccess, SshAccess
 from probes.contract import Target
 from probes.profile import profiles
 from probes.profile_model import ModbusProfile
@@ -57,7 +57,7 @@ def _access(way: str, given: Access, device: Declared, scope: Scope) -> Access:
     """Return the way with its secrets anchored, looking at each of them and at whether they belong together."""
     entry = device.table.entries[way]
     where, table = f"{device.where}.{way}", entry.value
-    if not is_used(way):
+    if not is_used(way) and not _is_acted_by(given):
         scope.not_acted_on(entry.at, where)
     secrets = {name: value for name, value in given if isinstance(value, Secret)}
     for name, secret in secrets.items():
@@ -77,6 +77,11 @@ def _access(way: str, given: Access, device: Declared, scope: Scope) -> Access:
 def is_used(way: str) -> bool:
     """Return whether any kind of probe looks by that way."""
     return any(way in ways_of(kind) for kind in kinds())
+
+
+def _is_acted_by(given: Access) -> bool:
+    """Return whether runbooks act by that way: they log in to hosts, not to the command line of a router."""
+    return isinstance(given, SshAccess) and given.platform in (None, "windows", "linux")
 
 
 _Misfits = list[tuple[str, Text, Text]]

@@ -1,0 +1,233 @@
+"""What Relève may repair: runbooks, folders of recordings, which service needs which, whether it acts at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.text import N_, say
+from monitor.core.topology import find_cycle
+from monitor.inventory.model import Automation, Check, Device, Kind
+from monitor.inventory.problems import NOTHING, Place, nearest
+from monitor.inventory.schema import AutomationKeys, RecordingsKeys
+from monitor.inventory.scope import Scope, names_in, refer
+from monitor.inventory.shape import shaped
+from monitor.inventory.yaml_nodes import ListNode, Node, ScalarNode, TableNode, read
+from probes.contract import Target
+from runbooks.book import Book, BookKeys, library
+from runbooks.contract import CheckOf, Recordings, Site, StepFailed, Subject
+from runbooks.registry import UnknownStep
+from runbooks.registry import load as load_step
+
+OWN_FOLDER = "runbooks"
+"""Where the runbooks of a site's own lie unless the inventory names another folder."""
+SERVICE = "service"
+BITS = 8
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+
+def automation(scope: Scope) -> Automation:
+    """Return what Relève may do by itself: nothing but saying so, unless the inventory allows more."""
+    entry = scope.tree.entries.get("automation")
+    if entry is None or getattr(entry.value, "value", "") is None:
+        return Automation()
+    keys = shaped(AutomationKeys, entry.value, entry.at, "automation", scope.problems)
+    if keys is None:
+        return Automation()
+    return Automation(keys.live, keys.per_device or Automation().per_device)
+
+
+def books(scope: Scope) -> dict[str, Book]:
+    """Return every runbook by name; one of the site's own goes before one of the same name that came with Relève."""
+    found = dict(library())
+    own: dict[str, Path] = {}
+    for path, at in _files(scope):
+        raw = scope.folder.bytes_of(path, at, "automation.runbooks")
+        node = None if raw is None else read(str(path), raw, scope.problems)
+        book = None if node is None else _book(node, scope)
+        if book is None:
+            continue
+        if book.name in own:
+            message = say("the runbook {name} stands in {path} already", name=book.name, path=str(own[book.name]))
+            scope.problems.error(Place(str(path)), "runbook", message, say("rename one of the two"))
+        own[book.name], found[book.name] = path, book
+    return found
+
+
+def _files(scope: Scope) -> list[tuple[Path, Place]]:
+    """The files of the site's own runbooks, each with the place that named its folder."""
+    root = scope.folder.root
+    entry = scope.tree.entries.get("automation")
+    node = entry.value.get("runbooks") if entry is not None and isinstance(entry.value, TableNode) else None
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+        return [(path, Place(str(path))) for path in sorted((root / OWN_FOLDER).glob("*.yaml"))]
+    folder = scope.folder.path_for(node.value, node.at.path)
+    where = "automation.runbooks"
+    if folder is None:
+        message = say("{path} lies outside the inventory's folder", path=node.value)
+        scope.problems.error(node.at, where, message, say("keep the runbooks beside or below the inventory"))
+        return []
+    if not folder.is_dir():
+        scope.problems.error(node.at, where, say("{path} is no folder", path=str(folder)))
+        return []
+    return [(path, node.at) for path in sorted(folder.glob("*.yaml"))]
+
+
+def _book(node: Node, scope: Scope) -> Book | None:
+    before = scope.problems.count
+    keys = shaped(BookKeys, node, node.at, "runbook", scope.problems)
+    steps = node.get("steps") if isinstance(node, TableNode) else None
+    if isinstance(steps, ListNode):
+        for n, step in enumerate(steps.items, 1):
+            _look_at_step(step, f"runbook.steps.{n}", scope)
+    return Book(keys) if keys is not None and scope.problems.count == before else None
+
+
+def _look_at_step(step: Node, where: str, scope: Scope) -> None:
+    kind = step.get("step") if isinstance(step, TableNode) else None
+    if not isinstance(step, TableNode) or not isinstance(kind, ScalarNode) or not isinstance(kind.value, str):
+        return  # what is missing here was noted with the runbook's own keys
+    try:
+        params = load_step(kind.value).Params
+    except UnknownStep as error:
+        message = say("there is no step {name}", name=kind.value)
+        scope.problems.error(kind.at, f"{where}.step", message, nearest(kind.value, error.known))
+        return
+    own = {key: entry for key, entry in step.entries.items() if key != "step"}
+    shaped(params, TableNode(step.at, own), step.at, where, scope.problems)
+
+
+def recordings(scope: Scope, devices: Mapping[NodeId, Device]) -> dict[str, Recordings]:
+    """Return the folders of recordings that are right; what is wrong with the others is noted."""
+    found: dict[str, Recordings] = {}
+    for name, entry in scope.sections["recordings"].items():
+        where, table = f"recordings.{name}", entry.value
+        keys = shaped(RecordingsKeys, table, entry.at, where, scope.problems)
+        if not isinstance(table, TableNode):
+            continue
+        archive = table.get("archive")
+        source = _reached(table.get("device"), f"{where}.device", scope, devices)
+        inner = archive.get("device") if isinstance(archive, TableNode) else None
+        copies = _reached(inner, f"{where}.archive.device", scope, devices)
+        if keys is None or source is None or copies is None:
+            continue
+        folder, archived = as_sftp(keys.folder), as_sftp(keys.archive.folder)
+        _look_at_folders(source, folder, copies, archived, table, where, scope)
+        usual = Recordings(name, source, folder, copies, archived)
+        found[name] = Recordings(
+            id=name,
+            device=source,
+            folder=folder,
+            archive=copies,
+            archive_folder=archived,
+            match=keys.match or usual.match,
+            keep=usual.keep if keys.keep is None else keys.keep,
+            every=keys.every or usual.every,
+            closed_after=keys.closed_after or usual.closed_after,
+            rate=None if keys.rate is None else keys.rate / BITS,
+        )
+    return found
+
+
+def _reached(node: Node | None, where: str, scope: Scope, devices: Mapping[NodeId, Device]) -> Target | None:
+    """Return the device that is named, if files can be moved to and from it."""
+    refer(node, scope.devices, where, N_("there is no device {name}"), scope.problems)
+    if not isinstance(node, ScalarNode) or NodeId(node.text) not in devices:
+        return None
+    target = devices[NodeId(node.text)].target
+    if "ssh" not in target.access:
+        message = say("{device} has no ssh:, so that no file can be moved", device=node.text)
+        scope.problems.error(node.at, where, message, say("give it under devices.{device}", device=node.text))
+        return None
+    return target
+
+
+def _look_at_folders(
+    source: Target, folder: str, copies: Target, archived: str, table: TableNode, where: str, scope: Scope
+) -> None:
+    for key, path, at in (("folder", folder, table), ("archive.folder", archived, table.get("archive"))):
+        node = at.get("folder") if isinstance(at, TableNode) else None
+        if node is not None and not path.startswith("/"):
+            message = say("{path} is no full path", path=path)
+            scope.problems.error(node.at, f"{where}.{key}", message, say("write it from the root, or from the drive"))
+    if source.address == copies.address and _port(source) == _port(copies) and _nested(folder, archived):
+        message = say("the archive lies in the folder of the recordings, or that in the archive")
+        scope.problems.error(table.at, where, message, say("an archive is another disk, better another machine"))
+
+
+def _port(target: Target) -> int:
+    return int(getattr(target.access["ssh"], "port", 0))
+
+
+def _nested(one: str, other: str) -> bool:
+    first, second = (f"{path.rstrip('/').lower()}/" for path in (one, other))
+    return first.startswith(second) or second.startswith(first)
+
+
+def as_sftp(path: str) -> str:
+    r"""Return a path as SFTP names it: `D:\Audio` is `/D:/Audio` (Win32-OpenSSH); others as they stand."""
+    if _DRIVE.match(path):
+        path = "/" + path.replace("\\", "/")
+    return path.rstrip("/") or "/"
+
+
+def actionable(
+    checks: Mapping[CheckId, Check], devices: Mapping[NodeId, Device], folders: Mapping[str, Recordings]
+) -> Site:
+    """Return what runbooks may act on."""
+    return Site(
+        {
+            check.id: CheckOf(check.id, check.probe, check.node, check.target, check.params, check.needs)
+            for check in checks.values()
+        },
+        {device.id: device.target for device in devices.values()},
+        folders,
+    )
+
+
+def look_at_needs(scope: Scope, checks: Mapping[CheckId, Check]) -> None:
+    """Note a `needs` that names no check of a service, stands at one that is none, or goes round in a ring."""
+    services = {str(check.id) for check in checks.values() if check.probe == SERVICE}
+    places: dict[NodeId, Place] = {}
+    for name, entry in scope.sections["checks"].items():
+        node = entry.value.get("needs") if isinstance(entry.value, TableNode) else None
+        if not names_in(node) or node is None:
+            continue
+        where = f"checks.{name}.needs"
+        places[NodeId(name)] = node.at
+        if CheckId(name) in checks and name not in services:
+            message = say(
+                "only a check of a service needs others; this is one of {probe}", probe=checks[CheckId(name)].probe
+            )
+            scope.problems.error(node.at, where, message, say("leave it out"))
+        elif services or not scope.problems.fatal:
+            refer(node, services, where, N_("there is no check {name} of a service"), scope.problems)
+    parents = {NodeId(check.id): tuple(NodeId(name) for name in check.needs) for check in checks.values()}
+    while ring := find_cycle(parents):
+        message = say("each of these needs the next: {ring}", ring=" > ".join(ring))
+        scope.problems.error(places[ring[0]], f"checks.{ring[0]}.needs", message, say("take one of them away"))
+        parents[ring[0]] = ()
+
+
+def look_at_runbooks(
+    scope: Scope, kinds: Mapping[str, Kind], known: Mapping[str, Book], site: Site, checks: Mapping[CheckId, Check]
+) -> None:
+    """Warn of a runbook that could do nothing about a check of its kind, and say why."""
+    for name, entry in scope.sections["incidents"].items():
+        kind, table = kinds.get(name), entry.value
+        node = table.get("runbook") if isinstance(table, TableNode) else None
+        book = None if kind is None else known.get(kind.runbook)
+        if node is None or book is None:
+            continue
+        for check in checks.values():
+            if check.kind != name:
+                continue
+            try:
+                book.plan(Subject(check.id, site))
+            except StepFailed as error:
+                message = say(
+                    "{runbook} can do nothing about {check}: {why}", runbook=book.name, check=check.id, why=error.text
+                )
+                scope.problems.warn(node.at, f"incidents.{name}.runbook", message, error.remedy or NOTHING)
