@@ -29,7 +29,7 @@ def incident() -> None:
 @pass_settings
 def list_(settings: Settings, open_only: bool, as_json: bool) -> int:
     """Show open and resolved incidents."""
-    found = _incidents(settings, open_only=open_only)
+    found = incidents(settings, open_only=open_only)
     if as_json:
         emit_json(found)
     else:
@@ -155,20 +155,21 @@ def _chosen(settings: Settings, name: str, *, any_status: bool = False, untaken_
     """
     if name:
         return legible(name)
-    running = _incidents(settings, open_only=True)
+    running = incidents(settings, open_only=True)
     untaken = [one for one in running if one["status"] == "open"] if untaken_first else []
     if len(untaken) == 1 or len(running) == 1:
         return str((untaken or running)[0]["id"])
     if running:
         names = ", ".join(str(one["id"]) for one in running)
         raise Failure(say("several incidents are open, name one of them: {names}", names=names))
-    ended = _incidents(settings, open_only=False) if any_status else []
+    ended = incidents(settings, open_only=False) if any_status else []
     if not ended:
         raise Failure(say("no incident is open"))
     return str(ended[0]["id"])
 
 
-def _incidents(settings: Settings, *, open_only: bool) -> list[dict[str, Any]]:
+def incidents(settings: Settings, *, open_only: bool) -> list[dict[str, Any]]:
+    """Return the incidents, newest first, as the daemon knows them or as they are stored."""
     api = daemon_or_none(settings)
     if api is not None:
         found: list[dict[str, Any]] = ask(api, "/api/v1/incidents" + ("?open=1" if open_only else ""))
@@ -192,9 +193,12 @@ def _incident(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
+    from monitor.web.runs_json import run_json
     from monitor.web.views import incident_json
 
     found = store.incident(IncidentId(name))
     if found is None:
         raise Failure(say("there is no incident {id}", id=name))
-    return incident_json(found, store.notices(found.id), site_speech(settings))
+    words = site_speech(settings)
+    runs = [run_json(run, words) for run in store.runs(found.id)]
+    return incident_json(found, store.notices(found.id), words, runs)

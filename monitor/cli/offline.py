@@ -12,6 +12,7 @@ from monitor.cli.reading import inventory_of
 
 if TYPE_CHECKING:
     from monitor.core.incident import Incident
+    from monitor.daemon.automation import Automation
     from monitor.daemon.desk import Desk
     from monitor.store import Store
 
@@ -44,6 +45,28 @@ def act(settings: Settings, work: Callable[[Desk, str], Awaitable[Incident]]) ->
         return asyncio.run(_act(settings, work))
     except (StoreError, Refused) as error:
         raise Failure(error.text) from error
+
+
+def automate(settings: Settings, work: Callable[[Automation, str], Awaitable[R]]) -> R:
+    """Return what `work(automation, actor)` returns, done under the writer's lock. Raises Failure."""
+    from monitor.core.incident import Refused
+    from monitor.store import StoreError
+
+    try:
+        return asyncio.run(_automate(settings, work))
+    except (StoreError, Refused) as error:
+        raise Failure(error.text) from error
+
+
+async def _automate(settings: Settings, work: Callable[[Automation, str], Awaitable[R]]) -> R:
+    from monitor.daemon.daemon import Daemon
+    from monitor.store import open_store
+
+    daemon = await Daemon.start(inventory_of(settings), open_store(settings.data, write=True))
+    try:
+        return await work(daemon.automation, f"uid:{os.getuid()}")
+    finally:
+        await daemon.close()
 
 
 async def _act(settings: Settings, work: Callable[[Desk, str], Awaitable[Incident]]) -> dict[str, Any]:

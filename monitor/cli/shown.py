@@ -38,7 +38,18 @@ STEP = {
     "disrupted": N_("service interrupted"),
     "update": N_("update"),
     "resolved": N_("resolved notice"),
+    "person_called": N_("person called"),
+    "runbook": N_("runbook's message"),
     "test": N_("test"),
+}
+RUN_STATE = {
+    "running": (N_("running"), "yellow"),
+    "waiting": (N_("waits for an answer"), "bold yellow"),
+    "succeeded": (N_("succeeded"), "green"),
+    "failed": (N_("failed"), "bold red"),
+    "refused": (N_("refused by a person"), "magenta"),
+    "stopped": (N_("stopped"), "magenta"),
+    "simulated": (N_("simulated"), "cyan"),
 }
 WORST_FIRST = ("critical", "unknown", "warning", None, "ok")
 SELF = "Relève"
@@ -100,7 +111,7 @@ def at_site(iso: str | None, words: Speech, now: datetime) -> str:
 
 def incident_table(found: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
     """Return incidents as a table, in the order given; the duration of an open one is that until `now`."""
-    table = _table((N_("Incident"), N_("State"), N_("Severity"), N_("Began"), N_("Duration"), N_("What")), words)
+    table = table_of((N_("Incident"), N_("State"), N_("Severity"), N_("Began"), N_("Duration"), N_("What")), words)
     table.columns[3].max_width = 10  # the day above the time
     for one in found:
         began, ended = moment(one["began_at"]), moment(one["resolved_at"]) or now
@@ -116,11 +127,36 @@ def incident_table(found: list[dict[str, Any]], words: Speech, now: datetime) ->
     return table
 
 
-def _table(titles: tuple[str, ...], words: Speech) -> Table:
+def table_of(titles: tuple[str, ...], words: Speech) -> Table:
+    """Return an empty table with translated titles."""
     table = Table(box=None, pad_edge=False)
     for title in titles:
         table.add_column(words.translate(title), overflow="fold")
     return table
+
+
+def run_table(runs: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
+    """Return runs as a table, in the order given."""
+    table = table_of(
+        (N_("Run"), N_("Runbook"), N_("About"), N_("Incident"), N_("State"), N_("Began"), N_("How it ended")), words
+    )
+    for run in runs:
+        table.add_row(
+            run["id"],
+            run["runbook"],
+            run["subject"],
+            run["incident"] or "",
+            state_word(RUN_STATE, run["state"], words),
+            unbroken(at_site(run["started_at"], words, now)),
+            unbroken(run["text"]),
+        )
+    return table
+
+
+def state_word(table: dict[str, tuple[str, str]], name: str, words: Speech) -> Styled:
+    """Return what `table` calls a state, in its colour."""
+    text, style = table.get(name, (name, ""))
+    return unbroken(words.translate(text), style)
 
 
 def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, daemon: bool = True) -> None:
@@ -156,15 +192,18 @@ def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, 
     print_table(_timeline(one, words, now), out)
     out.print()
     print_table(_notices(one, words, now), out)
+    if one["runs"]:
+        out.print()
+        print_table(run_table(one["runs"], words, now), out)
     following = [*_not_yet(one, words, now), _told_next(one, words, now)] if daemon else []
     print_what_to_do(out, commands_about(one, daemon=daemon), words, following, daemon=daemon)
 
 
 def _timeline(one: dict[str, Any], words: Speech, now: datetime) -> Table:
-    table = _table((N_("Time"), N_("Who"), N_("What")), words)
+    table = table_of((N_("Time"), N_("Who"), N_("What")), words)
     for line in one["timeline"]:
         who = SELF if line["actor"] == RELEVE else person(line["actor"])
-        table.add_row(_seconds(line["at"], words, now), who, unbroken(_told(line, words)))
+        table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(_told(line, words)))
     return table
 
 
@@ -182,21 +221,22 @@ def _told(line: dict[str, Any], words: Speech) -> str:
 
 def _notices(one: dict[str, Any], words: Speech, now: datetime) -> Table:
     titles = (N_("Message"), N_("To"), N_("Due"), N_("Left"), N_("State"), N_("The server said"))
-    table = _table(titles, words)
+    table = table_of(titles, words)
     for notice in one["notices"]:
         text, style = NOTICE_STATE[notice["state"]]
         table.add_row(
             unbroken(words.translate(STEP[notice["step"]])),
             unbroken(f"{notice['recipient']}{NO_BREAK_SPACE}({notice['channel']})"),
-            _seconds(notice["due_at"], words, now),
-            _seconds(notice["sent_at"], words, now),
+            clock_with_seconds(notice["due_at"], words, now),
+            clock_with_seconds(notice["sent_at"], words, now),
             Styled(words.translate(text), style=style),
             unbroken(notice["answer"]),
         )
     return table
 
 
-def _seconds(iso: str | None, words: Speech, now: datetime) -> str:
+def clock_with_seconds(iso: str | None, words: Speech, now: datetime) -> str:
+    """Return the time of day at the site to the second, after the day if that is not today."""
     at = moment(iso)
     if at is None:
         return ""
@@ -263,7 +303,7 @@ def _told_next(one: dict[str, Any], words: Speech, now: datetime) -> str:
 
 
 def _check_table(checks: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
-    table = _table((N_("Check"), N_("State"), N_("Since"), N_("What it says")), words)
+    table = table_of((N_("Check"), N_("State"), N_("Since"), N_("What it says")), words)
     table.columns[2].max_width = 10
     for one in sorted(checks, key=lambda one: (WORST_FIRST.index(one["severity"]), one["check"])):
         soft = one["phase"] == "soft"
@@ -292,6 +332,8 @@ def commands_for(incidents: list[dict[str, Any]], *, daemon: bool = True) -> lis
 def commands_about(one: dict[str, Any], *, daemon: bool = True) -> list[str]:
     """Return at most three complete commands for whoever reads the page of one incident."""
     commands = [] if daemon else [start_command()]
+    waiting = [run["id"] for run in one["runs"] if run["state"] == "waiting"]
+    commands += [f"releve runbook {answer} {run}" for run in waiting[:1] for answer in ("approve", "refuse")]
     root = one["root_cause"]
     if one["status"] == "open":
         commands.append(f"releve incident ack {one['id']}")

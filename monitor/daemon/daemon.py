@@ -18,6 +18,7 @@ from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Verdict
 from monitor.core.watch import Plan
 from monitor.daemon import selfcheck, systemd
+from monitor.daemon.automation import Automation
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.journal import Journal
@@ -28,6 +29,7 @@ from monitor.inventory.load import load
 from monitor.inventory.model import Check, Inventory
 from monitor.inventory.report import problem_json, problem_line
 from monitor.store import AuditEntry, Batch, Sample, Store
+from monitor.store.recordings import RecordingsLedger
 from probes.runner import Result
 from probes.sessions import Sessions
 
@@ -61,6 +63,8 @@ class Daemon:
     post: Post
     sessions: Sessions
     scheduler: Scheduler
+    automation: Automation
+    ledger: RecordingsLedger
     stopping: asyncio.Event
     reloading: asyncio.Lock
 
@@ -88,10 +92,13 @@ class Daemon:
             post=Post(desk, journal),
             sessions=sessions,
             scheduler=None,  # type: ignore[arg-type]
+            automation=None,  # type: ignore[arg-type]
+            ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
         )
         daemon.scheduler = Scheduler(sessions, clock, daemon.report, desk.settling)
+        daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         await desk.clock_was_set()
         await desk.swap(inventory, plan, RELEVE)
         daemon.scheduler.swap(inventory.checks)
@@ -115,10 +122,11 @@ class Daemon:
         work = [
             asyncio.create_task(self.scheduler.run(), name="scheduler"),
             asyncio.create_task(self.post.run(), name="post"),
-            asyncio.create_task(self._every(TICK, self.desk.tick), name="tick"),
+            asyncio.create_task(self._every(TICK, self._tick), name="tick"),
             asyncio.create_task(self._every(FLUSH, self._housekeeping), name="housekeeping"),
             asyncio.create_task(self._every(PRUNE, self.journal.prune_samples), name="prune"),
         ]
+        self.automation.resume()
         watchdog = systemd.watchdog_interval()
         if watchdog is not None:
             work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))
@@ -127,6 +135,14 @@ class Daemon:
         await self._wind_down(work, stop)
         for task in ended - {stop}:
             task.result()
+
+    async def open_ledger(self) -> RecordingsLedger:
+        """Return the ledger of recordings; its file is made with the first use."""
+        return self.ledger
+
+    async def _tick(self) -> None:
+        await self.desk.tick()
+        await self.automation.tick()
 
     async def _wind_down(self, work: list[asyncio.Task[None]], stop: asyncio.Task[Any]) -> None:
         systemd.notify("STOPPING=1")
@@ -137,6 +153,8 @@ class Daemon:
 
     async def close(self) -> None:
         """Write what is known and let go of everything."""
+        await self.automation.close()
+        self.ledger.close()
         await self.desk.flush()
         await self.sessions.close()
         await self.journal.close()
@@ -219,6 +237,7 @@ class Daemon:
                 return reading
             await self.desk.swap(reading.inventory, with_own_checks(reading.inventory.plan), actor)
             self.scheduler.swap(reading.inventory.checks)
+            self.automation.swap()
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import unicodedata
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
 from monitor.inventory.model import Inventory
 from monitor.store import AuditEntry, Batch, Loaded
+from runbooks.run import RunEvent
 
 KEEP = timedelta(hours=24)
 """How long a resolved incident stays at hand; longer than any notice about its end can be outstanding."""
@@ -158,6 +159,22 @@ class Desk:
         healths = {name: not_after(health, now) for name, health in self.state.healths.items()}
         await self._accept(Taken(replace(self.state, healths=healths)), time_passed=True)
 
+    async def note_run(
+        self, event: RunEvent | None, told: tuple[Event, ...], audit: tuple[AuditEntry, ...] = ()
+    ) -> None:
+        """Journal what a run of a runbook does, together with what its incident is told of it."""
+        await self._undisturbed(self._note_run(event, told, audit))
+
+    async def _note_run(self, event: RunEvent | None, told: tuple[Event, ...], audit: tuple[AuditEntry, ...]) -> None:
+        state = self.state
+        for one in told:
+            state = watch.record(state, one)
+        await self._accept(Taken(state, told), audit=audit, run_events=() if event is None else (event,))
+
+    async def set_automation(self, policy: Mapping[str, Any], entry: AuditEntry) -> None:
+        """Journal what a person set of the automation."""
+        await self.journal.commit(Batch(automation=policy, audit=(entry,), guard=self.guard()))
+
     async def swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         """Work by another inventory from now on; incidents keep the protocol they were opened under."""
         await self._undisturbed(self._swap(inventory, plan, actor))
@@ -260,6 +277,7 @@ class Desk:
         audit: tuple[AuditEntry, ...] = (),
         removed: tuple[CheckId, ...] = (),
         time_passed: bool = False,
+        run_events: tuple[RunEvent, ...] = (),
     ) -> None:
         """Journal what `taken` brought and the notices that it makes due; then it is the state.
 
@@ -273,7 +291,7 @@ class Desk:
         planned = self._planned(taken.state, protocols, now, time_passed=time_passed)
         notices = self._written(planned, taken.state, protocols, now)
         turned = self._turned | self._turning(taken.state)
-        if taken.events or notices or audit or removed or (time_passed and turned):
+        if taken.events or notices or audit or removed or run_events or (time_passed and turned):
             healths = {name: health for name, health in taken.state.healths.items() if name in turned}
             await self.journal.commit(
                 Batch(
@@ -284,6 +302,7 @@ class Desk:
                     protocols={name: protocol_to_json(protocols[name]) for name in opened},
                     audit=audit,
                     guard=self.guard(),
+                    run_events=run_events,
                 )
             )
             self._stored = {n: h for n, h in (self._stored | healths).items() if n not in removed}

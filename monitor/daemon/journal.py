@@ -292,7 +292,15 @@ class Journal:
 
 def _moves_on(batch: Batch) -> bool:
     """Whether `batch` brings nothing but healths and the clock's anchor."""
-    return not (batch.events or batch.removed or batch.notices or batch.protocols or batch.audit)
+    return not (
+        batch.events
+        or batch.removed
+        or batch.notices
+        or batch.protocols
+        or batch.audit
+        or batch.run_events
+        or batch.automation is not None
+    )
 
 
 def _ready(notice: Notice, now: datetime, but: Collection[str]) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 from monitor.clock import Clock
 from monitor.core.ids import CheckId
 from monitor.core.schedule import next_due
+from monitor.core.text import say
+from monitor.core.verdict import Severity, Verdict
 from monitor.inventory.model import Check
 from probes import registry, runner
 from probes.runner import Result
@@ -37,6 +39,7 @@ class Scheduler:
         self._due: dict[CheckId, float] = {}
         self._running: dict[CheckId, asyncio.Task[None]] = {}
         self._again: set[CheckId] = set()
+        self._latest: dict[CheckId, Result] = {}
         self._wake = asyncio.Event()
         self.lag = 0.0
         self.turned_at = 0.0
@@ -61,6 +64,22 @@ class Scheduler:
             elif name in self._checks:
                 self._due[name] = 0.0
         self._wake.set()
+
+    async def look(self, name: CheckId) -> Verdict:
+        """Observe `name` now, as the grid would, and return what it says; an observation in flight is awaited first.
+
+        Raises KeyError when there is no such check.
+        """
+        while name in self._running:
+            await asyncio.wait([self._running[name]])
+        self._latest.pop(name, None)
+        task = asyncio.create_task(self._observe(self._checks[name]), name=f"check {name}")
+        self._running[name] = task
+        await asyncio.wait([task])
+        if name not in self._latest:
+            text = say("the result of {check} was lost; the log of Relève has the details", check=name)
+            return Verdict(Severity.UNKNOWN, text)
+        return self._latest[name].verdict
 
     @property
     def in_flight(self) -> int:
@@ -105,6 +124,7 @@ class Scheduler:
         )
         if self._checks.get(check.id) == check:
             await self._report(check, result)
+            self._latest[check.id] = result
 
     async def _observe(self, check: Check) -> None:
         try:

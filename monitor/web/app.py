@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
-import os
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -16,26 +13,23 @@ from starlette.routing import Route
 
 from alerts.language import speech
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.incident import Refused
-from monitor.core.text import LANGUAGES, Speech, Text, say
+from monitor.core.text import LANGUAGES, Speech, say
 from monitor.core.units import BadUnit, parse_duration
 from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.desk import ACTIONS, NEED_WORDS
 from monitor.inventory.report import problem_json
-from monitor.store import StoreError
 from monitor.web import metrics, views
 from monitor.web.openapi import description
-from monitor.web.server import PEER
-
-LARGEST_BODY = 64 * 1024
-Handler = Callable[[Request], Awaitable[Response]]
+from monitor.web.request import BadRequest, actor, body_of, error, owner, word
+from monitor.web.runs import RunsApi
 
 
 def application(daemon: Daemon) -> Starlette:
     """Return the application of `daemon`."""
     api = _Api(daemon)
-    own = partial(_owner, api.speech)
+    runs = api.runs
+    own = partial(owner, api.speech)
     return Starlette(
         routes=[
             Route("/", api.front_page),
@@ -51,50 +45,18 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/incidents/{id}", own(api.incident)),
             Route("/api/v1/incidents/{id}/{action}", own(api.act), methods=["POST"]),
             Route("/api/v1/reload", own(api.reload), methods=["POST"]),
+            Route("/api/v1/runbooks", own(runs.books)),
+            Route("/api/v1/runbooks/{name}/plan", own(runs.plan), methods=["POST"]),
+            Route("/api/v1/runbooks/{name}/run", own(runs.start), methods=["POST"]),
+            Route("/api/v1/runs", own(runs.runs)),
+            Route("/api/v1/runs/{id}", own(runs.run)),
+            Route("/api/v1/runs/{id}/{answer}", own(runs.answer), methods=["POST"]),
+            Route("/api/v1/automation", own(runs.policy)),
+            Route("/api/v1/automation/stop", own(runs.stop), methods=["POST"]),
+            Route("/api/v1/automation/arm", own(runs.arm), methods=["POST"]),
             Route("/api/{rest:path}", own(api.nothing_there), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )
-
-
-class BadRequest(Exception):
-    """The request makes no sense; `text` says what is missing."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.template)
-        self.text = text
-
-
-def peer(request: Request) -> int | None:
-    """Return the uid at the other end of the Unix socket; None for everybody who came over the network."""
-    client = request.scope.get("client")
-    return client[1] if client is not None and client[0] == PEER else None
-
-
-def _owner(speech_of: Callable[[Request], Speech], handler: Handler) -> Handler:
-    """Let through who owns this process, and root; every error becomes a sentence."""
-
-    async def guarded(request: Request) -> Response:
-        uid = peer(request)
-        words = speech_of(request)
-        if uid is None:
-            text = say("log in first: without accounts, the API answers on the Unix socket of the data folder only")
-            return _error(401, words.render(text))
-        if uid not in (0, os.geteuid()):
-            return _error(403, words.render(say("this Relève belongs to another user")))
-        try:
-            return await handler(request)
-        except BadRequest as error:
-            return _error(400, words.render(error.text))
-        except Refused as error:
-            return _error(409, words.render(error.text))
-        except StoreError as error:
-            return _error(503, words.render(error.text))
-
-    return guarded
-
-
-def _error(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status)
 
 
 class _Api:
@@ -102,6 +64,7 @@ class _Api:
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
+        self.runs = RunsApi(daemon, self.speech)
 
     def speech(self, request: Request) -> Speech:
         """Return the language that the request asks for, else the site's, with the site's time."""
@@ -251,28 +214,29 @@ class _Api:
         journal = self.daemon.journal
         incident = self.daemon.desk.state.incidents.get(name) or await journal.ask(journal.store.incident, name)
         if incident is None:
-            return _error(404, self.speech(request).render(say("there is no incident {id}", id=name)))
-        return JSONResponse(views.incident_json(incident, await journal.notices(name), self.speech(request)))
+            return error(404, self.speech(request).render(say("there is no incident {id}", id=name)))
+        runs = await self.runs.about(name, request)
+        return JSONResponse(views.incident_json(incident, await journal.notices(name), self.speech(request), runs))
 
     async def open(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         try:
-            severity = views.severity_of(_word(body, "severity", "critical"))
+            severity = views.severity_of(word(body, "severity", "critical"))
         except KeyError:
             severity = Severity.OK
         if severity is Severity.OK:
             raise BadRequest(say("severity is one of warning, unknown, critical"))
         incident = await self.daemon.desk.open(
-            _word(body, "kind", "other"), severity, actor(request), _word(body, "text")
+            word(body, "kind", "other"), severity, actor(request), word(body, "text")
         )
         return JSONResponse(views.incident_json(incident, (), self.speech(request)), 201)
 
     async def act(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         name, action = IncidentId(request.path_params["id"]), request.path_params["action"]
         if action not in ACTIONS:
             return await self.nothing_there(request)
-        words = _word(body, "text", None if action in NEED_WORDS else "")
+        words = word(body, "text", None if action in NEED_WORDS else "")
         incident = await self.daemon.desk.hear(action, name, actor(request), words)
         return JSONResponse(views.incident_json(incident, (), self.speech(request)))
 
@@ -283,31 +247,4 @@ class _Api:
         return JSONResponse({"taken": reading.inventory is not None, "problems": problems})
 
     async def nothing_there(self, request: Request) -> Response:
-        return _error(404, self.speech(request).render(say("the API has nothing at {path}", path=request.url.path)))
-
-
-def actor(request: Request) -> str:
-    """Return the name under which the request acts: `uid:1000`."""
-    return f"uid:{peer(request)}"
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    raw = b""
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LARGEST_BODY:
-            raise BadRequest(say("the request is larger than {most} bytes", most=LARGEST_BODY))
-    try:
-        body = json.loads(raw or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(say("the request is no JSON")) from error
-    if not isinstance(body, dict):
-        raise BadRequest(say("the request is no JSON object"))
-    return body
-
-
-def _word(body: dict[str, Any], name: str, default: str | None = None) -> str:
-    value = body.get(name, default)
-    if not isinstance(value, str) or (default is None and not value.strip()):
-        raise BadRequest(say("{name} is missing: a text is expected", name=name))
-    return value.strip()
+        return error(404, self.speech(request).render(say("the API has nothing at {path}", path=request.url.path)))

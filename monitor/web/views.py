@@ -29,6 +29,7 @@ def event_json(event: Event, speech: Speech) -> dict[str, Any]:
         "check": event.check,
         "severity": None if event.severity is None else event.severity.word,
         "began_at": when(event.began_at),
+        "run": event.run or None,
     }
     return {
         "at": when(event.at),
@@ -57,8 +58,10 @@ def notice_json(notice: Notice) -> dict[str, Any]:
     }
 
 
-def incident_json(incident: Incident, notices: Iterable[Notice], speech: Speech) -> dict[str, Any]:
-    """Return an incident as CONTRACT.md describes it; `runs` and `actions` are empty until there are such."""
+def incident_json(
+    incident: Incident, notices: Iterable[Notice], speech: Speech, runs: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return an incident as CONTRACT.md describes it; `runs` as `run_json` gives them, `actions` are none yet."""
     return {
         "id": incident.id,
         "kind": incident.kind,
@@ -76,7 +79,7 @@ def incident_json(incident: Incident, notices: Iterable[Notice], speech: Speech)
         "cause": incident.cause,
         "timeline": [event_json(event, speech) for event in incident.timeline],
         "notices": [notice_json(notice) for notice in sorted(notices, key=_by_time)],
-        "runs": [],
+        "runs": [dict(run) for run in runs],
         "actions": [],
     }
 

@@ -1,0 +1,398 @@
+"""Which runbooks run now: started by an incident or a person, taken up after a restart, stopped by anybody who may."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from monitor.clock import Clock
+from monitor.core.events import RELEVE, Event, EventKind
+from monitor.core.health import Health
+from monitor.core.ids import CheckId
+from monitor.core.incident import BLIND, Incident, Refused
+from monitor.core.text import Text, say
+from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.desk import KEEP, Desk
+from monitor.daemon.policy import Policy
+from monitor.daemon.telling import simulated, told_of
+from monitor.store import AuditEntry, Loaded, run_id, run_number
+from probes.ssh import Hosts
+from runbooks import decide
+from runbooks.book import Book, book_from_json
+from runbooks.contract import Action, Io, Progress, StepFailed, Subject
+from runbooks.executor import Execution, NotJournaled, started
+from runbooks.ledger import Ledger
+from runbooks.run import Run, RunEvent, RunEventKind, RunId, RunState, fold
+
+log = logging.getLogger(__name__)
+
+AGAIN = 5.0
+"""Seconds before a run goes on whose journal could not be written, or which failed by itself."""
+MOST_BUGS = 3
+"""Times that a run is taken up again after a fault of our own."""
+PATIENCE = 20.0
+"""Seconds that a stop of Relève gives to the actions in hand; what is cut off then is taken up after the start."""
+LOOK = 0.2
+"""Seconds between two looks at whether a run is over."""
+ACTIONS = 1000
+"""More than any plan has: keeps the messages of two runs apart."""
+
+Look = Callable[[CheckId], Awaitable[Verdict]]
+
+
+class Automation:
+    """All runs of one daemon. Nothing is begun that is not journaled first; one run at a time acts on a device."""
+
+    def __init__(
+        self, desk: Desk, clock: Clock, kept: Loaded, look: Look, ledger: Callable[[], Awaitable[Ledger]]
+    ) -> None:
+        """Take over what the last run of Relève left; `look` observes a check now."""
+        self._desk, self._clock, self._look, self._ledger = desk, clock, look, ledger
+        self.hosts = Hosts()
+        self.policy = Policy.from_json(kept.automation)
+        self.runs: dict[RunId, Run] = dict(kept.runs)
+        self.progress: dict[RunId, Progress] = {}
+        self._next = kept.next_run
+        self._executions: dict[RunId, Execution] = {}
+        self._tasks: dict[RunId, asyncio.Task[None]] = {}
+        self._starting = asyncio.Lock()
+
+    # --- what runs stand on ------------------------------------------------------------------------------------------
+
+    async def record(self, event: RunEvent) -> Run:
+        """Return the run after `event`, which is on disk by then. Raises NotJournaled."""
+        run = fold(self.runs.get(event.run), event)
+        if run is None:
+            raise LookupError(event.run)
+        journal = self._desk.journal
+        if event.kind is RunEventKind.INTENT and journal.trouble is not None:
+            await journal.retry()
+            if journal.trouble is not None:
+                raise NotJournaled(journal.trouble)
+        await self._desk.note_run(event, told_of(event, run))
+        self.runs[run.id] = run
+        if event.kind is RunEventKind.INTENT and journal.trouble is not None:
+            raise NotJournaled(journal.trouble)
+        words = self._desk.letters.own_words(event.text)
+        log.info("run", extra={"event": f"run_{event.kind.value}", "run": run.id, "what": words})
+        return run
+
+    def armed(self, run: Run) -> bool:
+        """Return whether `run` may interrupt what still works without asking."""
+        return self.policy.armed_for(run.runbook, self._clock.now())
+
+    def halted(self) -> bool:
+        """Return whether a person stopped the automation."""
+        return self.policy.halted_by != ""
+
+    def well(self, check: CheckId, since: datetime) -> bool:
+        """Return whether `check` was seen OK, and is believed OK, after `since`."""
+        health = self._healths.get(check)
+        return health is not None and {health.confirmed, health.latest} == {Severity.OK} and health.seen_at > since
+
+    def over(self, run: Run, book: Book) -> Text | None:
+        """Return why the budgets allow `run` no further attempt; None while they do."""
+        return decide.spent(book, run.targets, self._footing(), self._clock.now())
+
+    @property
+    def _healths(self) -> Mapping[CheckId, Health]:
+        return self._desk.state.healths
+
+    def _footing(self) -> decide.Footing:
+        going = [run for run in self.runs.values() if not run.state.over]
+        return decide.Footing(
+            topology=self._desk.plan.topology,
+            healths=self._healths,
+            tried=decide.attempts(self.runs.values()),
+            busy=frozenset().union(*(run.targets for run in going)),
+            per_device=self._desk.inventory.automation.per_device,
+            halted=self.halted(),
+        )
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """The devices on which a run acts now."""
+        return self._footing().busy
+
+    # --- by itself ---------------------------------------------------------------------------------------------------
+
+    def resume(self) -> None:
+        """Take up every run that the last run of Relève left unfinished."""
+        for run in tuple(self.runs.values()):
+            if not run.state.over:
+                self._begin(run)
+
+    async def tick(self) -> None:
+        """Start what the incidents call for, and forget the runs that no budget counts any more."""
+        for incident in tuple(self._desk.state.incidents.values()):
+            book = self._called_for(incident)
+            if book is not None:
+                await self._consider(incident, book)
+        now = self._clock.now()
+        self.runs = {name: run for name, run in self.runs.items() if run.ended_at is None or now - run.ended_at <= KEEP}
+
+    def _called_for(self, incident: Incident) -> Book | None:
+        """The runbook that is to be started for `incident` now; None where there is none, or it had its turn."""
+        inventory = self._desk.inventory
+        kind = inventory.kinds.get(incident.kind)
+        book = None if kind is None else inventory.books.get(kind.runbook)
+        if book is None or incident.check is None or incident.kind == BLIND or not incident.open:
+            return None
+        bad = incident.recovered_at is None and incident.severity >= book.starts_at
+        health = self._healths.get(incident.check)
+        if not bad or health is None or health.confirmed in (Severity.OK, Severity.UNKNOWN):
+            return None
+        since = incident.episode_at or incident.opened_at
+        runs = [run for run in self.runs.values() if run.incident == incident.id and run.started_at >= since]
+        if any(run.state is not RunState.STOPPED for run in runs):
+            return None
+        called = any(call.run == "" and call.at >= since for call in incident.calls)
+        return None if called else book
+
+    async def _consider(self, incident: Incident, book: Book) -> None:
+        """Start `book` for `incident` if nothing stands against it; where only a person can help, call one."""
+        assert incident.check is not None
+        try:
+            subject = self._subject(incident.check)
+            plan = book.plan(subject)
+        except (StepFailed, Refused) as error:
+            await self._call(incident, say("{runbook} can do nothing here: {why}", runbook=book.name, why=error.text))
+            return
+        live = self._desk.inventory.automation.live
+        if live:
+            targets = {subject.own.node, *(action.target for action in plan)}
+            answer = decide.may_start(book, incident.check, targets, self._footing(), self._clock.now())
+            if isinstance(answer, decide.Hold):
+                if answer.why is decide.Why.SPENT:
+                    await self._call(incident, answer.text)
+                return
+        await self._start(book, subject, plan, incident, RELEVE, live=live)
+
+    async def _call(self, incident: Incident, text: Text) -> None:
+        event = Event(incident.id, self._clock.now(), EventKind.CALLED, RELEVE, text)
+        await self._desk.note_run(None, (event,))
+
+    # --- by people ---------------------------------------------------------------------------------------------------
+
+    def planned(self, name: str, subject: str) -> tuple[Book, Subject, tuple[Action, ...]]:
+        """Return the dry run of the runbook `name` about the check `subject`. Raises Refused."""
+        return planned(self._desk.inventory.books, self._subject(CheckId(subject)), name)
+
+    async def start(self, name: str, subject: str, actor: str) -> Run:
+        """Start the runbook `name` about the check `subject` for a person. Raises Refused, with the reason."""
+        book, about, plan = self.planned(name, subject)
+        targets = {about.own.node, *(action.target for action in plan)}
+        answer = decide.may_start(book, about.check, targets, self._footing(), self._clock.now())
+        if isinstance(answer, decide.Hold) and answer.why not in (decide.Why.SPENT, decide.Why.RESTING):
+            raise Refused(say("{runbook} cannot start: {why}", runbook=name, why=answer.text))
+        incident = next(
+            (one for one in self._desk.state.incidents.values() if one.open and one.check == about.check), None
+        )
+        return await self._start(book, about, plan, incident, actor, live=True)
+
+    async def answer(self, name: str, actor: str, words: str, *, yes: bool) -> Run:
+        """Take a person's answer to the run `name`, or to the only run of that runbook that waits. Raises Refused."""
+        waiting = [run for run in self.runs.values() if run.state is RunState.WAITING and name in (run.id, run.runbook)]
+        if len(waiting) != 1 or waiting[0].id not in self._executions:
+            names = ", ".join(run.id for run in self.runs.values() if run.state is RunState.WAITING)
+            if names:
+                raise Refused(say("name one of the runs that wait for an answer: {names}", names=names))
+            raise Refused(say("no run waits for an answer"))
+        execution = self._executions[waiting[0].id]
+        entry = AuditEntry(actor, "approve" if yes else "refuse", {"run": waiting[0].id})
+        await self._desk.note_run(None, (), (entry,))
+        await execution.answer(yes=yes, actor=actor, words=words)
+        return execution.run
+
+    async def stop(self, actor: str) -> None:
+        """The emergency stop: nothing is started any more, and what runs ends before its next action."""
+        await self._set(
+            replace(self.policy, halted_by=actor, halted_at=self._clock.now()), actor, "automation stop", {}
+        )
+
+    async def arm(self, actor: str, runbook: str = "", until: datetime | None = None) -> None:
+        """End the emergency stop; with `runbook`, let it interrupt what still works without asking, `until` then.
+
+        Raises Refused when there is no such runbook.
+        """
+        if runbook and runbook not in self._desk.inventory.books:
+            raise Refused(no_such_book(runbook, self._desk.inventory.books))
+        policy = replace(self.policy, halted_by="", halted_at=None)
+        if runbook and until is not None:
+            policy = replace(policy, armed={**policy.armed, runbook: until})
+        data = {"runbook": runbook, "until": until.isoformat()} if runbook and until is not None else {}
+        await self._set(policy, actor, "automation arm", data)
+
+    async def _set(self, policy: Policy, actor: str, action: str, data: Mapping[str, str]) -> None:
+        policy = policy.without_lapsed(self._clock.now())
+        await self._desk.set_automation(policy.as_json(), AuditEntry(actor, action, dict(data)))
+        self.policy = policy
+
+    # --- runs --------------------------------------------------------------------------------------------------------
+
+    def _subject(self, check: CheckId) -> Subject:
+        site = self._desk.inventory.actionable
+        if check not in site.checks:
+            raise Refused(say("the inventory has no check {check}", check=check))
+        return Subject(check, site)
+
+    async def _start(
+        self,
+        book: Book,
+        subject: Subject,
+        plan: tuple[Action, ...],
+        incident: Incident | None,
+        actor: str,
+        *,
+        live: bool,
+    ) -> Run:
+        async with self._starting:
+            now = self._clock.now()
+            name, self._next = run_id(self._next, now), self._next + 1
+            about = None if incident is None else incident.id
+            event = started(name, book, subject, plan, incident=about, actor=actor, live=live, at=now)
+            run = fold(None, event)
+            assert run is not None
+            entry = AuditEntry(
+                actor, "run", {"run": name, "runbook": book.name, "subject": subject.check, "live": live}
+            )
+            await self._desk.note_run(event, told_of(event, run), (entry,))
+            self.runs[name] = run
+        if not live:
+            text = simulated(book.name, subject.check, tuple(action.said for action in plan))
+            data = {"state": RunState.SIMULATED.value}
+            return await self.record(RunEvent(name, now, RunEventKind.ENDED, RELEVE, text, None, data))
+        self._begin(run)
+        return run
+
+    def _begin(self, run: Run) -> None:
+        self._tasks[run.id] = asyncio.create_task(self._carry_out(run), name=f"run {run.id}")
+
+    async def _carry_out(self, run: Run) -> None:
+        try:
+            book = book_from_json(run.book)
+            subject = self._subject(run.subject)
+        except Refused as error:
+            await self._give_up(run, error.text)
+            return
+        except Exception:
+            log.exception("a run cannot be taken up", extra={"event": "run_lost", "run": run.id})
+            await self._give_up(run, say("this version of Relève cannot go on with it"))
+            return
+        execution = Execution(run, book, subject, self, self._io, self._clock)
+        self._executions[run.id] = execution
+        try:
+            await self._to_its_end(execution)
+        finally:
+            self._executions.pop(run.id, None)
+            self._tasks.pop(run.id, None)
+            self.progress.pop(run.id, None)
+
+    async def _to_its_end(self, execution: Execution) -> None:
+        bugs = 0
+        while not execution.run.state.over and not execution.leaving:
+            try:
+                await execution.carry_out()
+            except NotJournaled as error:
+                execution.run = self.runs[execution.run.id]
+                log.warning(
+                    "a run waits for its journal",
+                    extra={"event": "run_not_journaled", "run": execution.run.id, "why": str(error)},
+                )
+                await asyncio.sleep(AGAIN)
+            except Exception:
+                bugs += 1
+                log.exception("a run failed by itself", extra={"event": "run_bug", "run": execution.run.id})
+                if bugs >= MOST_BUGS:
+                    await self._give_up(execution.run, say("Relève itself failed; its log has the details"))
+                    return
+                await asyncio.sleep(AGAIN)
+
+    async def _give_up(self, run: Run, why: Text) -> None:
+        data = {"state": RunState.FAILED.value}
+        await self.record(RunEvent(run.id, self._clock.now(), RunEventKind.ENDED, RELEVE, why, None, data))
+
+    def io(self) -> Io:
+        """Return what an action outside of any run may touch: the archiving on its schedule."""
+        return self._of(lambda _to, _text: _nobody(), lambda _progress: None)
+
+    def _io(self, run: Run, n: int) -> Io:
+        def note(progress: Progress) -> None:
+            self.progress[run.id] = progress
+
+        return self._of(partial(self._tell, run, n), note)
+
+    def _of(self, tell: Callable[[tuple[str, ...], Text], Awaitable[bool]], progress: Callable[[Progress], None]) -> Io:
+        return Io(
+            clock=self._clock,
+            hosts=self.hosts,
+            look=self._look,
+            tell=tell,
+            progress=progress,
+            halted=self.halted,
+            ledger=self._ledger,
+        )
+
+    async def _tell(self, run: Run, n: int, to: tuple[str, ...], text: Text) -> bool:
+        """Put a message of a run into its incident's log, from which the outbox takes it; once, however often."""
+        incident = None if run.incident is None else self._desk.state.incidents.get(run.incident)
+        if incident is None:
+            return False
+        number = (run_number(run.id) or 0) * ACTIONS + n
+        if not any(call.n == number and not call.person for call in incident.calls):
+            event = Event(incident.id, self._clock.now(), EventKind.MESSAGE, RELEVE, text, run=run.id, to=to, n=number)
+            await self._desk.note_run(None, (event,))
+        return True
+
+    def swap(self) -> None:
+        """Let the runs in hand refer to the inventory as it is now."""
+        for execution in self._executions.values():
+            execution.subject = Subject(execution.run.subject, self._desk.inventory.actionable)
+
+    async def finished_or_waiting(self, name: RunId) -> Run:
+        """Return the run `name` once it is over, or waits for a person."""
+        while self.runs[name].state is RunState.RUNNING:
+            task = self._tasks.get(name)
+            if task is None:
+                return self.runs[name]
+            await asyncio.wait([task], timeout=LOOK)
+        return self.runs[name]
+
+    async def close(self) -> None:
+        """Let actions in hand end, begin none, and let go of the hosts."""
+        for execution in self._executions.values():
+            execution.leaving = True
+        tasks = tuple(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=PATIENCE)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.hosts.close()
+
+
+async def _nobody() -> bool:
+    return False
+
+
+def planned(books: Mapping[str, Book], subject: Subject, name: str) -> tuple[Book, Subject, tuple[Action, ...]]:
+    """Return the runbook `name` and its dry run about `subject`. Raises Refused."""
+    book = books.get(name)
+    if book is None:
+        raise Refused(no_such_book(name, books))
+    try:
+        return book, subject, book.plan(subject)
+    except StepFailed as error:
+        text = say("{runbook} can do nothing about {check}: {why}", runbook=name, check=subject.check, why=error.text)
+        raise Refused(
+            text if error.remedy is None else say("{what}. {remedy}", what=text, remedy=error.remedy)
+        ) from error
+
+
+def no_such_book(name: str, books: Mapping[str, Book]) -> Text:
+    """Return the sentence that says so, with those that there are."""
+    return say("there is no runbook {name}; there are: {names}", name=name, names=", ".join(sorted(books)))
