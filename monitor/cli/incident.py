@@ -180,8 +180,9 @@ def incidents(settings: Settings, *, open_only: bool) -> list[dict[str, Any]]:
 def _stored(settings: Settings, store: Store, *, open_only: bool) -> list[dict[str, Any]]:
     from monitor.web.views import incident_json
 
-    words = site_speech(settings)
-    return [incident_json(one, store.notices(one.id), words) for one in store.incidents(open_only=open_only)]
+    words, found = site_speech(settings), store.incidents(open_only=open_only)
+    notices = store.headlines([one.id for one in found])
+    return [incident_json(one, notices[one.id], words) for one in found]
 
 
 def _incident(settings: Settings, name: str) -> dict[str, Any]:

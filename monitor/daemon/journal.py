@@ -166,6 +166,15 @@ class Journal:
         found |= {key: notice for key, notice in self._held.items() if key.incident == incident}
         return list(found.values())
 
+    async def headlines(self, incidents: Collection[IncidentId]) -> dict[IncidentId, list[Notice]]:
+        """Return the notices of each of `incidents`, on disk and in memory; on disk, of a message only the subject."""
+        stored = await self.ask(self.store.headlines, incidents)
+        found = {name: {notice.key: notice for notice in notices} for name, notices in stored.items()}
+        for key, notice in self._held.items():
+            if key.incident in found:
+                found[key.incident][key] = notice
+        return {name: list(notices.values()) for name, notices in found.items()}
+
     async def overdue(self, now: datetime) -> timedelta | None:
         """Return for how long the oldest notice on disk that has not left has been due; None when none is late.
 

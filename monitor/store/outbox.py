@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select, update
 
-from alerts.notice import Notice, NoticeKey, NoticeState
+from alerts.notice import Message, Notice, NoticeKey, NoticeState
 from monitor.core.ids import IncidentId
 from monitor.store.rows import notice_from_row, notice_to_row
 from monitor.store.tables import insert, notices
@@ -17,6 +18,8 @@ from monitor.store.tables import insert, notices
 WAITING = (NoticeState.PENDING.value, NoticeState.SENDING.value)
 FURTHEST = timedelta(hours=1)
 """No attempt is put off for longer; one that lies further ahead was put off before the clock was set back."""
+ASKED_AT_ONCE = 10_000
+"""Incidents in one query; SQLite takes 32 766 values and PostgreSQL 65 535 (their limits of bound parameters)."""
 
 
 def add(connection: Connection, new: Iterable[Notice]) -> None:
@@ -111,6 +114,23 @@ def listed(connection: Connection, incident: IncidentId | None, limit: int) -> l
         query = query.where(notices.c.incident == incident)
     latest = [notice_from_row(dict(row)) for row in connection.execute(query).mappings()]
     return latest[::-1]
+
+
+def headlines(connection: Connection, incidents: Collection[IncidentId], limit: int) -> dict[IncidentId, list[Notice]]:
+    """Return the latest `limit` notices of each of `incidents`, with nothing of their messages but the subject."""
+    found: dict[IncidentId, list[Notice]] = {name: [] for name in incidents}
+    names = list(found)
+    for start in range(0, len(names), ASKED_AT_ONCE):
+        latest_first = (notices.c.due_at.desc(), notices.c.key.desc())
+        back = func.row_number().over(partition_by=notices.c.incident, order_by=latest_first).label("back")
+        counted = select(notices, back).where(notices.c.incident.in_(names[start : start + ASKED_AT_ONCE])).subquery()
+        query = select(counted).where(counted.c.back <= limit).order_by(counted.c.due_at, counted.c.key)
+        for row in connection.execute(query).mappings():
+            notice = notice_from_row(dict(row))
+            # The bodies of some thousand messages would fill the memory of whoever lists them.
+            subject = Message(notice.message.subject, "", "", "")
+            found[notice.key.incident].append(replace(notice, message=subject))
+    return found
 
 
 def overdue(connection: Connection, now: datetime) -> timedelta | None:

@@ -192,6 +192,10 @@ class Store:
         """Return the latest notices of one incident, or of all, in the order in which they are due."""
         return self._read(lambda c: outbox.listed(c, incident, limit))
 
+    def headlines(self, incidents: Collection[IncidentId], *, limit: int = 1000) -> dict[IncidentId, list[Notice]]:
+        """Return the latest notices of each of `incidents`, their messages reduced to the subject, in one question."""
+        return self._read(lambda connection: outbox.headlines(connection, incidents, limit))
+
     def oldest_pending(self, now: datetime) -> timedelta | None:
         """Return for how long the oldest notice that has not left has been due; None when none is late."""
         return self._read(lambda connection: outbox.overdue(connection, now))

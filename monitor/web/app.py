@@ -202,12 +202,9 @@ class _Api:
         # What the desk knows goes before: on a full disk the store lags behind it.
         found = {incident.id: incident for incident in stored} | dict(desk.state.incidents)
         shown = sorted(found.values(), key=lambda incident: incident.opened_at, reverse=True)
-        rows = [
-            views.incident_json(incident, await journal.notices(incident.id), words)
-            for incident in shown
-            if incident.open or not open_only
-        ]
-        return JSONResponse(rows)
+        shown = [incident for incident in shown if incident.open or not open_only]
+        notices = await journal.headlines([incident.id for incident in shown])
+        return JSONResponse([views.incident_json(incident, notices[incident.id], words) for incident in shown])
 
     async def incident(self, request: Request) -> Response:
         name = IncidentId(request.path_params["id"])

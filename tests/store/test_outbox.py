@@ -6,10 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alerts.notice import Notice, NoticeKey, NoticeState
+from sqlalchemy import event
+
+from alerts.notice import Message, Notice, NoticeKey, NoticeState
+from monitor.core.ids import IncidentId
 from monitor.store import Batch, Store
 
 Make = Callable[..., Notice]
+BARE = Message("Sujet é", "", "", "")
 
 
 def settle(store: Store, key: NoticeKey, state: NoticeState, at: datetime, next_try_at: datetime | None = None) -> bool:
@@ -97,6 +101,31 @@ def test_notices_are_listed_by_incident_the_latest_ones_in_order(store: Store, n
     assert [n.key.n for n in store.notices(incident)] == [1, 2, 3, 4, 5]
     assert [n.key.n for n in store.notices(incident, limit=2)] == [4, 5]
     assert len(store.notices()) == 6
+
+
+def test_the_headlines_of_many_incidents_are_those_of_each_asked_for_by_itself(store: Store, notice: Make) -> None:
+    names = [IncidentId(f"26-{n:04}") for n in range(1, 6)]
+    store.commit(Batch(notices=tuple(notice(n, 9 - n, incident=name) for name in names[:4] for n in range(1, 7))))
+    found = store.headlines([*names[1:], IncidentId("26-0404")], limit=4)
+    bare = {name: [replace(one, message=BARE) for one in store.notices(name, limit=4)] for name in names[1:]}
+    assert found == {**bare, IncidentId("26-0404"): []}
+    assert [one.key.n for one in found[names[1]]] == [4, 3, 2, 1]
+    assert store.headlines([]) == {}
+
+
+def test_headlines_of_more_incidents_than_a_query_can_name(store: Store, notice: Make) -> None:
+    many = [IncidentId(f"26-{n:06}") for n in range(100_000)]
+    store.commit(Batch(notices=(notice(1, incident=many[0]), notice(1, incident=many[-1]))))
+    found = store.headlines(many)
+    assert [name for name, notices in found.items() if notices] == [many[0], many[-1]]
+
+
+def test_incidents_are_listed_with_one_question_for_all_their_notices(store: Store, notice: Make) -> None:
+    store.commit(Batch(notices=tuple(notice(1, incident=f"26-{n:04}") for n in range(300))))
+    asked: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *seen: asked.append(seen[2]))
+    assert len(store.headlines([IncidentId(f"26-{n:04}") for n in range(300)])) == 300
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
 
 
 def test_the_oldest_that_is_late_and_the_counts(store: Store, notice: Make, start: datetime) -> None:

@@ -121,6 +121,19 @@ async def test_the_owner_opens_acknowledges_explains_and_resolves(served):
     assert (await aside(api.get, "/api/v1/incidents?open=1")) == []
 
 
+async def test_the_list_of_incidents_asks_once_for_all_their_notices(served):
+    api, asked = LocalApi(served.data, "en"), []
+    for n in range(5):
+        await aside(api.post, "/api/v1/incidents", {"text": f"smell {n}", "severity": "warning"})
+    event.listen(served.daemon.journal.store.engine, "before_cursor_execute", lambda *seen: asked.append(seen[2]))
+    listed = await aside(api.get, "/api/v1/incidents")
+    assert len([statement for statement in asked if "notices.incident" in statement.partition("WHERE")[2]]) == 1
+    assert len(listed) >= 5
+    for one in listed:
+        shown = await aside(api.get, f"/api/v1/incidents/{one['id']}")
+        assert {notice["key"] for notice in one["notices"]} == {notice["key"] for notice in shown["notices"]} != set()
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
