@@ -13,12 +13,14 @@ from starlette.routing import Route
 
 from alerts.language import speech
 from monitor.core.ids import CheckId, IncidentId
+from monitor.core.incident import Incident
 from monitor.core.text import LANGUAGES, Speech, say
 from monitor.core.units import BadUnit, parse_duration
 from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.desk import ACTIONS, NEED_WORDS
 from monitor.inventory.report import problem_json
+from monitor.store import StoreError
 from monitor.web import metrics, views
 from monitor.web.openapi import description
 from monitor.web.request import BadRequest, actor, body_of, error, owner, word
@@ -212,8 +214,20 @@ class _Api:
         incident = self.daemon.desk.state.incidents.get(name) or await journal.ask(journal.store.incident, name)
         if incident is None:
             return error(404, self.speech(request).render(say("there is no incident {id}", id=name)))
-        runs = await self.runs.about(name, request)
-        return JSONResponse(views.incident_json(incident, await journal.notices(name), self.speech(request), runs))
+        return JSONResponse(await self._shown(incident, request))
+
+    async def _shown(self, incident: Incident, request: Request) -> dict[str, Any]:
+        runs = await self.runs.about(incident.id, request)
+        notices = await self.daemon.journal.notices(incident.id)
+        return views.incident_json(incident, notices, self.speech(request), runs)
+
+    async def _done(self, incident: Incident, request: Request, status: int = 200) -> Response:
+        try:
+            shown = await self._shown(incident, request)
+        except StoreError:
+            # It was done: who reads an error, because the disk does not say what was told before, does it once more.
+            shown = views.incident_json(incident, (), self.speech(request))
+        return JSONResponse(shown, status)
 
     async def open(self, request: Request) -> Response:
         body = await body_of(request)
@@ -226,7 +240,7 @@ class _Api:
         incident = await self.daemon.desk.open(
             word(body, "kind", "other"), severity, actor(request), word(body, "text")
         )
-        return JSONResponse(views.incident_json(incident, (), self.speech(request)), 201)
+        return await self._done(incident, request, 201)
 
     async def act(self, request: Request) -> Response:
         body = await body_of(request)
@@ -234,8 +248,7 @@ class _Api:
         if action not in ACTIONS:
             return await self.nothing_there(request)
         words = word(body, "text", None if action in NEED_WORDS else "")
-        incident = await self.daemon.desk.hear(action, name, actor(request), words)
-        return JSONResponse(views.incident_json(incident, (), self.speech(request)))
+        return await self._done(await self.daemon.desk.hear(action, name, actor(request), words), request)
 
     async def reload(self, request: Request) -> Response:
         reading = await self.daemon.reload(actor(request))

@@ -111,10 +111,13 @@ async def test_the_owner_opens_acknowledges_explains_and_resolves(served):
     api = LocalApi(data, "en")
     opened = await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke", "severity": "warning"})
     name = opened["id"]
-    await aside(api.post, f"/api/v1/incidents/{name}/ack", {"text": "going to see"})
+    assert [notice["step"] for notice in opened["notices"]] == ["first_notice"]
+    acknowledged = await aside(api.post, f"/api/v1/incidents/{name}/ack", {"text": "going to see"})
+    assert [notice["step"] for notice in acknowledged["notices"]] == ["first_notice"]
     await aside(api.post, f"/api/v1/incidents/{name}/cause", {"text": "a burnt socket"})
-    await aside(api.post, f"/api/v1/incidents/{name}/resolve", {"text": "replaced"})
+    resolved = await aside(api.post, f"/api/v1/incidents/{name}/resolve", {"text": "replaced"})
     shown = await aside(api.get, f"/api/v1/incidents/{name}")
+    assert [notice["key"] for notice in resolved["notices"]] == [notice["key"] for notice in shown["notices"]]
     assert (shown["status"], shown["cause"]) == ("resolved", "a burnt socket")
     assert [line["kind"] for line in shown["timeline"]] == ["opened", "acknowledged", "cause", "resolved"]
     assert {notice["step"] for notice in shown["notices"]} == {"first_notice", "resolved"}
@@ -202,6 +205,23 @@ async def test_what_only_memory_holds_on_a_full_disk_is_shown_and_can_be_acted_o
     assert (shown["status"], [notice["step"] for notice in shown["notices"]]) == ("acknowledged", ["first_notice"])
     assert name in [one["id"] for one in await aside(api.get, "/api/v1/incidents?open=1")]
     event.remove(engine, "before_cursor_execute", no_room)
+
+
+async def test_what_was_done_is_no_error_because_a_failing_disk_does_not_say_what_was_told(served):
+    def fails(_connection, _cursor, statement, *_):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    api, engine = LocalApi(served.data, "en"), served.daemon.journal.store.engine
+    event.listen(engine, "before_cursor_execute", fails)
+    opened = await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke"})
+    acknowledged = await aside(api.post, f"/api/v1/incidents/{opened['id']}/ack", {})
+    assert acknowledged["status"] == "acknowledged"
+    with pytest.raises(ApiError) as refused:
+        await aside(api.get, f"/api/v1/incidents/{opened['id']}")
+    assert refused.value.status == 503
+    event.remove(engine, "before_cursor_execute", fails)
 
 
 @pytest.mark.parametrize("body", [b"[" * 60_000, b"\xff\xfe", b"[]", b'{"text": 1}', b"x" * 70_000])
