@@ -113,7 +113,7 @@ class Execution:
             case decide.AskFirst(n, text):
                 await self._note(RunEventKind.ASKED, text, n)
             case decide.Wait():
-                await self._until_answered()
+                await self.pause(LOOK)
             case decide.Prove():
                 await self._prove()
             case decide.Rest(until):
@@ -206,10 +206,11 @@ class Execution:
         )
         await self._note(RunEventKind.ASKED, text, n)
 
-    async def _until_answered(self) -> None:
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, or until a person answers, or Relève is about to stop."""
         self.answered.clear()
         try:
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(seconds):
                 await self.answered.wait()
         except TimeoutError:
             return
@@ -234,6 +235,11 @@ class Execution:
             if left <= timedelta():
                 return
             await asyncio.sleep(min(LOOK, left.total_seconds()))
+
+    def leave(self) -> None:
+        """Begin nothing more: Relève is about to stop."""
+        self.leaving = True
+        self.answered.set()
 
     async def answer(self, *, yes: bool, actor: str, words: str) -> None:
         """Take a person's answer to what the run asks. Raises LookupError when it asks nothing."""

@@ -270,27 +270,25 @@ class Automation:
         return run
 
     def _begin(self, run: Run) -> None:
-        self._tasks[run.id] = asyncio.create_task(self._carry_out(run), name=f"run {run.id}")
-
-    async def _carry_out(self, run: Run) -> None:
         try:
-            book = book_from_json(run.book)
-            subject = self._subject(run.subject)
+            book, subject = book_from_json(run.book), self._subject(run.subject)
         except Refused as error:
-            await self._give_up(run, error.text)
-            return
+            work = self._give_up(run, error.text)
         except Exception:
             log.exception("a run cannot be taken up", extra={"event": "run_lost", "run": run.id})
-            await self._give_up(run, say("this version of Relève cannot go on with it"))
-            return
-        execution = Execution(run, book, subject, self, self._io, self._clock)
-        self._executions[run.id] = execution
-        try:
-            await self._to_its_end(execution)
-        finally:
-            self._executions.pop(run.id, None)
-            self._tasks.pop(run.id, None)
-            self.progress.pop(run.id, None)
+            work = self._give_up(run, say("this version of Relève cannot go on with it"))
+        else:
+            execution = Execution(run, book, subject, self, self._io, self._clock)
+            self._executions[run.id] = execution
+            work = self._to_its_end(execution)
+        task = asyncio.create_task(work, name=f"run {run.id}")
+        self._tasks[run.id] = task
+        task.add_done_callback(lambda _: self._forget(run.id))
+
+    def _forget(self, name: RunId) -> None:
+        self._executions.pop(name, None)
+        self._tasks.pop(name, None)
+        self.progress.pop(name, None)
 
     async def _to_its_end(self, execution: Execution) -> None:
         bugs = 0
@@ -303,14 +301,14 @@ class Automation:
                     "a run waits for its journal",
                     extra={"event": "run_not_journaled", "run": execution.run.id, "why": str(error)},
                 )
-                await asyncio.sleep(AGAIN)
+                await execution.pause(AGAIN)
             except Exception:
                 bugs += 1
                 log.exception("a run failed by itself", extra={"event": "run_bug", "run": execution.run.id})
                 if bugs >= MOST_BUGS:
                     await self._give_up(execution.run, say("Relève itself failed; its log has the details"))
                     return
-                await asyncio.sleep(AGAIN)
+                await execution.pause(AGAIN)
 
     async def _give_up(self, run: Run, why: Text) -> None:
         data = {"state": RunState.FAILED.value}
@@ -365,7 +363,7 @@ class Automation:
     async def close(self) -> None:
         """Let actions in hand end, begin none, and let go of the hosts."""
         for execution in self._executions.values():
-            execution.leaving = True
+            execution.leave()
         tasks = tuple(self._tasks.values())
         if tasks:
             await asyncio.wait(tasks, timeout=PATIENCE)

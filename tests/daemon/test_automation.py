@@ -1,0 +1,253 @@
+"""Runs as the daemon starts, stops and takes them up: by an incident, by a person, over a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from alerts.notice import Step
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.incident import Refused
+from monitor.core.text import ENGLISH
+from monitor.daemon.daemon import Daemon
+from monitor.inventory.model import Inventory
+from monitor.store import Store, open_store
+from runbooks.run import Run, RunState
+
+DOOR, INCIDENT = CheckId("door"), IncidentId("26-0001")
+BOOK = """\
+runbook: open-door
+title: {fr: Ouvrir, en: Open}
+budget: {attempts: 2, within: 1 h}
+cooldown: 0s
+proof: {within: 0s, stays: 0s}
+steps:
+  - {step: notify, text: "somebody will be asked"}
+  - {step: ask, text: "is the door open?"}
+"""
+LIVE = ("operations: {to: [admin]}", "operations: {to: [admin]}\nautomation: {live: true}")
+KIND = ("interruption: always", "interruption: always, runbook: open-door")
+
+
+@pytest.fixture
+def port() -> int:
+    """A port of loopback at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def site(inventory_of: Callable[..., Inventory], tmp_path: Path, port: int) -> Callable[..., Inventory]:
+    """The small site, whose door has a runbook."""
+    folder = tmp_path / "runbooks"
+    folder.mkdir()
+
+    def make(*more: tuple[str, str], book: str = BOOK) -> Inventory:
+        (folder / "open-door.yaml").write_text(book, encoding="utf-8")
+        return inventory_of(("port: 1,", f"port: {port},"), KIND, *(more or (LIVE,)))
+
+    return make
+
+
+@asynccontextmanager
+async def running(inventory: Inventory, folder: Path) -> AsyncIterator[Daemon]:
+    daemon = await Daemon.start(inventory, open_store(folder, write=True, ballast=0))
+    daemon.automation.resume()
+    try:
+        yield daemon
+    finally:
+        await daemon.close()
+
+
+async def until(daemon: Daemon, *states: RunState, number: int = 1) -> Run:
+    """The run of that number, once it stands in one of `states`."""
+    async with asyncio.timeout(20):
+        while True:
+            run = daemon.automation.runs.get(f"R26-{number:04}")  # type: ignore[call-overload]
+            if run is not None and run.state in states:
+                return run
+            await asyncio.sleep(0.02)
+
+
+async def broken(daemon: Daemon) -> None:
+    """Let the door be seen closed, and the incident call for its runbook."""
+    await daemon.scheduler.look(DOOR)
+    await daemon.automation.tick()
+
+
+async def steps(daemon: Daemon) -> list[tuple[Step, int]]:
+    await daemon.desk.tick()
+    found = await daemon.journal.notices(INCIDENT)
+    return sorted(
+        (notice.key.step, notice.key.n) for notice in found if notice.key.step in (Step.PERSON_CALLED, Step.RUNBOOK)
+    )
+
+
+@contextmanager
+def refused(words: str) -> Iterator[None]:
+    with pytest.raises(Refused) as caught:
+        yield
+    assert words in ENGLISH.render(caught.value.text)
+
+
+def said(run: Run) -> str:
+    return ENGLISH.render(run.text)
+
+
+async def test_an_incident_starts_its_runbook_and_who_is_asked_is_told(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        run = await until(daemon, RunState.WAITING)
+        assert (run.incident, run.subject, run.started_by, run.attempt) == (INCIDENT, DOOR, "releve", 1)
+        assert await steps(daemon) == [(Step.PERSON_CALLED, 1), (Step.RUNBOOK, 1000)]
+        await daemon.automation.tick()
+        assert len(daemon.automation.runs) == 1, "one run an episode"
+
+
+async def test_only_a_new_look_counts_as_success_and_spent_attempts_call_a_person(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        for attempt in (1, 2):
+            assert (await until(daemon, RunState.WAITING)).attempt == attempt
+            await daemon.automation.answer("open-door", "uid:5", "looks open", yes=True)
+            run = await until(daemon, RunState.WAITING if attempt == 1 else RunState.FAILED)
+        assert said(run) == "2 attempts had no lasting effect"
+        assert await steps(daemon) == [
+            (Step.PERSON_CALLED, 1), (Step.PERSON_CALLED, 2), (Step.PERSON_CALLED, 3), (Step.RUNBOOK, 1000),
+        ], "what a runbook says leaves once, however often it is tried"  # fmt: skip
+        await daemon.automation.tick()
+        assert len(daemon.automation.runs) == 1, "a person has it now"
+
+
+async def test_a_check_that_is_ok_by_itself_spares_the_person_an_answer(site, tmp_path, port):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        with socket.create_server(("127.0.0.1", port)):
+            await daemon.scheduler.look(DOOR)
+            run = await until(daemon, RunState.SUCCEEDED)
+        assert "nobody has to answer" in said(run)
+        incident = daemon.desk.state.incidents[INCIDENT]
+        assert not incident.open
+        assert incident.repair is not None
+        assert not incident.repair.going
+
+
+async def test_a_yes_and_a_door_that_opens_is_a_repair(site, tmp_path, port):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        with socket.create_server(("127.0.0.1", port)):
+            await daemon.automation.answer("R26-0001", "uid:5", "", yes=True)
+            run = await until(daemon, RunState.SUCCEEDED)
+        assert run.proof is not None
+        assert run.proof.ok
+        assert [event.actor for event in run.log if event.actor != "releve"] == ["uid:5"]
+
+
+async def test_a_no_ends_the_run_for_good(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        await daemon.automation.answer("open-door", "uid:5", "I am on it", yes=False)
+        run = await until(daemon, RunState.REFUSED)
+        assert said(run) == "a person said no: I am on it"
+        await daemon.automation.tick()
+        assert len(daemon.automation.runs) == 1
+        with refused("no run waits"):
+            await daemon.automation.answer("open-door", "uid:5", "", yes=True)
+
+
+async def test_a_run_that_waits_goes_on_waiting_after_a_restart_and_takes_the_answer_then(site, tmp_path, port):
+    inventory = site()
+    async with running(inventory, tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+    async with running(inventory, tmp_path / "data") as daemon:
+        waiting = await until(daemon, RunState.WAITING)
+        assert waiting.question is not None
+        with socket.create_server(("127.0.0.1", port)):
+            await daemon.automation.answer("R26-0001", "uid:5", "", yes=True)
+            await until(daemon, RunState.SUCCEEDED)
+
+
+async def test_without_leave_to_act_the_plan_is_told_and_nothing_is_done(site, tmp_path):
+    inventory = site(("operations: {to: [admin]}", "operations: {to: [admin]}  # nothing more"))
+    async with running(inventory, tmp_path / "data") as daemon:
+        await broken(daemon)
+        run = await until(daemon, RunState.SIMULATED)
+        assert (run.live, run.attempt) == (False, 0)
+        assert "releve runbook run open-door --subject door" in said(run)
+        assert await steps(daemon) == [(Step.PERSON_CALLED, 1)]
+        await daemon.automation.tick()
+        assert len(daemon.automation.runs) == 1
+
+
+async def test_the_emergency_stop_ends_what_runs_starts_nothing_and_survives_a_restart(site, tmp_path):
+    inventory = site()
+    async with running(inventory, tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        await daemon.automation.stop("uid:5")
+        await until(daemon, RunState.STOPPED)
+        with refused("automation arm"):
+            await daemon.automation.start("open-door", "door", "uid:5")
+    async with running(inventory, tmp_path / "data") as daemon:
+        assert daemon.automation.policy.halted_by == "uid:5"
+        await daemon.automation.tick()
+        assert len(daemon.automation.runs) == 1
+        await daemon.automation.arm("uid:5")
+        await daemon.automation.tick()
+        await until(daemon, RunState.WAITING, number=2)
+
+
+async def test_nothing_acts_on_a_device_that_another_run_acts_on(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        with refused("another run acts on server"):
+            await daemon.automation.start("open-door", "door", "uid:5")
+
+
+async def test_a_person_may_start_one_without_an_incident_but_not_one_that_there_is_not(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        run = await daemon.automation.start("open-door", "door", "uid:5")
+        assert (run.incident, run.started_by) == (None, "uid:5")
+        await until(daemon, RunState.WAITING)
+        with refused("there is no runbook x; there are:"):
+            await daemon.automation.start("x", "door", "uid:5")
+        with refused("no check y"):
+            await daemon.automation.start("open-door", "y", "uid:5")
+
+
+async def test_nothing_is_begun_that_cannot_be_journaled(site, tmp_path, full_disk, store: Store):
+    inventory = site(book=BOOK.replace('  - {step: notify, text: "somebody will be asked"}\n', ""))
+    daemon = await Daemon.start(inventory, store)
+    await broken(daemon)
+    await until(daemon, RunState.WAITING)
+    with full_disk():
+        await daemon.automation.answer("open-door", "uid:5", "", yes=True)
+        await asyncio.sleep(0.3)
+        run = daemon.automation.runs["R26-0001"]  # type: ignore[index]
+        assert all(action.intent_at is None for action in run.actions), "no intent on disk, no act"
+        assert run.state is RunState.RUNNING
+    await daemon.close()
+
+
+async def test_every_word_of_a_person_leaves_a_line_in_the_audit(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        await daemon.automation.answer("open-door", "uid:5", "", yes=False)
+        await daemon.automation.stop("uid:5")
+        await daemon.automation.arm("uid:5")
+        with daemon.journal.store.engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT actor, action FROM audit ORDER BY seq").fetchall()
+    acts = [tuple(row) for row in rows]
+    assert ("releve", "run") in acts
+    assert acts[-3:] == [("uid:5", "refuse"), ("uid:5", "automation stop"), ("uid:5", "automation arm")]
