@@ -1,0 +1,28 @@
+"""What the unit file promises to the daemon that it runs."""
+
+from __future__ import annotations
+
+import re
+
+from monitor.daemon import daemon
+from monitor.web.server import CROWD
+
+SITE = 10_000
+"""Checks; more than any one contact centre has."""
+
+
+def words(project, name):
+    text = (project / "packaging" / "releve.service").read_text("utf-8")
+    return re.search(rf"^{name}=(\S+)$", text, re.MULTILINE)[1]
+
+
+def test_as_many_files_may_be_open_as_a_large_site_and_a_crowd_of_visitors_need(project):
+    assert int(words(project, "LimitNOFILE")) >= 2 * SITE + 2 * CROWD
+
+
+def test_the_watchdog_waits_longer_than_it_takes_us_to_see_that_the_scheduler_stands_still(project):
+    assert int(words(project, "WatchdogSec")) > daemon.STALLED
+
+
+def test_a_stop_has_the_time_that_messages_in_hand_are_given(project):
+    assert int(words(project, "TimeoutStopSec")) > daemon.PATIENCE
