@@ -28,7 +28,7 @@ from monitor.store.engine import bring_up_to_date, make_engine, make_file, missi
 from monitor.store.errors import DiskFull, corrupt, translated
 from monitor.store.folder import BALLAST_FILE, HISTORY_FILE, STATE_FILE, WriterLock, prepare
 from monitor.store.history import KEEP, History, Sample, Series
-from monitor.store.rows import guard_from_json, guard_to_json
+from monitor.store.rows import canonical, digest, guard_from_json, guard_to_json
 from monitor.store.tables import STATE_REVISIONS
 from runbooks.run import Run, RunEvent, RunId
 
@@ -216,6 +216,11 @@ class Store:
     def events(self, incident: IncidentId) -> list[Event]:
         """Return the log of one incident, oldest first."""
         return self._read(lambda connection: log.get_events(connection, incident))
+
+    def protocol(self, incident: IncidentId) -> tuple[str, Mapping[str, Any]] | None:
+        """Return the version and the body (JSON-ready) of the protocol an incident was opened under; None for none."""
+        body = self._read(lambda c: log.get_protocols(c, log.named(incident))).get(incident)
+        return None if body is None else (digest(canonical(body)), body)
 
     def runs(self, incident: IncidentId | None = None, *, limit: int = 100) -> list[Run]:
         """Return the runs about `incident`, or the latest ones of all, oldest first."""

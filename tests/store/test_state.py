@@ -137,6 +137,17 @@ def test_an_incident_keeps_the_protocol_that_it_opened_under(store: Store, openi
     assert store.load(AT, DAY).protocols == {first.incident: old, second.incident: new}
 
 
+def test_the_protocol_of_an_incident_has_a_version_that_changes_with_it(store: Store, opening: Opening) -> None:
+    first, second, third = opening(1), opening(2), opening(3)
+    old, new = {"update_every": 3600}, {"update_every": 60}
+    protocols = {first.incident: old, second.incident: new}
+    store.commit(Batch(events=(first, second, third), protocols=protocols))
+    assert store.protocol(third.incident) is None
+    found = [store.protocol(one.incident) for one in (first, second)]
+    assert [body for version, body in filter(None, found)] == [old, new]
+    assert len({version for version, body in filter(None, found)}) == 2
+
+
 def test_only_open_and_lately_ended_incidents_are_loaded_and_numbers_go_on(store: Store, opening: Opening) -> None:
     long_ago, lately, open_ = opening(1), opening(2), opening(3)
     store.commit(Batch(events=(long_ago, lately, open_)))
