@@ -179,3 +179,22 @@ async def test_a_reload_to_a_shorter_interval_does_not_wait_for_the_longer_one_t
         seen.clear()
         scheduler.swap({name: check_of("one", port, every=0.2)})
         await seen.wait()
+
+
+async def test_a_look_that_a_repair_needs_waits_for_the_one_in_flight_and_is_a_new_one(listener):
+    port, counts = listener
+    reports = []
+
+    async def report(check, result):
+        reports.append(check.id)
+
+    name = CheckId("hourly")
+    async with Sessions() as sessions:
+        scheduler = Scheduler(sessions, SystemClock(), report, lambda _: False)
+        scheduler.swap({name: check_of("hourly", port, every=3600)})
+        seen = await asyncio.gather(scheduler.look(name), scheduler.look(name))
+        with pytest.raises(KeyError):
+            await scheduler.look(CheckId("none"))
+    assert [verdict.severity.word for verdict in seen] == ["ok", "ok"]
+    assert reports == [name, name]
+    assert counts["at once"] == 1

@@ -1,0 +1,155 @@
+"""Runbooks on the command line, with no daemon: simulated, carried out here, stopped and allowed."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from monitor import cli
+
+SITE = """
+site: {{name: Petit site, timezone: Africa/Douala, language: fr}}
+contacts: {{admin: {{name: Admin, mail: admin@example.org}}}}
+channels: {{mail: {{url: "env:NO_MAIL_URL"}}}}
+devices: {{server: {{address: 127.0.0.1}}}}
+checks: {{door: {{probe: tcp, device: server, port: {port}, every: 1 h, confirm: 1, incident: office}}}}
+incidents: {{office: {{interruption: never, runbook: look}}}}
+operations: {{to: [admin]}}
+automation: {{live: true}}
+"""
+BOOK = """\
+runbook: look
+title: {fr: Regarder, en: Look at it}
+budget: {attempts: 1, within: 1 h}
+proof: {within: 0s, stays: 0s}
+steps:
+  - {step: notify, text: "look at the door"}
+"""
+ASKING = BOOK + '  - {step: ask, text: "is it open?"}\n'
+
+
+@pytest.fixture
+def door():
+    """A door that is open: a port of loopback at which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+@pytest.fixture
+def releve(tmp_path, capsys, door):
+    """Run one command line in English on a site of its own; return exit code, stdout and stderr."""
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text(SITE.format(port=door.getsockname()[1]), encoding="utf-8")
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "look.yaml").write_text(BOOK, encoding="utf-8")
+
+    def run(*arguments, lang="en"):
+        options = ["--inventory", str(inventory), "--data", str(tmp_path / "data"), "--lang", lang]
+        code = cli.carry_out([*options, *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def asking(tmp_path, releve):
+    """The runbook asks a person too."""
+    (tmp_path / "runbooks" / "look.yaml").write_text(ASKING, encoding="utf-8")
+    return releve
+
+
+def test_runbooks_are_listed_before_anything_ran(releve):
+    code, out, _ = releve("runbook", "list")
+    assert code == 0
+    assert "look" in out
+    assert "Look at it" in out
+    assert "office" in out
+
+
+def test_a_simulation_names_every_action_and_leaves_no_trace(releve, tmp_path):
+    code, out, _ = releve("runbook", "plan", "look", "--subject", "door")
+    assert code == 0
+    assert "tell operations: look at the door" in out
+    assert "simulation" in out
+    assert not (tmp_path / "data").exists()
+    _, out, _ = releve("runbook", "plan", "look", "--subject", "door", "--json")
+    (action,) = json.loads(out)["actions"]
+    assert (action["n"], action["step"], action["effect"]) == (1, "notify", "reads")
+
+
+def test_nothing_is_carried_out_that_nobody_was_asked_about(releve, tmp_path):
+    code, _, err = releve("runbook", "run", "look", "--subject", "door")
+    assert code == 2
+    assert "--yes" in err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_runbook_is_carried_out_here_when_no_daemon_runs(releve):
+    code, out, err = releve("runbook", "run", "look", "--subject", "door", "--yes", "--json")
+    run = json.loads(out)
+    assert (code, run["state"], run["proof"]["ok"]) == (0, "succeeded", True), run["text"]
+    assert "No daemon runs" in err
+    _, out, _ = releve("runbook", "show", run["id"])
+    assert "repaired: door is OK" in out
+    code, out, _ = releve("runbook", "list", "--json")
+    assert (code, [one["id"] for one in json.loads(out)["runs"]]) == (0, [run["id"]])
+
+
+def test_what_did_not_help_is_a_failure_with_what_to_do_next(releve, door):
+    door.close()
+    code, out, _ = releve("runbook", "run", "look", "--subject", "door", "--yes")
+    assert code == 1
+    assert "1 attempts had no lasting effect" in out
+    assert "releve check door" in out
+
+
+def test_a_run_that_asks_ends_the_command_and_waits_for_the_daemon(asking):
+    code, out, _ = asking("runbook", "run", "look", "--subject", "door", "--yes")
+    assert code == 1
+    assert "is it open?" in out
+    assert "releve runbook approve R26-0001" in out.replace("R27", "R26")
+    code, _, err = asking("runbook", "approve", "look")
+    assert code == 2
+    assert "no daemon runs" in err
+
+
+def test_the_emergency_stop_holds_until_it_is_lifted(releve):
+    code, out, _ = releve("automation", "stop")
+    assert code == 1
+    assert "STOPPED by" in out
+    assert "releve automation arm" in out
+    code, _, err = releve("runbook", "run", "look", "--subject", "door", "--yes")
+    assert code == 2
+    assert "stopped the automation" in err
+    code, out, _ = releve("automation", "arm")
+    assert code == 0
+    assert "ACTIVE" in out
+    assert releve("runbook", "run", "look", "--subject", "door", "--yes")[0] == 0
+
+
+def test_a_runbook_is_armed_for_a_time_that_is_told(releve):
+    code, out, _ = releve("automation", "arm", "look", "--for", "2 h", "--json")
+    assert code == 0
+    assert list(json.loads(out)["armed"]) == ["look"]
+    assert "look may interrupt" in releve("automation", "show")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("runbook", "plan", "lok", "--subject", "door"), "there is no runbook lok; there are:"),
+        (("runbook", "plan", "look", "--subject", "dor"), "the inventory has no check dor"),
+        (("runbook", "plan", "look"), "such as: door"),
+        (("runbook", "show", "R26-0009"), "releve runbook list"),
+        (("automation", "arm", "lok"), "there is no runbook lok"),
+        (("automation", "arm", "look", "--for", "2"), "has no unit"),
+    ],
+)
+def test_what_makes_no_sense_is_told_and_changes_nothing(releve, arguments, told):
+    releve("incident", "open", "x", "--severity", "warning")
+    code, out, err = releve(*arguments)
+    assert (code, out) == (2, "")
+    assert told in err
