@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from alerts.notice import Notice, NoticeKey, NoticeState
 from monitor.clock import Clock, SystemClock
+from monitor.core.events import EventKind
 from monitor.core.ids import IncidentId
 from monitor.core.text import Text
 from monitor.store import Batch, HistoryUnavailable, Sample, Store, StoreError
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 R = TypeVar("R")
 MOST_SAMPLES = 200_000
 """Samples kept in memory while the history cannot be written; older ones are given up first."""
+KEPT_WITHIN = 2.0
+"""Seconds that a message waits at most for the number of its incident to be kept on a disk that is in trouble."""
 COUNTED_EVERY = 5.0
 """Seconds between two countings of the outbox (some 5 ms for 100 000 notices), which anybody on the network can ask for
 as often as they like, of the one thread that also writes."""
@@ -82,8 +85,23 @@ class Journal:
         error = self._refused.pop(batch.id, None)
         if error is not None:
             raise error
-        if any(waiting is batch for waiting in self._backlog):
+        if self._waits(batch):
+            await self._keep_numbers(batch)
+        if self._waits(batch):
             self._held.update({notice.key: notice for notice in batch.notices})
+
+    def _waits(self, batch: Batch) -> bool:
+        return any(waiting is batch for waiting in self._backlog)
+
+    async def _keep_numbers(self, batch: Batch) -> None:
+        """Before anybody is told of an incident that is in memory only: after a kill its number must stay its own."""
+        if all(event.kind is not EventKind.OPENED for event in batch.events):
+            return
+        try:
+            async with asyncio.timeout(KEPT_WITHIN):
+                await asyncio.to_thread(self.store.keep_numbers, batch.events)
+        except (StoreError, TimeoutError):
+            log.exception("a number may be given twice", extra={"event": "number_not_kept", "batch": batch.id})
 
     def _wait_for_room(self, batch: Batch) -> None:
         """Put `batch` behind those that wait; healths that merely moved on take the place of the same ones before.

@@ -28,6 +28,7 @@ from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import Corrupt, DiskFull, HistoryUnavailable, StoreError, disk_full, translated
 from monitor.store.folder import (
     BALLAST_FILE,
+    HIGHEST_FILE,
     HISTORY_FILE,
     LOCK_FILE,
     STATE_FILE,
@@ -199,9 +200,12 @@ def _new_file(path: Path) -> int:
 
 
 def _occupants(folder: Path) -> list[Path]:
-    """What a restored state would stand beside; a socket is only the trace of a daemon that is gone."""
+    """What a restored state would stand beside; a socket is only the trace of a daemon that is gone.
+
+    The highest number stays where it is: under it somebody was told something, whatever is put back.
+    """
     with translated(folder):
-        found = [entry for entry in folder.iterdir() if entry.name not in (LOCK_FILE, BALLAST_FILE)]
+        found = [entry for entry in folder.iterdir() if entry.name not in (LOCK_FILE, BALLAST_FILE, HIGHEST_FILE)]
         return sorted(entry for entry in found if not entry.is_socket())
 
 

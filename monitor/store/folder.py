@@ -16,7 +16,7 @@ from monitor.core.text import say
 from monitor.store.errors import NetworkFileSystem, WriterBusy, translated
 
 STATE_FILE, HISTORY_FILE = "state.db", "history.db"
-LOCK_FILE, BALLAST_FILE = "lock", "ballast"
+LOCK_FILE, BALLAST_FILE, HIGHEST_FILE = "lock", "ballast", "highest"
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
     {

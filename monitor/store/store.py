@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from alerts.notice import Notice, NoticeKey, NoticeState
 from monitor.clock import SystemClock
-from monitor.core.events import Event
+from monitor.core.events import Event, EventKind
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
@@ -26,9 +26,14 @@ from monitor.store.audit import AuditEntry, AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
 from monitor.store.errors import DiskFull, corrupt, translated
-from monitor.store.folder import BALLAST_FILE, HISTORY_FILE, STATE_FILE, WriterLock, prepare
+from monitor.store.folder import BALLAST_FILE, HIGHEST_FILE, HISTORY_FILE, STATE_FILE, WriterLock, prepare
+from monitor.store.highest import Highest
 from monitor.store.history import KEEP, History, Sample, Series
+<<<<<<< 7e82382d9013b79844e72d974330e6105d468a19
 from monitor.store.rows import canonical, digest, guard_from_json, guard_to_json
+=======
+from monitor.store.rows import guard_from_json, guard_to_json, incident_number
+>>>>>>> local
 from monitor.store.tables import STATE_REVISIONS
 from runbooks.run import Run, RunEvent, RunId
 
@@ -93,6 +98,9 @@ class Store:
         self._path = folder / STATE_FILE
         self._ballast = ballast
         self._lock = lock
+        self._highest = Highest(folder / HIGHEST_FILE)
+        if lock is not None:
+            self._highest.prepare()
 
     def load(self, now: datetime, keep: timedelta) -> Loaded:
         """Return what is believed: every health, the incidents that are open or ended within `keep` before `now`."""
@@ -104,7 +112,7 @@ class Store:
                 state=State(
                     healths=log.get_healths(connection),
                     incidents=log.get_incidents(connection, which),
-                    next_number=log.next_number(connection),
+                    next_number=max(log.next_number(connection), self._highest.read() + 1),
                 ),
                 died_at=outbox.last_death(connection),
                 sent=log.get_keys(connection, which),
@@ -142,6 +150,14 @@ class Store:
             log.put(connection, _BATCHES, [*known, batch.id][-REMEMBERED:])
 
         self._change(write)
+
+    def keep_numbers(self, events: Iterable[Event]) -> None:
+        """Let no other incident be given a number that `events` open one under, though they cannot be written yet.
+
+        Any thread may ask, whatever the database is doing.
+        """
+        opened = (incident_number(event.incident) for event in events if event.kind is EventKind.OPENED)
+        self._highest.keep(max((number for number in opened if number is not None), default=0))
 
     def recover_sending(self) -> int:
         """Make notices that were being sent when the last run ended pending again; return how many."""

@@ -92,6 +92,18 @@ async def test_who_is_in_no_inventory_any_more_makes_our_own_people_look(desk_on
     assert desk_on(other).died_at == machine.now()
 
 
+async def test_a_number_told_from_memory_is_given_to_no_other_incident_after_a_kill(
+    desk_on, inventory_of, store, full_disk
+):
+    desk, inventory = desk_on(inventory_of()), inventory_of()
+    first = await desk.open("other", Severity.WARNING, "uid:0", "smell of smoke")
+    with full_disk():
+        told = await desk.open("other", Severity.WARNING, "uid:0", "lost with the memory")
+    again = desk_on(inventory)
+    other = await again.open("other", Severity.WARNING, "uid:0", "something else")
+    assert [one[3:] for one in (first.id, told.id, other.id)] == ["0001", "0002", "0003"]
+
+
 async def test_what_is_noted_long_after_the_end_is_told_to_nobody(desk_on, inventory_of, store, machine):
     desk = desk_on(inventory_of())
     await desk.take(DOOR, BAD, machine.now(), 0.0)

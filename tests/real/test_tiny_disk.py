@@ -73,12 +73,15 @@ try:
 except DiskFull as error:
     seen["full"] = str(error)
 seen["ballast_when_full"] = store.ballast_standing
+fill()
+store.keep_numbers((open_by_hand(incident_id(7, now), "other", Severity.CRITICAL, "uid:1", now, "told from memory"),))
 (disk / "recordings").unlink()
 store.close()
 store = open_store(disk / "data", write=True)
 store.commit(pending)
 store.commit(pending)
 acknowledged += 1
+seen["next_number"] = store.load(now, timedelta(days=1)).state.next_number
 seen["ballast_at_last"] = store.restore_ballast()
 seen["samples_at_last"] = sample()
 seen["lost"] = acknowledged + 1 - len(store.events(opened.incident))
@@ -125,6 +128,7 @@ def test_history_stops_first_and_the_state_loses_nothing(on_a_tiny_disk: Callabl
     assert "is full" in seen["full"]
     assert not seen["ballast_when_full"]
     assert seen["ballast_at_last"]
+    assert seen["next_number"] == 8
     assert seen["samples_at_last"]
     assert seen["lost"] == 0
     assert seen["audit"]

@@ -122,6 +122,7 @@ def test_what_is_there_is_set_aside_only_on_request(
     filled: Store, file: Path, start: datetime, opening: Callable[..., Event]
 ) -> None:
     filled.commit(Batch(events=(opening(2),)))
+    filled.keep_numbers((opening(9),))
     filled.close()
     shutil.copy(filled.folder / "state.db", filled.folder / "state.db-wal")
     with pytest.raises(Exists, match="--yes"):
@@ -131,6 +132,7 @@ def test_what_is_there_is_set_aside_only_on_request(
     assert {entry.name for entry in done.aside.iterdir()} == {"state.db", "state.db-wal", "history.db"}
     with open_store(filled.folder, write=False) as restored:
         assert len(restored.incidents()) == 1
+        assert restored.load(start, timedelta(days=1)).state.next_number == 10
     (done.aside / "state.db-wal").unlink()
     with open_store(done.aside, write=False) as before:
         assert len(before.incidents()) == 2

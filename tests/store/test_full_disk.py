@@ -12,8 +12,9 @@ from sqlalchemy import event
 
 from alerts.notice import Notice
 from monitor.core.events import Event
-from monitor.store import AuditEntry, Batch, DiskFull, Store, open_store
+from monitor.store import AuditEntry, Batch, DiskFull, Store, StoreError, open_store
 from monitor.store.ballast import Ballast
+from monitor.store.highest import Highest
 
 MEGABYTE = 2**20
 
@@ -133,3 +134,30 @@ def test_half_a_ballast_is_made_whole(tmp_path: Path) -> None:
     ballast.path.write_bytes(b"\0" * 1000)
     assert not ballast.standing
     assert ballast.restore()
+
+
+def test_the_highest_number_is_kept_and_never_lowered(tmp_path: Path) -> None:
+    highest = Highest(tmp_path / "highest")
+    assert highest.read() == 0
+    highest.prepare()
+    for number, kept in [(7, 7), (3, 7), (12, 12)]:
+        highest.keep(number)
+        assert highest.read() == kept
+    highest.prepare()
+    assert highest.read() == 12
+    assert highest.path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("words", [b"", b"12", b"rubbish!!!", "٠١٢٣٤".encode()])
+def test_a_file_that_holds_no_number_keeps_nobody_from_starting(tmp_path: Path, words: bytes) -> None:
+    highest = Highest(tmp_path / "highest")
+    highest.path.write_bytes(words)
+    assert highest.read() == 0
+    highest.prepare()
+    highest.keep(1)
+    assert highest.read() == 1
+
+
+def test_a_number_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        Highest(tmp_path / "nowhere" / "highest").keep(1)
