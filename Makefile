@@ -1,4 +1,4 @@
-# run    sets up what Relève itself needs, then plays a power cut on the simulated site
+# run    sets up what Relève itself needs, then plays a full disk on the simulated site, which Relève repairs
 # test   the gate: lint, types, floors, tests; the same here and in CI
 # lint   the gate without the tests
 # bench  ratios against named peers; figures for people, never asserted
@@ -20,7 +20,7 @@ CATALOGUE := templates/locale
 .PHONY: run test lint bench soak lock messages clean
 
 run: $(VENV)/.run
-	@$(BIN)/releve demo --scenario mains-cut
+	@$(BIN)/releve demo --scenario hmp-disk-full
 
 test: lint
 	@$(BIN)/pytest -q -rs -n $(WORKERS) --dist worksteal
