@@ -29,11 +29,7 @@ from monitor.store.errors import DiskFull, corrupt, translated
 from monitor.store.folder import BALLAST_FILE, HIGHEST_FILE, HISTORY_FILE, STATE_FILE, WriterLock, prepare
 from monitor.store.highest import Highest
 from monitor.store.history import KEEP, History, Sample, Series
-<<<<<<< 7e82382d9013b79844e72d974330e6105d468a19
-from monitor.store.rows import canonical, digest, guard_from_json, guard_to_json
-=======
-from monitor.store.rows import guard_from_json, guard_to_json, incident_number
->>>>>>> local
+from monitor.store.rows import canonical, digest, guard_from_json, guard_to_json, incident_number
 from monitor.store.tables import STATE_REVISIONS
 from runbooks.run import Run, RunEvent, RunId
 
