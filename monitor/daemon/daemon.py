@@ -18,6 +18,7 @@ from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Verdict
 from monitor.core.watch import Plan
 from monitor.daemon import selfcheck, systemd
+from monitor.daemon.archiving import Archiving
 from monitor.daemon.automation import Automation
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.desk import KEEP, Desk
@@ -47,9 +48,10 @@ PATIENCE = 5.0
 """Seconds that a stop gives to messages that are being handed over."""
 
 
-def with_own_checks(plan: Plan) -> Plan:
-    """Return `plan` with Relève's checks of itself."""
-    return replace(plan, checks={**plan.checks, **selfcheck.OWN})
+def plan_of(inventory: Inventory) -> Plan:
+    """Return the plan of `inventory` with Relève's checks of itself."""
+    folders = inventory.actionable.recordings if inventory.automation.live else ()
+    return replace(inventory.plan, checks={**inventory.plan.checks, **selfcheck.own_checks(folders)})
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Daemon:
     sessions: Sessions
     scheduler: Scheduler
     automation: Automation
+    archiving: Archiving
     ledger: RecordingsLedger
     stopping: asyncio.Event
     reloading: asyncio.Lock
@@ -80,7 +83,7 @@ class Daemon:
         await journal.ask(store.recover_sending)
         kept = await journal.ask(store.load, SystemClock().now(), KEEP)
         clock = clock_from(kept.guard)
-        plan = with_own_checks(inventory.plan)
+        plan = plan_of(inventory)
         desk = Desk.resume(journal, clock, inventory, plan, kept)
         desk.guard, desk.trusted = lambda: clock.guard, lambda: clock.trusted
         sessions = Sessions()
@@ -93,12 +96,14 @@ class Daemon:
             sessions=sessions,
             scheduler=None,  # type: ignore[arg-type]
             automation=None,  # type: ignore[arg-type]
+            archiving=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
         )
         daemon.scheduler = Scheduler(sessions, clock, daemon.report, desk.settling)
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
+        daemon.archiving = Archiving(desk, daemon.automation, clock)
         await desk.clock_was_set()
         await desk.swap(inventory, plan, RELEVE)
         daemon.scheduler.swap(inventory.checks)
@@ -143,6 +148,7 @@ class Daemon:
     async def _tick(self) -> None:
         await self.desk.tick()
         await self.automation.tick()
+        await self.archiving.tick()
 
     async def _wind_down(self, work: list[asyncio.Task[None]], stop: asyncio.Task[Any]) -> None:
         systemd.notify("STOPPING=1")
@@ -153,6 +159,7 @@ class Daemon:
 
     async def close(self) -> None:
         """Write what is known and let go of everything."""
+        await self.archiving.close()
         await self.automation.close()
         self.ledger.close()
         await self.desk.flush()
@@ -235,7 +242,7 @@ class Daemon:
                     "the inventory is wrong and was not taken", extra={"event": "reload_refused", "problems": problems}
                 )
                 return reading
-            await self.desk.swap(reading.inventory, with_own_checks(reading.inventory.plan), actor)
+            await self.desk.swap(reading.inventory, plan_of(reading.inventory), actor)
             self.scheduler.swap(reading.inventory.checks)
             self.automation.swap()
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})

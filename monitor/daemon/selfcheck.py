@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from monitor.core.health import ConfirmPolicy
@@ -9,12 +10,25 @@ from monitor.core.ids import CheckId
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import Watched
+from runbooks.recordings import ArchiveReport
 
 STORE = CheckId("releve-store")
 CLOCK = CheckId("releve-clock")
 OUTBOX = CheckId("releve-outbox")
 OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX)}
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
+ARCHIVE_POLICY = ConfirmPolicy(confirm=2)
+"""Between us and an archive lies a network: one round that fails is no news yet."""
+
+
+def archive_check(recordings: str) -> CheckId:
+    """Return the name of the check that says whether a folder of recordings is archived."""
+    return CheckId(f"releve-archive-{recordings}")
+
+
+def own_checks(recordings: Iterable[str]) -> dict[CheckId, Watched]:
+    """Return every check that Relève makes of itself where those folders are archived."""
+    return OWN | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
 
 
 def store_verdict(trouble: Text | None, history: Text | None, waiting: int, *, room_kept: bool) -> Verdict:
@@ -73,3 +87,29 @@ def clock_verdict(stepped_by: timedelta, *, trusted: bool) -> Verdict:
         )
         return Verdict(Severity.WARNING, text)
     return Verdict(Severity.OK, say("The machine's clock agrees with the time that passed"))
+
+
+def archive_verdict(report: ArchiveReport) -> Verdict:
+    """Return what one round of archiving means. Nothing is deleted that it did not prove, so nothing is CRITICAL."""
+    counts = {"seen": report.seen, "proven": report.proven, "left": report.left}
+    if report.failed:
+        first = report.failed[0]
+        text = say(
+            "{count} recordings could not be archived, among them {path}: {why}. Nothing was deleted",
+            count=report.failures,
+            path=first.path,
+            why=first.why,
+        )
+        return Verdict(Severity.WARNING, text)
+    if report.ended is not None:
+        text = say(
+            "Archiving ended early: {why}. {proven} were archived, {left} are to come", why=report.ended, **counts
+        )
+        return Verdict(Severity.WARNING, text)
+    text = say("{seen} recordings, {proven} archived in the last round, {left} to come", **counts)
+    return Verdict(Severity.OK, text)
+
+
+def not_archived(why: Text) -> Verdict:
+    """Return the verdict of a round that could not begin."""
+    return Verdict(Severity.WARNING, say("Recordings are not archived: {why}. Nothing is deleted meanwhile", why=why))

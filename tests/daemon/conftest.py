@@ -14,7 +14,7 @@ from sqlalchemy import event
 from alerts.notice import Audience, Message, Notice, NoticeKey, Step
 from monitor.core.ids import IncidentId
 from monitor.daemon.clock import GuardedClock
-from monitor.daemon.daemon import with_own_checks
+from monitor.daemon.daemon import plan_of
 from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.journal import Journal
 from monitor.inventory.load import load
@@ -128,7 +128,7 @@ def desk_on(store: Store, machine: Hand) -> Callable[[Inventory], Desk]:
         journal = Journal(store, machine)
         kept = store.load(machine.now(), KEEP)
         clock = GuardedClock(kept.guard, machine, "boot")
-        desk = Desk.resume(journal, clock, inventory, with_own_checks(inventory.plan), kept)
+        desk = Desk.resume(journal, clock, inventory, plan_of(inventory), kept)
         desk.guard = lambda: clock.guard
         return desk
 

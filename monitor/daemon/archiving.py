@@ -1,0 +1,77 @@
+"""Recordings are archived on their own schedule, so that an incident finds what it may delete."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from monitor.clock import Clock
+from monitor.core.text import say
+from monitor.core.verdict import Verdict
+from monitor.daemon import selfcheck
+from monitor.daemon.automation import Automation
+from monitor.daemon.desk import Desk
+from monitor.secret import Unresolved
+from probes.ssh import HostFault
+from runbooks.contract import Recordings, StepFailed
+from runbooks.recordings import AlreadyArchiving, archive_once
+
+log = logging.getLogger(__name__)
+
+FIRST_AFTER = 5.0
+"""Seconds after the start until the first round; the site itself is looked at before."""
+
+
+class Archiving:
+    """A round for each folder of recordings every `every`; what it says of itself is a check of its own."""
+
+    def __init__(self, desk: Desk, automation: Automation, clock: Clock) -> None:
+        self._desk, self._automation, self._clock = desk, automation, clock
+        self._due: dict[str, float] = {}
+        self._rounds: dict[str, asyncio.Task[None]] = {}
+
+    async def tick(self) -> None:
+        """Begin every round that is due, unless a person or a run stands against it."""
+        inventory, now = self._desk.inventory, asyncio.get_running_loop().time()
+        folders = inventory.actionable.recordings if inventory.automation.live else {}
+        self._due = {name: self._due.get(name, now + FIRST_AFTER) for name in folders}
+        for name, recordings in folders.items():
+            if name not in self._rounds and self._due[name] <= now and not self._held(recordings):
+                task = asyncio.create_task(self._round(recordings), name=f"archive {name}")
+                self._rounds[name] = task
+
+    def _held(self, recordings: Recordings) -> bool:
+        """Whether nothing may be archived now; a run on the same device goes before."""
+        return self._automation.halted() or recordings.device.name in self._automation.busy
+
+    async def _round(self, recordings: Recordings) -> None:
+        loop = asyncio.get_running_loop()
+        again = recordings.every.total_seconds()
+        io = replace(self._automation.io(), halted=lambda: self._held(recordings))
+        try:
+            report = await archive_once(recordings, io)
+        except AlreadyArchiving:
+            again = min(again, FIRST_AFTER)
+        except (HostFault, StepFailed, Unresolved) as error:
+            await self._tell(recordings, selfcheck.not_archived(error.text))
+        except Exception:
+            log.exception("archiving failed", extra={"event": "archive_bug", "recordings": recordings.id})
+            await self._tell(recordings, selfcheck.not_archived(say("Relève itself failed; its log has the details")))
+        else:
+            log.info("archived", extra={"event": "archived", "recordings": recordings.id, **report.evidence})
+            await self._tell(recordings, selfcheck.archive_verdict(report))
+            again = 0.0 if report.left and report.ended is None and not report.failures else again
+        finally:
+            self._due[recordings.id] = loop.time() + again
+            self._rounds.pop(recordings.id, None)
+
+    async def _tell(self, recordings: Recordings, verdict: Verdict) -> None:
+        await self._desk.take(selfcheck.archive_check(recordings.id), verdict, self._clock.now(), 0.0)
+
+    async def close(self) -> None:
+        """End what is under way; whatever is half copied is copied anew."""
+        rounds = tuple(self._rounds.values())
+        for task in rounds:
+            task.cancel()
+        await asyncio.gather(*rounds, return_exceptions=True)
