@@ -156,19 +156,27 @@ class Journal:
 
     async def _tell_disk(self, key: NoticeKey) -> None:
         notice = self._held[key]
-        await self.ask(
-            self.store.settle,
-            key,
-            state=notice.state,
-            at=notice.sent_at or self._clock.now(),
-            answer=notice.answer,
-            attempts=notice.attempts,
-            next_try_at=notice.next_try_at,
-            channel=notice.channel,
-            address=notice.address,
-            tried=notice.tried,
-        )
-        self._is_on_disk(notice)
+        try:
+            await self.ask(
+                self.store.settle,
+                key,
+                state=notice.state,
+                at=notice.sent_at or self._clock.now(),
+                answer=notice.answer,
+                attempts=notice.attempts,
+                next_try_at=notice.next_try_at,
+                channel=notice.channel,
+                address=notice.address,
+                tried=notice.tried,
+            )
+        except StoreError:
+            raise
+        except Exception:
+            # Like a batch that is wrong in itself; memory goes on knowing it, so that it is not sent again.
+            log.exception("the end of a notice was refused", extra={"event": "end_refused", "notice": str(key)})
+            self._owed.discard(key)
+        else:
+            self._is_on_disk(notice)
 
     def _is_on_disk(self, notice: Notice) -> None:
         held = self._held.get(notice.key, notice)

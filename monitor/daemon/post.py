@@ -13,7 +13,7 @@ from alerts.delivery import Again, Dead, Other, Parcel, Receipt, TransportError,
 from alerts.notice import Notice, NoticeState
 from alerts.protocol import Channel, Contact
 from monitor.core.text import say
-from monitor.daemon.desk import Desk
+from monitor.daemon.desk import Desk, legible
 from monitor.daemon.journal import Journal, Settlement
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Post:
             end = Settlement(
                 NoticeState.SENT,
                 desk.clock.now(),
-                answer,
+                legible(answer),
                 notice.attempts + 1,
                 notice.channel,
                 notice.address,
@@ -169,7 +169,7 @@ class Post:
         self.failed += 1
         self._failing.add(notice.channel)
         step = after_failure(notice, error, contact, desk.inventory.channels, desk.links_down(), now)
-        answer = desk.letters.own_words(error.text)
+        answer = legible(desk.letters.own_words(error.text))
         end = Settlement(
             NoticeState.PENDING, now, answer, notice.attempts + 1, notice.channel, notice.address, notice.tried
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -159,6 +160,22 @@ async def test_a_disk_that_is_asked_in_vain_holds_nobody_up(store, notice_of, bu
                 await journal.settle(notice, SENT)
     await journal.retry()
     assert {notice.key.n: notice.state for notice in store.notices()} == {1: NoticeState.SENT, 2: NoticeState.SENT}
+
+
+async def test_an_end_that_no_database_can_hold_keeps_no_other_from_being_written(store, notice_of):
+    journal = Journal(store)
+    await journal.commit(Batch(notices=(notice_of(1), notice_of(2))))
+    first, second = await claimed(journal)
+    await journal.settle(first, replace(SENT, answer="250 accept\udce9"))
+    await journal.settle(second, SENT)
+    await journal.commit(Batch(notices=(notice_of(3),)))
+    assert {row.key.n: row.state for row in store.notices()} == {
+        1: NoticeState.SENDING,
+        2: NoticeState.SENT,
+        3: NoticeState.PENDING,
+    }
+    assert [each.key.n for each in await claimed(journal)] == [3]
+    assert (journal.waiting, journal.trouble) == (0, None)
 
 
 async def test_what_leaves_while_its_batch_is_being_written_is_on_record_as_it_left(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from datetime import timedelta
 
 import pytest
@@ -162,3 +163,19 @@ async def test_a_death_written_before_the_clock_was_set_back_is_not_mourned_long
     desk.died_at = machine.now() + timedelta(days=1)
     await desk.clock_was_set()
     assert desk.died_at == machine.now()
+
+
+async def test_a_channel_written_in_another_alphabet_keeps_nothing_from_being_recorded(
+    desk_on, inventory_of, store, monkeypatch
+):
+    monkeypatch.setenv("LATIN", os.fsdecode(b"gammu:/nowhere/caf\xe9"))
+    inventory = inventory_of(
+        ("{name: Administrateur, mail: admin@example.org}", '{name: Administrateur, sms: "+237600000000"}'),
+        ("channels: {", "channels: {sms: {url: env:LATIN}, "),
+    )
+    desk = desk_on(inventory)
+    await desk.open("other", Severity.WARNING, "uid:0", "smell of smoke")
+    await Post(desk, desk.journal).once()
+    (notice,) = store.notices()
+    assert (notice.state, notice.attempts) == (NoticeState.PENDING, 1)
+    assert "caf\ufffd" in notice.answer
