@@ -18,7 +18,7 @@ from monitor.core.text import ENGLISH, Quantity, Text, say, verbatim
 from probes.cleaning import one_line
 
 if TYPE_CHECKING:
-    from asyncssh import SFTPClient, SFTPClientFile, SFTPName
+    from asyncssh import SFTPAttrs, SFTPClient, SFTPClientFile, SFTPName
 
 SILENT_FOR = 60.0
 """Seconds without an answer after which a server is given up; a disk that must spin up first takes some ten."""
@@ -33,6 +33,11 @@ LISTED_AT_ONCE = 500
 """Names taken from a listing before somebody else has a turn; OpenSSH sends a hundred an answer."""
 LONGEST_WHY = 200
 """Characters of a server's own words that are shown."""
+REGULAR, DIRECTORY = 1, 2
+"""Types of what has a name (SSH_FILEXFER_TYPE_..., draft-ietf-secsh-filexfer-13, 7.2), which asyncssh reads from the
+mode where version 3 gives one."""
+LARGEST_SIZE = 2**62
+"""Bytes; a file of more is a server that makes fun of us, and of the ledger's 64 bits."""
 T = TypeVar("T")
 
 
@@ -61,8 +66,8 @@ _KINDS = {
     14: Trouble.FULL,  # SSH_FX_NO_SPACE_ON_FILESYSTEM
     15: Trouble.FULL,  # SSH_FX_QUOTA_EXCEEDED
 }
-"""Numbers of SSH_FXP_STATUS; those above 8 are of later versions, which some servers use all the same. 5, a bad message,
-is what OpenSSH says of a name that is too long."""
+"""Numbers of SSH_FXP_STATUS; those above 8 are of later versions, which some servers use all the same. 5, a bad
+message, is what OpenSSH says of a name that is too long."""
 
 
 class SftpTrouble(Exception):
@@ -81,6 +86,14 @@ class Stat(NamedTuple):
     mtime: int
 
 
+def stat_of(attributes: SFTPAttrs) -> Stat:
+    """Return what a server's answer says; one that leaves out the size or the time is no regular file to us."""
+    size, mtime = attributes.size, attributes.mtime
+    if size is None or mtime is None or size > LARGEST_SIZE:
+        return Stat(False, 0, 0)
+    return Stat(attributes.type == REGULAR, size, int(mtime))
+
+
 class Folder:
     """`path` on `host`, reached by `client`. Names are below it. Every request raises SftpTrouble.
 
@@ -94,7 +107,6 @@ class Folder:
         self.host, self.path, self.flushes = host, path, True
         self._client, self._base = client, path.rstrip("/").encode() + b"/"
         self._errors, self._refusals = (OSError, asyncssh.Error), asyncssh.SFTPError
-        self._types = {asyncssh.FILEXFER_TYPE_REGULAR: True}
         limits = client.limits
         most = min(LARGEST_BLOCK, limits.max_read_len or LARGEST_BLOCK, limits.max_write_len or LARGEST_BLOCK) - SLACK
         self.block = most if rate is None else max(SMALLEST_BLOCK, min(most, int(rate / BLOCKS_A_SECOND)))
@@ -129,9 +141,7 @@ class Folder:
             if trouble.kind is Trouble.GONE:
                 return None
             raise
-        if found.size is None or found.mtime is None:
-            return Stat(False, found.size or 0, 0)
-        return Stat(found.type in self._types, found.size, int(found.mtime))
+        return stat_of(found)
 
     async def open_old(self, name: str) -> SFTPClientFile:
         """Open `name` to read."""
@@ -139,7 +149,7 @@ class Folder:
         return await self.ask(self._opened(name, "rb"))
 
     async def open_new(self, name: str) -> SFTPClientFile:
-        """Make `name` anew, with the folders above it, and open it to write.
+        """Make `name` anew, with the folders above it up to this one, and open it to write.
 
         What lies there, the leftover of an earlier attempt, is removed and not emptied: it may be the same file as one
         that has its name already, where a server renames by linking.
@@ -159,21 +169,31 @@ class Folder:
     async def _opened(self, name: str, mode: str) -> SFTPClientFile:
         return await self._client.open(self.at(name), mode, encoding=None, block_size=0)
 
+    async def is_there(self) -> bool:
+        """Return whether the folder itself is there; it may be reached by a symbolic link."""
+        return await self.ask(self._client.isdir(self.at("")))
+
+    async def make(self) -> None:
+        """Make the folder itself."""
+        await self.ask(self._client.makedirs(self.at(""), exist_ok=True))
+
     async def _make_folder(self, name: str) -> None:
         """Make the folders above `name`. One that cannot be made shows when the file is opened again."""
         parts = name.split("/")[:-1]
-        for count in range(len(parts) + 1):
-            folder = self.at("/".join(parts[:count]))
+        for count in range(1, len(parts) + 1):
             try:
-                await self.ask(self._client.mkdir(folder))
+                await self.ask(self._client.mkdir(self.at("/".join(parts[:count]))))
             except SftpTrouble as trouble:
                 if trouble.kind is Trouble.CUT:
                     raise
 
-    async def read(self, file: SFTPClientFile, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset`, fewer only where the file ends: a server may serve less than it is asked."""
+    async def read(self, file: SFTPClientFile, offset: int, size: int, *, enough: int) -> bytes:
+        """Return at most `size` bytes from `offset`, less than `enough` only where the file ends.
+
+        A server may serve less than is asked for.
+        """
         data: bytes = await self.ask(file.read(size, offset))
-        while len(data) < size:
+        while len(data) < enough:
             more: bytes = await self.ask(file.read(size - len(data), offset + len(data)))
             if not more:
                 break
