@@ -77,7 +77,7 @@ class Hosts:
             return _clean(await run_here(target, command, within=within, stdin=stdin), target)
         from probes.ssh_wire import Listener  # noqa: PLC0415 - asyncssh takes its time
 
-        listener = Listener(stdin.encode(), windows=access.platform == WINDOWS)
+        listener = Listener(stdin.encode(), windows=(access.platform or "").casefold() == WINDOWS)
         try:
             async with asyncio.timeout(within):
                 ran = await self._ask(target, access, command, listener)
