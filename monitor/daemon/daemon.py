@@ -80,7 +80,7 @@ class Daemon:
         `clock_from`: makes the clock out of what the last run left of it.
         """
         journal = Journal(store)
-        await journal.ask(store.recover_sending)
+        await journal.recover()
         kept = await journal.ask(store.load, SystemClock().now(), KEEP)
         clock = clock_from(kept.guard)
         plan = plan_of(inventory)

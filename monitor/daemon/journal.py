@@ -74,6 +74,19 @@ class Journal:
         """Run `work` in the store's thread and return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
+    async def recover(self) -> None:
+        """Let what the last run was sending be sent again; where the disk cannot be written, from memory.
+
+        For the start, before any `claim`. Raises StoreError when the disk cannot even be read.
+        """
+        try:
+            await self.ask(self.store.recover_sending)
+        except StoreError as error:
+            self._in_trouble(error)
+            for notice in await self.ask(self.store.being_sent):
+                self._held[notice.key] = replace(notice, state=NoticeState.PENDING)
+                self._owed.add(notice.key)
+
     async def commit(self, batch: Batch) -> None:
         """Write `batch`; if the disk cannot be written, keep it and carry on.
 

@@ -36,6 +36,12 @@ def recover(connection: Connection) -> int:
     return connection.execute(update(notices).where(sending).values(state=NoticeState.PENDING.value)).rowcount
 
 
+def being_sent(connection: Connection) -> list[Notice]:
+    """Return what `recover` would make pending, and mark nothing."""
+    query = select(notices).where(notices.c.state == NoticeState.SENDING.value)
+    return [notice_from_row(dict(row)) for row in connection.execute(query).mappings()]
+
+
 def _ready(now: datetime, limit: int, but: Collection[str]) -> Select[tuple[str]]:
     return (
         select(notices.c.key)

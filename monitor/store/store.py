@@ -159,6 +159,10 @@ class Store:
         """Make notices that were being sent when the last run ended pending again; return how many."""
         return self._change(outbox.recover)
 
+    def being_sent(self) -> list[Notice]:
+        """Return the notices that are marked as being sent."""
+        return self._read(outbox.being_sent)
+
     def claim(self, now: datetime, limit: int, but: Collection[str] = ()) -> list[Notice]:
         """Return at most `limit` notices whose time has come, earliest due first, each marked as being sent.
 

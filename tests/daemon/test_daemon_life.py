@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from alerts.notice import NoticeState
 from lab.door import Door
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
+from monitor.core.verdict import Severity
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
 from monitor.inventory.load import load
@@ -186,3 +188,21 @@ async def test_a_round_observes_everything_once_and_sends_what_is_due(tmp_path, 
         await daemon.close()
     door.open()
     assert daemon.desk.inventory.protocol.update_every == timedelta(seconds=1)
+
+
+async def test_a_start_on_a_full_disk_watches_and_sends_what_the_kill_cut_off(
+    store, inventory_of, desk_on, machine, mailbox, monkeypatch, full_disk
+):
+    monkeypatch.setenv("NO_MAIL_URL", os.environ["TEST_MAIL_URL"])
+    inventory = inventory_of()
+    before = desk_on(inventory)
+    await before.open("other", Severity.WARNING, "uid:0", "smell of smoke")
+    (cut_off,) = await before.journal.claim(machine.now(), 10)
+    with full_disk():
+        daemon = await Daemon.start(inventory, store)
+        await daemon.round()
+        assert cut_off.message_id in [letter.message_id.strip("<>") for letter in mailbox.letters]
+        assert {one.check for one in daemon.desk.state.incidents.values()} >= {"door", "releve-store"}
+    await daemon.journal.retry()
+    assert {row.state for row in store.notices()} == {NoticeState.SENT}
+    await daemon.close()
