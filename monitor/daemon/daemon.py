@@ -102,6 +102,7 @@ class Daemon:
             reloading=asyncio.Lock(),
         )
         daemon.scheduler = Scheduler(sessions, clock, daemon.report, desk.settling)
+        desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
         await desk.clock_was_set()
@@ -113,8 +114,7 @@ class Daemon:
         """Take a result of the scheduler: samples to the history, the verdict to the desk."""
         self._keep_samples(check.id, result)
         known_at = result.started_at + timedelta(seconds=result.elapsed)  # nobody knew before the look was over
-        again = await self.desk.take(check.id, result.verdict, known_at, result.elapsed)
-        self.scheduler.reprobe(again)
+        await self.desk.take(check.id, result.verdict, known_at, result.elapsed)
 
     def _keep_samples(self, check: CheckId, result: Result) -> None:
         at = result.started_at

@@ -56,6 +56,7 @@ class Desk:
     Each change is computed by pure functions, written to the journal, and only then becomes the state: what was told
     to anybody can always be read again. A health that is told to nobody yet is written with the next tick, so that a
     storm of failures does not wait for the disk once a result. `died_at`: when a notice last came to nothing.
+    `look_again` is called with the checks that should be looked at again at once, whoever's turn their result came in.
     """
 
     journal: Journal
@@ -68,6 +69,7 @@ class Desk:
     letters: Letters
     guard: Callable[[], Guard | None] = lambda: None
     trusted: Callable[[], bool] = lambda: True
+    look_again: Callable[[tuple[CheckId, ...]], None] = lambda checks: None
     seen: dict[CheckId, Seen] = field(default_factory=dict)
     mail_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     died_at: datetime | None = None
@@ -93,30 +95,28 @@ class Desk:
         desk._stored = dict(kept.state.healths)
         return desk
 
-    async def take(self, check: CheckId, verdict: Verdict, at: datetime, elapsed: float) -> tuple[CheckId, ...]:
-        """Take one result, observed at `at`; return the checks that should be looked at again at once."""
+    async def take(self, check: CheckId, verdict: Verdict, at: datetime, elapsed: float) -> None:
+        """Take one result, observed at `at`."""
         self._results.append((check, Seen(verdict, at, elapsed)))
-        return await self._undisturbed(self._take_all())
+        await self._undisturbed(self._take_all())
 
-    async def _take_all(self) -> tuple[CheckId, ...]:
+    async def _take_all(self) -> None:
         """Take what has come in while the journal wrote, in one writing; who waited behind finds it done.
 
         Where that fails, each is taken by itself: what is wrong with one result leaves no other failure untold.
         """
         results, self._results = self._results, []
         try:
-            return await self._take_together(results)
+            await self._take_together(results)
         except Exception:
             log.exception("results are taken one by one", extra={"event": "results_apart", "results": len(results)})
-        reprobe: list[CheckId] = []
-        for check, seen in results:
-            try:
-                reprobe += await self._take_together([(check, seen)])
-            except Exception:
-                log.exception("a result was lost", extra={"event": "result_lost", "check": check})
-        return tuple(reprobe)
+            for check, seen in results:
+                try:
+                    await self._take_together([(check, seen)])
+                except Exception:
+                    log.exception("a result was lost", extra={"event": "result_lost", "check": check})
 
-    async def _take_together(self, results: list[tuple[CheckId, Seen]]) -> tuple[CheckId, ...]:
+    async def _take_together(self, results: list[tuple[CheckId, Seen]]) -> None:
         state, events, reprobe = self.state, list[Event](), list[CheckId]()
         for check, seen in results:
             if check in self.plan.checks:
@@ -127,7 +127,7 @@ class Desk:
                 reprobe += taken.reprobe
         if results:
             await self._accept(Taken(state, tuple(events)))
-        return tuple(reprobe)
+            self.look_again(tuple(reprobe))
 
     async def tick(self) -> None:
         """Let time pass: notices that are due now come into being, old incidents leave the desk."""

@@ -13,6 +13,7 @@ from monitor.core.incident import Refused
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import State
+from monitor.daemon import selfcheck
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.letters import Moment
 
@@ -66,6 +67,26 @@ async def test_a_result_that_makes_no_sense_takes_no_other_with_it(
     assert [record.check for record in caplog.records if getattr(record, "event", "") == "result_lost"] == [DOOR]
     await desk.take(DOOR, BAD, machine.now(), 0.0)
     assert {one.check for one in desk.state.incidents.values()} == {DOOR, ROOM}
+
+
+async def test_what_should_be_looked_at_again_is_said_in_whoever_s_turn_the_failure_is_taken(
+    desk_on, inventory_of, machine, busy_disk
+):
+    desk = desk_on(
+        inventory_of(
+            ("other: {address: 127.0.0.1}", "other: {address: 127.0.0.1, parent: server}"),
+            ("every: 1 h, confirm: 1, incident: office", "every: 1 h, confirm: 1, incident: office, gate: true"),
+        )
+    )
+    asked = []
+    desk.look_again = asked.extend
+    async with busy_disk(desk.journal):
+        turns = [asyncio.create_task(desk.flush())]
+        turns += [asyncio.create_task(desk.take(selfcheck.CLOCK, GOOD, machine.now(), 0.0))]
+        turns += [asyncio.create_task(desk.take(ROOM, BAD, machine.now(), 0.0))]
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*turns)
+    assert asked == [DOOR]
 
 
 async def test_a_failure_that_is_not_believed_yet_is_written_with_the_next_tick(desk_on, inventory_of, store, machine):
