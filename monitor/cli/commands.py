@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "incident": ("monitor.cli.incident:incident", N_("Show incidents and act on them.")),
     "runbook": ("monitor.cli.runbook:runbook", N_("Show, simulate, run and answer runbooks.")),
     "automation": ("monitor.cli.runbook:automation", N_("Stop or allow what Relève does by itself.")),
+    "report": ("monitor.cli.report:report", N_("Write documents: the review of an incident.")),
     "notify": ("monitor.cli.notify:notify", N_("Send one real message to a contact, as a test.")),
     "demo": ("monitor.cli.demo:demo", N_("Play a story on a simulated site.")),
     "audit": ("monitor.cli.audit:audit", N_("Verify that the audit trail is whole.")),
