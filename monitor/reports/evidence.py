@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from monitor.core.text import Quantity, Text, say
+from monitor.core.text import Text, say
 from monitor.reports.pen import Pen
 
 MOST = 12
@@ -19,29 +20,59 @@ FARTHEST = 1e300
 LONGEST = 120
 """Characters of one value; a SHA-256 has 64."""
 LABELS = {
-    "bytes": (say("size"), "By"),
-    "copied_bytes": (say("copied"), "By"),
-    "deleted_bytes": (say("freed"), "By"),
-    "freed": (say("freed"), "By"),
-    "freed_bytes": (say("freed"), "By"),
-    "free": (say("free"), "By"),
-    "used": (say("used"), "%"),
-    "seconds": (say("time"), "s"),
-    "rate": (say("rate"), "By/s"),
-    "copied": (say("files copied"), ""),
-    "proven": (say("files proven"), ""),
-    "deleted": (say("files deleted"), ""),
-    "kept": (say("files kept"), ""),
-    "skipped": (say("files left out"), ""),
-    "failed": (say("files failed"), ""),
+    "seen": (say("files seen"), ""),
+    "closed": (say("files ready to be archived"), ""),
+    "proven": (say("files copied and read back"), ""),
+    "size": (say("size"), "By"),
+    "failures": (say("files that failed"), ""),
+    "failed": (say("among them"), ""),
+    "in_use": (say("files in use"), ""),
+    "changed": (say("files changed meanwhile"), ""),
+    "gone": (say("files gone meanwhile"), ""),
+    "left": (say("files not tried"), ""),
+    "left absent": (say("not there any more"), ""),
+    "left young": (say("kept because they are recent"), ""),
+    "left changed": (say("kept because they changed"), ""),
+    "left no copy": (say("kept because their copy is missing"), ""),
+    "left other copy": (say("kept because their copy differs"), ""),
+    "left in use": (say("kept because they are in use"), ""),
+    "left unseen": (say("kept because they could not be looked at"), ""),
     "files": (say("files"), ""),
-    "pid": (say("process"), "id"),
-    "state": (say("state"), ""),
-    "started_at": (say("started at"), ""),
-    "sha256": (say("SHA-256"), ""),
+    "oldest": (say("the oldest of"), ""),
+    "newest": (say("the newest of"), ""),
+    "used_before": (say("in use before"), "%"),
+    "used_after": (say("in use after"), "%"),
+    "missing": (say("still to be freed"), "By"),
+    "young": (say("files too recent"), ""),
+    "unproven": (say("files not archived yet"), ""),
+    "service": (say("service"), ""),
+    "state_before": (say("state before"), ""),
+    "state_after": (say("state after"), ""),
+    "pid_before": (say("process before"), "id"),
+    "pid_after": (say("process after"), "id"),
+    "seconds": (say("time"), "s"),
+    "lived": (say("ran for"), "s"),
+    "check": (say("check"), ""),
+    "severity": (say("severity"), ""),
 }
-"""What the steps of the runbooks measure: what it is called, and its UCUM unit. A figure that is not here keeps the
+"""What the steps of the runbooks bring back: what it is called, and its UCUM unit. A figure that is not here keeps the
 name that the step gave it."""
+TROUBLES = frozenset({"failures", "in_use", "changed", "gone", "left", "missing", "young", "unproven"})
+"""Figures of which none is nothing to tell."""
+VALUES = {
+    "running": say("running"),
+    "stopped": say("stopped"),
+    "starting": say("starting"),
+    "stopping": say("stopping"),
+    "paused": say("paused"),
+    "absent": say("absent"),
+    "failed": say("failed"),
+    "unknown": say("unknown"),
+    "ok": say("OK"),
+    "warning": say("Warning"),
+    "critical": say("Critical"),
+}
+"""States and severities in words."""
 
 
 def evidence_words(pen: Pen, evidence: Mapping[str, Any]) -> str:
@@ -59,26 +90,42 @@ def _joined(pen: Pen, figures: Iterable[str]) -> str:
 
 
 def _figures(pen: Pen, name: str, value: Any, depth: int = DEEPEST) -> Iterator[str]:
-    if value in (None, "", [], {}):
+    if value in (None, "", [], {}) or (name in TROUBLES and value in (0, {})):
+        return
+    if isinstance(value, dict) and depth:
+        for inner, each in value.items():
+            yield from _figures(pen, f"{name} {inner}", each, depth - 1)
         return
     label, unit = LABELS.get(name, (say("{name}", name=name.replace("_", " ")), ""))
+    yield pen.t(say("{label}: {value}", label=label, value=_shown(pen, value, unit)))
+
+
+def _shown(pen: Pen, value: Any, unit: str) -> str:
     match value:
         case bool():
-            shown = pen.t(say("yes") if value else say("no"))
+            return pen.t(say("yes") if value else say("no"))
         case int() | float():
-            shown = _number(pen, value, unit)
-        case dict() if depth:
-            for inner, each in value.items():
-                yield from _figures(pen, f"{name} {inner}", each, depth - 1)
-            return
+            return _number(pen, value, unit)
         case list() | tuple():
-            first = ", ".join(str(each)[:LONGEST] for each in value[:3])
-            shown = (
-                first if len(value) <= 3 else pen.t(say("{names} and {count} more", names=first, count=len(value) - 3))
-            )
-        case _:
-            shown = str(value)[:LONGEST]
-    yield pen.t(say("{label}: {value}", label=label, value=shown))
+            first, more = ", ".join(str(each)[:LONGEST] for each in value[:3]), len(value) - 3
+            return first if more <= 0 else pen.t(say("{names} and {count} more", names=first, count=more))
+        case str():
+            return _word(pen, value)
+    return str(value)[:LONGEST]
+
+
+def _word(pen: Pen, value: str) -> str:
+    """A state in words, a moment of the site, or the word as it stands."""
+    if value in VALUES:
+        return pen.t(VALUES[value])
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return value[:LONGEST]
+    if at.tzinfo is None:
+        return value[:LONGEST]
+    speech = pen.context.speech
+    return pen.t(say("{date} at {at}", date=speech.date(at), at=speech.clock(at)))
 
 
 def _number(pen: Pen, value: float, unit: str) -> str:
@@ -86,6 +133,4 @@ def _number(pen: Pen, value: float, unit: str) -> str:
         return f"{min(max(value, -FARTHEST), FARTHEST):.3g}"
     if unit == "id":
         return f"{value:g}" if isinstance(value, float) else str(value)
-    if unit == "By/s":
-        return pen.t(say("{size} a second", size=Quantity(value, "By")))
     return pen.quantity(value, unit, 2)

@@ -26,14 +26,22 @@ MOST_LINES = 10
 STATES = {
     RunState.RUNNING: say("still at work"),
     RunState.WAITING: say("waiting for a person's answer"),
-    RunState.SUCCEEDED: say("succeeded"),
-    RunState.FAILED: say("failed"),
-    RunState.REFUSED: say("refused by a person"),
-    RunState.STOPPED: say("stopped"),
+    RunState.SUCCEEDED: say("the run succeeded"),
+    RunState.FAILED: say("the run failed"),
+    RunState.REFUSED: say("a person refused the run"),
+    RunState.STOPPED: say("the run was stopped"),
     RunState.SIMULATED: say("simulated: nothing was changed"),
 }
-SHOWN = frozenset({RunEventKind.VOID, RunEventKind.PROOF, RunEventKind.ASKED, RunEventKind.ANSWERED})
-"""Events of a run that are a row of their own; an outcome stands beside its intent, if it has one."""
+TONES = {
+    RunState.SUCCEEDED: Tone.GOOD,
+    RunState.FAILED: Tone.BAD,
+    RunState.REFUSED: Tone.BAD,
+    RunState.STOPPED: Tone.BAD,
+}
+SHOWN = frozenset({RunEventKind.PROOF, RunEventKind.ASKED, RunEventKind.ANSWERED})
+"""Events of a run that are a row of their own."""
+ENDS = frozenset({RunEventKind.OUTCOME, RunEventKind.VOID})
+"""What becomes of an intent, beside which it stands; what failed before it was begun has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ def title(pen: Pen, run: Run) -> str:
 def _facts(pen: Pen, run: Run) -> Facts:
     ended = pen.gap(say("not yet")) if run.ended_at is None else pen.exact(run.ended_at)
     state = STATES[run.state]
-    tone = Tone.GOOD if run.state is RunState.SUCCEEDED else Tone.PLAIN if run.state is RunState.SIMULATED else Tone.BAD
+    tone = TONES.get(run.state, Tone.PLAIN)
     how = say("{state}: {text}", state=state, text=run.text) if run.text else state
     subject = say("{check} on {node}", check=run.subject, node=run.node)
     rows = (
@@ -117,6 +125,8 @@ def _attempts(run: Run) -> Text:
 
 def _proof(pen: Pen, run: Run) -> Words:
     proof = run.proof
+    if proof is None and not run.state.over:
+        return pen.gap(say("not yet"))
     if proof is None:
         return pen.gap(say("the check was not looked at again after the repair"))
     severity = SEVERITIES.get(_severity(proof.severity), say("Unknown"))
@@ -140,20 +150,22 @@ def acts_of(run: Run) -> Iterator[Act]:
             found = _outcome(run.log, n)
             told.add(found)
             yield Act(attempt, event, run.log[found] if found >= 0 else None)
-        elif event.kind in SHOWN or (event.kind is RunEventKind.OUTCOME and n not in told):
-            yield Act(attempt, event, event if event.kind is RunEventKind.OUTCOME else None)
+        elif event.kind in ENDS and n not in told:
+            yield Act(attempt, event, event)
+        elif event.kind in SHOWN:
+            yield Act(attempt, event)
         elif event.kind is RunEventKind.ENDED and event.actor != RELEVE:
             yield Act(attempt, event)
 
 
 def _outcome(log: tuple[RunEvent, ...], intent: int) -> int:
-    """The place of what came of an intent: the outcome of the same action before its next intent; -1 for none."""
+    """The place of what came of an intent: the end of the same action before its next intent; -1 for none."""
     for n in range(intent + 1, len(log)):
         if log[n].action != log[intent].action:
             continue
-        if log[n].kind is RunEventKind.OUTCOME:
+        if log[n].kind in ENDS:
             return n
-        if log[n].kind in (RunEventKind.INTENT, RunEventKind.VOID):
+        if log[n].kind is RunEventKind.INTENT:
             return -1
     return -1
 
@@ -168,7 +180,7 @@ def _table(pen: Pen, run: Run, acts: list[Act]) -> Table:
         pen.t(say("Steps of the run {run}", run=run.id)),
         tuple(pen.t(text) for text in head),
         rows,
-        (2, 6, 3, 3, 6, 6),
+        (2, 6, 3, 3, 6, 8),
         note,
     )
 
@@ -208,10 +220,10 @@ def _result(pen: Pen, act: Act) -> Words:
             return pen.w(say("the run waits for the answer"))
         case RunEventKind.ANSWERED | RunEventKind.ENDED:
             return pen.w(event.text)
-        case RunEventKind.VOID:
-            return pen.w(say("provably nothing happened: {text}", text=event.text))
     if act.outcome is None:
         return pen.w(say("outcome not on record"), Tone.BAD)
+    if act.outcome.kind is RunEventKind.VOID:
+        return pen.w(say("provably nothing happened: {text}", text=act.outcome.text))
     data = act.outcome.data
     if not data.get("ok"):
         return pen.w(say("failed: {text}", text=act.outcome.text), Tone.BAD)

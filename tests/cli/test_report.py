@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from monitor import cli
+from monitor.store import AuditEntry, Batch, open_store
 
 SITE = """
 site: {name: Petit site, timezone: Africa/Douala, language: fr}
@@ -185,6 +186,20 @@ def test_a_wrong_inventory_leaves_gaps_and_a_warning_but_no_less_of_the_record(
     assert "wrong.yaml cannot be read" in err
     assert "- **Site:** *not documented*" in out
     assert "a burnt socket" in out
+
+
+def test_it_is_written_while_a_daemon_writes_the_state(releve: Call, ended: str, tmp_path: Path) -> None:
+    with open_store(tmp_path / "data", write=True, ballast=0) as store:
+        store.commit(Batch(audit=(AuditEntry("uid:0", "note"),)))
+        code, out, err = releve("report", "rex", ended)
+    assert (code, err) == (0, "")
+    assert "a burnt socket" in out
+
+
+def test_the_help_imports_nothing_that_renders() -> None:
+    code = "import sys; from monitor.cli import carry_out; carry_out(['report', 'rex', '--help']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"matplotlib", "typst", "jinja2", "sqlalchemy", "pydantic"} & set(done.stdout.split())
 
 
 def test_the_help_says_how_people_complete_it(releve: Call) -> None:

@@ -157,7 +157,14 @@ def purge_run() -> Run:
         verbatim("la connexion à l’archive a été coupée"),
         0,
         ok=False,
-        evidence={"copied": 118, "copied_bytes": 31.4e9},
+        evidence={
+            "seen": 430,
+            "closed": 412,
+            "proven": 118,
+            "size": 31_400_000_000,
+            "failures": 1,
+            "failed": ["rec-0118.wav"],
+        },
         output="sftp> put rec-0118.wav\nConnection closed by remote host\nerror: broken pipe",
     )
     told.tell(at(6, 32), RunEventKind.ATTEMPT, verbatim("deuxième essai"))
@@ -169,7 +176,7 @@ def purge_run() -> Run:
         0,
         ok=True,
         changed=True,
-        evidence={"copied": 294, "copied_bytes": 78.2e9, "proven": 412, "rate": 225e6},
+        evidence={"seen": 430, "closed": 294, "proven": 294, "size": 78_200_000_000, "failures": 0, "in_use": 2},
     )
     told.tell(at(12, 21), RunEventKind.INTENT, PLAN[1].said, 1, before={"used": 92.4})
     told.tell(
@@ -179,7 +186,7 @@ def purge_run() -> Run:
         1,
         ok=True,
         changed=True,
-        evidence={"deleted": 412, "freed": 109.6e9},
+        evidence={"files": 412, "size": 109_600_000_000, "used_before": 92.4, "used_after": 70.5},
     )
     told.tell(at(14, 20), RunEventKind.PROOF, disk_text(70.5, 147.5e9), ok=True, severity="ok")
     told.tell(at(14, 20), RunEventKind.ENDED, verbatim("D: est redescendu sous le seuil"), state="succeeded")

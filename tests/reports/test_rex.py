@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from alerts.language import speech
-from alerts.notice import NoticeState
+from alerts.notice import NoticeState, Step
 from monitor.core.events import EventKind
 from monitor.core.ids import CheckId
 from monitor.core.incident import BLIND
 from monitor.core.incident import replay as incidents_of
 from monitor.core.text import Speech, say, verbatim
+from monitor.reports import rex_measured, rex_repair, rex_told
 from monitor.reports.as_json import as_json
 from monitor.reports.document import Document, Facts, Figure, Listing, Points, Table, Tone, Words
-from monitor.reports.material import Material
+from monitor.reports.material import Material, Relation
 from monitor.reports.rex import rex
-from runbooks.run import RunState
+from runbooks.run import RunEventKind, RunState
 
 ENGLISH = speech("en", "Africa/Douala")
 Stories = dict[str, Callable[[], Material]]
@@ -241,7 +242,10 @@ def test_every_attempt_of_a_runbook_is_shown_with_its_evidence_and_its_proof(sto
     (steps,) = blocks(document, "repair", Table)
     assert [row[0].text for row in steps.rows] == ["1", "2", "2", "2"]
     assert steps.rows[0][4] == Words("failed: la connexion à l’archive a été coupée", Tone.BAD)
-    assert steps.rows[0][5].text == "files copied: 118; copied: 31.4\u00a0GB"
+    assert steps.rows[0][5].text == (
+        "files seen: 430; files ready to be archived: 412; files copied and read back: 118; size: 31.4\u00a0GB; "
+        "files that failed: 1; among them: rec-0118.wav"
+    )
     assert steps.rows[2][3].text == "1\u00a0min\u00a044\u00a0s"
     assert steps.rows[3][1].text == "Look at hmp-disk again"
     assert steps.rows[3][4].tone is Tone.GOOD
@@ -261,6 +265,48 @@ def test_a_simulation_is_shown_after_what_was_done_and_counts_as_no_repair(stori
     assert "simulated: nothing was changed" in written(document, "repair")
     assert "It ended without a runbook" in written(document, "summary")
     assert document.data["moments"]["repair_started"] is None
+
+
+def test_a_run_that_waits_for_an_answer_shows_the_question_and_is_no_failure(stories: Stories) -> None:
+    material = stories["disk"]()
+    (run,) = material.runs
+    asked = replace(run.log[2], kind=RunEventKind.ASKED, actor="releve", text=verbatim("delete them?"), data={})
+    answered = replace(asked, kind=RunEventKind.ANSWERED, actor="paul", text=verbatim("yes"))
+    waiting = replace(run, log=(*run.log[:2], asked), state=RunState.WAITING, proof=None, ended_at=None, text=say(""))
+    document = rex(replace(material, runs=(waiting,)), ENGLISH)
+    (steps,) = blocks(document, "repair", Table)
+    assert [cell.text for cell in steps.rows[0]][1:5:3] == [
+        "Question to a person: delete them?",
+        "the run waits for the answer",
+    ]
+    (facts,) = blocks(document, "repair", Facts)
+    values = dict(facts.rows)
+    assert values["How it ended"] == Words("waiting for a person's answer")
+    assert values["Proof"] == Words("not yet", Tone.GAP)
+    said = replace(waiting, log=(*waiting.log, answered))
+    (steps,) = blocks(rex(replace(material, runs=(said,)), ENGLISH), "repair", Table)
+    assert [cell.text for cell in steps.rows[1]][1:5:3] == ["Answer of paul", "yes"]
+
+
+def test_what_failed_before_it_was_begun_and_what_nobody_knows_are_told_apart(stories: Stories) -> None:
+    material = stories["disk"]()
+    (run,) = material.runs
+    intent, failed = run.log[2], run.log[3]
+    early = replace(run, log=(*run.log[:2], failed))
+    (steps,) = blocks(rex(replace(material, runs=(early,)), ENGLISH), "repair", Table)
+    assert steps.rows[0][3:5] == (Words("–"), Words("failed: la connexion à l’archive a été coupée", Tone.BAD))
+    void = replace(intent, kind=RunEventKind.VOID, text=say("it was not carried out, or may be repeated"))
+    unknown = replace(run, log=(*run.log[:2], intent, void, intent))
+    (steps,) = blocks(rex(replace(material, runs=(unknown,)), ENGLISH), "repair", Table)
+    assert [row[4].text for row in steps.rows] == [
+        "provably nothing happened: it was not carried out, or may be repeated",
+        "outcome not on record",
+    ]
+    refused = replace(run.log[-1], actor="paul", text=verbatim("a person said no"))
+    (steps,) = blocks(
+        rex(replace(material, runs=(replace(run, log=(*run.log[:2], refused)),)), ENGLISH), "repair", Table
+    )
+    assert steps.rows[0][1].text == "Answer of paul"
 
 
 def test_covered_checks_are_counted_in_the_timeline(stories: Stories) -> None:
@@ -344,3 +390,10 @@ def test_every_kind_of_event_has_a_word(stories: Stories) -> None:
     steps = [row[2].text for row in table.rows]
     assert len(steps) == len(EventKind)
     assert not {kind.value for kind in EventKind} & set(steps)
+
+
+def test_every_message_state_and_measure_has_words() -> None:
+    assert set(rex_told.STEPS) == set(Step)
+    assert set(rex_told.STATES) == set(NoticeState)
+    assert set(rex_repair.STATES) == set(RunState)
+    assert set(rex_measured.RELATIONS) == set(Relation)
