@@ -152,9 +152,7 @@ def acts_of(run: Run) -> Iterator[Act]:
             yield Act(attempt, event, run.log[found] if found >= 0 else None)
         elif event.kind in ENDS and n not in told:
             yield Act(attempt, event, event)
-        elif event.kind in SHOWN:
-            yield Act(attempt, event)
-        elif event.kind is RunEventKind.ENDED and event.actor != RELEVE:
+        elif event.kind in SHOWN or (event.kind is RunEventKind.ENDED and event.actor != RELEVE):
             yield Act(attempt, event)
 
 
