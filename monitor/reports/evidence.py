@@ -60,13 +60,13 @@ name that the step gave it."""
 TROUBLES = frozenset({"failures", "in_use", "changed", "gone", "left", "missing", "young", "unproven"})
 """Figures of which none is nothing to tell."""
 VALUES = {
-    "running": say("running"),
-    "stopped": say("stopped"),
+    "running": say("in operation"),
+    "stopped": say("not running"),
     "starting": say("starting"),
     "stopping": say("stopping"),
     "paused": say("paused"),
     "absent": say("absent"),
-    "failed": say("failed"),
+    "failed": say("ended by a failure"),
     "unknown": say("unknown"),
     "ok": say("OK"),
     "warning": say("Warning"),
