@@ -24,8 +24,8 @@ DEEPEST = 40
 """Folders inside one another that are followed: recordings lie in some five, by year, month, day, campaign, agent."""
 MOST_FILES = 10_000_000
 """Files of one look; a listing without an end is an attack or a broken disk."""
-MOST_FOLDERS = 100_000
-"""Folders that wait to be listed."""
+MOST_FOLDERS = 200_000
+"""Folders of one look: a tree that holds itself has no end either."""
 LONGEST_PATH = 4000
 """Octets of a path: PATH_MAX of Linux (4096) less the archive's folder."""
 UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029/\\\\]")
@@ -61,7 +61,7 @@ WORDS = {
     Odd.LINK: say("symbolic links and what else is no file"),
     Odd.DEEP: say("folders too deep inside one another"),
     Odd.CLOSED_FOLDER: say("folders that may not be listed"),
-    Odd.TOO_MANY: say("more files than can be"),
+    Odd.TOO_MANY: say("more files or folders than can be"),
 }
 
 
@@ -124,14 +124,20 @@ class Names:
         return name
 
 
-async def look(source: Folder, names: Names, left_out: LeftOut) -> AsyncIterator[list[Seen]]:
+async def look(
+    source: Folder, names: Names, left_out: LeftOut, *, most_folders: int = MOST_FOLDERS
+) -> AsyncIterator[list[Seen]]:
     """Yield the recordings below `source`, some hundred at a time; symbolic links are not followed.
 
     Folders wait in memory, files do not. Raises SftpTrouble when the folder itself cannot be listed or the link is cut.
     """
-    waiting, count = [("", 0)], 0
+    waiting, count, folders = [("", 0)], 0, 0
     while waiting:
         folder, depth = waiting.pop()
+        folders += 1
+        if folders > most_folders or len(waiting) > most_folders:
+            left_out.note(Odd.TOO_MANY, folder)
+            return
         try:
             async for entries in source.listing(folder):
                 batch = _sorted_out(entries, folder, depth, names, waiting, left_out)
@@ -177,7 +183,5 @@ def _sorted_out(
 def _follow(path: str, depth: int, waiting: list[tuple[str, int]], left_out: LeftOut) -> None:
     if depth > DEEPEST or len(path.encode()) > LONGEST_PATH:
         left_out.note(Odd.DEEP, path)
-    elif len(waiting) >= MOST_FOLDERS:
-        left_out.note(Odd.TOO_MANY, path)
     else:
         waiting.append((path, depth))

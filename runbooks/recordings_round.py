@@ -69,6 +69,10 @@ class _Work:
             or (size is not None and self.begun_size >= size)
         )
 
+    def clashes(self, name: str, seen: Seen) -> bool:
+        """Return whether the copy may have the name of one under way, or there may be no room for all of them."""
+        return name in self.names or (bool(self.names) and self.room is not None and self.room < seen.size)
+
     def begin(self, seen: Seen) -> None:
         self.begun, self.begun_size = self.begun + 1, self.begun_size + seen.size
         if self.room is not None:
@@ -189,13 +193,13 @@ class Round:
         await self._work_off(iter(later), [], work)
 
     async def _work_off(self, todo: Iterator[Seen], later: list[Seen], work: _Work) -> None:
-        """Archive what comes from `todo`; a file whose copy may have the name of another under way goes to `later`."""
+        """Archive what comes from `todo`, and put into `later` what must not be under way beside others."""
         while not work.enough() and not self.io.halted():
             seen = next(todo, None)
             if seen is None:
                 return
             name = same_name(seen.path)
-            if name in work.names:
+            if work.clashes(name, seen):
                 later.append(seen)
                 continue
             work.names.add(name)

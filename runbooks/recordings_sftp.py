@@ -97,14 +97,22 @@ def stat_of(attributes: SFTPAttrs) -> Stat:
 class Folder:
     """`path` on `host`, reached by `client`. Names are below it. Every request raises SftpTrouble.
 
-    `rate`: bytes a second, which make blocks small. Whether the server can flush a file to its disk shows in `flushes`
-    after the first one.
+    `rate`: bytes a second, which make blocks small. `silent_for`: seconds without an answer that are borne. Whether the
+    server can flush a file to its disk shows in `flushes` after the first one.
     """
 
-    def __init__(self, client: SFTPClient, host: NodeId, path: str, rate: float | None = None) -> None:
+    def __init__(
+        self,
+        client: SFTPClient,
+        host: NodeId,
+        path: str,
+        rate: float | None = None,
+        *,
+        silent_for: float = SILENT_FOR,
+    ) -> None:
         import asyncssh  # noqa: PLC0415 - takes a third of a second, and only who archives needs it
 
-        self.host, self.path, self.flushes = host, path, True
+        self.host, self.path, self.flushes, self._silent_for = host, path, True, silent_for
         self._client, self._base = client, path.rstrip("/").encode() + b"/"
         self._errors, self._refusals = (OSError, asyncssh.Error), asyncssh.SFTPError
         limits = client.limits
@@ -118,7 +126,7 @@ class Folder:
     async def ask(self, request: Coroutine[Any, Any, T]) -> T:
         """Return what the server answers to `request`."""
         try:
-            async with asyncio.timeout(SILENT_FOR):
+            async with asyncio.timeout(self._silent_for):
                 return await request
         except TimeoutError:
             why = say("{device} does not answer any more", device=self.host)
