@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from probes.access import SshAccess
 from probes.contract import Target
-from probes.ssh_faults import HostFault, flooded, no_way, unfinished
+from probes.ssh_faults import HostFault, ended, flooded, no_way, unfinished
 from probes.ssh_local import run_here
 from probes.ssh_output import Ran, redacted, secrets_of
 
@@ -140,7 +140,8 @@ class Hosts:
     @asynccontextmanager
     async def _line(self, target: Target, access: SshAccess) -> AsyncIterator[tuple[_Line, bool]]:
         """Yield the connection to `target`, and whether it was opened just now. Raises HostFault."""
-        kept = self._kept.setdefault((str(target.name), target.address, access), _Kept())
+        key = (str(target.name), target.address, access)
+        kept = self._kept.setdefault(key, _Kept())
         async with kept.turn:
             line, fresh = kept.line, False
             if line is None or line.left or line.conn.is_closed():
@@ -149,6 +150,9 @@ class Hosts:
                 fresh = True
                 self._forget(line)
                 line = kept.line = _Line(await dial(target, access, self._dial_within))
+                if self._kept.get(key) is not kept:
+                    line.conn.abort()
+                    raise ended(target, "closed", sent=False)
                 self._lines.add(line)
             line.users += 1
         try:

@@ -43,10 +43,10 @@ def image_of(now: ServiceNow, manager: str) -> Image:
     }
 
 
-async def known(service: Service) -> ServiceNow:
-    """Return how it stands, with its marker. Raises StepFailed when it is not there or cannot be seen."""
+async def known(service: Service, *, closely: bool = True) -> ServiceNow:
+    """Return how it stands. Raises StepFailed when it is not there or cannot be seen."""
     try:
-        now = await service.look(closely=True)
+        now = await service.look(closely=closely)
     except HostFault as fault:
         raise failed(fault) from fault
     device = service.target.name
@@ -61,18 +61,18 @@ async def known(service: Service) -> ServiceNow:
     return now
 
 
-async def start(service: Service, patience: Patience, *, optional: bool) -> Outcome:
+async def start(service: Service, patience: Patience, *, disabled: bool = False, optional: bool = False) -> Outcome:
     """Start it if it is down, and watch it. Raises StepFailed or StepUncertain.
 
-    One that is starting already is not told again; one that is stopping is told once it has stopped. `optional`: one
-    that was disabled is left alone.
+    One that is starting already is not told again; one that is stopping is told once it has stopped. `disabled`: its
+    manager will not start it; it is then left alone if it is `optional`.
     """
     clock = asyncio.get_running_loop().time
     began = clock()
-    before = now = await known(service)
+    before = now = await known(service, closely=False)
     if now.state is State.STOPPING:
         now = await _stopped(service, now, began + patience.within)
-    unneeded = _unneeded(service, now, optional=optional)
+    unneeded = _unneeded(service, now, disabled=disabled, optional=optional)
     if unneeded is not None:
         return Outcome(unneeded, changed=False, evidence=_evidence(before, now, None))
     output = ""
@@ -92,7 +92,7 @@ async def start(service: Service, patience: Patience, *, optional: bool) -> Outc
     return Outcome(text, evidence=_evidence(before, now, took), output=output)
 
 
-def _unneeded(service: Service, now: ServiceNow, *, optional: bool) -> Text | None:
+def _unneeded(service: Service, now: ServiceNow, *, disabled: bool, optional: bool) -> Text | None:
     """Return why there is nothing to start, None when there is. Raises StepFailed when it must not be started."""
     if now.state is State.RUNNING:
         return say("{name} runs already", name=now.key)
@@ -101,7 +101,7 @@ def _unneeded(service: Service, now: ServiceNow, *, optional: bool) -> Text | No
             say("{name} is paused, and a paused service cannot be started", name=now.key),
             remedy=say("Let it continue on {device}, or ask who paused it", device=service.target.name),
         )
-    if now.disabled and now.state.down:
+    if disabled and now.state.down:
         if optional:
             return say("{name} is disabled, and is left alone", name=now.key)
         raise StepFailed(
@@ -116,14 +116,14 @@ async def _stopped(service: Service, now: ServiceNow, until: float) -> ServiceNo
         await _settled(service, until, now, State.STOPPING)
     except HostFault as fault:
         raise failed(fault) from fault
-    return await known(service)
+    return await known(service, closely=False)
 
 
 async def stop(service: Service, patience: Patience) -> Outcome:
     """Stop it if it is not down, and wait until it is. Raises StepFailed or StepUncertain."""
     clock = asyncio.get_running_loop().time
     began = clock()
-    before = await known(service)
+    before = await known(service, closely=False)
     if before.state.down:
         text = say("{name} does not run", name=before.key)
         return Outcome(text, changed=False, evidence=_evidence(before, before, None))

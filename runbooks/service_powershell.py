@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from probes.ssh import Ran
-from runbooks.service_windows import ABSENT, STATES, proper_windows, refusal_of, stopped
+from runbooks.service_windows import ABSENT, STATES, proper_windows, refusal_of, senseless, stopped
 from runbooks.services import NO_WORDS, Ask, Manager, Refusal, ServiceNow, State, number, words_of
 
 QUIET = "$ProgressPreference='SilentlyContinue';"
@@ -64,7 +64,9 @@ class PowerShell:
         code = answer_of(ran).get("code")
         if code == 0:
             return None
-        return refusal_of(code if isinstance(code, int) else -1, key, device)
+        if isinstance(code, int) and code > 0:
+            return refusal_of(code, key, device)
+        return senseless(ran, key, device)
 
 
 def command(script: str) -> str:

@@ -9,7 +9,7 @@ import re
 from typing import ClassVar
 
 from probes.ssh import Ran
-from runbooks.service_windows import ABSENT, STATES, proper_windows, refusal_of, stopped
+from runbooks.service_windows import ABSENT, STATES, proper_windows, refusal_of, senseless, stopped
 from runbooks.services import NO_WORDS, Ask, Manager, Refusal, ServiceNow, State, number, words_of
 
 CODE = re.compile(r"^\[SC\][^\n]*?(\d+)\s*:\s*$", re.MULTILINE)
@@ -59,7 +59,7 @@ class Sc:
         code = code_of(ran)
         if code is not None:
             return refusal_of(code, key, device)
-        return None if len(rows(ran.out)) > STATE else refusal_of(-1, key, device)
+        return None if len(rows(ran.out)) > STATE else senseless(ran, key, device)
 
 
 def command(verb: str, name: str) -> str:

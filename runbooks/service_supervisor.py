@@ -39,6 +39,8 @@ STATES = {
 LINE = re.compile(r"^(\S+)[ \t]+([A-Z]+)(?:[ \t]+(\S.*?))?[ \t]*$", re.MULTILINE)
 PID = re.compile(r"\bpid (\d+)\b")
 ERROR = re.compile(r"ERROR \(([^)\n]*)\)")
+NEVER_STARTED = "Not started"
+"""What is said of a program that was never started since supervisord was; never again after that."""
 LOG_TAIL = 32_000
 """Octets of supervisord's own log in which the last start of a program is looked for."""
 _ERRORS = {
@@ -83,7 +85,7 @@ class Supervisor:
         now = read_state(name, await ask(self._command("status", self.proper(name))))
         if not closely or now.state in (State.ABSENT, State.UNKNOWN):
             return now
-        marker = read_last_start(name, await ask(self._command("maintail", f"-{LOG_TAIL}")))
+        marker = read_last_start(name, await ask(self._command("maintail", f"-{LOG_TAIL}"))) or now.marker
         return ServiceNow(name, now.state, now.pid, now.disabled, marker, now.detail)
 
     def start(self, key: str) -> str:
@@ -121,7 +123,8 @@ def read_state(name: str, ran: Ran) -> ServiceNow:
     state, said = STATES[found[2]], found[3] or ""
     pid = PID.search(said)
     detail = verbatim(one_line(f"{found[2]} {said}", LONGEST_WORDS)) if state.down else NO_WORDS
-    return ServiceNow(name, state, number(pid[1]) if pid else None, detail=detail)
+    marker = said if said == NEVER_STARTED else ""
+    return ServiceNow(name, state, number(pid[1]) if pid else None, marker=marker, detail=detail)
 
 
 def read_last_start(name: str, ran: Ran) -> str:

@@ -9,7 +9,8 @@ import re
 from typing import Final
 
 from monitor.core.text import N_, Text, say
-from runbooks.services import NO_WORDS, Manager, Refusal, State, Why, refuse_name
+from probes.ssh import Ran
+from runbooks.services import NO_WORDS, Manager, Refusal, State, Why, refuse_name, words_of
 
 STATES: Final = {
     1: State.STOPPED,
@@ -81,6 +82,15 @@ def refusal_of(code: int, name: str, device: str) -> Refusal:
         return Refusal(Why.OTHER, text, Text(_CHECK_LOG, values))
     what, remedy = _SENTENCES[code]
     return Refusal(_WHY.get(code, Why.OTHER), Text(what, values), Text(remedy, values) if remedy else None)
+
+
+def senseless(ran: Ran, name: str, device: str) -> Refusal:
+    """Return what an answer without any number means: the host's shell or its PowerShell did not understand us."""
+    return Refusal(
+        Why.OTHER,
+        say("{device} did not do as it was told with {name}: {why}", device=device, name=name, why=words_of(ran)),
+        say("Try the log-in by hand, and check manager in the runbook"),
+    )
 
 
 def proper_windows(name: str, manager: Manager) -> str:

@@ -82,7 +82,8 @@ class ServiceRestart:
         patience = Patience(params.starts_within.total_seconds(), params.stays.total_seconds())
         if params.verb == "stop":
             return await stop(service, patience)
-        return await start(service, patience, optional=params.check not in needed(subject))
+        optional = (params.check or subject.check) not in needed(subject)
+        return await start(service, patience, disabled=bool(before["disabled"]), optional=optional)
 
     async def done(self, params: ServiceRestartParams, before: Image, subject: Subject, io: Io) -> Answer:
         """Return whether it was started or stopped since `before`."""

@@ -558,6 +558,19 @@ async def test_closing_ends_what_runs(host: Host):
     assert (await fault_of(running)).sent
 
 
+async def test_a_connection_that_comes_about_after_the_end_is_closed(host: Host):
+    async with relaying(host.port, sys.maxsize) as relay:
+        hosts = Hosts()
+        running = asyncio.ensure_future(hosts.run(host.target(relay.port), "x", within=WITHIN))
+        while relay.passed == 0:
+            await asyncio.sleep(0)
+        await hosts.close()
+        assert not (await fault_of(running)).sent
+        assert host.commands == []
+        while not host.connections[0].is_closed():
+            await asyncio.sleep(0.01)
+
+
 async def test_a_command_that_is_given_up_leaves_no_session_behind(host: Host, hosts: Hosts):
     ended = asyncio.Event()
 

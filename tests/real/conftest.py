@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from gufo.snmp import SnmpError
 from gufo.snmp.sync import SnmpSession
@@ -193,5 +194,199 @@ def nut(require: Require, tmp_path: Path, free_port: Callable[..., int]) -> Iter
     """NUT, not yet started; call `nut.start({name: dump, ...})`."""
     upsd, driver = require("/lib/nut/upsd", "nut-server"), require("/lib/nut/dummy-ups", "nut-server")
     made = Nut(upsd, driver, tmp_path, free_port())
+    yield made
+    made.stop()
+
+
+class Sshd:
+    """OpenSSH's sshd on a free port, in a folder of its own: who runs the tests logs in with `user_key`, nobody else.
+
+    `host_key`: line of its public key; `fingerprint`: as ssh-keygen prints it. `log()`: the end of what it said.
+    """
+
+    def __init__(self, sshd: Path, keygen: Path, folder: Path, port: int) -> None:
+        self.port, self.user, self._sshd, self._folder = port, getpass.getuser(), sshd, folder
+        self._keygen = keygen
+        self.user_key = self.new_key("user")
+        host = self.new_key("host")
+        self.host_key = host.with_suffix(".pub").read_text(encoding="ascii").strip()
+        shown = subprocess.run([keygen, "-l", "-E", "sha256", "-f", host], capture_output=True, text=True, check=True)
+        self.fingerprint = shown.stdout.split()[1]
+        (folder / "authorized_keys").write_text(self.user_key.with_suffix(".pub").read_text())
+        self._config = folder / "sshd_config"
+        self._config.write_text(
+            f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\n"
+            f"AuthorizedKeysFile {folder / 'authorized_keys'}\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+            "PasswordAuthentication no\nPermitUserRC no\nSubsystem sftp internal-sftp\nLogLevel VERBOSE\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def new_key(self, name: str, kind: str = "ed25519", passphrase: str = "") -> Path:
+        """Return the file of a new private key; its public half is beside it."""
+        path = self._folder / name
+        command = [self._keygen, "-q", "-t", kind, "-N", passphrase, "-C", name, "-f", path]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        return path
+
+    def start(self) -> None:
+        with (self._folder / "log").open("ab") as output:
+            self._process = subprocess.Popen(
+                [self._sshd, "-D", "-e", "-f", self._config], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+        until = time.monotonic() + READY_WITHIN
+        while time.monotonic() < until and self._process.poll() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 1) as made:
+                    if made.recv(4) == b"SSH-":
+                        return
+            except OSError:
+                time.sleep(0.02)
+        pytest.fail(f"sshd did not start: {self.log()}")
+
+    def sessions(self) -> list[psutil.Process]:
+        """Return the processes of the connections that are open now."""
+        if self._process is None:
+            return []
+        return psutil.Process(self._process.pid).children()
+
+    def cut(self) -> None:
+        """Kill every session, as a power cut would; sshd itself goes on."""
+        for session in self.sessions():
+            with suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
+                for process in (*session.children(), session):
+                    if process.name().startswith("sshd"):
+                        process.kill()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self.cut()
+            self._process.kill()
+            self._process.wait(10)
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")[-3000:]
+
+
+PRIVILEGE_SEPARATION = Path("/run/sshd")
+"""Without it sshd does not start as root (sshd(8)); the system's own unit makes it at its start."""
+
+
+@pytest.fixture
+def sshd(require: Require, tmp_path: Path, free_port: Callable[..., int]) -> Iterator[Sshd]:
+    """An sshd that runs."""
+    program, keygen = require("sshd", "openssh-server"), require("ssh-keygen", "openssh-client")
+    made_folder = os.geteuid() == 0 and not PRIVILEGE_SEPARATION.exists()
+    if made_folder:
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755)
+    folder = tmp_path / "sshd"
+    folder.mkdir()
+    made = Sshd(program, keygen, folder, free_port())
+    made.start()
+    yield made
+    made.stop()
+    if made_folder:
+        PRIVILEGE_SEPARATION.rmdir()
+
+
+PROGRAM = """\
+import os, signal, sys, time
+name, lives = sys.argv[1], float(sys.argv[2])
+def note(what):
+    with open(sys.argv[3], "a") as log:
+        log.write(f"{what} {name} {os.getpid()}\\n")
+def leave(*_):
+    note("stop")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+note("start")
+time.sleep(lives)
+sys.exit(7)
+"""
+"""Notes its start and its stop, and ends by itself after a while."""
+
+
+class Supervisord:
+    """supervisord in a folder of its own, on a free port of 127.0.0.1; `config` is what supervisorctl needs.
+
+    `noted()`: what the programs wrote themselves, as (start or stop, name), in order.
+    """
+
+    def __init__(self, program: Path, folder: Path, port: int) -> None:
+        self.config, self._program, self._folder = folder / "supervisord.conf", program, folder
+        self._notes, self._port = folder / "notes", port
+        self._notes.touch()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, programs: Mapping[str, Mapping[str, object]]) -> None:
+        """Run `programs`: `lives` (seconds, 600), and any key of [program:x]."""
+        where = f"127.0.0.1:{self._port}"
+        text = (
+            f"[inet_http_server]\nport={where}\nusername=releve\npassword=sesame\n"
+            f"[supervisorctl]\nserverurl=http://{where}\nusername=releve\npassword=sesame\n"
+            "[rpcinterface:supervisor]\n"
+            "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+            f"[supervisord]\nnodaemon=true\nlogfile={self._folder / 'supervisord.log'}\n"
+            f"pidfile={self._folder / 'pid'}\nchildlogdir={self._folder}\n"
+        )
+        (self._folder / "program.py").write_text(PROGRAM)
+        for name, keys in programs.items():
+            own = {"startsecs": 0, "startretries": 0, "autorestart": "false", **keys}
+            command = [sys.executable, self._folder / "program.py", name, own.pop("lives", 600), self._notes]
+            own["command"] = " ".join(str(word) for word in command)
+            text += f"[program:{name}]\n" + "".join(f"{key}={value}\n" for key, value in own.items())
+        self.config.write_text(text)
+        with (self._folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                [self._program, "-c", self.config], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+        starting = [name for name, keys in programs.items() if keys.get("autostart") != "false"]
+        self.wait(lambda: sorted(name for what, name in self.noted() if what == "start") == sorted(starting))
+
+    def wait(self, holds: Callable[[], bool]) -> None:
+        """Return once `holds()`."""
+        until = time.monotonic() + READY_WITHIN
+        while not holds():
+            if time.monotonic() > until:
+                pytest.fail(f"supervisord: {self.log()}\nnoted: {self.noted()}")
+            time.sleep(0.02)
+
+    def noted(self) -> list[tuple[str, str]]:
+        return [(line.split()[0], line.split()[1]) for line in self._notes.read_text().splitlines()]
+
+    def forget(self) -> None:
+        """Begin the notes anew."""
+        self._notes.write_text("")
+
+    def kill(self, *names: str) -> None:
+        """Kill programs (SIGKILL), and wait until supervisord has seen that they ended."""
+        running = {line.split()[1]: int(line.split()[2]) for line in self._notes.read_text().splitlines()}
+        before = {name: self.log().count(f"exited: {name}") for name in names}
+        for name in names:
+            os.kill(running[name], signal.SIGKILL)
+        self.wait(lambda: all(self.log().count(f"exited: {name}") > count for name, count in before.items()))
+
+    def stop(self) -> None:
+        if self._process is not None:
+            # It would take its time to end what it runs.
+            programs = psutil.Process(self._process.pid).children()
+            self._process.kill()
+            self._process.wait(10)
+            for program in programs:
+                with suppress(psutil.NoSuchProcess):
+                    program.kill()
+
+    def log(self) -> str:
+        path = self._folder / "supervisord.log"
+        return path.read_text(errors="replace") if path.exists() else (self._folder / "output").read_text()
+
+
+@pytest.fixture
+def supervisord(require: Require, tmp_path: Path, free_port: Callable[..., int]) -> Iterator[Supervisord]:
+    """supervisord, not yet started; call `supervisord.start({name: {}, ...})`."""
+    program = require("supervisord", "supervisor")
+    require("supervisorctl", "supervisor")
+    folder = tmp_path / "supervisord"
+    folder.mkdir()
+    made = Supervisord(program, folder, free_port())
     yield made
     made.stop()

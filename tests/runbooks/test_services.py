@@ -149,7 +149,7 @@ def test_qc_tells_the_disabled_ones():
         (ran("[SC] StartService FAILED 5:\n", status=5), Why.OTHER, "Relève may not start or stop Onnet"),
         (ran("[SC] ControlService FAILED 1051:\n"), Why.OTHER, "Onnet cannot be stopped while services that need it"),
         (ran("[SC] StartService FAILED 31337:\n"), Why.OTHER, "Windows refuses with error 31337 for Onnet"),
-        (ran(err="not recognized", status=1), Why.OTHER, "Windows refuses with error -1 for Onnet"),
+        (ran(err="not recognized", status=1), Why.OTHER, "hmp did not do as it was told with Onnet: not recognized"),
     ],
 )
 def test_every_refusal_of_sc_has_a_sentence(answer, why, said):
@@ -338,6 +338,7 @@ def test_every_refusal_of_systemd_has_a_sentence(err, said):
 def test_a_program_is_read_as_supervisorctl_prints_it(out, state, pid, detail):
     now = service_supervisor.read_state("onnet", ran(out))
     assert (now.state, now.pid, ENGLISH.render(now.detail)) == (state, pid, detail)
+    assert now.marker == ("Not started" if detail.endswith("Not started") else "")
 
 
 LOG = """\
