@@ -81,7 +81,8 @@ class Daemon:
         """
         journal = Journal(store)
         await journal.recover()
-        kept = await journal.ask(store.load, SystemClock().now(), KEEP)
+        # However long that takes: to load a large state is no sign of a disk that hangs.
+        kept = await asyncio.to_thread(store.load, SystemClock().now(), KEEP)
         clock = clock_from(kept.guard)
         plan = plan_of(inventory)
         desk = Desk.resume(journal, clock, inventory, plan, kept)

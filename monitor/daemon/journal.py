@@ -1,13 +1,13 @@
-"""The store as the daemon sees it: one thread, and a memory that takes over while the disk is full."""
+"""The store as the daemon sees it: threads that wait for the disk, and a memory that takes over while it fails."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from alerts.notice import Notice, NoticeKey, NoticeState
@@ -15,10 +15,15 @@ from monitor.clock import Clock, SystemClock
 from monitor.core.events import EventKind
 from monitor.core.ids import IncidentId
 from monitor.core.text import Text
-from monitor.store import Batch, HistoryUnavailable, Sample, Store, StoreError
+from monitor.daemon.settlement import Settlement
+from monitor.daemon.worker import Hangs, Worker
+from monitor.store import Batch, Sample, Store, StoreError, disk_hangs
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
+HANGS_AFTER = 15.0
+"""Seconds without an answer after which a disk hangs: longer than another program's lock is waited for, and short
+enough for the first notice, which is due within half a minute, to leave from memory."""
 MOST_SAMPLES = 200_000
 """Samples kept in memory while the history cannot be written; older ones are given up first."""
 KEPT_WITHIN = 2.0
@@ -28,33 +33,21 @@ COUNTED_EVERY = 5.0
 as often as they like, of the one thread that also writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """How an attempt to send ended; `channel` and `address` are those of the next attempt, if there is one."""
-
-    state: NoticeState
-    at: datetime
-    answer: str
-    attempts: int
-    channel: str
-    address: str
-    tried: tuple[str, ...] = ()
-    next_try_at: datetime | None = None
-
-
 class Journal:
-    """All access to the store, from one thread; nothing handed in is lost while the process lives.
+    """All access to the store; nothing handed in is lost while the process lives.
 
-    When the disk cannot be written (full, locked, failing), batches wait in memory in their order, and only `retry`
-    asks it again, for each answer may take seconds. Notices leave from memory meanwhile: those of the batches, and
-    those on disk whose row cannot be changed.
+    The state has one thread and the samples another, so that a long look at them holds up no notice. When the disk
+    cannot be written (full, locked, failing, silent for `patience` seconds), batches wait in memory in their order, and
+    only `retry` asks it again, for each answer may take seconds. Notices leave from memory meanwhile: those of the
+    batches, and those on disk whose row cannot be changed.
     `trouble` and `history_trouble` say what is wrong, for people; `room_kept`: space is kept back for the state.
     """
 
-    def __init__(self, store: Store, clock: Clock | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock | None = None, patience: float = HANGS_AFTER) -> None:
         self.store = store
         self._clock = clock or SystemClock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._patience = patience
+        self._state, self._history, self._numbers = Worker("store"), Worker("history"), Worker("numbers")
         self._backlog: list[Batch] = []
         self._held: dict[NoticeKey, Notice] = {}
         """Notices that are in memory only, or further on there than on disk."""
@@ -71,8 +64,24 @@ class Journal:
         self.room_kept = True
 
     async def ask(self, work: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """Run `work` in the store's thread and return what it returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+        """Run `work` in the state's thread and return what it returns. Raises StoreError also when the disk hangs."""
+        return await self._do(self._state, partial(work, *args, **kwargs), self._patience)
+
+    async def ask_history(self, work: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Run `work`, which asks for samples and nothing else, in their thread, however long it takes."""
+        return await self._do(self._history, partial(work, *args, **kwargs), None)
+
+    async def _do(
+        self,
+        worker: Worker,
+        work: Callable[[], R],
+        patience: float | None,
+        late: Callable[[R], None] = lambda result: None,
+    ) -> R:
+        try:
+            return await worker.do(work, patience, late)
+        except Hangs as error:
+            raise disk_hangs(self.store.folder, timedelta(seconds=self._patience)) from error
 
     async def recover(self) -> None:
         """Let what the last run was sending be sent again; where the disk cannot be written, from memory.
@@ -111,9 +120,8 @@ class Journal:
         if all(event.kind is not EventKind.OPENED for event in batch.events):
             return
         try:
-            async with asyncio.timeout(KEPT_WITHIN):
-                await asyncio.to_thread(self.store.keep_numbers, batch.events)
-        except (StoreError, TimeoutError):
+            await self._do(self._numbers, partial(self.store.keep_numbers, batch.events), KEPT_WITHIN)
+        except StoreError:
             log.exception("a number may be given twice", extra={"event": "number_not_kept", "batch": batch.id})
 
     def _wait_for_room(self, batch: Batch) -> None:
@@ -129,8 +137,8 @@ class Journal:
     async def retry(self) -> None:
         """Try again to write what waits, and keep room back on the disk again; called now and then."""
         await self._catch_up()
-        if self.trouble is None:
-            self.room_kept = await self.ask(self.store.restore_ballast)
+        kept = await self._unless_in_trouble(self.store.restore_ballast)
+        self.room_kept = self.room_kept if kept is None else kept
 
     async def _catch_up(self) -> None:
         """Write all that waits, in its order, as far as the disk lets us.
@@ -152,7 +160,10 @@ class Journal:
                 self.trouble = None
 
     async def _write(self, batch: Batch) -> None:
-        """Write the first batch that waits, with its notices as they stand: some have left from memory meanwhile."""
+        """Write the first batch that waits, with its notices as they stand: some have left from memory meanwhile.
+
+        A disk that answered too late may have the batch already, with the notices as they stood at first.
+        """
         notices = tuple(self._held.get(notice.key, notice) for notice in batch.notices)
         try:
             await self.ask(self.store.commit, replace(batch, notices=notices))
@@ -163,8 +174,11 @@ class Journal:
             log.exception("a batch was refused", extra={"event": "batch_refused", "batch": batch.id})
             self._refused[batch.id] = error
         else:
-            for notice in notices:
-                self._is_on_disk(notice)
+            for first, notice in zip(batch.notices, notices, strict=True):
+                if notice is first:
+                    self._is_on_disk(notice)
+                else:
+                    self._owed.add(notice.key)
         self._backlog.pop(0)
 
     async def _tell_disk(self, key: NoticeKey) -> None:
@@ -260,10 +274,17 @@ class Journal:
             return ready
         try:
             if self.trouble is None:
-                return await self.ask(self.store.claim, now, limit, but)
+                work = partial(self.store.claim, now, limit, but)
+                return await self._do(self._state, work, self._patience, self._take_back)
         except StoreError as error:
             self._in_trouble(error)
         return await self._take_off_disk(now, limit, but)
+
+    def _take_back(self, claimed: list[Notice]) -> None:
+        """Take over what the disk gave out when nobody waited for it any more; it is marked as being sent there."""
+        for notice in claimed:
+            self._held.setdefault(notice.key, replace(notice, state=NoticeState.PENDING))
+            self._owed.add(notice.key)
 
     async def _take_off_disk(self, now: datetime, limit: int, but: Collection[str]) -> list[Notice]:
         """While their rows cannot be changed, take notices into memory."""
@@ -291,7 +312,7 @@ class Journal:
         """Record how the attempt at `notice` ended, on disk or, as long as that cannot be, in memory."""
         if notice.key not in self._held:
             self._owed.add(notice.key)
-        self._held[notice.key] = _settled(notice, end)
+        self._held[notice.key] = end.of(notice)
         if self.trouble is None:
             await self._catch_up()
 
@@ -300,14 +321,17 @@ class Journal:
         self._samples += samples
         del self._samples[: max(0, len(self._samples) - MOST_SAMPLES)]
 
-    async def flush_samples(self) -> None:
-        """Write the samples taken so far; the history may fail without harm to anything else."""
-        samples, self._samples = self._samples, []
-        if not samples:
+    async def flush_samples(self, *, at_last: bool = False) -> None:
+        """Write the samples taken so far, the next time if somebody looks at them now and it is not the last one.
+
+        The history may fail without harm to anything else.
+        """
+        if not self._samples or (self._history.busy and not at_last):
             return
+        samples, self._samples = self._samples, []
         try:
-            await self.ask(self.store.write_samples, samples)
-        except HistoryUnavailable as error:
+            await self._do(self._history, partial(self.store.write_samples, samples), self._patience)
+        except StoreError as error:
             self._samples = samples + self._samples
             self.keep_samples([])
             if self.history_trouble is None:
@@ -319,8 +343,8 @@ class Journal:
     async def prune_samples(self) -> None:
         """Delete the samples that are older than the history is kept."""
         try:
-            await self.ask(self.store.prune_samples, self._clock.now())
-        except HistoryUnavailable as error:
+            await self.ask_history(self.store.prune_samples, self._clock.now())
+        except StoreError as error:
             self.history_trouble = error.text
 
     @property
@@ -333,9 +357,13 @@ class Journal:
         await self.retry()
         if self.waiting:
             log.error("entries are lost", extra={"event": "entries_lost", "waiting": self.waiting})
-        await self.flush_samples()
-        await self.ask(self.store.close)
-        self._thread.shutdown(wait=True)
+        await self.flush_samples(at_last=True)
+        try:
+            await self.ask(self.store.close)
+        except StoreError as error:
+            log.error("the store stays open", extra={"event": "store_hangs", "why": str(error)})
+        for worker in (self._state, self._history, self._numbers):
+            worker.end()
 
 
 def _moves_on(batch: Batch) -> bool:
@@ -354,17 +382,3 @@ def _moves_on(batch: Batch) -> bool:
 def _ready(notice: Notice, now: datetime, but: Collection[str]) -> bool:
     due = notice.next_try_at is None or notice.next_try_at <= now
     return notice.state is NoticeState.PENDING and due and notice.channel not in but
-
-
-def _settled(notice: Notice, end: Settlement) -> Notice:
-    return replace(
-        notice,
-        state=end.state,
-        answer=end.answer,
-        attempts=end.attempts,
-        channel=end.channel,
-        address=end.address,
-        tried=end.tried,
-        next_try_at=end.next_try_at,
-        sent_at=end.at if end.state is NoticeState.SENT else None,
-    )

@@ -14,7 +14,8 @@ from alerts.notice import Notice, NoticeState
 from alerts.protocol import Channel, Contact
 from monitor.core.text import say
 from monitor.daemon.desk import Desk, legible
-from monitor.daemon.journal import Journal, Settlement
+from monitor.daemon.journal import Journal
+from monitor.daemon.settlement import Settlement
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from monitor.store.errors import (
     ReadOnlyFolder,
     StoreError,
     WriterBusy,
+    disk_hangs,
 )
 from monitor.store.folder import Writer, current_writer
 from monitor.store.history import Sample, Series
@@ -44,6 +45,7 @@ __all__ = [
     "Writer",
     "WriterBusy",
     "current_writer",
+    "disk_hangs",
     "health_from_json",
     "health_to_json",
     "open_store",

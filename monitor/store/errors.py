@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -178,6 +178,17 @@ def _of_database(error: sqlite3.Error | DBAPIError, path: Path) -> StoreError | 
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return of_system(PermissionError(errno.EACCES, why), path)
     return None
+
+
+def disk_hangs(path: Path, waited: timedelta) -> DiskFailed:
+    """Return the error of a disk that holds `path` and was asked and `waited` for in vain."""
+    return DiskFailed(
+        say(
+            "The disk that holds {path} has not answered for {waited}. Look at the disk, its cable and its controller",
+            path=str(path),
+            waited=waited,
+        )
+    )
 
 
 def _disk_failed(path: Path, why: Text) -> DiskFailed:

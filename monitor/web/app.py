@@ -195,7 +195,8 @@ class _Api:
             raise BadRequest(say("{why}", why=str(error))) from error
         store, now = self.daemon.journal.store, self.daemon.clock.now()
         await self.daemon.journal.flush_samples()
-        return JSONResponse(await self.daemon.journal.ask(views.history_json, store, check, metric, now - since, now))
+        found = await self.daemon.journal.ask_history(views.history_json, store, check, metric, now - since, now)
+        return JSONResponse(found)
 
     async def incidents(self, request: Request) -> Response:
         open_only = request.query_params.get("open") is not None

@@ -154,6 +154,6 @@ def busy_disk() -> Callable[[Journal], object]:
             yield
         finally:
             free.set()
-            await task
+            await asyncio.gather(task, return_exceptions=True)  # it may have been waited for in vain
 
     return busy

@@ -15,6 +15,7 @@ from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import State
 from monitor.daemon import selfcheck
 from monitor.daemon.clock import GuardedClock
+from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Moment
 
 DOOR, ROOM = CheckId("door"), CheckId("room")
@@ -67,6 +68,21 @@ async def test_a_result_that_makes_no_sense_takes_no_other_with_it(
     assert [record.check for record in caplog.records if getattr(record, "event", "") == "result_lost"] == [DOOR]
     await desk.take(DOOR, BAD, machine.now(), 0.0)
     assert {one.check for one in desk.state.incidents.values()} == {DOOR, ROOM}
+
+
+async def test_an_outage_is_told_although_the_disk_says_nothing(desk_on, inventory_of, store, machine, busy_disk):
+    desk = desk_on(inventory_of())
+    desk.journal = Journal(store, machine, patience=0.2)
+    async with busy_disk(desk.journal), asyncio.timeout(10):
+        await desk.take(DOOR, BAD, machine.now(), 0.0)
+        told = await desk.journal.claim(machine.now(), 10)
+        assert {notice.key.recipient for notice in told} == {"admin", "att"}
+        await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    async with asyncio.timeout(10):
+        while desk.journal.waiting:
+            await desk.journal.retry()
+            await asyncio.sleep(0.01)
+    assert [incident.open for incident in store.incidents()] == [False]
 
 
 async def test_what_should_be_looked_at_again_is_said_in_whoever_s_turn_the_failure_is_taken(

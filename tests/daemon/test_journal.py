@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +15,9 @@ from monitor.core.health import ConfirmPolicy, advance
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.text import say
 from monitor.core.verdict import Severity
-from monitor.daemon.journal import COUNTED_EVERY, Journal, Settlement
-from monitor.store import Batch, Sample
+from monitor.daemon.journal import COUNTED_EVERY, Journal
+from monitor.daemon.settlement import Settlement
+from monitor.store import Batch, Sample, StoreError
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 SENT = Settlement(NoticeState.SENT, NOW, "250 accepted", 1, "mail", "att@example.org")
@@ -220,3 +222,108 @@ async def test_however_many_ask_for_the_counts_the_outbox_is_counted_once_in_a_w
     machine.pass_(1)
     assert (await journal.notice_counts())[NoticeState.PENDING] == 2
     assert len(counted) == 2
+
+
+SOON = 0.2
+"""Seconds after which a disk hangs in these tests."""
+
+
+@pytest.fixture
+def stuck(store):
+    """A context in which the disk swallows every statement that begins with `words`, and says nothing until its end."""
+
+    @contextlib.contextmanager
+    def stuck_on(words):
+        free = threading.Event()
+
+        def hang(_connection, _cursor, statement, *_):
+            if statement.startswith(words):
+                free.wait()
+
+        event.listen(store.engine, "before_cursor_execute", hang)
+        try:
+            yield
+        finally:
+            free.set()
+
+    return stuck_on
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def written(journal):
+    """Try again until all is on disk, as the housekeeping does."""
+    async with asyncio.timeout(10):
+        while journal.waiting or journal.trouble is not None:
+            await journal.retry()
+            await asyncio.sleep(0.01)
+
+
+async def test_a_disk_that_says_nothing_holds_up_no_notice_and_has_it_all_when_it_speaks_again(store, notice_of, stuck):
+    journal = Journal(store, patience=SOON)
+    with stuck("INSERT INTO notices"):
+        await journal.commit(Batch(notices=(notice_of(1),)))
+        assert "not answered" in journal.trouble.template
+        (first,) = await claimed(journal)
+        await journal.settle(first, SENT)
+        await journal.commit(Batch(notices=(notice_of(2),)))
+        (second,) = await claimed(journal)
+    await until(store.notices)
+    assert [(row.key.n, row.state) for row in store.notices()] == [(1, NoticeState.PENDING)]
+    await written(journal)
+    assert {row.key.n: row.state for row in store.notices()} == {1: NoticeState.SENT, 2: NoticeState.SENDING}
+    await journal.settle(second, SENT)
+    assert {row.state for row in store.notices()} == {NoticeState.SENT}
+    assert (journal.trouble, journal.waiting, await claimed(journal)) == (None, 0, [])
+
+
+async def test_what_a_disk_gives_out_when_nobody_waits_any_more_is_sent_all_the_same(store, notice_of, stuck):
+    journal = Journal(store, patience=SOON)
+    await journal.commit(Batch(notices=(notice_of(1),)))
+    with stuck("UPDATE notices"):
+        assert await journal.claim(NOW, 10) == []
+    await until(lambda: journal.waiting)
+    assert [row.state for row in store.notices()] == [NoticeState.SENDING]
+    (notice,) = await claimed(journal)
+    await journal.settle(notice, SENT)
+    await written(journal)
+    assert [row.state for row in store.notices()] == [NoticeState.SENT]
+
+
+async def test_what_waited_behind_a_hanging_disk_in_vain_is_never_begun(store, notice_of, busy_disk):
+    journal = Journal(store, patience=SOON)
+    await journal.commit(Batch(notices=(notice_of(1),)))
+    async with busy_disk(journal):
+        assert await journal.claim(NOW, 10) == []
+        with pytest.raises(StoreError):
+            await journal.ask(store.notices)
+    await journal.commit(Batch(notices=(notice_of(2),)))
+    await written(journal)
+    assert [row.state for row in store.notices()] == [NoticeState.PENDING] * 2
+
+
+async def test_a_hanging_disk_keeps_no_daemon_from_ending(store, notice_of, stuck):
+    journal = Journal(store, patience=SOON)
+    with stuck("INSERT INTO notices"):
+        await journal.commit(Batch(notices=(notice_of(1),)))
+        async with asyncio.timeout(10):
+            await journal.close()
+
+
+async def test_a_long_look_at_the_samples_holds_up_no_notice(store, notice_of):
+    journal, free = Journal(store), threading.Event()
+    looking = asyncio.create_task(journal.ask_history(free.wait))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await journal.commit(Batch(notices=(notice_of(1),)))
+        assert len(await journal.claim(NOW, 10)) == 1
+        journal.keep_samples([Sample(CheckId("ups"), "charge", "%", NOW, 98.0)])
+        await journal.flush_samples()
+    free.set()
+    await looking
+    await journal.flush_samples()
+    assert len(store.samples(CheckId("ups"), "charge", NOW, NOW + timedelta(seconds=1))) == 1
