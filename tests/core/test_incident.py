@@ -207,3 +207,32 @@ def test_whatever_happens_and_wherever_it_stopped_the_log_gives_the_same_inciden
         assert half.worst >= half.severity
         assert set(half.covered) <= set(half.suppressed)
         assert half.open is (half.resolved_at is None)
+
+
+anything = st.builds(
+    Event,
+    st.sampled_from([ID, IncidentId("26-0002")]),
+    st.integers(0, 10).map(at),
+    st.sampled_from(EventKind),
+    st.just("releve"),
+    st.just(say("it happened")),
+    st.sampled_from([None, LINK, CheckId("hmp")]),
+    st.sampled_from([None, *Severity]),
+)
+
+
+@given(st.lists(anything, max_size=12))
+def test_a_log_read_at_once_says_what_it_says_event_by_event(events):
+    one_by_one = {}
+    for each in events:
+        after = fold(one_by_one.get(each.incident), each)
+        if after is not None:
+            one_by_one[each.incident] = after
+    assert replay(events) == one_by_one
+
+
+def test_an_incident_that_wavered_for_weeks_is_read_whole():
+    """Copied event by event, this many would take minutes, at every start and at every look."""
+    worse, better = (event(EventKind.SEVERITY, check=LINK, severity=s) for s in (Severity.CRITICAL, Severity.WARNING))
+    incident = told(opened(), *(worse if n % 2 else better for n in range(100_000)))
+    assert incident.severity is Severity.CRITICAL
