@@ -157,10 +157,12 @@ class Purge:
         for one, fate in fates:
             self.done.add(one, fate)
         gone = [one.path for one, fate in fates if fate in (Fit.YES, Fit.ABSENT)]
-        await in_ledger(self.ledger.deleted, self.recordings.id, gone, self.io.clock.now())
+        if gone:
+            await in_ledger(self.ledger.deleted, self.recordings.id, gone, self.io.clock.now())
         self._refuse_if_none_is_found([fate for _, fate in fates])
         doubted = [one.path for one, fate in fates if fate in DOUBTED]
-        await in_ledger(self.ledger.doubt, self.recordings.id, doubted)
+        if doubted:
+            await in_ledger(self.ledger.doubt, self.recordings.id, doubted)
         if cut is not None:
             raise self._failed(cut)
         return self.done.size - before

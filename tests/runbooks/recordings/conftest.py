@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import json
 import os
 import threading
 import time
@@ -28,8 +29,9 @@ from probes.access import SshAccess
 from probes.contract import Target
 from probes.disk import DiskParams
 from probes.ssh import Hosts
-from runbooks.contract import CheckOf, Io, Progress, Recordings, Site, Subject
+from runbooks.contract import CheckOf, Io, Outcome, Progress, Recordings, Site, Subject
 from runbooks.ledger import Ledger
+from runbooks.registry import load
 
 PASSWORD = "sesame-ouvre-toi"
 DAY = 86400
@@ -456,3 +458,31 @@ def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
             await asyncio.sleep(0.01)
 
     return wait
+
+
+async def _carry_out(site: Voice, kind: str, ledger: Ledger | None, params: dict[str, Any]) -> list[Outcome]:
+    step = load(kind)
+
+    async def all_of_it(io: Io) -> list[Outcome]:
+        outcomes = []
+        for action in step.actions(step.Params.model_validate(params), site.subject):
+            stored = json.loads(json.dumps(dict(action.params)))  # as it comes back out of the journal
+            own = step.Params.model_validate(stored)
+            before = await step.before(own, site.subject, io)
+            json.dumps(before)
+            outcomes.append(await step.apply(own, before, site.subject, io))
+            json.dumps(outcomes[-1].evidence)
+        return outcomes
+
+    return await site.do(all_of_it, ledger)
+
+
+@pytest.fixture
+def carry_out(site: Voice) -> Callable[..., Awaitable[Outcome]]:
+    """Return `carry_out(kind, **params)`: the outcome of the only action of such a step, as the executor does it."""
+
+    async def work(kind: str, ledger: Ledger | None = None, **params: Any) -> Outcome:
+        (outcome,) = await _carry_out(site, kind, ledger, params)
+        return outcome
+
+    return work
