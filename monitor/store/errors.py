@@ -112,6 +112,17 @@ def corrupt(path: Path, why: str) -> Corrupt:
     )
 
 
+def gone(path: Path) -> Corrupt:
+    """Return the error of the database `path` that was deleted or exchanged while it was open."""
+    return Corrupt(
+        say(
+            "{path} was deleted or exchanged while Relève writes it: what happens is kept in memory only. Stop Relève "
+            "and put a backup back: releve restore FILE --yes",
+            path=str(path),
+        )
+    )
+
+
 def free_bytes(path: Path) -> int:
     """Return how many bytes an ordinary user can still write on the file system of `path`; 0 if nobody knows."""
     while not path.exists() and path != path.parent:

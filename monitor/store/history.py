@@ -16,7 +16,7 @@ from monitor.core.ids import CheckId
 from monitor.core.text import Quantity, Text, say
 from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing
 from monitor.store.errors import Corrupt, HistoryUnavailable, StoreError, free_bytes, translated
-from monitor.store.folder import HISTORY_FILE
+from monitor.store.folder import HISTORY_FILE, identity
 from monitor.store.tables import HISTORY_REVISIONS, insert, samples, series
 
 KEEP = timedelta(days=90)
@@ -61,6 +61,7 @@ class History:
         self._write = write
         self._floor = floor
         self._engine: Engine | None = None
+        self._file = identity(self._path)
         self._ids: dict[tuple[CheckId, str], _Numbered] = {}
 
     def write(self, new: Iterable[Sample]) -> None:
@@ -167,8 +168,9 @@ class History:
             raise HistoryUnavailable(self._words(error)) from error
 
     def _opened(self) -> Engine:
-        if self._engine is not None:
+        if self._engine is not None and identity(self._path) == self._file:
             return self._engine
+        self.close()
         if self._write:
             make_file(self._path)
         elif not self._path.exists():
@@ -179,7 +181,7 @@ class History:
         except BaseException:
             engine.dispose()
             raise
-        self._engine, self._ids = engine, {}
+        self._engine, self._ids, self._file = engine, {}, identity(self._path)
         return engine
 
     def _words(self, error: StoreError) -> Text:

@@ -25,8 +25,16 @@ from monitor.store import audit, log, outbox, runs
 from monitor.store.audit import AuditEntry, AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
-from monitor.store.errors import DiskFull, corrupt, translated
-from monitor.store.folder import BALLAST_FILE, HIGHEST_FILE, HISTORY_FILE, STATE_FILE, WriterLock, prepare
+from monitor.store.errors import DiskFull, corrupt, gone, translated
+from monitor.store.folder import (
+    BALLAST_FILE,
+    HIGHEST_FILE,
+    HISTORY_FILE,
+    STATE_FILE,
+    WriterLock,
+    identity,
+    prepare,
+)
 from monitor.store.highest import Highest
 from monitor.store.history import KEEP, History, Sample, Series
 from monitor.store.rows import canonical, digest, guard_from_json, guard_to_json, incident_number
@@ -92,6 +100,7 @@ class Store:
         """The connection to `state.db`, for inspection; changes go through the methods."""
         self._history = history
         self._path = folder / STATE_FILE
+        self._file = identity(self._path)
         self._ballast = ballast
         self._lock = lock
         self._highest = Highest(folder / HIGHEST_FILE)
@@ -309,6 +318,8 @@ class Store:
             raise corrupt(self._path, f"a row that cannot be read: {error}") from error
 
     def _change(self, work: Callable[[Connection], R]) -> R:
+        if identity(self._path) != self._file:
+            raise gone(self._path)
         try:
             return self._transact(work)
         except DiskFull:

@@ -92,6 +92,21 @@ def test_a_damaged_history_leaves_the_state_alone_and_is_begun_anew_once_moved_a
     assert len(again.samples(DISK, "used", start - timedelta(1), start + timedelta(1))) == 1
 
 
+@pytest.mark.parametrize("names", [("history.db",), ("history.db", "history.db-wal", "history.db-shm")])
+def test_a_history_deleted_to_make_room_gives_its_room_back_and_is_begun_anew(
+    store: Store, folder: Path, start: datetime, names: tuple[str, ...]
+) -> None:
+    store.write_samples(minute_by_minute(start, 10))
+    for name in names:
+        (folder / name).unlink()
+    later = start + timedelta(hours=1)
+    store.write_samples(minute_by_minute(later, 3))
+    held = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    assert not [path for path in held if str(path).startswith(str(folder)) and str(path).endswith("(deleted)")]
+    with open_store(folder, write=False) as reader:
+        assert len(reader.samples(DISK, "used", start, later + timedelta(hours=1))) == 3
+
+
 def test_a_disk_that_is_nearly_full_takes_no_samples(tmp_path: Path, start: datetime) -> None:
     history = History(tmp_path, write=True, floor=2**62)
     with pytest.raises(HistoryUnavailable, match="nearly full"):

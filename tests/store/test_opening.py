@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -30,6 +31,7 @@ from monitor.store import (
     ReadOnlyFolder,
     Sample,
     Store,
+    StoreError,
     Writer,
     WriterBusy,
     current_writer,
@@ -133,6 +135,20 @@ def test_another_programs_lock_is_named_and_what_waits_is_written_after_it(
         other.execute("ROLLBACK")
     store.commit(Batch(events=(opening(1),)))
     assert len(store.incidents()) == 1
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_a_state_that_is_deleted_or_exchanged_under_the_writer_is_not_written_to_nobody(
+    store: Store, folder: Path, opening: Callable[..., Event], *, exchanged: bool
+) -> None:
+    store.commit(Batch(events=(opening(1),)))
+    if exchanged:
+        shutil.copy(folder / "state.db", folder / "copy")
+        (folder / "copy").rename(folder / "state.db")
+    else:
+        (folder / "state.db").unlink()
+    with pytest.raises(StoreError, match="deleted or exchanged"):
+        store.commit(Batch(events=(opening(2),)))
 
 
 def test_there_must_be_a_state_to_read(tmp_path: Path, folder: Path) -> None:
