@@ -123,11 +123,15 @@ async def hosts() -> AsyncIterator[Hosts]:
 
 
 class Relay:
-    """A TCP relay that cuts its first connection once `after` octets have passed, and lets the others through."""
+    """A TCP relay that cuts its first connection once `after` octets have passed, and lets the others through.
+
+    `frozen`: of the first one, nothing passes any more, and nobody is told.
+    """
 
     def __init__(self, to: int, after: int) -> None:
         self._to, self._left, self._first = to, after, True
         self.passed = self.port = 0
+        self.frozen = False
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -144,6 +148,8 @@ class Relay:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, first: bool) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
+                if first and self.frozen:
+                    continue
                 if first:
                     self.passed += len(data)
                     if len(data) >= self._left:
@@ -540,6 +546,15 @@ async def test_a_connection_cut_at_any_octet_hangs_nothing_and_hides_nothing_tha
                 assert len(host.commands) <= 1
             finally:
                 await hosts.close()
+
+
+async def test_a_connection_that_fell_silent_is_not_used_again(host: Host, hosts: Hosts):
+    async with relaying(host.port, sys.maxsize) as relay:
+        await hosts.run(host.target(relay.port), "before", within=WITHIN)
+        relay.frozen = True
+        assert not (await fault_of(hosts.run(host.target(relay.port), "lost", within=0.5))).sent
+        assert (await hosts.run(host.target(relay.port), "after", within=WITHIN)).status == 3
+    assert host.commands == ["before", "after"]
 
 
 async def test_closing_ends_what_runs(host: Host):

@@ -79,12 +79,15 @@ class Win:
 class Windows:
     """The server. `starts` and `stops`: keys for which one was accepted, in order; `commands`: all that was asked.
 
+    `told`: keys for which a start was asked, whether it was accepted or not.
+
     `french`: it speaks French, in the code page of its console. `before_answer` may delay or replace any answer.
     """
 
     french: bool = False
     services: dict[str, Win] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     starts: list[str] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
@@ -118,6 +121,7 @@ class Windows:
 
     def start(self, service: Win) -> int:
         now = asyncio.get_running_loop().time()
+        self.told.append(service.key)
         if service.state(now) != STOPPED:
             return 1056
         code = 1058 if service.disabled else service.refuses

@@ -213,7 +213,7 @@ async def test_a_dead_service_is_started_once_and_found_by_the_name_that_windows
 async def test_a_service_that_runs_is_left_alone(windows, onnet):
     windows.add("Onnet", running=True)
     outcome = await onnet().apply()
-    assert (outcome.changed, windows.starts) == (False, [])
+    assert (outcome.changed, windows.told) == (False, [])
 
 
 async def test_a_slow_start_is_waited_for(windows, onnet):
@@ -226,10 +226,28 @@ async def test_a_slow_start_is_waited_for(windows, onnet):
 async def test_a_service_that_is_starting_already_is_not_told_again(windows, onnet):
     service = windows.add("Onnet", slow=0.7)
     windows.start(service)
-    windows.starts.clear()
+    windows.told.clear()
     outcome = await onnet().apply()
-    assert windows.starts == []
+    assert windows.told == []
     assert outcome.evidence["state_before"] == "starting"
+
+
+@pytest.mark.parametrize("verb", ["start", "stop"])
+async def test_what_somebody_else_did_a_moment_before_is_no_failure(windows, onnet, verb):
+    service = windows.add("Onnet", running=verb == "stop")
+    looks: list[str] = []
+
+    async def meanwhile(command: str) -> bytes | None:
+        looks.append(command)
+        if len(looks) == 2:  # the first is the look before the order
+            windows.kill("Onnet") if verb == "stop" else windows._run(service)
+        return None
+
+    action = onnet(verb)
+    await action.look()
+    windows.before_answer = meanwhile
+    await action.apply()
+    assert (windows.starts, windows.stops) == ([], [])
 
 
 async def test_a_service_that_is_stopping_is_told_once_it_has_stopped(windows, onnet):
