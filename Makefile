@@ -36,6 +36,7 @@ bench: $(VENV)/.run
 
 soak: $(VENV)/.test
 	@$(BIN)/pytest -q -p no:randomly soak
+	@RELEVE_EVERY_WRITE=1 $(BIN)/pytest -q -n $(WORKERS) tests/scenarios/test_cut_runs.py
 
 # Each set-up step leaves a stamp, so that the second time costs nothing.
 $(VENV)/.made:
