@@ -164,16 +164,16 @@ async def _written(seen: Seen, source: Folder, reading: SFTPClientFile, archive:
     """Copy the file to the temporary name `part`, flush and close it; return the hash of what was read."""
     digest, block = hashlib.sha256(), min(source.block, archive.block)
     writing = await archive.open_new(part)
-    under_way: deque[asyncio.Task[int]] = deque()
+    under_way: deque[asyncio.Task[None]] = deque()
     try:
         async with aclosing(_source_blocks(seen, source, reading, block, pace)) as blocks:
             offset = 0
             async for data in blocks:
                 digest.update(data)
                 if seen.size <= block:
-                    await archive.ask(writing.write(data, offset))
+                    await archive.write(writing, offset, data)
                     break
-                under_way.append(asyncio.create_task(archive.ask(writing.write(data, offset))))
+                under_way.append(asyncio.create_task(archive.write(writing, offset, data)))
                 offset += len(data)
                 if len(under_way) >= AHEAD:
                     await under_way.popleft()

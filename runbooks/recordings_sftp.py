@@ -208,6 +208,11 @@ class Folder:
             data += more
         return data
 
+    async def write(self, file: SFTPClientFile, offset: int, data: bytes) -> None:
+        """Write `data` at `offset`."""
+        # The request is made here, so that a task of this that is cancelled before it begins leaves none behind.
+        await self.ask(file.write(data, offset))
+
     async def finish(self, file: SFTPClientFile, mtime: int) -> None:
         """Set the time of a new file and have it flushed to the disk, where the server offers that."""
         await self.ask(file.utime((mtime, mtime)))

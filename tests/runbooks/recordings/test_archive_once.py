@@ -103,6 +103,20 @@ async def test_a_file_that_grows_unseen_by_its_size_and_time_is_not_proven(site:
     assert site.archived() == {}
 
 
+@pytest.mark.parametrize("size", [1000, 700_000])
+async def test_a_file_that_is_written_over_in_place_while_it_is_read_is_not_proven(site: Any, size: int) -> None:
+    path = site.write("live.wav", size)
+
+    def overwrite(request: str, name: str) -> None:
+        if request == "write":
+            path.write_bytes(b"x" * size)
+
+    site.keeper.faults.before = overwrite
+    report = await archive(site)
+    assert (report.proven, report.changed) == (0, 1)
+    assert site.archived() == {}
+
+
 async def test_a_file_in_use_is_left_for_later(site: Any) -> None:
     site.write("live.wav", days=9)
     site.write("done.wav", days=8)
