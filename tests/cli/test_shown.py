@@ -45,6 +45,7 @@ def incident(name="26-0003", **changes):
         "cause": "",
         "timeline": [],
         "notices": [],
+        "runs": [],
         "next_update_at": "2026-11-23T03:00:00.000Z",
         "next_update_to": ["att"],
         **changes,
