@@ -117,6 +117,9 @@ def story_of(folder: Path, site: Site, runbook: str, subject: str) -> Story:
     assert loaded is not None
     copy = adapted(reference().read_text("utf-8"), {str(n): c.probe for n, c in loaded.checks.items()}, site)
     copy["recordings"]["hmp-audio"]["closed_after"] = "0.2s"
+    for name, check in loaded.checks.items():
+        if check.probe == "ping":
+            copy["checks"][str(name)]["count"] = 1
     (folder / "runbooks").mkdir(parents=True)
     (folder / "inventory.yaml").write_text(write(copy), "utf-8")
     (folder / "runbooks" / "restart.yaml").write_text(RESTART, "utf-8")
