@@ -208,6 +208,8 @@ def next_move(run: Run, book: Book, now: datetime, *, armed: bool, halted: bool,
     `armed`: what disrupts may be done without asking. `halted`: a person stopped the automation. `well`: the subject's
     check is OK by now. `over`: why the budgets allow no further attempt, None while they do.
     """
+    if not run.live:
+        return End(RunState.SIMULATED, say("a simulation: nothing was done"))
     unknown = next((n for n, one in enumerate(run.actions) if one.state is ActionState.UNKNOWN), None)
     if run.state is RunState.WAITING:
         return _waiting(halted=halted, well=well)

@@ -274,7 +274,7 @@ def _run(settings: Settings, name: str) -> dict[str, Any]:
 def _plan(settings: Settings, name: str, subject: str) -> dict[str, Any]:
     from monitor.core.ids import CheckId
     from monitor.core.incident import Refused
-    from monitor.daemon.automation import planned
+    from monitor.daemon.planning import planned
     from monitor.web.runs_json import plan_json
     from runbooks.contract import Subject
 

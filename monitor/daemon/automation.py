@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -12,11 +13,12 @@ from functools import partial
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.health import Health
-from monitor.core.ids import CheckId
-from monitor.core.incident import BLIND, Incident, Refused
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.incident import Incident, Refused
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.desk import KEEP, Desk
+from monitor.daemon.planning import called_for, no_such_book, planned
 from monitor.daemon.policy import Policy
 from monitor.daemon.telling import simulated, told_of
 from monitor.store import AuditEntry, Loaded, run_id, run_number
@@ -59,22 +61,23 @@ class Automation:
         self._next = kept.next_run
         self._executions: dict[RunId, Execution] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
-        self._starting = asyncio.Lock()
+        self._starting, self._recording, self._answering = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
 
     # --- what runs stand on ------------------------------------------------------------------------------------------
 
     async def record(self, event: RunEvent) -> Run:
         """Return the run after `event`, which is on disk by then. Raises NotJournaled."""
-        run = fold(self.runs.get(event.run), event)
-        if run is None:
-            raise LookupError(event.run)
         journal = self._desk.journal
-        if event.kind is RunEventKind.INTENT and journal.trouble is not None:
-            await journal.retry()
-            if journal.trouble is not None:
-                raise NotJournaled(journal.trouble)
-        await self._desk.note_run(event, told_of(event, run))
-        self.runs[run.id] = run
+        async with self._recording:
+            run = fold(self.runs.get(event.run), event)
+            if run is None:
+                raise LookupError(event.run)
+            if event.kind is RunEventKind.INTENT and journal.trouble is not None:
+                await journal.retry()
+                if journal.trouble is not None:
+                    raise NotJournaled(journal.trouble)
+            await self._desk.note_run(event, told_of(event, run))
+            self.runs[run.id] = run
         if event.kind is RunEventKind.INTENT and journal.trouble is not None:
             raise NotJournaled(journal.trouble)
         words = self._desk.letters.own_words(event.text)
@@ -114,7 +117,7 @@ class Automation:
         )
 
     @property
-    def busy(self) -> frozenset[str]:
+    def busy(self) -> frozenset[NodeId]:
         """The devices on which a run acts now."""
         return self._footing().busy
 
@@ -129,29 +132,17 @@ class Automation:
     async def tick(self) -> None:
         """Start what the incidents call for, and forget the runs that no budget counts any more."""
         for incident in tuple(self._desk.state.incidents.values()):
-            book = self._called_for(incident)
+            book = called_for(incident, self._desk.inventory, self._healths, self.runs.values())
             if book is not None:
                 await self._consider(incident, book)
-        now = self._clock.now()
-        self.runs = {name: run for name, run in self.runs.items() if run.ended_at is None or now - run.ended_at <= KEEP}
-
-    def _called_for(self, incident: Incident) -> Book | None:
-        """The runbook that is to be started for `incident` now; None where there is none, or it had its turn."""
-        inventory = self._desk.inventory
-        kind = inventory.kinds.get(incident.kind)
-        book = None if kind is None else inventory.books.get(kind.runbook)
-        if book is None or incident.check is None or incident.kind == BLIND or not incident.open:
-            return None
-        bad = incident.recovered_at is None and incident.severity >= book.starts_at
-        health = self._healths.get(incident.check)
-        if not bad or health is None or health.confirmed in (Severity.OK, Severity.UNKNOWN):
-            return None
-        since = incident.episode_at or incident.opened_at
-        runs = [run for run in self.runs.values() if run.incident == incident.id and run.started_at >= since]
-        if any(run.state is not RunState.STOPPED for run in runs):
-            return None
-        called = any(call.run == "" and call.at >= since for call in incident.calls)
-        return None if called else book
+        now, incidents = self._clock.now(), self._desk.state.incidents
+        # An incident that goes on has had its run, however long ago.
+        going = {name for name, incident in incidents.items() if incident.open}
+        self.runs = {
+            name: run
+            for name, run in self.runs.items()
+            if run.ended_at is None or now - run.ended_at <= KEEP or run.incident in going
+        }
 
     async def _consider(self, incident: Incident, book: Book) -> None:
         """Start `book` for `incident` if nothing stands against it; where only a person can help, call one."""
@@ -170,7 +161,8 @@ class Automation:
                 if answer.why is decide.Why.SPENT:
                     await self._call(incident, answer.text)
                 return
-        await self._start(book, subject, plan, incident, RELEVE, live=live)
+        with suppress(Refused):
+            await self._start(book, subject, plan, incident, RELEVE, live=live)
 
     async def _call(self, incident: Incident, text: Text) -> None:
         event = Event(incident.id, self._clock.now(), EventKind.CALLED, RELEVE, text)
@@ -196,6 +188,10 @@ class Automation:
 
     async def answer(self, name: str, actor: str, words: str, *, yes: bool) -> Run:
         """Take a person's answer to the run `name`, or to the only run of that runbook that waits. Raises Refused."""
+        async with self._answering:  # of two people who answer at once, the second is told that nothing waits any more
+            return await self._answer(name, actor, words, yes=yes)
+
+    async def _answer(self, name: str, actor: str, words: str, *, yes: bool) -> Run:
         waiting = [run for run in self.runs.values() if run.state is RunState.WAITING and name in (run.id, run.runbook)]
         if len(waiting) != 1 or waiting[0].id not in self._executions:
             names = ", ".join(run.id for run in self.runs.values() if run.state is RunState.WAITING)
@@ -209,15 +205,25 @@ class Automation:
         return execution.run
 
     async def stop(self, actor: str) -> None:
-        """The emergency stop: nothing is started any more, and what runs ends before its next action."""
-        await self._set(
-            replace(self.policy, halted_by=actor, halted_at=self._clock.now()), actor, "automation stop", {}
-        )
+        """The emergency stop: nothing is started any more, and what runs ends before its next action.
+
+        Raises Refused when it holds and could not be written down.
+        """
+        self.policy = replace(
+            self.policy, halted_by=actor, halted_at=self._clock.now()
+        )  # at once, whatever the disk says
+        await self._set(self.policy, actor, "automation stop", {})
+        if self._desk.journal.trouble is not None:
+            why = self._desk.journal.trouble
+            text = say(
+                "stopped, but Relève would forget it over a restart: {why}. Free the disk and stop it again", why=why
+            )
+            raise Refused(text)
 
     async def arm(self, actor: str, runbook: str = "", until: datetime | None = None) -> None:
         """End the emergency stop; with `runbook`, let it interrupt what still works without asking, `until` then.
 
-        Raises Refused when there is no such runbook.
+        Raises Refused when there is no such runbook, and while that cannot be written down.
         """
         if runbook and runbook not in self._desk.inventory.books:
             raise Refused(no_such_book(runbook, self._desk.inventory.books))
@@ -225,6 +231,9 @@ class Automation:
         if runbook and until is not None:
             policy = replace(policy, armed={**policy.armed, runbook: until})
         data = {"runbook": runbook, "until": until.isoformat()} if runbook and until is not None else {}
+        await self._desk.journal.retry()
+        if self._desk.journal.trouble is not None:
+            raise Refused(say("it stays as it is: {why}", why=self._desk.journal.trouble))
         await self._set(policy, actor, "automation arm", data)
 
     async def _set(self, policy: Policy, actor: str, action: str, data: Mapping[str, str]) -> None:
@@ -251,6 +260,9 @@ class Automation:
         live: bool,
     ) -> Run:
         async with self._starting:
+            targets = {subject.own.node, *(action.target for action in plan)}
+            if live and self.busy & targets:  # what began since the question was asked
+                raise Refused(say("another run acts on {device}", device=min(self.busy & targets)))
             now = self._clock.now()
             name, self._next = run_id(self._next, now), self._next + 1
             about = None if incident is None else incident.id
@@ -375,22 +387,3 @@ class Automation:
 
 async def _nobody() -> bool:
     return False
-
-
-def planned(books: Mapping[str, Book], subject: Subject, name: str) -> tuple[Book, Subject, tuple[Action, ...]]:
-    """Return the runbook `name` and its dry run about `subject`. Raises Refused."""
-    book = books.get(name)
-    if book is None:
-        raise Refused(no_such_book(name, books))
-    try:
-        return book, subject, book.plan(subject)
-    except StepFailed as error:
-        text = say("{runbook} can do nothing about {check}: {why}", runbook=name, check=subject.check, why=error.text)
-        raise Refused(
-            text if error.remedy is None else say("{what}. {remedy}", what=text, remedy=error.remedy)
-        ) from error
-
-
-def no_such_book(name: str, books: Mapping[str, Book]) -> Text:
-    """Return the sentence that says so, with those that there are."""
-    return say("there is no runbook {name}; there are: {names}", name=name, names=", ".join(sorted(books)))

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, func, or_, select, update
 
 from monitor.core.ids import IncidentId
-from monitor.store.tables import insert, run_events, runs
+from monitor.store.tables import incidents, insert, run_events, runs
 from runbooks.run import Run, RunEvent, RunEventKind, RunId, event_from_json, event_to_json, replay
 
 
@@ -58,8 +58,9 @@ def next_number(connection: Connection) -> int:
 
 
 def recent(since: datetime) -> Select[tuple[str]]:
-    """Return the query of the runs that go on, or ended at `since` or later."""
-    return select(runs.c.id).where(or_(runs.c.ended_at.is_(None), runs.c.ended_at >= since))
+    """Return the query of the runs that go on, ended at `since` or later, or are about an incident that goes on."""
+    going = select(incidents.c.id).where(incidents.c.resolved_at.is_(None))
+    return select(runs.c.id).where(or_(runs.c.ended_at.is_(None), runs.c.ended_at >= since, runs.c.incident.in_(going)))
 
 
 def latest(limit: int) -> Select[tuple[str]]:

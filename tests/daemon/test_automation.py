@@ -14,6 +14,7 @@ from alerts.notice import Step
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Refused
 from monitor.core.text import ENGLISH
+from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
 from monitor.inventory.model import Inventory
 from monitor.store import Store, open_store
@@ -251,3 +252,66 @@ async def test_every_word_of_a_person_leaves_a_line_in_the_audit(site, tmp_path)
     acts = [tuple(row) for row in rows]
     assert ("releve", "run") in acts
     assert acts[-3:] == [("uid:5", "refuse"), ("uid:5", "automation stop"), ("uid:5", "automation arm")]
+
+
+async def test_of_two_people_who_answer_at_once_one_is_heard_and_memory_says_what_the_disk_says(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        run = await until(daemon, RunState.WAITING)
+        answers = await asyncio.gather(
+            daemon.automation.answer(run.id, "uid:1", "", yes=False),
+            daemon.automation.answer(run.id, "uid:2", "", yes=True),
+            return_exceptions=True,
+        )
+        assert [isinstance(each, Exception) for each in answers] == [False, True]
+        stored = daemon.journal.store.run(run.id)
+        assert daemon.automation.runs[run.id].state == stored.state == RunState.REFUSED
+        assert daemon.automation.runs[run.id].log == stored.log
+
+
+async def test_an_incident_that_goes_on_for_days_has_had_its_run(site, tmp_path, machine):
+    inventory = site()
+
+    async def started():
+        store = open_store(tmp_path / "data", write=True, ballast=0)
+        return await Daemon.start(inventory, store, lambda kept: GuardedClock(kept, machine, "boot"))
+
+    daemon = await started()
+    await daemon.scheduler.look(DOOR)
+    machine.pass_(1)
+    await daemon.automation.tick()
+    run = await until(daemon, RunState.WAITING)
+    await daemon.automation.answer(run.id, "uid:1", "leave it", yes=False)
+    for _ in range(2):
+        machine.pass_(25 * 3600)
+        await daemon.scheduler.look(DOOR)
+        await daemon.automation.tick()
+        await daemon.automation.tick()
+        assert list(daemon.automation.runs) == [run.id]
+        await daemon.close()
+        daemon = await started()
+    await daemon.close()
+
+
+async def test_an_emergency_stop_holds_on_a_full_disk_and_says_that_a_restart_would_forget_it(site, full_disk, store):
+    daemon = await Daemon.start(site(), store)
+    with full_disk():
+        with refused("would forget it over a restart"):
+            await daemon.automation.stop("uid:1")
+        assert daemon.automation.halted()
+        with refused("it stays as it is"):
+            await daemon.automation.arm("uid:1")
+        assert daemon.automation.halted()
+    await daemon.close()
+
+
+async def test_of_two_who_start_at_once_one_acts_on_the_device(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await daemon.scheduler.look(DOOR)
+        found = await asyncio.gather(
+            daemon.automation.start("open-door", "door", "uid:1"),
+            daemon.automation.start("open-door", "door", "uid:2"),
+            daemon.automation.tick(),
+            return_exceptions=True,
+        )
+        assert len(daemon.automation.runs) == 1, found

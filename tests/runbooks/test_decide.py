@@ -193,6 +193,12 @@ def test_how_a_run_ends(one, given, state):
     assert found.state is state
 
 
+def test_a_simulation_that_was_cut_off_never_becomes_an_act():
+    found = move(run(attempt=0, live=False))
+    assert isinstance(found, End)
+    assert found.state is RunState.SIMULATED
+
+
 def test_an_emergency_stop_first_finds_out_what_became_of_the_action_in_hand():
     assert isinstance(move(run(UNKNOWN, PENDING, PENDING), halted=True), Settle)
 
