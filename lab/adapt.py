@@ -13,6 +13,8 @@ import lab
 from lab.door import LOOPBACK
 from lab.site import Site
 
+ARCHIVE_EVERY, CLOSED_AFTER = "3s", "1s"
+"""How often the copy archives recordings, and how long one must stand still to count as finished."""
 PERIODS = (("update", "every"), ("conference", "after"), ("crisis_report", "every"), ("long_after",))
 """Where the protocol counts time. `within` of the first notice stays: it is what the demonstration proves."""
 ABSENT = "-"
@@ -54,14 +56,18 @@ def adapted(text: str, checks: Mapping[str, str], site: Site, pace: Pace | None 
     ports = site.endpoints
     for name, device in data["devices"].items():
         device["address"] = LOOPBACK
-        for way in ("snmp", "nut", "modbus"):
+        for way in ("snmp", "nut", "modbus", "ssh"):
             if way in device:
                 device[way]["port"] = ports[f"{name}.{way}"]
+        if "ssh" in device:
+            device["ssh"] |= {"key": f"file:{site.key_file}", "host_key": site.host_keys[f"{name}.ssh"]}
     for name, link in data["links"].items():
         link["peer"] = f"{LOOPBACK}:{ports[f'{name}.peer']}"
     for name, kind in checks.items():
         _fit_check(data, name, kind, ports, pace)
     data["channels"]["sms"]["url"] = f"gammu:{site.modem.spool}"
+    for folder in data["recordings"].values():
+        folder |= {"every": ARCHIVE_EVERY, "closed_after": CLOSED_AFTER}
     for path in PERIODS:
         _shorten(data["protocol"], path, pace)
     return data

@@ -1,15 +1,20 @@
-"""Did the right people get the right messages? Answered from what the servers of the outside world received alone."""
+"""Was it told and repaired as it should be? Answered from what the servers of the outside world hold, and no more."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from lab.mailbox import Letter
-from lab.modem import Sms
 from monitor.core.text import Quantity, Text, say
+
+if TYPE_CHECKING:
+    from lab.mailbox import Letter
+    from lab.modem import Sms
+    from lab.recorder import Recording
 
 CLIENT, INTERNAL = "client", "internal"
 FIRST, UPDATE, RESOLVED = "first_notice", "update", "resolved"
@@ -17,6 +22,10 @@ KEY = "X-Releve-Key"
 """Header of a notice: incident/audience/step/number/recipient."""
 WITHIN = timedelta(seconds=30)
 """From the fault to the client's first notice."""
+KEEP = timedelta(days=7)
+"""No recording may be deleted that is younger: `keep` of the reference inventory."""
+FEW = 3
+"""Names that are given of many."""
 _REFERENCE = re.compile(r"\b\d{2}-\d{4}\b")
 _INWARD = re.compile(r"\b127\.\d+\.\d+\.\d+|\b10\.\d+\.\d+\.\d+|\b192\.168\.\d+\.\d+")
 """Addresses that no client should read."""
@@ -41,6 +50,53 @@ class Received:
     text: str
 
 
+class Client(StrEnum):
+    """What the client must hear of a story."""
+
+    UPDATED = "updated"
+    """The beginning, at least one update, the end."""
+    TOLD = "told"
+    """The beginning and the end; updates only if it lasts."""
+    NOT_TOLD = "not told"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a story must leave behind.
+
+    `starts`: how often each service must have been started, those that are not named never. `disk_below`: the share of
+    the disk of recordings (%) under which it must be for old ones having been deleted; None: none may be.
+    """
+
+    client: Client = Client.UPDATED
+    starts: Mapping[str, int] = field(default_factory=dict)
+    disk_below: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What the servers of the site hold at `at`.
+
+    `starts`, `stops`: requests that the service control manager accepted, by service. `recorded`: every recording that
+    was ever finished; `present`: the SHA-256 of each file in its folder, by name; `archived`: those of the archive's
+    files. `live_is_whole`: whether the recording that is being written holds all of it. `disk`: share in use (%).
+    """
+
+    at: datetime
+    starts: Mapping[str, int]
+    stops: Mapping[str, int]
+    recorded: Mapping[str, Recording]
+    present: Mapping[str, str]
+    archived: frozenset[str]
+    live_is_whole: bool
+    disk: float
+
+    @property
+    def deleted(self) -> tuple[Recording, ...]:
+        """The recordings that are no longer in their folder."""
+        return tuple(one for one in self.recorded.values() if one.name not in self.present)
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """What really happened at the site, and who had to be told: `client` and `operations` are addresses."""
@@ -49,6 +105,7 @@ class Story:
     repaired_at: datetime | None
     client: str
     operations: frozenset[str]
+    expected: Expected = field(default_factory=Expected)
 
 
 def received(letters: Iterable[Letter], messages: Iterable[Sms]) -> tuple[Received, ...]:
@@ -75,11 +132,43 @@ def client_told(evidence: Iterable[Received], client: str, step: str) -> Sequenc
     return [one for one in evidence if one.to == client and one.audience == CLIENT and one.step == step]
 
 
-def faults_of(evidence: Sequence[Received], story: Story) -> tuple[Text, ...]:
-    """Return everything that is wrong with what arrived; nothing when the right people got the right messages."""
+def concerned_told(evidence: Iterable[Received], story: Story, step: str) -> Sequence[Received]:
+    """Return what those whom the story concerns received of one step: the client, or operations where it is not."""
+    if story.expected.client is not Client.NOT_TOLD:
+        return client_told(evidence, story.client, step)
+    return [one for one in evidence if one.to in story.operations and one.step == step]
+
+
+def faults_of(evidence: Sequence[Received], servers: Servers, story: Story) -> tuple[Text, ...]:
+    """Return everything that is wrong with what arrived and with what was done; nothing when all is as it should be."""
+    client = _client_not_told if story.expected.client is Client.NOT_TOLD else _client
     return tuple(
-        [*_one_incident(evidence), *_client(evidence, story), *_operations(evidence, story), *_form(evidence, story)]
+        [
+            *_one_incident(evidence),
+            *client(evidence, story),
+            *_operations(evidence, story),
+            *_form(evidence, story),
+            *_mended(story),
+            *_services(servers, story.expected),
+            *_recordings(servers, story.expected),
+        ]
     )
+
+
+def done(servers: Servers) -> tuple[Text, ...]:
+    """Return what the servers show to have been done to them, for whoever is told how a story ended."""
+    said = [
+        say("{name} was started {count} times", name=name, count=count)
+        for name, count in sorted(servers.starts.items())
+        if count
+    ]
+    gone = servers.deleted
+    if gone and all(one.sha256 in servers.archived for one in gone):
+        size = Quantity(sum(one.size for one in gone), "By")
+        said.append(
+            say("{count} recordings were deleted, {size}; the archive holds each of them", count=len(gone), size=size)
+        )
+    return tuple(said)
 
 
 def _one_incident(evidence: Sequence[Received]) -> Iterable[Text]:
@@ -92,7 +181,7 @@ def _client(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
     first, updates, resolved = (client_told(evidence, story.client, step) for step in (FIRST, UPDATE, RESOLVED))
     if len(first) != 1:
         yield say("the client received {count} first notices instead of one", count=len(first))
-    if not updates:
+    if not updates and story.expected.client is Client.UPDATED:
         yield say("the client received no update")
     if len(resolved) != 1:
         yield say("the client received {count} messages of the end instead of one", count=len(resolved))
@@ -105,6 +194,12 @@ def _client(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
         yield say("the client's messages came in the wrong order")
     if resolved and (story.repaired_at is None or resolved[0].at < story.repaired_at):
         yield say("the client was told that it is over before it was")
+
+
+def _client_not_told(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
+    told = sum(one.to == story.client for one in evidence)
+    if told:
+        yield say("the client received {count} messages of what is none of its concern", count=told)
 
 
 def _operations(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
@@ -128,6 +223,49 @@ def _form(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
         yield say("a message does not name its reference")
     if any(_INWARD.search(one.subject + one.text) for one in evidence if one.to == story.client):
         yield say("a message to the client names an address of the site")
+
+
+def _mended(story: Story) -> Iterable[Text]:
+    if story.repaired_at is None:
+        yield say("it was never mended")
+
+
+def _services(servers: Servers, expected: Expected) -> Iterable[Text]:
+    for name in sorted(servers.starts.keys() | expected.starts.keys()):
+        count, wanted = servers.starts.get(name, 0), expected.starts.get(name, 0)
+        if count != wanted:
+            yield say("{name} was started {count} times instead of {wanted}", name=name, count=count, wanted=wanted)
+    for name, count in sorted(servers.stops.items()):
+        if count:
+            yield say("{name} was stopped {count} times, and nothing called for it", name=name, count=count)
+
+
+def _recordings(servers: Servers, expected: Expected) -> Iterable[Text]:
+    gone = servers.deleted
+    lost = [one.name for one in gone if one.sha256 not in servers.archived]
+    young = [one.name for one in gone if servers.at - one.written_at < KEEP]
+    changed = [one.name for one in servers.recorded.values() if servers.present.get(one.name, one.sha256) != one.sha256]
+    if lost:
+        yield say("{count} recordings were deleted of which no copy is archived: {names}", **_some(lost))
+    if young:
+        yield say("{count} recordings were deleted that had to be kept: {names}", **_some(young))
+    if changed:
+        yield say("{count} recordings are no longer what was recorded: {names}", **_some(changed))
+    if not servers.live_is_whole:
+        yield say("the recording that is being written was touched")
+    if expected.disk_below is None:
+        if gone:
+            yield say("{count} recordings were deleted, and nothing called for it", count=len(gone))
+        return
+    if not gone:
+        yield say("no recording was deleted")
+    if servers.disk >= expected.disk_below:
+        yield say("the disk of the recordings is still at {share}", share=Quantity(servers.disk, "%"))
+
+
+def _some(names: Sequence[str]) -> dict[str, str | int]:
+    shown = ", ".join(sorted(names)[:FEW])
+    return {"count": len(names), "names": shown + (" ..." if len(names) > FEW else "")}
 
 
 def _names(names: Collection[str]) -> str:

@@ -18,8 +18,8 @@ from monitor.clock import Clock
 
 FOLDER = "D:/Enregistrements"
 """Where they lie, below what SFTP shows as the root."""
-CAPACITY = 12_000_000
-"""Bytes that stand for the whole of D:, a tebibyte in the table of SNMP: a recording weighs as much more here."""
+CAPACITY = 12_288_000
+"""Bytes of D:, all that there is of it: a small disk, so that the recordings of a whole month are a few megabytes."""
 AT_REST = 42.0
 """Share of D: in use at the start (%)."""
 OLD, RECENT = 150, 30
@@ -39,7 +39,7 @@ CAMPAIGN_PACE = 3
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording that was closed: its `name` in the folder, what is in it, and when it was last written (UTC)."""
+    """A recording that was closed: its `name` below the folder, what is in it, and when it was last written (UTC)."""
 
     name: str
     size: int
@@ -158,8 +158,11 @@ class Recorder:
         self.closed[name] = Recording(name, len(content), sha256(content).hexdigest(), at)
 
     def _name(self, at: datetime) -> str:
+        """Return the name of a call that ended `at`, in the folder of its day, which is made."""
         self._number += 1
-        return f"{at:%Y%m%d-%H%M%S}-{self._number:05}.wav"
+        day = f"{at:%Y-%m-%d}"
+        (self.folder / day).mkdir(exist_ok=True)
+        return f"{day}/{at:%H%M%S}-{self._number:05}.wav"
 
     def _bytes(self) -> int:
         return sum(size for path in self.folder.rglob("*") if (size := _size(path)))

@@ -1,13 +1,15 @@
-"""The stories that can be played on the simulated site: what breaks, what mends it, and when."""
+"""The stories that can be played on the simulated site: what breaks, what mends it, and what has to come of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from lab.power import Engine, Look, Plant
-from monitor.core.text import Quantity, Text, say
+from lab.power import Plant
+from lab.proof import Client, Expected
+from lab.view import View, of_the_room, of_the_voice_server
+from monitor.core.text import Text, say
 
 
 class Once(StrEnum):
@@ -17,7 +19,7 @@ class Once(StrEnum):
     UPDATED = "updated"
     """The client has received an update."""
     RESOLVED = "resolved"
-    """The client has been told that it is over."""
+    """Whom it concerns has been told that it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,19 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`mended`: the property of Site that is true again when the client's service is whole. The first act breaks it."""
+    """The first act breaks something; where no other mends it, Relève has to.
+
+    `mended`: the property of Site that is true again when it is whole. `ready`: the one, if any, that must be true
+    before the first act. `expected`: what the servers outside must hold at the end. `state`: how what matters stands.
+    """
 
     name: str
     title: Text
     acts: tuple[Act, ...]
     mended: str
+    expected: Expected = field(default_factory=Expected)
+    state: Callable[[View], Text] = of_the_room
+    ready: str = ""
     plant: Plant = field(default_factory=Plant)
 
 
@@ -60,38 +69,25 @@ MAINS_CUT = Scenario(
     mended="floor_fed",
     plant=Plant(start_after=15, crank=3, rest=3, failed_attempts=1, warm=3, cool=20, boot=3),
 )
-SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in (LINK_CUT, MAINS_CUT)}
-
-
-def happened(before: Look, after: Look) -> tuple[Text, ...]:
-    """Return what a person in the technical room noticed between two looks at the instruments."""
-    said: list[Text] = []
-    if before.status.split()[0] != after.status.split()[0]:
-        charge = Quantity(after.charge, "%", 0)
-        said.append(
-            say("the UPS is fed again, its battery recharges ({charge})", charge=charge)
-            if after.input_voltage
-            else say("the UPS carries the servers from its battery ({charge})", charge=charge)
-        )
-    if before.switch_on != after.switch_on:
-        said.append(
-            say("the switch of the floor has booted, the positions are back")
-            if after.switch_on
-            else say("the switch of the floor is without current: the positions are off")
-        )
-    if after.attempt and after.attempt != before.attempt:
-        said.append(say("the generator cranks, attempt {n}", n=after.attempt))
-    if before.attempt and not after.attempt and after.engine in (Engine.STARTING, Engine.STOPPED):
-        said.append(say("the generator does not fire"))
-    if after.engine is not before.engine and after.engine in ENGINE:
-        said.append(ENGINE[after.engine])
-    if after.failed_to_start and not before.failed_to_start:
-        said.append(say("the generator gives up: fail to start"))
-    return tuple(said)
-
-
-ENGINE: Mapping[Engine, Text] = {
-    Engine.WARMING: say("the generator runs and warms up"),
-    Engine.RUNNING: say("the generator carries the load"),
-    Engine.COOLING: say("the generator cools down"),
+SERVICE_STOPPED = Scenario(
+    name="service-stopped",
+    title=say("The service Onnet crashes, and once more after its first restart"),
+    acts=(Act(0, "crash_onnet", say("the service Onnet crashes")),),
+    mended="services_run",
+    expected=Expected(client=Client.TOLD, starts={"Onnet": 2}),
+    state=of_the_voice_server,
+)
+PURGED_BELOW = 77.0
+"""The runbook empties the disk to 75 %; the rest is what is recorded from then to the end of the story."""
+HMP_DISK_FULL = Scenario(
+    name="hmp-disk-full",
+    title=say("A campaign fills the disk of the recordings"),
+    acts=(Act(0, "flood_recordings", say("a campaign records more than the disk has room for")),),
+    mended="disk_has_room",
+    expected=Expected(client=Client.NOT_TOLD, disk_below=PURGED_BELOW),
+    state=of_the_voice_server,
+    ready="recordings_archived",
+)
+SCENARIOS: Mapping[str, Scenario] = {
+    scenario.name: scenario for scenario in (LINK_CUT, MAINS_CUT, SERVICE_STOPPED, HMP_DISK_FULL)
 }

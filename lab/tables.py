@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pysnmp.proto.rfc1902 import (  # type: ignore[import-untyped]
@@ -18,6 +18,8 @@ from pysnmp.proto.rfc1902 import (  # type: ignore[import-untyped]
 
 from lab import wire as fibre
 from lab.agent import Oid
+from lab.recorder import CAPACITY
+from lab.scm import Phase
 from lab.wire import Wire
 
 MIB2: Oid = (1, 3, 6, 1, 2, 1)
@@ -47,18 +49,17 @@ UP, DOWN = 1, 2
 ETHERNET = 6
 GIGABIT = 1_000_000_000
 ALWAYS_RUNNING = ("DHCP Client", "DNS Client", "SNMP Service", "Windows Time", "Workstation")
-MANAGED = ("Onnet", "Slave", "MSSQLSERVER")
-"""The services that the contact centre lives on (S7, S14)."""
-DISK_UNITS = 262_144_000
-"""Allocation units of 4096 bytes on the disk of the recordings: one tebibyte, less a little."""
+DISK_UNIT = 512
+"""Bytes of an allocation unit on the disk of the recordings."""
+DISK_UNITS = CAPACITY // DISK_UNIT
 
 
 @dataclass(frozen=True, slots=True)
 class Switchboard:
-    """The voice server's state: `disk` is the share of D: in use (%), `services` those of MANAGED that run."""
+    """The voice server's state: `disk` is the share of D: in use (%), `services` where each stands, by display name."""
 
     disk: float = 42.0
-    services: frozenset[str] = frozenset(MANAGED)
+    services: Mapping[str, Phase] = field(default_factory=dict)
 
 
 def router(line: Wire, at: float) -> dict[Oid, Any]:
@@ -178,7 +179,7 @@ def server(state: Switchboard, at: float) -> dict[Oid, Any]:
     )
     storage = {
         1: (4, "C:\\ Label:  Serial Number 10f82425", 4096, 26_056_703, 7_900_201),
-        2: (4, "D:\\ Label:Audio  Serial Number 1234abcd", 4096, DISK_UNITS, round(DISK_UNITS * state.disk / 100)),
+        2: (4, "D:\\ Label:Audio  Serial Number 1234abcd", DISK_UNIT, DISK_UNITS, round(DISK_UNITS * state.disk / 100)),
         3: (3, "Virtual Memory", 65536, 301_039, 63_229),
         4: (2, "Physical Memory", 65536, 262_127, 59_527),
     }
@@ -189,19 +190,23 @@ def server(state: Switchboard, at: float) -> dict[Oid, Any]:
         entry |= {4: Integer32(unit), 5: Integer32(size), 6: Integer32(used), 7: Counter32(0)}
         table |= {(*HOST, 2, 3, 1, column, index): value for column, value in entry.items()}
     table |= {(*HOST, 3, 3, 1, 2, index): Integer32(8 + index) for index in range(6, 10)}
-    return table | _services((*ALWAYS_RUNNING, *state.services))
+    return table | _services({**dict.fromkeys(ALWAYS_RUNNING, Phase.RUNNING), **state.services})
 
 
-def _services(names: Collection[str]) -> dict[Oid, Any]:
-    """One row a running service; its index is its name, length first (RFC 2578, 7.7)."""
+def _services(stand: Mapping[str, Phase]) -> dict[Oid, Any]:
+    """One row a service that is not stopped; its index is its name, length first (RFC 2578, 7.7)."""
     table: dict[Oid, Any] = {}
-    for name in names:
+    for name, phase in stand.items():
+        if phase is Phase.STOPPED:
+            continue
         index = (len(name), *name.encode())
         table[*SERVICES, 1, *index] = OctetString(name)
-        for column in (2, 3, 4, 5):
-            table[*SERVICES, column, *index] = Integer32(SERVICE_STATE[column])
+        for column, value in {2: INSTALLED[phase], **SERVICE_STATE}.items():
+            table[*SERVICES, column, *index] = Integer32(value)
     return table
 
 
-SERVICE_STATE = {2: 4, 3: 1, 4: 2, 5: 1}
-"""svSvcInstalledState installed, OperatingState active, CanBeUninstalled yes, CanBePaused no."""
+INSTALLED = {Phase.START_PENDING: 2, Phase.STOP_PENDING: 3, Phase.RUNNING: 4}
+"""svSvcInstalledState: install-pending, uninstall-pending, installed."""
+SERVICE_STATE = {3: 1, 4: 2, 5: 1}
+"""svSvcOperatingState active, CanBeUninstalled yes, CanBePaused no."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
 import tempfile
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lab.scenarios import SCENARIOS, Act, Once, Scenario, happened
+from lab.scenarios import SCENARIOS, Act, Once, Scenario
 from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
-from monitor.core.text import N_, Quantity, Text, say
+from monitor.core.text import N_, Text, say
 
 if TYPE_CHECKING:
     from lab.adapt import Difference
-    from lab.proof import Received, Story
+    from lab.proof import Received, Servers, Story
     from lab.site import Site
     from monitor.cli.demo_daemon import Daemon
     from monitor.cli.demo_shown import Teller
@@ -40,6 +41,11 @@ SETTLE = 60.0
 """Seconds for every check of the healthy site to be seen well once."""
 REFRESH = 2.0
 """Seconds between two looks at the site after the story."""
+AT_WORK = ("running", "waiting")
+"""States of a run that goes on."""
+PDF = b"%PDF-"
+WRITE_WITHIN = 120.0
+"""Seconds for the review to be written: the first one on a machine reads every font."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Told:
     story: Story
     incident: Mapping[str, Any]
     evidence: Sequence[Received]
+    servers: Servers
+    review: Path | None
     problems: tuple[Text, ...]
 
 
@@ -140,7 +148,8 @@ class Stage:
         self._operations = frozenset(a for name in protocol.operations for a in contacts[name].addresses.values())
         self._shown: set[str] = set()
         self._events: dict[str, int] = {}
-        self._look = site.look()
+        self._runs: list[dict[str, Any]] = []
+        self._view = site.view()
         self._asked_at = 0.0
 
     async def tell(self) -> Told:
@@ -156,11 +165,18 @@ class Stage:
         while True:
             now = await self.daemon.get("/api/v1/status")
             bad = [one["check"] for one in now["checks"] if one["latest"] != "ok"]
-            if not bad:
+            ready = not self.scenario.ready or bool(getattr(self.site, self.scenario.ready))
+            if ready and not bad:
                 return
             if loop.time() > deadline:
-                raise Failure(say("the simulated site is not well: {names}", names=", ".join(bad)))
-            self.teller.state(say("{count} checks are still to be seen", count=len(bad)))
+                raise Failure(
+                    say("the simulated site is not well: {names}", names=", ".join(bad) or self.scenario.ready)
+                )
+            self.teller.state(
+                say("{count} checks are still to be seen", count=len(bad))
+                if bad
+                else say("the recordings of the last weeks are being archived")
+            )
             await asyncio.sleep(TURN)
 
     async def _perform(self) -> datetime:
@@ -174,7 +190,7 @@ class Stage:
             if acts and loop.time() - begun >= acts[0].at and self._ready(acts[0]):
                 await self._act(acts.pop(0))
             await self._turn()
-            if over_at is None and not acts and self._has(Once.RESOLVED):
+            if over_at is None and not acts and self._has(Once.RESOLVED) and not self._at_work():
                 over_at = loop.time()
             await asyncio.sleep(TURN)
         await self._ask()
@@ -190,10 +206,19 @@ class Stage:
         return act.once is Once.AT_ONCE or self._has(act.once)
 
     def _has(self, once: Once) -> bool:
-        from lab.proof import RESOLVED, UPDATE, client_told
+        from lab.proof import RESOLVED, UPDATE, concerned_told
 
         step = UPDATE if once is Once.UPDATED else RESOLVED
-        return bool(client_told(self._arrived(), self._client, step))
+        return bool(concerned_told(self._arrived(), self._story(self.site.now()), step))
+
+    def _at_work(self) -> bool:
+        return any(run["state"] in AT_WORK for run in self._runs)
+
+    def _story(self, fault_at: datetime) -> Story:
+        from lab.proof import Story
+
+        mended_at = self.site.moments.get(self.scenario.mended)
+        return Story(fault_at, mended_at, self._client, self._operations, self.scenario.expected)
 
     def _arrived(self) -> tuple[Received, ...]:
         from lab.proof import received
@@ -201,23 +226,24 @@ class Stage:
         return received(self.site.mailbox.letters, self.site.modem.messages)
 
     async def _turn(self) -> None:
-        """Tell what has happened since the last turn, at the site first."""
-        from monitor.cli.demo_shown import SITE
+        """Tell what has happened since the last turn, about in the order in which it did."""
+        from lab.view import noticed
+        from monitor.cli.demo_shown import SITE, progress
 
-        look, now = self.site.look(), self.site.now()
-        for text in happened(self._look, look):
-            self.teller.line(now, SITE, text)
-        self._look = look
+        view, now = self.site.view(), self.site.now()
+        seen, self._view = noticed(self._view, view), view
         new = [one for one in self._arrived() if one.message_id not in self._shown]
-        if new or asyncio.get_running_loop().time() - self._asked_at >= ASK_EVERY:
+        if seen or new or asyncio.get_running_loop().time() - self._asked_at >= ASK_EVERY:
             await self._ask()
+        for text in seen:
+            self.teller.line(now, SITE, text)
         for one in new:
             self._shown.add(one.message_id)
             self.teller.message(one.at, one.channel, self._names.get(one.to, one.to), one.subject, one.text)
-        self.teller.state(self._state())
+        self.teller.state(self.scenario.state(view), progress(self._runs, self.teller.words))
 
     async def _ask(self) -> None:
-        """Tell what the daemon has written into its incidents."""
+        """Tell what the daemon has written into its incidents, and learn what it is doing."""
         from monitor.web.client import ApiError, NoDaemon
 
         self._asked_at = asyncio.get_running_loop().time()
@@ -227,29 +253,42 @@ class Stage:
                 for event in incident["timeline"][known:]:
                     self.teller.event(incident["id"], event)
                 self._events[incident["id"]] = len(incident["timeline"])
-
-    def _state(self) -> Text:
-        look = self._look
-        return say(
-            "UPS {status}, {charge}; generator {speed}; mains {mains}",
-            status=look.status,
-            charge=Quantity(look.charge, "%", 0),
-            speed=Quantity(look.speed, "1/min", 0),
-            mains=Quantity(look.mains_voltage, "V", 0),
-        )
+            self._runs = await self.daemon.get("/api/v1/runs")
 
     async def _judged(self, fault_at: datetime) -> Told:
-        from lab.proof import Story, faults_of
+        from lab.proof import faults_of
+        from monitor.cli.demo_daemon import NotDone
 
-        evidence = self._arrived()
-        mended_at = self.site.moments.get(self.scenario.mended)
-        story = Story(fault_at, mended_at, self._client, self._operations)
-        problems = faults_of(evidence, story)
+        evidence, servers, story = self._arrived(), self.site.servers(), self._story(fault_at)
+        problems = [*faults_of(evidence, servers, story)]
         names = [one.reference for one in evidence if one.reference]
         incident: Mapping[str, Any] = {}
+        review: Path | None = None
         if names:
             incident = await self.daemon.get(f"/api/v1/incidents/{names[0]}")
-        return Told(self.scenario, story, incident, evidence, problems)
+            try:
+                review = await self._written(names[0])
+            except NotDone as error:
+                problems.append(say("the review could not be written: {why}", why=str(error)))
+        return Told(self.scenario, story, incident, evidence, servers, review, tuple(problems))
+
+    async def _written(self, incident: str) -> Path:
+        """Let the command that writes the review of an incident write it, where it outlives us. Raises NotDone."""
+        from monitor.cli.demo_daemon import NotDone
+
+        self.teller.state(say("the review is being written"))
+        folder = Path(tempfile.mkdtemp(prefix="releve-rex-"))
+        place = folder / f"REX-{incident}.pdf"
+        try:
+            await self.daemon.command(
+                "report", "rex", incident, "--format", "pdf", "-o", str(place), within=WRITE_WITHIN
+            )
+            if not place.is_file() or not place.read_bytes().startswith(PDF):
+                raise NotDone(str(place))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return place
 
     async def go_on(self) -> None:
         """Show the site as Relève sees it until somebody ends it."""
@@ -268,6 +307,7 @@ class Stage:
 
 
 def _show_end(told: Told, changed: Sequence[Difference], words: Speech, teller: Teller, *, as_json: bool) -> None:
+    from lab.proof import Client, done
     from monitor.cli.demo_shown import verdict
 
     result = _result(told, changed, words)
@@ -277,8 +317,11 @@ def _show_end(told: Told, changed: Sequence[Difference], words: Speech, teller: 
         for name in ("detected_at", "first_notice_at", "repaired_at", "resolved_at")
         if result[name]
     }
-    for line in verdict(str(told.incident.get("id", "")), spans, result["problems"], words):
+    client, number = told.story.expected.client is not Client.NOT_TOLD, str(told.incident.get("id", ""))
+    for line in verdict(number, spans, done(told.servers), result["problems"], words, client=client):
         teller.out.print(line)
+    if told.review is not None:
+        teller.out.print(words.render(say("The review: {path}", path=str(told.review))), soft_wrap=True)
     if as_json:
         emit_json(result)
         sys.stdout.flush()
@@ -286,9 +329,9 @@ def _show_end(told: Told, changed: Sequence[Difference], words: Speech, teller: 
 
 def _result(told: Told, changed: Sequence[Difference], words: Speech) -> dict[str, Any]:
     """Return what CONTRACT.md promises of `demo --json`, and what `ok` was computed from."""
-    from lab.proof import FIRST, client_told
+    from lab.proof import FIRST, concerned_told
 
-    first = client_told(told.evidence, told.story.client, FIRST)
+    first = concerned_told(told.evidence, told.story, FIRST)
     return {
         "scenario": told.scenario.name,
         "incident": told.incident.get("id"),
@@ -299,7 +342,7 @@ def _result(told: Told, changed: Sequence[Difference], words: Speech) -> dict[st
         "resolved_at": told.incident.get("resolved_at"),
         "notices": told.incident.get("notices", []),
         "runs": told.incident.get("runs", []),
-        "rex": None,
+        "rex": None if told.review is None else str(told.review),
         "ok": not told.problems,
         "problems": [words.render(problem) for problem in told.problems],
         "received": [
@@ -315,6 +358,14 @@ def _result(told: Told, changed: Sequence[Difference], words: Speech) -> dict[st
             }
             for one in told.evidence
         ],
+        "servers": {
+            "starts": dict(told.servers.starts),
+            "stops": dict(told.servers.stops),
+            "recorded": len(told.servers.recorded),
+            "deleted": len(told.servers.deleted),
+            "archived": len(told.servers.archived),
+            "disk": round(told.servers.disk, 1),
+        },
         "differences": [{"path": one.path, "before": one.before, "after": one.after} for one in changed],
     }
 

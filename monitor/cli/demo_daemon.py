@@ -31,6 +31,10 @@ class NotStarted(Exception):
     """The daemon ended, or did not answer in time; the message is the end of what it logged."""
 
 
+class NotDone(Exception):
+    """A command beside the daemon failed; the message is the end of what it said."""
+
+
 class Daemon:
     """`releve run` on an inventory and a data folder. `api` speaks the language `lang`; what it logs is in `log`.
 
@@ -41,13 +45,37 @@ class Daemon:
     def __init__(self, inventory: Path, data: Path, environment: Mapping[str, str], *, lang: str = "") -> None:
         self.api = LocalApi(data, lang, ANSWER_WITHIN)
         self.log = data.parent / "daemon.log"
-        self._arguments = ("--inventory", str(inventory), "--data", str(data), "run", "--listen", "127.0.0.1:0")
+        self._lang = lang
+        self._where = ("--inventory", str(inventory), "--data", str(data))
         self._environment = {**os.environ, **environment, "PYTHONPATH": _code()}
         self._process: asyncio.subprocess.Process | None = None
 
     async def get(self, path: str) -> Any:
         """Return the JSON at `path` of the local API. Raises NoDaemon or ApiError."""
         return await asyncio.to_thread(self.api.get, path)
+
+    async def command(self, *words: str, within: float) -> str:
+        """Run `releve WORDS` beside the daemon, as a person would, and return what it wrote.
+
+        Raises NotDone when it fails or is not done `within` seconds; it does not outlive us either.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "monitor", *self._where, "--lang", self._lang, *words,
+            env=self._environment, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, preexec_fn=_end_with_parent,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(within):
+                out, err = await process.communicate()
+        except TimeoutError:
+            raise NotDone(f"{words[0]}: > {within:g} s") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            raise NotDone(err.decode("utf-8", "replace")[-LOG_SHOWN:].strip() or f"{words[0]}: {process.returncode}")
+        return out.decode("utf-8", "replace")
 
     async def start(self) -> None:
         """Start it and wait until it answers. Raises NotStarted."""
@@ -60,7 +88,7 @@ class Daemon:
             raise RuntimeError("the daemon runs already")
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "monitor", *self._arguments,
+                sys.executable, "-P", "-m", "monitor", *self._where, "run", "--listen", "127.0.0.1:0",
                 env=self._environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, preexec_fn=_end_with_parent,
             )  # fmt: skip

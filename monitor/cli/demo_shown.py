@@ -35,7 +35,15 @@ EVENT = {
 """What Relève says of an event; for those that are not here, the event's own text."""
 SPEAKING = frozenset({"opened", "reopened", "recovered", "relapsed", "severity"})
 """Events whose own text adds something."""
-EVENT_STYLE = {"opened": "bold red", "reopened": "bold red", "disrupted": "bold red", "resolved": "bold green"}
+EVENT_STYLE = {
+    "opened": "bold red",
+    "reopened": "bold red",
+    "disrupted": "bold red",
+    "repair": "bold cyan",
+    "repair_ended": "bold cyan",
+    "called": "bold red",
+    "resolved": "bold green",
+}
 
 
 class Teller:
@@ -59,10 +67,11 @@ class Teller:
             self._status.stop()
             self._status = None
 
-    def state(self, text: Text) -> None:
-        """Show how things stand, on a terminal only."""
+    def state(self, text: Text, more: str = "") -> None:
+        """Show how things stand, and what more there is to say, on a terminal only."""
         if self._status is not None:
-            self._status.update(self.words.render(text))
+            parts = [part for part in (self.words.render(text), more) if part]
+            self._status.update(Styled(" · ".join(parts), no_wrap=True, overflow="ellipsis"))
 
     def start(self, zero: datetime) -> None:
         """From here on, lines say how long after `zero` they happened."""
@@ -122,11 +131,33 @@ class Teller:
         return Styled.assemble((f"{clock} {after:>10}  ", "dim"), (f"{name:<{width}}", STYLE[who]), " ")
 
 
-def verdict(incident: str, spans: Mapping[str, float], problems: Iterable[str], words: Speech) -> list[str]:
-    """Return the last lines of a story: how long each step took (seconds after the fault), and what went wrong."""
+def progress(runs: Iterable[Mapping[str, Any]], words: Speech) -> str:
+    """Return how far the runs that go on are, empty when there is none or nothing is known of it."""
+    return "; ".join(_far(run["title"], run["progress"], words) for run in runs if run.get("progress"))
+
+
+def _far(title: str, how: Mapping[str, Any], words: Speech) -> str:
+    done, total = how["done"], how["total"]
+    share = Quantity(min(100.0, 100 * done / total), "%", 0) if total else Quantity(done, how["unit"])
+    return words.render(say("{what}: {detail}", what=f"{title}, {how['text']}", detail=share))
+
+
+def verdict(
+    incident: str,
+    spans: Mapping[str, float],
+    done: Iterable[Text],
+    problems: Iterable[str],
+    words: Speech,
+    *,
+    client: bool,
+) -> list[str]:
+    """Return the last lines of a story: how long each step took (seconds after the fault), and what went wrong.
+
+    `done`: what was done at the site. `client`: whether it was the client who had to be told, or operations alone.
+    """
     names = {
         "detected_at": say("confirmed"),
-        "first_notice_at": say("client told"),
+        "first_notice_at": say("client told") if client else say("operations told"),
         "repaired_at": say("repaired"),
         "resolved_at": say("resolved"),
     }
@@ -135,6 +166,7 @@ def verdict(incident: str, spans: Mapping[str, float], problems: Iterable[str], 
         for name, text in names.items()
         if (span := spans.get(name)) is not None
     ]
+    lines += [f"  {words.render(text)}" for text in done]
     found = list(problems)
     if not found:
         end = say(

@@ -25,6 +25,8 @@ VARIABLES = (
     "RELEVE_SNMP_PRIV",
     "RELEVE_SNMP_COMMUNITY",
 )
+KEYED = ("hmp", "archive")
+"""The devices that are reached by SSH."""
 
 
 @pytest.fixture(scope="module")
@@ -34,24 +36,28 @@ def inventory(project) -> Inventory:
     return loaded.inventory
 
 
-def test_it_has_no_problem_once_its_variables_are_set(project, monkeypatch):
+def test_it_has_no_problem_once_its_variables_are_set_and_its_key_is_there(project, monkeypatch, tmp_path):
     for name in VARIABLES:
         monkeypatch.setenv(name, "mailto://localhost:25")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "releve").write_text("a key")
     assert load(project / "inventory.yaml").problems == ()
 
 
-def test_without_its_variables_it_only_warns(project, monkeypatch):
+def test_without_its_variables_and_its_key_it_only_warns(project, monkeypatch, tmp_path):
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
     problems = load(project / "inventory.yaml").problems
     assert {problem.level for problem in problems} == {Level.WARNING}
-    assert len(problems) == len(VARIABLES)
+    assert len(problems) == len(VARIABLES) + len(KEYED)
 
 
 def test_it_holds_what_the_site_has(inventory):
     assert set(inventory.contacts) == {"admin", "att", "ocm-it", "crisis"}
     assert set(inventory.devices) == {
-        "ups", "genset", "floor-switch", "router", "hmp", "hermes", "ocm-sip", "ocm-app",
+        "ups", "genset", "floor-switch", "router", "hmp", "hermes", "archive", "ocm-sip", "ocm-app",
     }  # fmt: skip
     assert {name: check.kind for name, check in inventory.checks.items()} == {
         "ups": "power",
@@ -61,6 +67,7 @@ def test_it_holds_what_the_site_has(inventory):
         "router-ping": "link-unstable",
         "hmp-ping": "server-reboot",
         "hermes-ping": "crm-disconnected",
+        "archive-ping": "other",
         "fo": "link-unstable",
         "fo-peer": "link-unstable",
         "hmp-disk": "hmp-disk-full",
@@ -88,6 +95,25 @@ def test_its_catalogue_is_the_table_of_s14(inventory):
         "blind": None,
     }
     assert inventory.kinds["power"].interruption is Interruption.DETECTED
+
+
+def test_what_is_repaired_has_all_that_it_takes(inventory):
+    assert {name: kind.runbook for name, kind in inventory.kinds.items() if kind.runbook} == {
+        "service-stopped": "restart-service",
+        "hmp-disk-full": "purge-audio",
+    }
+    assert inventory.automation.live
+    assert {name: tuple(inventory.checks[name].needs) for name in ("sql-service", "onnet", "slave")} == {
+        "sql-service": (), "onnet": ("sql-service",), "slave": ("onnet",),
+    }  # fmt: skip
+    (folder,) = inventory.actionable.recordings.values()
+    assert (folder.id, folder.folder, folder.archive_folder) == (
+        "hmp-audio", "/D:/Enregistrements", "/srv/enregistrements",
+    )  # fmt: skip
+    assert (folder.device.name, folder.archive.name) == ("hmp", "archive")
+    assert (folder.keep, folder.every) == (timedelta(days=7), timedelta(minutes=15))
+    assert folder.rate == 20e6 / 8
+    assert all(inventory.devices[name].target.access["ssh"].user == "releve" for name in KEYED)
 
 
 def story(plan: Plan, failing: Iterable[str], order: Iterable[str]) -> tuple[Incident, ...]:

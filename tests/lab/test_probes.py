@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lab.adapt import adapted, reference, write
+from lab.scm import Phase
 from lab.site import Site
 from monitor.clock import SystemClock
 from monitor.core.text import Speech
@@ -76,7 +77,7 @@ async def test_on_the_healthy_site_every_check_is_well(inventory, look):
     figures = {name: {metric.name: metric.value for metric in verdict.metrics} for name, verdict in seen.items()}
     assert figures["ups"]["charge"] == 100
     assert figures["genset"]["fuel"] == 78
-    assert figures["hmp-disk"]["used"] == pytest.approx(42, abs=0.1)
+    assert figures["hmp-disk"]["used"] == pytest.approx(42, abs=0.5)
     assert {"cpu", "memory", "temperature", "uptime"} <= figures["router"].keys()
     assert seen["router"].facts["model"]
 
@@ -120,11 +121,28 @@ async def test_a_filling_disk_is_seen(site, look, percent, severity):
 
 async def test_a_stopped_service_is_seen_and_seen_to_run_again(site, look):
     assert (await look("onnet")).severity is OK
-    await site.stop_service("Onnet")
+    await site.crash_service("Onnet")
     await until(look, "onnet", CRITICAL)
     assert (await look("slave")).severity is OK
     await site.start_service("Onnet")
     await until(look, "onnet", OK)
+
+
+async def test_a_service_on_its_way_does_not_run_yet(site, look):
+    await site.crash_service("Onnet")
+    site.scm.start_takes = 60.0
+    await site.start_service("Onnet")
+    await until(look, "onnet", CRITICAL)
+    assert site.view().services["Onnet"] is Phase.START_PENDING
+
+
+async def test_what_is_deleted_makes_room_that_is_seen(site, look):
+    await site.fill_disk(85)
+    await until(look, "hmp-disk", WARNING)
+    for name in sorted(site.recorder.closed)[:100]:
+        (site.recorder.folder / name).unlink()
+    await until(look, "hmp-disk", OK)
+    assert "disk_has_room" in site.moments
 
 
 @pytest.mark.parametrize(

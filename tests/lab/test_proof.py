@@ -1,4 +1,4 @@
-"""What is proof that the right people were told, and what is not."""
+"""What is proof that it was told and repaired as it should be, and what is not."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,12 +8,29 @@ import pytest
 
 from lab.mailbox import Letter
 from lab.modem import Sms
-from lab.proof import Received, Story, faults_of, received
+from lab.proof import Client, Expected, Received, Servers, Story, concerned_told, done, faults_of, received
+from lab.recorder import Recording
 from monitor.core.text import Speech
 
 FAULT = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 ATT, ADMIN, PHONE = "att@example.org", "admin@example.org", "+237600000000"
 STORY = Story(FAULT, FAULT + timedelta(seconds=30), ATT, frozenset({ADMIN, PHONE}))
+DAY = timedelta(days=1)
+RECORDED = {
+    name: Recording(name, 1000, f"hash of {name}", FAULT - age)
+    for name, age in {"old": 30 * DAY, "older": 40 * DAY, "young": 6.9 * DAY, "new": -timedelta(seconds=5)}.items()
+}
+ALL = {name: one.sha256 for name, one in RECORDED.items()}
+SERVERS = Servers(
+    at=FAULT + timedelta(seconds=60),
+    starts={"MSSQLSERVER": 0, "Onnet": 0, "Slave": 0},
+    stops={"MSSQLSERVER": 0, "Onnet": 0, "Slave": 0},
+    recorded=RECORDED,
+    present=ALL | {"live": "hash of live"},
+    archived=frozenset(ALL.values()),
+    live_is_whole=True,
+    disk=42.0,
+)
 ENGLISH = Speech("en", lambda template: template)
 
 
@@ -36,6 +53,10 @@ GOOD = (
 )
 
 
+def said(evidence, servers: Servers, story: Story) -> list[str]:
+    return [ENGLISH.render(text).replace("\u00a0", " ") for text in faults_of(evidence, servers, story)]
+
+
 def without(*places: int) -> tuple[Received, ...]:
     return tuple(message for place, message in enumerate(GOOD) if place not in places)
 
@@ -45,12 +66,12 @@ def changed(place: int, **changes: object) -> tuple[Received, ...]:
 
 
 def test_a_story_that_was_told_as_it_should_be_has_no_fault():
-    assert faults_of(GOOD, STORY) == ()
+    assert faults_of(GOOD, SERVERS, STORY) == ()
 
 
 def test_operations_may_be_told_by_sms():
     sms = Received(FAULT + timedelta(seconds=4), "sms", PHONE, "26-0001", "", "", 0, "note", "", "26-0001 Critical")
-    assert faults_of((*without(1), sms), STORY) == ()
+    assert faults_of((*without(1), sms), SERVERS, STORY) == ()
 
 
 @pytest.mark.parametrize(
@@ -77,13 +98,103 @@ def test_operations_may_be_told_by_sms():
     ],
 )
 def test_every_way_of_telling_it_wrong_is_found(evidence, fault):
-    found = [ENGLISH.render(text).replace("\u00a0", " ") for text in faults_of(evidence, STORY)]
+    found = said(evidence, SERVERS, STORY)
     assert any(fault in text for text in found), found
 
 
 def test_an_end_that_never_came_is_no_end():
-    found = [ENGLISH.render(text) for text in faults_of(GOOD, replace(STORY, repaired_at=None))]
+    found = said(GOOD, SERVERS, replace(STORY, repaired_at=None))
     assert "the client was told that it is over before it was" in found
+    assert "it was never mended" in found
+
+
+REPAIRED = replace(STORY, expected=Expected(client=Client.TOLD, starts={"Onnet": 2}))
+TWICE = replace(SERVERS, starts={**SERVERS.starts, "Onnet": 2})
+
+
+def test_a_repair_that_needed_what_was_done_has_no_fault_with_or_without_an_update():
+    assert said(GOOD, TWICE, REPAIRED) == []
+    assert said(without(2, 3), TWICE, REPAIRED) == []
+
+
+@pytest.mark.parametrize(
+    ("servers", "fault"),
+    [
+        (SERVERS, "Onnet was started 0 times instead of 2"),
+        (replace(TWICE, starts={**TWICE.starts, "Onnet": 3}), "Onnet was started 3 times instead of 2"),
+        (replace(TWICE, starts={**TWICE.starts, "Slave": 1}), "Slave was started 1 times instead of 0"),
+        (replace(TWICE, stops={**TWICE.stops, "Slave": 1}), "Slave was stopped 1 times, and nothing called for it"),
+    ],
+)
+def test_every_start_and_stop_that_the_story_does_not_need_is_found(servers, fault):
+    assert said(GOOD, servers, REPAIRED) == [fault]
+
+
+PURGED = replace(STORY, expected=Expected(client=Client.NOT_TOLD, disk_below=80.0))
+INWARD = tuple(message for message in GOOD if message.to == ADMIN)
+LEFT = replace(SERVERS, present={name: sha for name, sha in SERVERS.present.items() if name not in ("old", "older")})
+
+
+def test_a_purge_of_what_is_old_and_archived_has_no_fault_and_is_none_of_the_clients_concern():
+    assert said(INWARD, LEFT, PURGED) == []
+    assert said(GOOD, LEFT, PURGED) == ["the client received 4 messages of what is none of its concern"]
+
+
+def kept_out(servers: Servers, *names: str) -> Servers:
+    return replace(servers, present={name: sha for name, sha in servers.present.items() if name not in names})
+
+
+@pytest.mark.parametrize(
+    ("servers", "faults"),
+    [
+        (SERVERS, ["no recording was deleted"]),
+        (replace(LEFT, disk=80.0), ["the disk of the recordings is still at 80%"]),
+        (
+            replace(LEFT, archived=LEFT.archived - {"hash of old"}),
+            ["1 recordings were deleted of which no copy is archived: old"],
+        ),
+        (
+            replace(LEFT, archived=frozenset({"hash of another"})),
+            ["2 recordings were deleted of which no copy is archived: old, older"],
+        ),
+        (kept_out(LEFT, "young", "new"), ["2 recordings were deleted that had to be kept: new, young"]),
+        (
+            replace(LEFT, present={**LEFT.present, "young": "another hash"}),
+            ["1 recordings are no longer what was recorded: young"],
+        ),
+        (replace(LEFT, live_is_whole=False), ["the recording that is being written was touched"]),
+    ],
+)
+def test_every_recording_that_is_not_as_it_should_be_is_found(servers, faults):
+    assert said(INWARD, servers, PURGED) == faults
+
+
+def test_where_nothing_is_to_be_deleted_one_that_is_gone_is_a_fault():
+    assert said(GOOD, kept_out(SERVERS, "old"), STORY) == ["1 recordings were deleted, and nothing called for it"]
+
+
+def test_of_many_names_a_few_are_given():
+    many = {f"{n}.wav": Recording(f"{n}.wav", 1, f"hash of {n}", FAULT - 30 * DAY) for n in range(9)}
+    (fault,) = said(INWARD, replace(SERVERS, recorded=many, present={}), PURGED)
+    assert fault == "9 recordings were deleted of which no copy is archived: 0.wav, 1.wav, 2.wav ..."
+
+
+@pytest.mark.parametrize(
+    ("servers", "shown"),
+    [
+        (SERVERS, []),
+        (TWICE, ["Onnet was started 2 times"]),
+        (LEFT, ["2 recordings were deleted, 2 kB; the archive holds each of them"]),
+        (replace(LEFT, archived=frozenset()), []),
+    ],
+)
+def test_what_was_done_is_said_by_what_the_servers_hold(servers, shown):
+    assert [ENGLISH.render(text).replace("\u00a0", " ") for text in done(servers)] == shown
+
+
+def test_those_whom_it_concerns_are_the_client_or_else_operations():
+    assert [one.to for one in concerned_told(GOOD, STORY, "resolved")] == [ATT]
+    assert [one.to for one in concerned_told(GOOD, PURGED, "resolved")] == [ADMIN]
 
 
 def test_letters_and_short_messages_become_evidence_in_the_order_of_their_arrival():

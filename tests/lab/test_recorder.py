@@ -40,7 +40,12 @@ async def test_it_begins_with_weeks_of_recordings_and_one_that_is_being_written(
         assert sha256(path.read_bytes()).hexdigest() == one.sha256
         assert path.stat().st_mtime == int(one.written_at.timestamp())
     assert recorder.share == pytest.approx(AT_REST)
-    assert sum(path.stat().st_size for path in recorder.folder.iterdir()) < CAPACITY / 2
+    assert sum(path.stat().st_size for path in recorder.folder.rglob("*.wav")) < CAPACITY / 2
+
+
+async def test_each_lies_in_the_folder_of_its_day(recorder):
+    for one in recorder.closed.values():
+        assert one.name.startswith(f"{one.written_at:%Y-%m-%d}/{one.written_at:%H%M%S}-")
 
 
 async def test_old_recordings_alone_hold_enough_to_make_room_after_a_campaign(recorder):

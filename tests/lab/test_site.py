@@ -1,6 +1,7 @@
 """The site as a whole: what a fault does to what answers on its ports."""
 
 import asyncio
+import shutil
 import smtplib
 from email.message import EmailMessage
 
@@ -9,7 +10,12 @@ import pytest
 
 from lab.door import Door, Mute
 from lab.power import Plant
-from lab.site import Site
+from lab.scm import Code
+from lab.site import FLOODED, WATCH, Site
+from monitor.core.ids import NodeId
+from probes.access import SshAccess
+from probes.contract import Target
+from probes.ssh import Hosts
 
 
 async def answers(site: Site, name: str) -> bool:
@@ -128,3 +134,83 @@ async def test_two_sites_stand_side_by_side():
         assert not set(one.endpoints.values()) & set(two.endpoints.values())
         await one.cut_mains()
         assert two.look().mains_voltage > 0
+
+
+async def test_releve_reaches_both_hosts_by_the_sites_key_and_knows_them_by_their_fingerprints(site):
+    hosts = Hosts()
+    targets = {
+        name: Target(
+            NodeId(name),
+            "127.0.0.1",
+            {
+                "ssh": SshAccess(
+                    user="releve",
+                    key=f"file:{site.key_file}",
+                    port=site.endpoints[f"{name}.ssh"],
+                    host_key=site.host_keys[f"{name}.ssh"],
+                    platform=platform,
+                )
+            },
+        )
+        for name, platform in (("hmp", "windows"), ("archive", "linux"))
+    }
+    try:
+        ran = await hosts.run(targets["hmp"], 'sc.exe GetKeyName "SQL Server (MSSQLSERVER)"', within=10)
+        assert "Name = MSSQLSERVER" in ran.out
+        async with hosts.sftp(targets["hmp"]) as drives, hosts.sftp(targets["archive"]) as archive:
+            assert await drives.exists(f"/D:/Enregistrements/{site.recorder.live}")
+            async with archive.open("/srv/enregistrements/a.wav", "wb") as file:
+                await file.write(b"RIFF")
+    finally:
+        await hosts.close()
+    assert list(site.archive.hashes()) == ["a.wav"]
+
+
+async def test_the_servers_are_judged_by_what_they_hold(site):
+    before = site.servers()
+    assert before.starts == {"MSSQLSERVER": 0, "Onnet": 0, "Slave": 0} == before.stops
+    assert before.recorded.keys() | {site.recorder.live} == before.present.keys()
+    assert before.live_is_whole
+    assert not site.recordings_archived
+    await site.crash_onnet()
+    assert not site.services_run
+    await site.start_service("Onnet")
+    shutil.copytree(site.recorder.folder, site.archive.folder, dirs_exist_ok=True)
+    assert site.recordings_archived
+    after = site.servers()
+    assert after.starts["Onnet"] == 1
+    assert {one.sha256 for one in before.recorded.values()} <= after.archived
+
+
+async def test_onnet_dies_once_more_and_the_moment_of_its_mending_is_the_last_one(site):
+    site.scm.start_takes = 3 * WATCH
+    await site.crash_onnet()
+    await site.start_service("Onnet")
+    await until_it_runs(site)
+    async with asyncio.timeout(10):
+        while "services_run" not in site.moments or site.services_run:
+            await asyncio.sleep(0.02)
+    first = site.moments["services_run"]
+    async with asyncio.timeout(10):
+        while await site.scm.start("Onnet") is not Code.DONE:
+            await asyncio.sleep(0.02)
+    await until_it_runs(site)
+    async with asyncio.timeout(10):
+        while site.moments["services_run"] == first:
+            await asyncio.sleep(0.02)
+    assert site.scm.starts("Onnet") == 2
+
+
+async def until_it_runs(site: Site) -> None:
+    async with asyncio.timeout(10):
+        while not site.services_run:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_campaign_floods_the_disk(site):
+    assert site.disk_has_room
+    await site.flood_recordings()
+    async with asyncio.timeout(20):
+        while site.view().disk < FLOODED:
+            await asyncio.sleep(0.05)
+    assert not site.disk_has_room

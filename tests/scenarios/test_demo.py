@@ -12,9 +12,20 @@ from typing import Any
 import psutil
 import pytest
 
+from monitor.cli.demo_daemon import Daemon, NotDone
+from monitor.cli.demo_shown import progress
+from monitor.core.text import Speech
+
 STORY_WITHIN = 240.0
 MOMENTS = ("fault_at", "detected_at", "first_notice_at", "repaired_at", "resolved_at")
+CLIENT = "att@example.org"
+CACHE = ".cache"
+"""What libraries keep in the home folder, such as the list of fonts."""
 SUPPRESSED = {"link-cut": {"fo-peer", "ocm-sip", "ocm-app"}, "mains-cut": {"floor-switch-ping", "genset"}}
+
+
+def far(done: float, total: float | None, unit: str, text: str) -> dict[str, Any]:
+    return {"done": done, "total": total, "unit": unit, "text": text}
 
 
 def command(*arguments: str) -> list[str]:
@@ -22,7 +33,9 @@ def command(*arguments: str) -> list[str]:
 
 
 def bare(project: Path, home: Path) -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(project), "HOME": str(home), "LANG": "C.UTF-8"}
+    return {
+        "PATH": "/usr/bin:/bin", "PYTHONPATH": str(project), "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8",
+    }  # fmt: skip
 
 
 def play(project: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -36,30 +49,59 @@ def received(told: dict[str, Any], **wanted: str) -> list[dict[str, Any]]:
     return [one for one in told["received"] if all(one[key] == value for key, value in wanted.items())]
 
 
-@pytest.mark.parametrize("scenario", SUPPRESSED)
-def test_a_story_ends_well_and_everybody_was_told_once(project, tmp_path, scenario):
-    done = play(project, tmp_path, "--scenario", scenario, "--json")
-    assert done.stdout, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["ok"], told["problems"], done.returncode) == (True, [], 0), done.stderr
-    moments = [datetime.fromisoformat(told[name]) for name in MOMENTS]
-    assert moments == sorted(moments)
-    assert (told["scenario"], told["runs"], told["rex"]) == (scenario, [], None)
-
+def played(project: Path, scenario: str) -> tuple[dict[str, Any], str]:
+    """Play a story that has to end well; return its JSON and how it was told."""
+    with tempfile.TemporaryDirectory(prefix="releve-") as folder:  # short: the socket's path has 108 bytes
+        home = Path(folder)
+        done = play(project, home, "--scenario", scenario, "--json")
+        assert done.stdout, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["ok"], told["problems"], done.returncode) == (True, [], 0), done.stderr
+        review = Path(told["rex"])
+        assert review.is_absolute()
+        assert review.read_bytes().startswith(b"%PDF-")
+        assert done.stderr.rstrip().endswith(str(review))
+        left = [path for path in home.rglob("*") if path.is_file() and path != review and CACHE not in path.parts]
+        assert not left, "the demonstration leaves nothing behind but the review"
+    assert told["scenario"] == scenario
     assert {one["incident"] for one in told["received"]} == {told["incident"]}
-    assert len(received(told, to="att@example.org", step="first_notice")) == 1
-    assert received(told, to="att@example.org", step="update")
-    assert len(received(told, to="att@example.org", step="resolved")) == 1
     outside = {one["message_id"] for one in told["received"] if one["channel"] == "mail"}
     assert outside <= {notice["message_id"] for notice in told["notices"]}
     assert {notice["state"] for notice in told["notices"]} == {"sent"}
+    return told, done.stderr
 
-    covered = {check for check in SUPPRESSED[scenario] if f"{check} fails because of it" in done.stderr}
-    assert covered == SUPPRESSED[scenario], done.stderr
-    assert "checks.hmp-disk.every: - -> 2s" in done.stderr
+
+@pytest.mark.parametrize("scenario", SUPPRESSED)
+def test_a_story_ends_well_and_everybody_was_told_once(project, scenario):
+    told, story = played(project, scenario)
+    moments = [datetime.fromisoformat(told[name]) for name in MOMENTS]
+    assert moments == sorted(moments)
+    assert told["runs"] == []
+
+    assert len(received(told, to=CLIENT, step="first_notice")) == 1
+    assert received(told, to=CLIENT, step="update")
+    assert len(received(told, to=CLIENT, step="resolved")) == 1
+
+    covered = {check for check in SUPPRESSED[scenario] if f"{check} fails because of it" in story}
+    assert covered == SUPPRESSED[scenario], story
+    assert "checks.hmp-disk.every: - -> 2s" in story
     by_sms = received(told, channel="sms")
     assert len(by_sms) == (1 if scenario == "link-cut" else 0), "the link's cut is not told through the link"
-    assert not list(tmp_path.rglob("*.db")), "the demonstration leaves nothing behind"
+
+
+def test_a_full_disk_is_emptied_of_what_is_archived_and_the_client_hears_nothing(project):
+    told, story = played(project, "hmp-disk-full")
+    moments = [datetime.fromisoformat(told[name]) for name in MOMENTS if name != "repaired_at"]
+    assert moments == sorted(moments)
+    assert told["repaired_at"] <= told["resolved_at"]
+    (run,) = told["runs"]
+    assert (run["runbook"], run["subject"]) == ("purge-audio", "hmp-disk")
+    assert (run["state"], run["attempt"], run["proof"]["ok"]) == ("succeeded", 1, True)
+    assert received(told, to=CLIENT) == []
+    assert received(told, step="first_notice", audience="internal")
+    assert "disk D: of the voice server is at" in story
+    assert told["servers"]["deleted"] == run["actions"][0]["evidence"]["files"] > 0
+    assert set(told["servers"]["starts"].values()) == {0}
 
 
 def test_an_unknown_story_is_answered_by_those_that_there_are(project, tmp_path):
@@ -71,7 +113,7 @@ def test_an_unknown_story_is_answered_by_those_that_there_are(project, tmp_path)
 
 def test_a_story_that_is_broken_off_leaves_nothing_behind(project):
     with tempfile.TemporaryDirectory(prefix="releve-") as folder:  # short: the socket's path has 108 bytes
-        environment = bare(project, Path(folder)) | {"TMPDIR": folder}
+        environment = bare(project, Path(folder))
         with subprocess.Popen(command(), cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as demo:
             try:
                 assert demo.stdout is not None
@@ -87,7 +129,7 @@ def test_a_story_that_is_broken_off_leaves_nothing_behind(project):
 
 def test_a_demonstration_that_is_killed_takes_its_daemon_along(project):
     with tempfile.TemporaryDirectory(prefix="releve-") as folder:
-        environment = bare(project, Path(folder)) | {"TMPDIR": folder}
+        environment = bare(project, Path(folder))
         with subprocess.Popen(command(), cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as demo:
             try:
                 assert demo.stdout is not None
@@ -97,3 +139,33 @@ def test_a_demonstration_that_is_killed_takes_its_daemon_along(project):
                 demo.kill()
         _, alive = psutil.wait_procs([daemon], timeout=30)
         assert not alive
+
+
+@pytest.mark.parametrize(
+    ("runs", "shown"),
+    [
+        ([], ""),
+        ([{"title": "Purge", "progress": None}], ""),
+        ([{"title": "Purge", "progress": far(30, 120, "{file}", "archived")}], "Purge, archived: 25%"),
+        ([{"title": "Purge", "progress": far(3e6, None, "By", "read")}], "Purge, read: 3 MB"),
+        (
+            [
+                {"title": "Purge", "progress": far(1, 2, "By", "read")},
+                {"title": "Restart", "progress": None},
+                {"title": "Copy", "progress": far(0, 0, "{file}", "copied")},
+            ],
+            "Purge, read: 50%; Copy, copied: 0",
+        ),
+    ],
+)
+def test_how_far_the_runs_are_is_one_line(runs, shown):
+    assert progress(runs, Speech("en", lambda template: template)).replace("\u00a0", " ") == shown
+
+
+async def test_a_command_beside_the_daemon_gives_what_it_wrote_or_says_why_it_failed(tmp_path):
+    daemon = Daemon(tmp_path / "inventory.yaml", tmp_path / "data", {}, lang="en")
+    assert "disk" in await daemon.command("probe", "list", within=60)
+    with pytest.raises(NotDone, match=r"inventory\.yaml"):
+        await daemon.command("validate", within=60)
+    with pytest.raises(NotDone, match="validate: > 0 s"):
+        await daemon.command("validate", within=0)
