@@ -212,6 +212,19 @@ async def test_a_copy_that_is_there_already_is_recognised_and_not_written_again(
     assert site.proven() == {"sub/a.wav"}
 
 
+async def test_a_copy_that_is_there_proves_nothing_of_a_file_that_changes_meanwhile(site: Any) -> None:
+    path = site.write("a.wav", 5000)
+    (site.archive / "a.wav").write_bytes(path.read_bytes())
+
+    def overwrite(request: str, name: str) -> None:
+        if request == "read":
+            path.write_bytes(b"x" * 5000)
+
+    site.keeper.faults.before = overwrite
+    report = await archive(site)
+    assert (report.proven, report.changed) == (0, 1)
+
+
 @pytest.mark.parametrize("size", [4999, 5000])
 async def test_another_file_of_that_name_in_the_archive_stays_and_the_new_one_gets_its_hash(
     site: Any, size: int
