@@ -195,7 +195,7 @@ def _facts(incident: Incident, context: Context) -> Facts:
 def _doing(incident: Incident, context: Context) -> str:
     if incident.resolved_at is not None:
         return ""
-    if incident.repair is not None and incident.repair.going:
+    if incident.repair is not None and incident.being_repaired:
         at, what = context.at(incident.repair.at), context.line(incident.repair.text)
         return context.t(say("automatic repair: {what} ({at})", what=what, at=at))
     if incident.recovered_at is not None:

@@ -112,6 +112,11 @@ class Incident:
         return self.status is not Status.RESOLVED
 
     @property
+    def being_repaired(self) -> bool:
+        """Whether a run of a runbook is at it."""
+        return self.repair is not None and self.repair.going
+
+    @property
     def explained(self) -> tuple[CheckId, ...]:
         """The checks whose failure is told by this incident: its root, and what it covers while the root is down."""
         root = () if self.check is None else (self.check,)

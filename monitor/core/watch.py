@@ -98,6 +98,18 @@ def told(plan: Plan, state: State, event: Event) -> Taken:
     return Taken(work.state, tuple(work.events))
 
 
+def repaired(plan: Plan, state: State, events: tuple[Event, ...], now: datetime) -> Taken:
+    """Return `state` after what a run of a runbook says; with its end, an incident whose root is OK again ends."""
+    for event in events:
+        state = record(state, event)
+    work = _Work(plan, state, now)
+    work.events += events
+    for event in events:
+        if event.kind is EventKind.REPAIR_ENDED and event.incident in work.state.incidents:
+            work.end_if_verified(event.incident)
+    return Taken(work.state, tuple(work.events))
+
+
 def incident_id(number: int, at: datetime) -> IncidentId:
     """Return the name of the incident with that number: year and number, short enough to dictate (`26-0042`)."""
     return IncidentId(f"{at.year % 100:02}-{number:04}")
@@ -179,7 +191,7 @@ class _Work:
             self.tell(incident.id, EventKind.SEVERITY, summary, change.check, change.after)
 
     def _recover(self, incident: Incident, summary: Text) -> None:
-        if not incident.covered:
+        if not incident.covered and not incident.being_repaired:
             self.tell(incident.id, EventKind.RESOLVED, summary, incident.check, Severity.OK)
             return
         self.tell(incident.id, EventKind.RECOVERED, summary, incident.check, Severity.OK)
@@ -234,17 +246,26 @@ class _Work:
         own = self.rooted(check)
         if own is not None and own.recovered_at is None:
             self._recover(own, health.summary)
+        elif own is not None:
+            self.end_if_verified(own.id)
         for incident in tuple(self.state.incidents.values()):
             if incident.open and check in incident.covered:
                 self.tell(incident.id, EventKind.UNCOVERED, say("OK again"), check, Severity.OK)
                 self.end_if_verified(incident.id)
 
     def end_if_verified(self, name: IncidentId) -> None:
-        """Resolve the incident once its root has recovered and nothing is left to verify behind it."""
+        """Resolve the incident once its root has recovered, and stays so, and nothing is left to verify behind it.
+
+        As long as a runbook is at it, its own proof is awaited: a service that starts and dies is OK for a moment.
+        """
         incident = self.state.incidents[name]
-        if incident.open and incident.recovered_at is not None and not incident.covered:
-            text = say("The root cause is gone and everything behind it was verified")
-            self.tell(name, EventKind.RESOLVED, text, incident.check, Severity.OK)
+        if not incident.open or incident.recovered_at is None or incident.covered or incident.being_repaired:
+            return
+        root = None if incident.check is None else self.state.healths.get(incident.check)
+        if root is not None and root.latest is not Severity.OK:
+            return
+        text = say("The root cause is gone and everything behind it was verified")
+        self.tell(name, EventKind.RESOLVED, text, incident.check, Severity.OK)
 
     def place(self) -> None:
         """Place every check that is believed bad and told nowhere.

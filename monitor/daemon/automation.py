@@ -78,6 +78,8 @@ class Automation:
                     raise NotJournaled(journal.trouble)
             await self._desk.note_run(event, told_of(event, run))
             self.runs[run.id] = run
+        if event.kind is RunEventKind.OUTCOME:
+            self.progress.pop(run.id, None)
         if event.kind is RunEventKind.INTENT and journal.trouble is not None:
             raise NotJournaled(journal.trouble)
         words = self._desk.letters.own_words(event.text)

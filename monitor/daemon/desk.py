@@ -166,10 +166,8 @@ class Desk:
         await self._undisturbed(self._note_run(event, told, audit))
 
     async def _note_run(self, event: RunEvent | None, told: tuple[Event, ...], audit: tuple[AuditEntry, ...]) -> None:
-        state = self.state
-        for one in told:
-            state = watch.record(state, one)
-        await self._accept(Taken(state, told), audit=audit, run_events=() if event is None else (event,))
+        taken = watch.repaired(self.plan, self.state, told, self.clock.now())
+        await self._accept(taken, audit=audit, run_events=() if event is None else (event,))
 
     async def set_automation(self, policy: Mapping[str, Any], entry: AuditEntry) -> None:
         """Journal what a person set of the automation."""

@@ -95,9 +95,13 @@ def interruptions(incident: Incident) -> tuple[Interruption, ...]:
     """Return every episode in which the client's service was interrupted, oldest first."""
     found: list[Interruption] = []
     began: datetime | None = None
+    episode: datetime | None = None
     for event in incident.timeline:
+        if event.kind is EventKind.REOPENED:
+            episode = event.began_at or event.at
         if event.kind is EventKind.DISRUPTED and began is None:
-            began = event.began_at or event.at
+            # That of a later episode names the beginning of the first one, on whose grid the client is told.
+            began = max(one for one in (event.began_at or event.at, episode) if one is not None)
         elif event.kind is EventKind.RESOLVED and began is not None:
             found.append(Interruption(began, event.at))
             began = None

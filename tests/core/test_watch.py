@@ -17,7 +17,7 @@ from monitor.core.incident import BLIND, Incident, Interruption, Status, open_by
 from monitor.core.text import say
 from monitor.core.topology import Node, Topology, upstream
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import Plan, State, Watched, forget, incident_id, record, reload, take, told
+from monitor.core.watch import Plan, State, Watched, forget, incident_id, record, reload, repaired, take, told
 
 OK, WARNING, UNKNOWN, CRITICAL = Severity
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -577,3 +577,53 @@ def test_no_event_is_folded_into_an_incident_that_nobody_opened():
     state = State()
     stray = Event(IncidentId("26-0099"), START, RESOLVED, "releve", say("over"))
     assert record(state, stray) is state
+
+
+def at_it(desk: Desk, kind: EventKind) -> tuple[EventKind, ...]:
+    """Let a run of a runbook say something about the only incident."""
+    (name,) = desk.state.incidents
+    event = Event(name, desk.now, kind, "releve", say("start Onnet"), run="R26-0001")
+    taken = repaired(desk.plan, desk.state, (event,), desk.now)
+    desk.state, desk.log = taken.state, desk.log + taken.events
+    return tuple(one.kind for one in taken.events)
+
+
+def repairing() -> Desk:
+    desk = Desk(site(confirm=2))
+    desk.good()
+    desk.see("onnet", CRITICAL)
+    desk.see("onnet", CRITICAL)
+    desk.good("ping-hmp", "ping-switch", "ping-router")
+    assert [incident.open for incident in desk.state.incidents.values()] == [True]
+    assert at_it(desk, EventKind.REPAIR) == (EventKind.REPAIR,)
+    return desk
+
+
+def test_what_is_being_repaired_is_over_only_with_the_repair():
+    desk = repairing()
+    assert desk.see("onnet", OK) == (RECOVERED,)
+    assert desk.see("onnet", OK) == ()
+    assert at_it(desk, EventKind.REPAIR_ENDED) == (EventKind.REPAIR_ENDED, RESOLVED)
+
+
+def test_a_service_that_starts_and_dies_is_never_told_as_over():
+    desk = repairing()
+    assert desk.see("onnet", OK) == (RECOVERED,)
+    desk.see("onnet", CRITICAL)
+    assert at_it(desk, EventKind.REPAIR_ENDED) == (EventKind.REPAIR_ENDED,), "it was just seen to fail"
+    assert desk.see("onnet", CRITICAL) == (RELAPSED,)
+    assert desk.see("onnet", OK) == (RESOLVED,)
+
+
+def test_a_repair_that_ends_before_the_check_is_ok_ends_nothing():
+    desk = repairing()
+    assert at_it(desk, EventKind.REPAIR_ENDED) == (EventKind.REPAIR_ENDED,)
+    assert desk.see("onnet", OK) == (RESOLVED,)
+
+
+def test_a_failure_that_is_not_believed_any_more_ends_with_the_next_look():
+    desk = repairing()
+    desk.see("onnet", OK)
+    desk.see("onnet", CRITICAL)
+    at_it(desk, EventKind.REPAIR_ENDED)
+    assert desk.see("onnet", OK) == (RESOLVED,)
