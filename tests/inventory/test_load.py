@@ -108,11 +108,14 @@ def test_the_contracts_example_warns_of_what_is_not_acted_on(read, lines):
         "devices.sql.sql",
         "devices.sbc.sip",
         "links.fh.radio",
-        "incidents.hmp-disk-full.runbook",
-        "incidents.service-stopped.runbook",
         "protocol.conference",
         "protocol.crisis_report",
     ]
+
+
+def test_the_contracts_example_says_what_its_runbooks_lack(read, lines):
+    (told,) = (line for line in lines(read(CONTRACT).problems, Level.WARNING) if "can do nothing" in line)
+    assert "purge-audio can do nothing about hmp-disk: the inventory names no recordings" in told
 
 
 def test_ten_mistakes_are_ten_located_messages(read, lines):

@@ -379,10 +379,6 @@ WARNINGS = {
         "3:27 devices.a.legacy_crypto: old cryptography is allowed for this device: ssh-rsa"
         " (replace the device's software when you can)",
     ),
-    "runbook": (
-        SITE + "operations:\nincidents: {power: {runbook: x}}\n",
-        "3:21 incidents.power.runbook: accepted, but this version does not act on it",
-    ),
     "conference": (
         SITE + "operations:\ncontacts: {a: {mail: a@b.cm}}\nchannels: {mail: {url: env:HOME}}\n"
         "protocol: {conference: {to: [a]}}\n",
