@@ -89,6 +89,20 @@ def test_a_story_ends_well_and_everybody_was_told_once(project, scenario):
     assert len(by_sms) == (1 if scenario == "link-cut" else 0), "the link's cut is not told through the link"
 
 
+def test_a_service_that_dies_again_is_restarted_until_it_holds_and_no_oftener(project):
+    told, story = played(project, "service-stopped")
+    moments = [datetime.fromisoformat(told[name]) for name in MOMENTS]
+    assert moments == sorted(moments)
+    (run,) = told["runs"]
+    assert (run["runbook"], run["subject"]) == ("restart-service", "onnet")
+    assert (run["state"], run["attempt"], run["proof"]["ok"]) == ("succeeded", 2, True)
+    assert [one["step"] for one in received(told, to=CLIENT) if one["step"] != "update"] == ["first_notice", "resolved"]
+    assert story.count("the service Onnet starts") == 2
+    assert told["servers"]["starts"] == {"MSSQLSERVER": 0, "Onnet": 2, "Slave": 0}
+    assert told["servers"]["deleted"] == 0
+    assert received(told, step="first_notice", audience="internal")
+
+
 def test_a_full_disk_is_emptied_of_what_is_archived_and_the_client_hears_nothing(project):
     told, story = played(project, "hmp-disk-full")
     moments = [datetime.fromisoformat(told[name]) for name in MOMENTS if name != "repaired_at"]
