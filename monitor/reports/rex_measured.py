@@ -101,8 +101,9 @@ def _figure(pen: Pen, curves: list[Curve]) -> Figure:
 
 def _window(pen: Pen, curves: list[Curve]) -> tuple[datetime, datetime]:
     times = [at for curve in curves for at in (curve.samples[0][0], curve.samples[-1][0])]
-    start = pen.material.since or min(times)
-    return start, max(pen.material.until or max(times), start + SHORTEST)
+    first, last = min(pen.material.incident.began_at, *times), max(pen.material.end, *times)
+    start = max(pen.material.since or first, first)
+    return start, max(min(pen.material.until or last, last), start + SHORTEST)
 
 
 def _panel(pen: Pen, curve: Curve, start: datetime) -> Panel:
