@@ -6,7 +6,8 @@ The voice server is hostile until its words are parsed: names become paths of th
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import translate
@@ -126,7 +127,7 @@ class Names:
 
 async def look(
     source: Folder, names: Names, left_out: LeftOut, *, most_folders: int = MOST_FOLDERS
-) -> AsyncIterator[list[Seen]]:
+) -> AsyncGenerator[list[Seen], None]:
     """Yield the recordings below `source`, some hundred at a time; symbolic links are not followed.
 
     Folders wait in memory, files do not. Raises SftpTrouble when the folder itself cannot be listed or the link is cut.
@@ -139,14 +140,15 @@ async def look(
             left_out.note(Odd.TOO_MANY, folder)
             return
         try:
-            async for entries in source.listing(folder):
-                batch = _sorted_out(entries, folder, depth, names, waiting, left_out)
-                count += len(batch)
-                if batch:
-                    yield batch
-                if count > MOST_FILES:
-                    left_out.note(Odd.TOO_MANY, folder)
-                    return
+            async with aclosing(source.listing(folder)) as listing:
+                async for entries in listing:
+                    batch = _sorted_out(entries, folder, depth, names, waiting, left_out)
+                    count += len(batch)
+                    if batch:
+                        yield batch
+                    if count > MOST_FILES:
+                        left_out.note(Odd.TOO_MANY, folder)
+                        return
         except SftpTrouble as trouble:
             if not folder or trouble.kind is Trouble.CUT:
                 raise

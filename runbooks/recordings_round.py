@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -116,8 +117,10 @@ class Round:
         """Note what lies in the folder. Raises StepFailed when it cannot be listed, or the ledger fails."""
         at, left_out, count = self.io.clock.now(), LeftOut(), 0
         try:
-            async for batch in look(self.source, Names(self.recordings.match, self.archive.path), left_out):
-                count += await in_ledger(self.ledger.look, self.recordings.id, batch, at)
+            names = Names(self.recordings.match, self.archive.path)
+            async with aclosing(look(self.source, names, left_out)) as batches:
+                async for batch in batches:
+                    count += await in_ledger(self.ledger.look, self.recordings.id, batch, at)
         except SftpTrouble as trouble:
             raise StepFailed(
                 say(

@@ -8,10 +8,10 @@ asyncssh is imported with the first folder. Names go and come as octets: a name 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import aclosing, suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH, Quantity, Text, say, verbatim
@@ -214,8 +214,15 @@ class Folder:
         await self.ask(file.write(data, offset))
 
     async def finish(self, file: SFTPClientFile, mtime: int) -> None:
-        """Set the time of a new file and have it flushed to the disk, where the server offers that."""
-        await self.ask(file.utime((mtime, mtime)))
+        """Set the time of a new file and have it flushed to the disk, where the server offers that.
+
+        A copy with another time is a copy; one that was not flushed although it could be, is none yet.
+        """
+        try:
+            await self.ask(file.utime((mtime, mtime)))
+        except SftpTrouble as trouble:
+            if trouble.kind is Trouble.CUT:
+                raise
         if self.flushes:
             try:
                 await self.ask(file.fsync())
@@ -247,13 +254,15 @@ class Folder:
             return None
         return int(found.bavail) * int(found.frsize)
 
-    async def listing(self, name: str) -> AsyncIterator[list[SFTPName]]:
+    async def listing(self, name: str) -> AsyncGenerator[list[SFTPName], None]:
         """Yield what lies in the folder `name`, some hundred entries at a time, `.` and `..` among them."""
-        entries, more = self._client.scandir(self.at(name)), True
-        while more:
-            batch: list[SFTPName] = []
-            more = await self.ask(_take(entries, batch))
-            yield batch
+        listed = cast("AsyncGenerator[SFTPName, None]", self._client.scandir(self.at(name)))
+        async with aclosing(listed) as entries:
+            more = True
+            while more:
+                batch: list[SFTPName] = []
+                more = await self.ask(_take(entries, batch))
+                yield batch
 
 
 async def _take(entries: AsyncIterator[SFTPName], batch: list[SFTPName]) -> bool:

@@ -48,7 +48,7 @@ class Faults:
     free: Callable[[], int] | None = None
     """What it says of its free space."""
     plain: bool = False
-    """It has no requests beyond the standard: none for free space, none to flush."""
+    """It has no requests beyond the standard, none for free space, none to flush, and sets no times."""
     flip: set[str] = field(default_factory=set)
     """Files of which one bit is wrong once they were closed after writing."""
     refuse: set[str] = field(default_factory=set)
@@ -143,6 +143,11 @@ class Files(asyncssh.SFTPServer):
         if self.faults.plain:
             raise asyncssh.SFTPOpUnsupported("no such request")
         return super().fsync(file_obj)
+
+    def fsetstat(self, file_obj: Any, attrs: asyncssh.SFTPAttrs) -> Any:
+        if self.faults.plain:
+            raise asyncssh.SFTPOpUnsupported("no such request")
+        return super().fsetstat(file_obj, attrs)
 
     def statvfs(self, path: bytes) -> Any:
         if self.faults.plain:
