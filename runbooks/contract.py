@@ -18,7 +18,6 @@ from probes.contract import Target
 
 if TYPE_CHECKING:
     from probes.ssh import Hosts
-
     from runbooks.ledger import Ledger
 
 Image = Mapping[str, Any]
