@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 WIDTH, PANEL, HEAD, FOOT = 6.7, 1.0, 0.5, 0.5
 """Inches: the width of an A4 page between its margins, the height of one panel, what stands above and below them."""
+LETTERS = 11
+"""Points from one line of letters to the next."""
+POINTS = 72
+"""Of an inch."""
 INK, SHADE, FAINT = "#1a1a1a", "#d9d9d9", "#8c8c8c"
 """Greys, so that a copier loses nothing."""
 STYLE: dict[Any, Any] = {
@@ -37,12 +41,13 @@ _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 def draw(plot: Plot) -> bytes:
     """Return `plot` as an SVG document. Without panels it has an axis of time and nothing else."""
     count = max(1, len(plot.panels))
-    height = HEAD + FOOT + count * PANEL
+    head = HEAD + max((mark.level for mark in plot.marks), default=0) * LETTERS / POINTS
+    height = head + FOOT + count * PANEL
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         rows = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
         figure.subplots_adjust(
-            left=0.115, right=0.985, bottom=FOOT / height, top=1 - HEAD / height, hspace=0.3 if count > 1 else 0
+            left=0.115, right=0.985, bottom=FOOT / height, top=1 - head / height, hspace=0.3 if count > 1 else 0
         )
         for axes, panel in zip(rows, plot.panels, strict=False):
             _panel(axes, panel, plot)
@@ -94,7 +99,7 @@ def _letter(axes: Axes, mark: Mark, plot: Plot) -> None:
         mark.letter,
         (mark.at, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(0, 13 + 9 * mark.level),
+        xytext=(0, 13 + LETTERS * mark.level),
         textcoords="offset points",
         ha="center",
         va="bottom",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from monitor.core.text import NO_BREAK_SPACE
 from monitor.reports.document import (
     Block,
     Document,
@@ -26,6 +27,8 @@ _START = re.compile(r"^(\d+)([.)])|^([-+=])")
 _LINK = re.compile(r"(?i)(https?|ftp)(:)(?=//)|(www)(\.)")
 """What GitHub makes a link without any markup (GFM 6.9)."""
 _FENCE = re.compile(r"`+")
+_COLON = {"fr": f"{NO_BREAK_SPACE}:"}
+"""What stands between a label and what it labels, where that is not a bare colon."""
 
 
 def markdown(document: Document) -> str:
@@ -49,14 +52,15 @@ def _lines(document: Document) -> Iterator[str]:
         "",
     )
     yield from (_words(document.status), "")
-    yield from (*_facts(document.facts), "")
+    colon = _COLON.get(document.language, ":")
+    yield from (*_facts(document.facts, colon), "")
     for n, section in enumerate(document.sections, 1):
         yield from (f"## {n}. {escaped(section.title)}", "")
         above = section.title
         for block in section.blocks:
             if isinstance(block, Table) and block.title != above:
                 yield from (f"**{escaped(block.title)}**", "")
-            yield from (*_block(block), "")
+            yield from (*_block(block, colon), "")
             above = block.text if isinstance(block, Heading) else above
     yield from ("---", "", escaped(document.footer))
 
@@ -84,7 +88,7 @@ def _longest_run(text: str) -> int:
     return max((len(run) for run in _FENCE.findall(text)), default=0)
 
 
-def _block(block: Block) -> Iterable[str]:
+def _block(block: Block, colon: str) -> Iterable[str]:
     match block:
         case Heading():
             return (f"### {escaped(block.text)}",)
@@ -93,7 +97,7 @@ def _block(block: Block) -> Iterable[str]:
         case Points():
             return [f"- {_words(item)}" for item in block.items]
         case Facts():
-            return _facts(block)
+            return _facts(block, colon)
         case Table():
             return _table(block)
         case Figure():
@@ -101,11 +105,11 @@ def _block(block: Block) -> Iterable[str]:
             return (f"**{escaped(block.title)}**", "", escaped(block.said), "", *note)
         case Listing():
             fence = "`" * max(3, _longest_run(block.text) + 1)
-            return (f"{escaped(block.title)}:", "", fence, *block.text.split("\n"), fence)
+            return (f"{escaped(block.title)}{colon}", "", fence, *block.text.split("\n"), fence)
 
 
-def _facts(facts: Facts) -> list[str]:
-    return [f"- **{escaped(label)}:** {_words(words)}" for label, words in facts.rows]
+def _facts(facts: Facts, colon: str) -> list[str]:
+    return [f"- **{escaped(label)}{colon}** {_words(words)}" for label, words in facts.rows]
 
 
 def _table(table: Table) -> list[str]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from alerts.language import speech
 from monitor.core.text import Speech
 from monitor.reports.document import printable
 from monitor.reports.markdown import escaped, markdown
@@ -86,3 +87,9 @@ def test_a_hostile_review_holds_only_our_own_markup(stories: dict[str, Callable[
 def inline(found: list[Token]) -> Iterator[Token]:
     for token in found:
         yield from token.children or ()
+
+
+def test_a_label_and_its_colon_are_set_as_the_language_does(material: Material) -> None:
+    for language, colon in (("fr", "\u00a0:"), ("en", ":")):
+        lines = markdown(rex(material, speech(language, "Africa/Douala"))).splitlines()
+        assert any(line.startswith(f"- **Site{colon}** ") for line in lines)

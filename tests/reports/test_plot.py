@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.language import speech
+from monitor.reports.drawing import LETTERS, draw
 from monitor.reports.plot import (
     HIGHEST,
     MOST_TICKS,
@@ -120,6 +122,16 @@ def test_marks_that_stand_close_together_are_written_on_different_lines() -> Non
         Mark(50, "D", 1),
     )
     assert {mark.level for mark in levels([(0, "x")] * 9, 100)} == set(range(HIGHEST))
+
+
+def test_a_drawing_has_room_for_every_line_of_letters() -> None:
+    def height(*marks: Mark) -> float:
+        found = re.search(rb'height="([0-9.]+)pt"', draw(Plot(60, "", (), (0, 10), marks, ())))
+        assert found is not None
+        return float(found[1])
+
+    assert height() == height(Mark(0, "A", 0))
+    assert height(Mark(0, "A", 0), Mark(1, "B", 1), Mark(2, "C", 2)) >= height() + 2 * LETTERS
 
 
 def test_a_plot_is_the_same_after_a_way_through_json() -> None:
