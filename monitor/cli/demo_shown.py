@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text as Styled
 
-from monitor.cli.shown import moment
+from monitor.cli.shown import moment, unbroken
 from monitor.core.text import N_, Quantity, Speech, Text, say
 
 if TYPE_CHECKING:
@@ -90,7 +91,13 @@ class Teller:
     def line(self, at: datetime, who: str, text: Text | str, style: str = "") -> None:
         """Say what happened `at`."""
         said = text if isinstance(text, str) else self.words.render(text)
-        self.out.print(Styled.assemble(self._margin(at, who), Styled(said, style=style)))
+        if not self.out.is_terminal:
+            self.out.print(Styled.assemble(self._margin(at, who), said))
+            return
+        row = Table.grid()
+        row.add_column(no_wrap=True)
+        row.add_row(self._margin(at, who), unbroken(said, style))
+        self.out.print(row)
 
     def event(self, incident: str, event: dict[str, Any]) -> None:
         """Say one line of an incident's timeline."""
@@ -115,7 +122,7 @@ class Teller:
         self.line(at, who, head, STYLE[who])
         lines = [line for line in text.splitlines() if line.strip()][:MAIL_LINES]
         if self.out.is_terminal:
-            self.out.print(Panel("\n".join(lines), border_style=STYLE[who], padding=(0, 1)))
+            self.out.print(Panel(unbroken("\n".join(lines)), border_style=STYLE[who], padding=(0, 1)))
             return
         for line in lines:
             self.out.print(f"    {line}")
