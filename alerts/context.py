@@ -32,10 +32,10 @@ class Context:
     `speech`: how the reader is spoken to. `now`: guarded time (UTC). `next_at`: the client's next update,
     `next_to` whom it goes to. `title`, `usual_cause`: the inventory's own words for this kind in the reader's language,
     empty for the built-in ones. `node`: the device or link on which the root cause stands. `target`: how long the
-    kind may last. `private`: names and addresses that are blanked in what a person wrote before a client reads it.
-    `people`: names of contacts by id. `alerted`: our own people were told. `live`: False while operations get what is
-    the client's. `channel`: by which a test goes. `trusted`: False while the machine's clock cannot be believed.
-    `url`: base of links, empty for none.
+    kind may last. `runbook`: with what Relève may repair it by itself, empty for nothing. `private`: names and
+    addresses that are blanked in what a person wrote before a client reads it. `people`: names of contacts by id.
+    `alerted`: our own people were told. `live`: False while operations get what is the client's. `channel`: by which a
+    test goes. `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
     """
 
     site: str
@@ -47,6 +47,7 @@ class Context:
     usual_cause: str = ""
     node: str = ""
     target: timedelta | None = None
+    runbook: str = ""
     private: tuple[str, ...] = ()
     people: Mapping[str, str] = field(default_factory=dict)
     alerted: bool = True

@@ -177,6 +177,7 @@ def _facts(incident: Incident, context: Context) -> Facts:
     rows = [
         (say("Cause:"), cause_of(incident, context, context.line(incident.cause))),
         (say("What is being done:"), _doing(incident, context)),
+        (say("Repair:"), _repaired(incident, context)),
         (say("Reference:"), str(incident.id)),
         (say("Root cause:"), _root(incident, context)),
         (say("Incident kind:"), incident.kind),
@@ -204,7 +205,20 @@ def _doing(incident: Incident, context: Context) -> str:
     if incident.acknowledged_at is not None:
         at = context.at(incident.acknowledged_at)
         return context.t(say("{who} has been working on it since {at}", who=person(incident.acknowledged_by), at=at))
+    if context.runbook and incident.repair is None and incident.check is not None:
+        return context.t(
+            say("the runbook {runbook} is there for this; nobody has acknowledged it yet", runbook=context.runbook)
+        )
     return context.t(say("nobody has acknowledged it yet"))
+
+
+def _repaired(incident: Incident, context: Context) -> str:
+    """How the last repair ended, once all is over."""
+    if incident.resolved_at is None or incident.repair is None or incident.being_repaired:
+        return ""
+    return context.t(
+        say("{what} ({detail})", what=context.line(incident.repair.text), detail=context.at(incident.repair.at))
+    )
 
 
 def _root(incident: Incident, context: Context) -> str:

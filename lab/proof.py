@@ -166,7 +166,7 @@ def done(servers: Servers) -> tuple[Text, ...]:
     if gone and all(one.sha256 in servers.archived for one in gone):
         size = Quantity(sum(one.size for one in gone), "By")
         said.append(
-            say("{count} recordings were deleted, {size}; the archive holds each of them", count=len(gone), size=size)
+            say("recordings deleted: {count}, {size}; the archive holds each of them", count=len(gone), size=size)
         )
     return tuple(said)
 
@@ -246,16 +246,16 @@ def _recordings(servers: Servers, expected: Expected) -> Iterable[Text]:
     young = [one.name for one in gone if servers.at - one.written_at < KEEP]
     changed = [one.name for one in servers.recorded.values() if servers.present.get(one.name, one.sha256) != one.sha256]
     if lost:
-        yield say("{count} recordings were deleted of which no copy is archived: {names}", **_some(lost))
+        yield say("recordings deleted of which no copy is archived: {count} ({names})", **_some(lost))
     if young:
-        yield say("{count} recordings were deleted that had to be kept: {names}", **_some(young))
+        yield say("recordings deleted that had to be kept: {count} ({names})", **_some(young))
     if changed:
-        yield say("{count} recordings are no longer what was recorded: {names}", **_some(changed))
+        yield say("recordings that are no longer what was recorded: {count} ({names})", **_some(changed))
     if not servers.live_is_whole:
         yield say("the recording that is being written was touched")
     if expected.disk_below is None:
         if gone:
-            yield say("{count} recordings were deleted, and nothing called for it", count=len(gone))
+            yield say("recordings deleted, and nothing called for it: {count}", count=len(gone))
         return
     if not gone:
         yield say("no recording was deleted")

@@ -120,7 +120,7 @@ def spent(book: Book, targets: Collection[NodeId], footing: Footing, now: dateti
     own = _count(_of(book, targets, footing.tried), book.keys.budget.within, now)
     if own >= book.keys.budget.attempts:
         return say(
-            "{runbook} was tried {count} times within {span} without lasting effect",
+            "{runbook} has had no lasting effect (attempts within {span}: {count})",
             runbook=book.name,
             count=own,
             span=book.keys.budget.within,
@@ -130,7 +130,7 @@ def spent(book: Book, targets: Collection[NodeId], footing: Footing, now: dateti
         count = _count(all_of_them, footing.per_device.within, now)
         if count >= footing.per_device.attempts:
             return say(
-                "{count} repairs of {device} were tried within {span}",
+                "too many repairs of {device} within {span}: {count}",
                 count=count,
                 device=device,
                 span=footing.per_device.within,
@@ -206,8 +206,10 @@ def next_move(run: Run, book: Book, now: datetime, *, armed: bool, halted: bool,
     """Return what `run` does next; asked again after a crash, it gives the same answer.
 
     `armed`: what disrupts may be done without asking. `halted`: a person stopped the automation. `well`: the subject's
-    check is OK by now. `over`: why the budgets allow no further attempt, None while they do.
+    check is OK by now; that ends what an incident began, and not what a person wants done all the same. `over`: why the
+    budgets allow no further attempt, None while they do.
     """
+    well = well and run.incident is not None
     if not run.live:
         return End(RunState.SIMULATED, say("a simulation: nothing was done"))
     unknown = next((n for n, one in enumerate(run.actions) if one.state is ActionState.UNKNOWN), None)
@@ -226,7 +228,7 @@ def next_move(run: Run, book: Book, now: datetime, *, armed: bool, halted: bool,
         return _carry(run, pending, armed=armed)
     if run.proof is None:
         return Prove()
-    return End(RunState.SUCCEEDED, say("repaired: {check} is OK", check=run.subject))
+    return End(RunState.SUCCEEDED, say("{check} is OK again", check=run.subject))
 
 
 def _waiting(*, halted: bool, well: bool) -> Move:
@@ -252,9 +254,16 @@ def _after_failure(run: Run, book: Book, now: datetime, failed_at: datetime, *, 
     if well:
         return End(RunState.SUCCEEDED, say("the check is OK again"))
     if run.attempt >= book.keys.budget.attempts:
-        text = say("{count} attempts had no lasting effect", count=run.attempt)
-        return End(RunState.FAILED, text)
+        return End(RunState.FAILED, _no_effect(run))
     if over is not None:
         return End(RunState.FAILED, over)
     until = failed_at + book.keys.cooldown
     return Rest(until) if now < until else Attempt()
+
+
+def _no_effect(run: Run) -> Text:
+    """How often it was tried, and what the last attempt failed for: the action that failed, else the check."""
+    failed = next((one.text for one in run.actions if one.state is ActionState.FAILED), None)
+    why = failed if failed is not None or run.proof is None else run.proof.text
+    text = say("without lasting effect (attempts: {count})", count=run.attempt)
+    return say("{text}; the last failure: {why}", text=text, why=why) if why else text

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from monitor.clock import Clock
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
-from monitor.core.text import Text, say, verbatim
+from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.secret import Unresolved
 from probes.cleaning import one_line
@@ -196,7 +196,7 @@ class Execution:
         if seen.severity is Severity.OK:
             await self._note(
                 RunEventKind.ENDED,
-                say("repaired: {check} is OK", check=self.run.subject),
+                say("{check} is OK again", check=self.run.subject),
                 data={"state": RunState.SUCCEEDED.value},
             )
             return
@@ -293,6 +293,7 @@ def started(
     live: bool, at: datetime,
 ) -> RunEvent:  # fmt: skip
     """Return the event that begins a run, with the runbook and the plan as they are now."""
+    text = say("{runbook} starts (run {run})", runbook=book.name, run=name)
     data = {
         "runbook": book.name,
         "version": book.version,
@@ -303,4 +304,4 @@ def started(
         "plan": [action_to_json(action) for action in plan],
         "live": live,
     }
-    return RunEvent(name, at, RunEventKind.STARTED, actor, verbatim(book.name), None, data)
+    return RunEvent(name, at, RunEventKind.STARTED, actor, text, None, data)

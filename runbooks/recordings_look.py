@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from monitor.core.text import Text, say
 from probes.cleaning import one_line
 from runbooks.ledger import Seen
+from runbooks.paths import WINDOWS_DRIVE
 from runbooks.recordings_sftp import DIRECTORY, Folder, SftpTrouble, Trouble, stat_of
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029/\\\\]")
 """Control characters, line breaks, and what separates folders here or on Windows."""
 TEMPORARY = re.compile(r"\.(.*)\.part", re.DOTALL | re.IGNORECASE)
 """The names of copies that are not finished yet. A recording with such a name would be in their way."""
-WINDOWS_DRIVE = re.compile(r"/[A-Za-z]:(/|$)")
-"""How Win32-OpenSSH names a folder."""
 UNFIT_ON_WINDOWS = re.compile(r'[<>:"|?*]|[. ]$|^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)', re.IGNORECASE)
 """Characters, endings and devices that are no file names there (learn.microsoft.com, Naming Files, Paths, and
 Namespaces). `a:b` would be written into a hidden stream of `a`."""
@@ -87,7 +86,7 @@ class LeftOut:
             return None
         why = max(self.counts, key=lambda one: self.counts[one])
         return say(
-            "{n} left out: {why}, such as {name}", n=self.counts[why], why=WORDS[why], name=repr(self.examples[why])
+            "left out: {n} ({why}), such as {name}", n=self.counts[why], why=WORDS[why], name=repr(self.examples[why])
         )
 
 

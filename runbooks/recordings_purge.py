@@ -17,6 +17,7 @@ from typing import Any
 from monitor.core.text import Text, say
 from runbooks.contract import Io, Recordings, StepFailed
 from runbooks.ledger import Archived, Ledger
+from runbooks.paths import shown_path
 from runbooks.recordings import in_ledger
 from runbooks.recordings_sftp import Folder, SftpTrouble, Stat, Trouble
 
@@ -221,7 +222,7 @@ class Purge:
             raise self._archive_is_gone()
 
     def _archive_is_gone(self) -> StepFailed:
-        where = {"folder": self.archive.path, "device": self.archive.host}
+        where = {"folder": shown_path(self.archive.path), "device": self.archive.host}
         return StepFailed(
             say("the copies of the recordings are not in {folder} on {device}; nothing was deleted", **where),
             remedy=say("Mount the archive's disk"),
@@ -230,7 +231,7 @@ class Purge:
 
     def _failed(self, why: Text) -> StepFailed:
         return StepFailed(
-            say("{why}; {files} archived recordings were deleted until then", why=why, files=self.done.files),
+            say("{why}; archived recordings deleted until then: {files}", why=why, files=self.done.files),
             evidence=self.done.evidence,
         )
 

@@ -12,6 +12,7 @@ from monitor.core.text import Quantity, Text, say
 from probes.cleaning import one_line
 from runbooks.contract import Io, Progress, Recordings, StepFailed
 from runbooks.ledger import Amount, Ledger, Proven, Seen
+from runbooks.paths import shown_path
 from runbooks.recordings import ArchiveReport, NotArchived, Want, in_ledger
 from runbooks.recordings_copy import Copied, Fate, archive_file, same_name
 from runbooks.recordings_look import LeftOut, Names, look
@@ -125,7 +126,7 @@ class Round:
             raise StepFailed(
                 say(
                     "cannot list {folder} on {device}: {why}",
-                    folder=self.source.path,
+                    folder=shown_path(self.source.path),
                     device=self.source.host,
                     why=trouble.why,
                 ),
@@ -158,7 +159,7 @@ class Round:
         """
         if not await self.archive.is_there():
             used = await in_ledger(lambda: next(self.ledger.oldest(self.recordings.id, look.at), None) is not None)
-            where = {"folder": self.archive.path, "device": self.archive.host}
+            where = {"folder": shown_path(self.archive.path), "device": self.archive.host}
             if used:
                 raise StepFailed(
                     say("the archive {folder} on {device} is gone", **where),
@@ -270,7 +271,7 @@ class Round:
         work.told_at = now
         total = work.ready.size if work.want.size is None else min(work.ready.size, work.want.size)
         text = say(
-            "{files} recordings archived and read back, {size}",
+            "recordings archived and read back: {files}, {size}",
             files=work.fates.get(Fate.PROVEN, 0),
             size=Quantity(work.size, "By"),
         )

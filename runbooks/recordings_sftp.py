@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH, Quantity, Text, say, verbatim
 from probes.cleaning import one_line
+from runbooks.paths import shown_path
 
 if TYPE_CHECKING:
     from asyncssh import SFTPAttrs, SFTPClient, SFTPClientFile, SFTPName
@@ -294,10 +295,10 @@ class Pace:
 def full(folder: Folder, free: int | None) -> Text:
     """Return the sentence about an archive without room."""
     if free is None:
-        return say("the archive {path} on {device} is full", path=folder.path, device=folder.host)
+        return say("the archive {path} on {device} is full", path=shown_path(folder.path), device=folder.host)
     return say(
         "the archive {path} on {device} is full: {free} are free",
-        path=folder.path,
+        path=shown_path(folder.path),
         device=folder.host,
         free=Quantity(free, "By"),
     )

@@ -31,7 +31,8 @@ from monitor.secret import expanded
 @click.command(
     cls=LazyGroup,
     help=N_(
-        "Relève watches a contact centre, tells whom the contract says on the minute, and keeps the record.\n\n"
+        "Relève watches a contact centre, tells whom the contract says on the minute, repairs what it may, and keeps "
+        "the record.\n\n"
         "Exit status: 0 done and nothing is wrong, 1 done and something is wrong, 2 could not do it."
     ),
     context_settings={"help_option_names": ["-h", "--help"]},

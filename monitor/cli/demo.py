@@ -173,7 +173,7 @@ class Stage:
                     say("the simulated site is not well: {names}", names=", ".join(bad) or self.scenario.ready)
                 )
             self.teller.state(
-                say("{count} checks are still to be seen", count=len(bad))
+                say("checks still to be seen: {count}", count=len(bad))
                 if bad
                 else say("the recordings of the last weeks are being archived")
             )

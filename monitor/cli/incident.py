@@ -168,12 +168,17 @@ def _chosen(settings: Settings, name: str, *, any_status: bool = False, untaken_
     return str(ended[0]["id"])
 
 
-def incidents(settings: Settings, *, open_only: bool) -> list[dict[str, Any]]:
-    """Return the incidents, newest first, as the daemon knows them or as they are stored."""
+def incidents(settings: Settings, *, open_only: bool, fresh: bool = False) -> list[dict[str, Any]]:
+    """Return the incidents, newest first, as the daemon knows them or as they are stored.
+
+    Where there is no state yet there are none if that is `fresh`; else Failure is raised: it may lie elsewhere.
+    """
     api = daemon_or_none(settings)
     if api is not None:
         found: list[dict[str, Any]] = ask(api, "/api/v1/incidents" + ("?open=1" if open_only else ""))
         return found
+    if fresh:
+        return offline.read_or(settings, lambda store: _stored(settings, store, open_only=open_only), [])
     return offline.read(settings, lambda store: _stored(settings, store, open_only=open_only))
 
 

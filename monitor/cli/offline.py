@@ -33,6 +33,19 @@ def read(settings: Settings, work: Callable[[Store], R]) -> R:
         raise Failure(error.text) from error
 
 
+def read_or(settings: Settings, work: Callable[[Store], R], absent: R) -> R:
+    """Return `work(store)` like `read`; `absent` where there is no state yet."""
+    from monitor.store import MissingStore, StoreError, open_store
+
+    try:
+        with open_store(settings.data, write=False) as store:
+            return work(store)
+    except MissingStore:
+        return absent
+    except StoreError as error:
+        raise Failure(error.text) from error
+
+
 def act(settings: Settings, work: Callable[[Desk, str], Awaitable[Incident]]) -> dict[str, Any]:
     """Let `work(desk, actor)` change an incident under the writer's lock; return the incident as JSON.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +28,8 @@ WORDS = click.option("--note", "text", default="", help=N_("Why; it stands in th
 FOLLOW_EVERY = 0.5
 """Seconds between two looks at a run that is followed."""
 FINE = ("succeeded", "simulated")
+RUN_NAME = re.compile(r"R\d\d-\d+")
+"""How a run is named; whatever else is asked for was meant as a runbook."""
 
 
 @click.group(help=N_("Show runbooks and runs, simulate one, run one, answer one."))
@@ -71,6 +74,8 @@ def show(settings: Settings, name: str, as_json: bool) -> int:
 
             click.echo(yaml.safe_dump(book["body"], allow_unicode=True, sort_keys=False), nl=False)
         return ExitCode.DONE
+    if RUN_NAME.fullmatch(name) is None:
+        raise _no_runbook(settings, name)
     run = _run(settings, name)
     if as_json:
         emit_json(run)
@@ -86,7 +91,9 @@ def show(settings: Settings, name: str, as_json: bool) -> int:
 @pass_settings
 def plan(settings: Settings, name: str, subject: str, as_json: bool) -> int:
     """The dry run."""
-    found = _plan(settings, legible(name), _subject(settings, name, subject))
+    name = legible(name)
+    _known(settings, name)
+    found = _plan(settings, name, _subject(settings, name, subject))
     if as_json:
         emit_json(found)
     else:
@@ -105,6 +112,7 @@ def plan(settings: Settings, name: str, subject: str, as_json: bool) -> int:
 def run(settings: Settings, name: str, subject: str, yes: bool, as_json: bool) -> int:
     """Run one."""
     name = legible(name)
+    _known(settings, name)
     about = _subject(settings, name, subject)
     words = site_speech(settings)
     if not yes:
@@ -160,9 +168,13 @@ def stop(settings: Settings, as_json: bool) -> int:
     return _set(settings, "stop", {}, lambda one, who: one.stop(who), as_json=as_json)
 
 
-@automation.command(help=N_("End the emergency stop; with RUNBOOK, let it interrupt what still works without asking."))
-@click.argument("name", metavar="[RUNBOOK]", default="")
-@click.option("--for", "span", default="1 h", show_default=True, help=N_("For how long the runbook is armed."))
+@automation.command(
+    help=N_("End the emergency stop; with NAME, let this runbook interrupt what still works without asking.")
+)
+@click.argument("name", default="")
+@click.option(
+    "--for", "span", metavar="TIME", default="1 h", show_default=True, help=N_("For how long the runbook is armed.")
+)
 @JSON
 @pass_settings
 def arm(settings: Settings, name: str, span: str, as_json: bool) -> int:
@@ -213,7 +225,8 @@ def _policy(settings: Settings) -> dict[str, Any]:
     from monitor.web.runs_json import policy_json
 
     live = inventory_of(settings).automation.live
-    kept = offline.read(settings, lambda store: store.automation())
+    nothing: Mapping[str, Any] = {}
+    kept = offline.read_or(settings, lambda store: store.automation(), nothing)
     return policy_json(Policy.from_json(kept), live=live)
 
 
@@ -224,7 +237,8 @@ def _told_policy(settings: Settings, policy: dict[str, Any], *, as_json: bool) -
         from monitor.cli.runs_shown import policy_page
         from monitor.clock import SystemClock
 
-        policy_page(console(), policy, site_speech(settings), SystemClock().now())
+        daemon = daemon_or_none(settings) is not None
+        policy_page(console(), policy, site_speech(settings), SystemClock().now(), daemon=daemon)
     return ExitCode.WRONG if policy["halted_by"] else ExitCode.DONE
 
 
@@ -242,15 +256,21 @@ def _runs(settings: Settings) -> list[dict[str, Any]]:
     if api is not None:
         found: list[dict[str, Any]] = ask(api, "/api/v1/runs")
         return found
-    from monitor.store import MissingStore, open_store
     from monitor.web.runs_json import run_json
 
     words = site_speech(settings)
-    try:
-        with open_store(settings.data, write=False) as store:
-            return [run_json(one, words) for one in reversed(store.runs())]
-    except MissingStore:
-        return []
+    return offline.read_or(settings, lambda store: [run_json(one, words) for one in reversed(store.runs())], [])
+
+
+def _known(settings: Settings, name: str) -> None:
+    """Do nothing if there is the runbook `name`. Raises Failure."""
+    if name not in inventory_of(settings).books:
+        raise _no_runbook(settings, name)
+
+
+def _no_runbook(settings: Settings, name: str) -> Failure:
+    names = ", ".join(sorted(inventory_of(settings).books))
+    return Failure(say("there is no runbook {name}; there are: {names}", name=name, names=names))
 
 
 def _run(settings: Settings, name: str) -> dict[str, Any]:
@@ -265,7 +285,7 @@ def _run(settings: Settings, name: str) -> dict[str, Any]:
     def stored(store: Store) -> Run:
         run = store.run(RunId(name))
         if run is None:
-            raise Failure(say("there is no runbook and no run {name}; `releve runbook list` lists them", name=name))
+            raise Failure(say("there is no run {id}; `releve runbook list` lists them", id=name))
         return run
 
     return run_json(offline.read(settings, stored), site_speech(settings))
@@ -297,7 +317,9 @@ def _subject(settings: Settings, name: str, given: str) -> str:
     kinds = {kind.name for kind in inventory.kinds.values() if kind.runbook == name}
     from monitor.cli.incident import incidents
 
-    found = [one for one in incidents(settings, open_only=True) if one["kind"] in kinds and one["root_cause"]]
+    found = [
+        one for one in incidents(settings, open_only=True, fresh=True) if one["kind"] in kinds and one["root_cause"]
+    ]
     if len(found) == 1:
         return str(found[0]["root_cause"])
     if found:
@@ -314,7 +336,12 @@ def _answer(settings: Settings, name: str, answer: str, text: str, *, as_json: b
     if api is None:
         from monitor.cli.shown import start_command
 
-        raise Failure(say("no daemon runs, so no run waits; `{command}` starts one", command=start_command()))
+        raise Failure(
+            say(
+                "no daemon runs, and only a daemon goes on with a run that waits. `{command}` starts one; answer then",
+                command=start_command(),
+            )
+        )
     one = act(api, f"/api/v1/runs/{segment(legible(name))}/{answer}", {"text": text})
     if as_json:
         emit_json(one)
@@ -355,4 +382,5 @@ def _show_run(settings: Settings, one: dict[str, Any]) -> None:
     from monitor.cli.runs_shown import run_page
     from monitor.clock import SystemClock
 
-    run_page(console(), one, site_speech(settings), SystemClock().now())
+    daemon = daemon_or_none(settings) is not None
+    run_page(console(), one, site_speech(settings), SystemClock().now(), daemon=daemon)

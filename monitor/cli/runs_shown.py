@@ -17,6 +17,7 @@ from monitor.cli.shown import (
     at_site,
     clock_with_seconds,
     print_what_to_do,
+    start_command,
     state_word,
     table_of,
     unbroken,
@@ -67,7 +68,7 @@ def plan_page(out: Console, plan: dict[str, Any], words: Speech) -> None:
     out.print(unbroken(words.render(say("This is a simulation: nothing was asked of any host."))))
 
 
-def run_page(out: Console, run: dict[str, Any], words: Speech, now: datetime) -> None:
+def run_page(out: Console, run: dict[str, Any], words: Speech, now: datetime, *, daemon: bool = True) -> None:
     """Print one run: its plan with what became of each action, its journal, and what a person can do."""
     out.print(Styled.assemble(run["id"], "  ", state_word(RUN_STATE, run["state"], words), "  ", run["title"]))
     if run["text"]:
@@ -86,7 +87,7 @@ def run_page(out: Console, run: dict[str, Any], words: Speech, now: datetime) ->
     _print_output(out, run, words)
     out.print()
     print_table(_journal(run, words, now), out)
-    print_what_to_do(out, _commands(run), words, [])
+    print_what_to_do(out, _commands(run, daemon=daemon), words, [])
 
 
 def _facts(run: dict[str, Any], words: Speech, now: datetime) -> tuple[tuple[str, str], ...]:
@@ -135,16 +136,24 @@ def _journal(run: dict[str, Any], words: Speech, now: datetime) -> Table:
     table = table_of((N_("Time"), N_("Who"), N_("What")), words)
     for line in run["log"]:
         who = SELF if line["actor"] == RELEVE else person(line["actor"])
-        what = line["text"]
-        if line["action"] is not None:
-            what = f"{line['action']}. {what}"
-        table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(what))
+        table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(_noted(line, words)))
     return table
 
 
-def _commands(run: dict[str, Any]) -> list[str]:
+def _noted(line: dict[str, Any], words: Speech) -> str:
+    """One line of the journal: the number of its action, and an arrow before what came of it."""
+    text = str(line["text"])
+    if line["kind"] == "asked":
+        text = words.render(say("Question to a person: {text}", text=text))
+    elif line["kind"] in ("outcome", "void"):
+        text = f"→ {text}"
+    return text if line["action"] is None else f"{line['action']}. {text}"
+
+
+def _commands(run: dict[str, Any], *, daemon: bool) -> list[str]:
     if run["state"] == "waiting":
-        return [f"releve runbook approve {run['id']}", f"releve runbook refuse {run['id']}"]
+        start = [] if daemon else [start_command()]
+        return [*start, f"releve runbook approve {run['id']}", f"releve runbook refuse {run['id']}"]
     if run["state"] == "simulated":
         return [f"releve runbook run {run['runbook']} --subject {run['subject']}"]
     if run["state"] == "failed":
@@ -154,8 +163,8 @@ def _commands(run: dict[str, Any]) -> list[str]:
     return [f"releve incident show {run['incident']}"] if run["incident"] else []
 
 
-def policy_page(out: Console, policy: dict[str, Any], words: Speech, now: datetime) -> None:
-    """Print whether Relève acts by itself, and what is armed."""
+def policy_page(out: Console, policy: dict[str, Any], words: Speech, now: datetime, *, daemon: bool = True) -> None:
+    """Print whether Relève acts by itself, and what is armed; without a daemon nothing acts, whatever is allowed."""
     if policy["halted_by"]:
         who, at = person(policy["halted_by"]), at_site(policy["halted_at"], words, now)
         text = say("STOPPED by {who} ({at}): no runbook starts.", who=who, at=at)
@@ -165,6 +174,9 @@ def policy_page(out: Console, policy: dict[str, Any], words: Speech, now: dateti
     else:
         text = say("SIMULATION: runbooks only say what they would do (automation: {{live: true}} lets them act).")
         out.print(unbroken(words.render(text), style="cyan"))
+    if not daemon:
+        text = say("No daemon runs, so nothing acts at the moment. `{command}` starts one.", command=start_command())
+        out.print(unbroken(words.render(text)))
     for name, until in policy["armed"].items():
         text = say("{runbook} may interrupt what still works until {at}", runbook=name, at=at_site(until, words, now))
         out.print(unbroken(words.render(text)))
@@ -198,8 +210,9 @@ class Follower:
             return
         for line in run["log"][self._known :]:
             clock = datetime.fromisoformat(line["at"]).astimezone(self._words.zone).strftime("%H:%M:%S")
-            what = f"{line['action']}. {line['text']}" if line["action"] is not None else line["text"]
-            self._out.print(Styled.assemble((f"{clock}  ", "dim"), what))
+            row = Table.grid(padding=(0, 2))  # so that a long line goes on below itself, not below the clock
+            row.add_row(Styled(clock, style="dim"), unbroken(_noted(line, self._words)))
+            print_table(row, self._out)
         self._known = len(run["log"])
         if self._status is not None:
             self._status.update(progress_line(run["progress"], self._words))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -260,11 +261,30 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
     if incidents:
         out.print()
         print_table(incident_table(incidents, words, now), out)
+    if status["runs"]:
+        out.print()
+        print_table(_going_table(status["runs"], words, now), out)
     out.print()
     print_table(_check_table(status["checks"], words, now), out)
     following = [_told_next(one, words, now) for one in incidents] if daemon is not None else []
-    commands = commands_for(incidents, daemon=daemon is not None)
+    commands = commands_for(incidents, status["runs"], daemon=daemon is not None)
     print_what_to_do(out, commands, words, following, daemon=daemon is not None)
+
+
+def _going_table(runs: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
+    """What Relève is repairing: each run that goes on, with the last that its journal says or what it asks."""
+    table = table_of((N_("Run"), N_("Runbook"), N_("About"), N_("State"), N_("Began"), N_("Latest")), words)
+    for run in runs:
+        latest = run["question"] or (run["log"][-1] if run["log"] else None)
+        table.add_row(
+            run["id"],
+            run["runbook"],
+            run["subject"],
+            state_word(RUN_STATE, run["state"], words),
+            unbroken(at_site(run["started_at"], words, now)),
+            unbroken("" if latest is None else latest["text"]),
+        )
+    return table
 
 
 def _worst_first(one: dict[str, Any]) -> tuple[int, str]:
@@ -320,20 +340,30 @@ def start_command() -> str:
     return "systemctl start releve" if any(unit.exists() for unit in UNITS) else "releve run"
 
 
-def commands_for(incidents: list[dict[str, Any]], *, daemon: bool = True) -> list[str]:
-    """Return at most three complete commands that a person should think of now; `incidents`: the worst first."""
+def commands_for(
+    incidents: list[dict[str, Any]], runs: Iterable[dict[str, Any]] = (), *, daemon: bool = True
+) -> list[str]:
+    """Return at most three complete commands that a person should think of now.
+
+    `incidents`: the worst first. `runs`: those that go on; one that asks goes before everything else.
+    """
     acks = [f"releve incident ack {one['id']}" for one in incidents if one["status"] == "open"]
     shows = [f"releve incident show {one['id']}" for one in incidents]
     causes = [f'releve incident cause {one["id"]} "..."' for one in incidents if not one["cause"]]
     start = [] if daemon else [start_command()]
-    return [*start, *acks[:1], *shows[:1], *acks[1:], *causes, *shows[1:]][:MOST_COMMANDS]
+    return [*start, *answers_to(runs), *acks[:1], *shows[:1], *acks[1:], *causes, *shows[1:]][:MOST_COMMANDS]
+
+
+def answers_to(runs: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the two answers to the first of `runs` that waits for one; none where none does."""
+    waiting = [run["id"] for run in runs if run["state"] == "waiting"]
+    return [f"releve runbook {answer} {run}" for run in waiting[:1] for answer in ("approve", "refuse")]
 
 
 def commands_about(one: dict[str, Any], *, daemon: bool = True) -> list[str]:
     """Return at most three complete commands for whoever reads the page of one incident."""
     commands = [] if daemon else [start_command()]
-    waiting = [run["id"] for run in one["runs"] if run["state"] == "waiting"]
-    commands += [f"releve runbook {answer} {run}" for run in waiting[:1] for answer in ("approve", "refuse")]
+    commands += answers_to(one["runs"])
     root = one["root_cause"]
     if one["status"] == "open":
         commands.append(f"releve incident ack {one['id']}")

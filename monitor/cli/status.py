@@ -44,6 +44,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
     """The site as the last daemon left it."""
     from monitor.clock import SystemClock
     from monitor.daemon.desk import KEEP
+    from monitor.web.runs_json import run_json
     from monitor.web.views import health_json, status_json
 
     inventory, now = inventory_of(settings), SystemClock().now()
@@ -57,6 +58,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
         healths={name: health for name, health in healths.items() if name in inventory.checks},
         incidents=[(incident, inventory.protocol) for incident in kept.state.incidents.values()],
         speech=words,
+        runs=[run_json(run, words) for run in store.runs() if not run.state.over],
     )
 
 

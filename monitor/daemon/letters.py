@@ -102,6 +102,7 @@ class Letters:
             usual_cause=_own(kind.causes, language) if kind is not None else "",
             node=node,
             target=None if kind is None else kind.target,
+            runbook=(kind.runbook or "") if kind is not None and self._inventory.automation.live else "",
             private=self._private,
             people=self._people,
             alerted=bool(protocol.operations),

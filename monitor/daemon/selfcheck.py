@@ -95,18 +95,16 @@ def archive_verdict(report: ArchiveReport) -> Verdict:
     if report.failed:
         first = report.failed[0]
         text = say(
-            "{count} recordings could not be archived, among them {path}: {why}. Nothing was deleted",
+            "Recordings that could not be archived: {count}, among them {path}: {why}. Nothing was deleted",
             count=report.failures,
             path=first.path,
             why=first.why,
         )
         return Verdict(Severity.WARNING, text)
     if report.ended is not None:
-        text = say(
-            "Archiving ended early: {why}. {proven} were archived, {left} are to come", why=report.ended, **counts
-        )
+        text = say("Archiving ended early: {why}. Archived: {proven}; to come: {left}", why=report.ended, **counts)
         return Verdict(Severity.WARNING, text)
-    text = say("{seen} recordings, {proven} archived in the last round, {left} to come", **counts)
+    text = say("Recordings there: {seen}; archived in the last round: {proven}; to come: {left}", **counts)
     return Verdict(Severity.OK, text)
 
 

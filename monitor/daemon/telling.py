@@ -16,11 +16,12 @@ def told_of(event: RunEvent, run: Run) -> tuple[Event, ...]:
         return ()
     match event.kind:
         case RunEventKind.STARTED if run.live:
-            return (_repair(event, run, say("{runbook} starts (run {run})", runbook=run.runbook, run=run.id)),)
+            return (_repair(event, run, event.text),)
         case RunEventKind.ATTEMPT if run.attempt > 1:
             return (_repair(event, run, event.text),)
         case RunEventKind.INTENT:
-            return (_repair(event, run, event.text),)
+            step, count = (event.action or 0) + 1, len(run.plan)
+            return (_repair(event, run, say("step {n} of {count}: {what}", n=step, count=count, what=event.text)),)
         case RunEventKind.OUTCOME:
             return _outcome(event, run)
         case RunEventKind.ASKED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from monitor.inventory.yaml_nodes import ListNode, Node, ScalarNode, TableNode, 
 from probes.contract import Target
 from runbooks.book import Book, BookKeys, library
 from runbooks.contract import CheckOf, Recordings, Site, StepFailed, Subject
+from runbooks.paths import as_sftp
 from runbooks.registry import UnknownStep
 from runbooks.registry import load as load_step
 
@@ -25,7 +25,6 @@ OWN_FOLDER = "runbooks"
 """Where the runbooks of a site's own lie unless the inventory names another folder."""
 SERVICE = "service"
 BITS = 8
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 def automation(scope: Scope) -> Automation:
@@ -164,13 +163,6 @@ def _port(target: Target) -> int:
 def _nested(one: str, other: str) -> bool:
     first, second = (f"{path.rstrip('/').lower()}/" for path in (one, other))
     return first.startswith(second) or second.startswith(first)
-
-
-def as_sftp(path: str) -> str:
-    r"""Return a path as SFTP names it: `D:\Audio` is `/D:/Audio` (Win32-OpenSSH); others as they stand."""
-    if _DRIVE.match(path):
-        path = "/" + path.replace("\\", "/")
-    return path.rstrip("/") or "/"
 
 
 def actionable(

@@ -168,7 +168,7 @@ def _said(error: Mapping[str, Any], node: Node) -> tuple[Text, Text]:
 _TABLE = say("a table of keys")
 _WHOLE_NUMBER, _NUMBER, _LIST = say("a whole number"), say("a number"), say("a list")
 _WANTED: dict[str, Text] = {
-    "string_type": say("text"),
+    "string_type": say("a text"),
     "int_type": _WHOLE_NUMBER,
     "int_parsing": _WHOLE_NUMBER,
     "int_from_float": _WHOLE_NUMBER,

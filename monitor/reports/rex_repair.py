@@ -221,7 +221,7 @@ def _result(pen: Pen, act: Act) -> Words:
     if act.outcome is None:
         return pen.w(say("outcome not on record"), Tone.BAD)
     if act.outcome.kind is RunEventKind.VOID:
-        return pen.w(say("provably nothing happened: {text}", text=act.outcome.text))
+        return pen.w(say("to be done again: {text}", text=act.outcome.text))
     data = act.outcome.data
     if not data.get("ok"):
         return pen.w(say("failed: {text}", text=act.outcome.text), Tone.BAD)

@@ -53,6 +53,8 @@ def when(pen: Pen) -> Text:
     if incident.resolved_at is None:
         return say("{date}, since {began}, {zone}: {length} so far, still going on", **values, length=length)
     ended = pen.context.day_and_clock(incident.resolved_at)
+    if ended == values["began"]:
+        return say("{date}, at {began}, {zone}: {length}", **values, length=length)
     return say("{date}, from {began} to {ended}, {zone}: {length}", **values, ended=ended, length=length)
 
 
@@ -110,6 +112,8 @@ def _what(pen: Pen) -> Text:
     if incident.resolved_at is None:
         return say("{title}: since {began}, {zone}, on {date}, and still going on.", **values)
     ended, length = pen.context.day_and_clock(incident.resolved_at), pen.span(incident.resolved_at - incident.began_at)
+    if ended == values["began"]:
+        return say("{title}: at {began}, {zone}, on {date}; it lasted {length}.", **values, length=length)
     return say(
         "{title}: from {began} to {ended}, {zone}, on {date}; it lasted {length}.", **values, ended=ended, length=length
     )

@@ -169,6 +169,7 @@ class _Api:
                 ],
                 speech=self.speech(request),
                 daemon=own,
+                runs=self.runs.going(request),
             )
         )
 

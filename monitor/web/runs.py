@@ -56,7 +56,10 @@ class RunsApi:
         name, journal = RunId(request.path_params["id"]), self._daemon.journal
         run = self._daemon.automation.runs.get(name) or await journal.ask(journal.store.run, name)
         if run is None:
-            return error(404, self._speech(request).render(say("there is no run {id}", id=name)))
+            return error(
+                404,
+                self._speech(request).render(say("there is no run {id}; `releve runbook list` lists them", id=name)),
+            )
         return JSONResponse(self._json(run, request))
 
     async def answer(self, request: Request) -> Response:
@@ -87,6 +90,11 @@ class RunsApi:
         until = self._daemon.clock.now() + span if runbook else None
         await self._daemon.automation.arm(actor(request), runbook, until)
         return JSONResponse(self._policy())
+
+    def going(self, request: Request) -> list[dict[str, Any]]:
+        """Return the runs that are not over, oldest first."""
+        going = [run for run in self._daemon.automation.runs.values() if not run.state.over]
+        return [self._json(run, request) for run in sorted(going, key=lambda run: run.started_at)]
 
     async def about(self, incident: IncidentId, request: Request) -> list[dict[str, Any]]:
         """Return the runs about one incident, oldest first."""

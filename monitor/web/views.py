@@ -112,8 +112,12 @@ def status_json(
     incidents: Iterable[tuple[Incident, Protocol]],
     speech: Speech,
     daemon: Mapping[str, Any] | None = None,
+    runs: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return the site now: the worst severity, open incidents with who is told next and when, every check."""
+    """Return the site now: the worst severity, open incidents with who is told next and when, every check.
+
+    `runs`: those that are not over, as `run_json` gives them.
+    """
     told = [(incident, protocol) for incident, protocol in incidents if incident.open]
     return {
         "site": site,
@@ -129,6 +133,7 @@ def status_json(
             }
             for incident, protocol in told
         ],
+        "runs": [dict(run) for run in runs],
         "checks": checks,
         "daemon": dict(daemon) if daemon is not None else None,
     }

@@ -23,6 +23,7 @@ from runbooks.contract import (
     StepParams,
     Subject,
 )
+from runbooks.paths import shown_path
 from runbooks.recordings import ArchiveReport, Want, in_ledger, opened
 from runbooks.recordings_room import Until, meant, needed
 
@@ -57,9 +58,9 @@ class Archive:
         said = say(
             "archive the closed recordings of {folder} on {device} into {archive_folder} on {archive}, and read each "
             "copy back",
-            folder=recordings.folder,
+            folder=shown_path(recordings.folder),
             device=recordings.device.name,
-            archive_folder=recordings.archive_folder,
+            archive_folder=shown_path(recordings.archive_folder),
             archive=recordings.archive.name,
         )
         return Action(self.kind, data, recordings.archive.name, Effect.CHANGES, said, timedelta(0))
@@ -127,7 +128,11 @@ def _rest(want: Want, report: ArchiveReport) -> Want | None:
 
 async def _waited(recordings: Recordings, io: Io, files: int) -> bool:
     """Wait until files that were just seen for the first time may be closed; return False if a person stopped it."""
-    text = say("{files} recordings are looked at again in {span}", files=files, span=recordings.closed_after)
+    text = say(
+        "recordings seen for the first time: {files}; they are looked at again in {span}",
+        files=files,
+        span=recordings.closed_after,
+    )
     io.progress(Progress(0, None, "By", text))
     until = io.clock.boot() + recordings.closed_after.total_seconds()
     while (left := until - io.clock.boot()) > 0:
@@ -144,10 +149,10 @@ def evidence(report: ArchiveReport) -> Mapping[str, Any]:
 
 def _said(report: ArchiveReport) -> Text:
     text = say(
-        "{files} recordings archived and read back, {size}", files=report.proven, size=Quantity(report.size, "By")
+        "recordings archived and read back: {files}, {size}", files=report.proven, size=Quantity(report.size, "By")
     )
     if report.in_use:
-        text = say("{text}; {n} could not be opened, most likely they are in use", text=text, n=report.in_use)
+        text = say("{text}; could not be opened, most likely because they are in use: {n}", text=text, n=report.in_use)
     if report.left_out is not None:
         text = say("{text}; {more}", text=text, more=report.left_out)
     return text
@@ -155,7 +160,7 @@ def _said(report: ArchiveReport) -> Text:
 
 def _failure(report: ArchiveReport) -> StepFailed:
     proven = say(
-        "{files} recordings are archived and safe, {size}; nothing was deleted",
+        "recordings archived and safe: {files}, {size}; nothing was deleted",
         files=report.proven,
         size=Quantity(report.size, "By"),
     )

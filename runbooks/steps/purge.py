@@ -14,6 +14,7 @@ from monitor.core.text import N_, Quantity, Text, say
 from probes.params import Duration
 from runbooks.contract import Action, Answer, Effect, Image, Io, Outcome, Progress, Recordings, StepParams, Subject
 from runbooks.ledger import Tally
+from runbooks.paths import shown_path
 from runbooks.recordings import in_ledger
 from runbooks.recordings_room import Until, Usage, meant, needed, usage_of
 
@@ -55,7 +56,7 @@ class Purge:
         said = say(
             "delete the oldest recordings of {folder} on {device} until its disk is at most {until} full: only what is "
             "proven to be in the archive, and nothing younger than {keep}",
-            folder=recordings.folder,
+            folder=shown_path(recordings.folder),
             device=recordings.device.name,
             until=Quantity(params.until, "%"),
             keep=recordings.keep,
@@ -155,7 +156,7 @@ class _Descent:
 
     def _tell(self, freed: int, goal: int) -> None:
         done = self._purge.done
-        text = say("{files} archived recordings deleted, {size}", files=done.files, size=Quantity(done.size, "By"))
+        text = say("archived recordings deleted: {files}, {size}", files=done.files, size=Quantity(done.size, "By"))
         self._io.progress(Progress(freed, goal, "By", text))
 
 
@@ -163,7 +164,7 @@ async def _outcome(params: PurgeParams, purge: Purging, before: Usage, after: Us
     done, of = purge.done, purge.recordings
     evidence: dict[str, Any] = {**done.evidence, "used_before": before.used, "used_after": after.used}
     text = say(
-        "{files} archived recordings deleted, {size}; the disk is {used} full",
+        "archived recordings deleted: {files}, {size}; the disk is {used} full",
         files=done.files,
         size=Quantity(done.size, "By"),
         used=Quantity(after.used, "%"),
@@ -184,8 +185,8 @@ def _unproven(tally: Tally) -> int:
 
 def _why_not_enough(params: PurgeParams, purge: Purging, tally: Tally, missing: int) -> Text:
     return say(
-        "To come down to {until}, {missing} more would have to go: {young} recordings are younger than {keep}, "
-        "{unproven} are not archived yet, {left} could not be deleted",
+        "To come down to {until}, {missing} more would have to go. Recordings kept because they are younger than "
+        "{keep}: {young}; not archived yet: {unproven}; could not be deleted: {left}",
         until=Quantity(params.until, "%"),
         missing=Quantity(missing, "By"),
         young=tally.young.files,

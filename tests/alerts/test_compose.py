@@ -425,3 +425,17 @@ def test_each_call_is_told_in_its_own_words():
     message = compose(news, story(opening(), first, said), context("en"))
     assert "look at the room" in first_three(message)[0]
     assert "A person is needed" not in message.text
+
+
+def test_the_runbook_of_a_kind_is_told_before_it_begins_and_how_it_ended_when_all_is_over():
+    early = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), OPEN, context("en", runbook="restart-service")).text
+    assert "the runbook restart-service is there for this" in early
+    by_hand = replace(OPEN, check=None)
+    told = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), by_hand, context("en", runbook="restart-service"))
+    assert "restart-service" not in told.text, "what no check sees is repaired by people"
+    ended = of_a_run(EventKind.REPAIR_ENDED, say("{check} is OK again", check=CHECK))
+    over = story(*OPEN.timeline, ended, happened(EventKind.RESOLVED, OPENED, say("over")))
+    late = compose(planned(Audience.INTERNAL, Step.RESOLVED), over, context("en", runbook="restart-service")).text
+    assert f"Repair: {CHECK} is OK again" in " ".join(late.split())
+    theirs = compose(planned(Audience.CLIENT, Step.RESOLVED), over, context("en", runbook="restart-service")).text
+    assert CHECK not in theirs

@@ -1,6 +1,7 @@
 """Every sentence has its French, and none loses a value on the way."""
 
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,6 +87,19 @@ def test_the_compiled_catalogue_is_that_of_the_source(french):
     assert {key: value for key, value in kept.items() if key} == {key: value for key, value in new.items() if key}, (
         "run `make messages`"
     )
+
+
+def test_french_is_set_as_french_is(french):
+    """A typographic apostrophe; a no-break space before a colon and a narrow one before ; ? ! so that no line begins
+    with them."""
+    wrong = [
+        text
+        for entry in french
+        if entry.id
+        for text in forms(entry.string)
+        if re.search(r"[^\W\d_]'[^\W\d_]| [:;?!](\s|$)|\xa0[;?!](\s|$)", text)
+    ]
+    assert not wrong
 
 
 def test_a_language_that_we_lack_is_spoken_to_in_english():

@@ -93,7 +93,7 @@ def test_a_runbook_is_carried_out_here_when_no_daemon_runs(releve):
     assert (code, run["state"], run["proof"]["ok"]) == (0, "succeeded", True), run["text"]
     assert "No daemon runs" in err
     _, out, _ = releve("runbook", "show", run["id"])
-    assert "repaired: door is OK" in out
+    assert "door is OK again" in out
     code, out, _ = releve("runbook", "list", "--json")
     assert (code, [one["id"] for one in json.loads(out)["runs"]]) == (0, [run["id"]])
 
@@ -102,7 +102,7 @@ def test_what_did_not_help_is_a_failure_with_what_to_do_next(releve, door):
     door.close()
     code, out, _ = releve("runbook", "run", "look", "--subject", "door", "--yes")
     assert code == 1
-    assert "1 attempts had no lasting effect" in out
+    assert "without lasting effect (attempts: 1); the last failure: port " in out
     assert "releve check door" in out
 
 
@@ -110,10 +110,37 @@ def test_a_run_that_asks_ends_the_command_and_waits_for_the_daemon(asking):
     code, out, _ = asking("runbook", "run", "look", "--subject", "door", "--yes")
     assert code == 1
     assert "is it open?" in out
+    assert "releve run\n" in out, "it waits for a daemon to go on with"
     assert "releve runbook approve R26-0001" in out.replace("R27", "R26")
     code, _, err = asking("runbook", "approve", "look")
     assert code == 2
     assert "no daemon runs" in err
+
+
+def test_what_asks_for_no_state_needs_none(releve, tmp_path):
+    for arguments, told in (
+        (("runbook", "plan", "look"), "such as: door"),
+        (("runbook", "plan", "lok"), "there is no runbook lok; there are: "),
+        (("runbook", "show", "lok"), "there is no runbook lok; there are: "),
+    ):
+        code, _, err = releve(*arguments)
+        assert code == 2
+        assert told in err
+    code, out, _ = releve("automation", "show")
+    assert code == 0
+    assert "ACTIVE" in out
+    assert "nothing acts at the moment" in out
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_run_that_waits_is_seen_in_the_status_and_answered_first(asking):
+    asking("runbook", "run", "look", "--subject", "door", "--yes")
+    _, out, _ = asking("status")
+    assert "waits for an answer" in out
+    assert "is it open?" in out
+    assert out.index("releve run\n") < out.index("releve runbook approve R26-0001")
+    _, out, _ = asking("status", "--json")
+    assert [run["state"] for run in json.loads(out)["runs"]] == ["waiting"]
 
 
 def test_the_emergency_stop_holds_until_it_is_lifted(releve):

@@ -57,12 +57,13 @@ def check(name, severity="ok", **changes):
     return {"check": name, "severity": severity, **state, **changes}
 
 
-def site(*incidents, checks=(), daemon=True):
+def site(*incidents, checks=(), daemon=True, runs=()):
     return {
         "site": "Media Contact Douala",
         "at": "2026-11-23T02:05:00.000Z",
         "severity": "critical",
         "incidents": list(incidents),
+        "runs": list(runs),
         "checks": list(checks),
         "daemon": {"journal": None} if daemon else None,
     }
@@ -264,3 +265,23 @@ def test_a_series_is_summed_up_in_a_line():
     assert f"0,5{HARD}ms" in page
     assert f"03{HARD}h{HARD}01" in page
     assert max(len(line) for line in page.splitlines()) <= 80
+
+
+def a_run(**changes):
+    question = {"text": "Continuer ?", "action": 1, "at": "2026-11-23T02:01:00.000Z"}
+    started = {"at": "2026-11-23T02:01:00.000Z", "kind": "started", "actor": "releve", "text": "début", "action": None}
+    return {
+        "id": "R26-0001", "runbook": "restart-service", "subject": "onnet", "incident": None, "state": "waiting",
+        "started_at": "2026-11-23T02:01:00.000Z", "question": question, "log": [started], **changes,
+    }  # fmt: skip
+
+
+def test_a_repair_that_goes_on_stands_in_the_status_and_its_question_goes_before_all_else():
+    page = status_page(site(incident(), runs=[a_run()]), width=160)
+    assert "attend une réponse" in page
+    assert "Continuer ?" in page
+    todo = page.partition("À faire")[2]
+    assert todo.index("approve R26-0001") < todo.index("refuse R26-0001") < todo.index("ack 26-0003")
+    going = status_page(site(incident(), runs=[a_run(state="running", question=None)]), width=160)
+    assert "début" in going
+    assert "approve" not in going

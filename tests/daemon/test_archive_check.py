@@ -15,11 +15,15 @@ FULL = NotArchived("a/b.wav", say("No space left on device"))
 @pytest.mark.parametrize(
     ("report", "severity", "words"),
     [
-        (ArchiveReport("hmp", seen=10, proven=2, left=1), Severity.OK, "10 recordings, 2 archived in the last round"),
+        (
+            ArchiveReport("hmp", seen=10, proven=2, left=1),
+            Severity.OK,
+            "Recordings there: 10; archived in the last round: 2; to come: 1",
+        ),
         (
             ArchiveReport("hmp", seen=10, proven=2, failures=3, failed=(FULL,)),
             Severity.WARNING,
-            "3 recordings could not",
+            "could not be archived: 3, among them a/b.wav",
         ),
         (ArchiveReport("hmp", seen=10, failures=1, failed=(FULL,)), Severity.WARNING, "a/b.wav: No space left"),
         (ArchiveReport("hmp", seen=10, ended=say("stopped")), Severity.WARNING, "ended early: stopped"),

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from monitor.inventory.problems import Level
-from monitor.inventory.repairs import as_sftp
 
 SSH = "ssh: {user: releve, key: env:HOME, platform: windows}"
 SITE = f"""\
@@ -48,21 +47,6 @@ def test_recordings_are_read_with_paths_as_sftp_names_them(read, lines):
 def test_a_rate_in_bits_is_one_in_bytes_for_files(read):
     text = SITE + RECORDINGS.replace("keep: 3 d", "rate: 16 Mbit/s")
     assert read(text).inventory.actionable.recordings["audio"].rate == 2e6
-
-
-@pytest.mark.parametrize(
-    ("written", "path"),
-    [
-        ("D:\\Audio", "/D:/Audio"),
-        ("d:/Audio/", "/d:/Audio"),
-        ("/srv/audio/", "/srv/audio"),
-        ("D:\\", "/D:"),
-        ("/", "/"),
-        ("audio", "audio"),
-    ],
-)
-def test_a_windows_path_is_the_one_of_its_ssh_server(written, path):
-    assert as_sftp(written) == path
 
 
 ERRORS = {

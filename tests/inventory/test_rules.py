@@ -42,7 +42,7 @@ ERRORS = {
     "unknown language": ("site: {name: X, language: de}\n", "1:27 site.language: de is none of: fr, en"),
     "text that is a number": (
         "site: {name: 3}\n",
-        '1:14 site.name: text is expected here, not 3 (write it in quotes: "3")',
+        '1:14 site.name: a text is expected here, not 3 (write it in quotes: "3")',
     ),
     # people
     "contact without address": (
@@ -64,7 +64,7 @@ ERRORS = {
     ),
     "telephone number as a number": (
         SITE + "contacts: {a: {sms: 237600000000}}\n",
-        '2:21 contacts.a.sms: text is expected here, not 237600000000 (write it in quotes: "237600000000")',
+        '2:21 contacts.a.sms: a text is expected here, not 237600000000 (write it in quotes: "237600000000")',
     ),
     "order without address": (
         SITE + "contacts: {a: {mail: a@b.cm, order: [mail, sms]}}\n",

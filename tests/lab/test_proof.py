@@ -151,16 +151,16 @@ def kept_out(servers: Servers, *names: str) -> Servers:
         (replace(LEFT, disk=80.0), ["the disk of the recordings is still at 80%"]),
         (
             replace(LEFT, archived=LEFT.archived - {"hash of old"}),
-            ["1 recordings were deleted of which no copy is archived: old"],
+            ["recordings deleted of which no copy is archived: 1 (old)"],
         ),
         (
             replace(LEFT, archived=frozenset({"hash of another"})),
-            ["2 recordings were deleted of which no copy is archived: old, older"],
+            ["recordings deleted of which no copy is archived: 2 (old, older)"],
         ),
-        (kept_out(LEFT, "young", "new"), ["2 recordings were deleted that had to be kept: new, young"]),
+        (kept_out(LEFT, "young", "new"), ["recordings deleted that had to be kept: 2 (new, young)"]),
         (
             replace(LEFT, present={**LEFT.present, "young": "another hash"}),
-            ["1 recordings are no longer what was recorded: young"],
+            ["recordings that are no longer what was recorded: 1 (young)"],
         ),
         (replace(LEFT, live_is_whole=False), ["the recording that is being written was touched"]),
     ],
@@ -170,13 +170,13 @@ def test_every_recording_that_is_not_as_it_should_be_is_found(servers, faults):
 
 
 def test_where_nothing_is_to_be_deleted_one_that_is_gone_is_a_fault():
-    assert said(GOOD, kept_out(SERVERS, "old"), STORY) == ["1 recordings were deleted, and nothing called for it"]
+    assert said(GOOD, kept_out(SERVERS, "old"), STORY) == ["recordings deleted, and nothing called for it: 1"]
 
 
 def test_of_many_names_a_few_are_given():
     many = {f"{n}.wav": Recording(f"{n}.wav", 1, f"hash of {n}", FAULT - 30 * DAY) for n in range(9)}
     (fault,) = said(INWARD, replace(SERVERS, recorded=many, present={}), PURGED)
-    assert fault == "9 recordings were deleted of which no copy is archived: 0.wav, 1.wav, 2.wav ..."
+    assert fault == "recordings deleted of which no copy is archived: 9 (0.wav, 1.wav, 2.wav ...)"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_of_many_names_a_few_are_given():
     [
         (SERVERS, []),
         (TWICE, ["Onnet was started 2 times"]),
-        (LEFT, ["2 recordings were deleted, 2 kB; the archive holds each of them"]),
+        (LEFT, ["recordings deleted: 2, 2 kB; the archive holds each of them"]),
         (replace(LEFT, archived=frozenset()), []),
     ],
 )

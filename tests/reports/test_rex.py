@@ -299,7 +299,7 @@ def test_what_failed_before_it_was_begun_and_what_nobody_knows_are_told_apart(st
     unknown = replace(run, log=(*run.log[:2], intent, void, intent))
     (steps,) = blocks(rex(replace(material, runs=(unknown,)), ENGLISH), "repair", Table)
     assert [row[4].text for row in steps.rows] == [
-        "provably nothing happened: it was not carried out, or may be repeated",
+        "to be done again: it was not carried out, or may be repeated",
         "outcome not on record",
     ]
     refused = replace(run.log[-1], actor="paul", text=verbatim("a person said no"))
@@ -397,3 +397,14 @@ def test_every_message_state_and_measure_has_words() -> None:
     assert set(rex_told.STATES) == set(NoticeState)
     assert set(rex_repair.STATES) == set(RunState)
     assert set(rex_measured.RELATIONS) == set(Relation)
+
+
+def test_what_lasted_less_than_a_minute_is_not_told_from_a_time_to_the_same_time(stories: Stories) -> None:
+    material = stories["disk"]()
+    began = material.incident.began_at.replace(second=1)
+    ended = began + timedelta(seconds=12)
+    document = rex(replace(material, incident=replace(material.incident, began_at=began, resolved_at=ended)), ENGLISH)
+    clock = ENGLISH.clock(began)
+    assert f", at {clock}, Douala time: 12" in facts_of(document)["When"]
+    assert f"at {clock}, Douala time" in written(document, "summary")
+    assert f"from {clock}" not in written(document, "summary") + facts_of(document)["When"]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.core.health import Health
-from monitor.core.ids import CheckId, NodeId
+from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.text import ENGLISH, say
 from monitor.core.topology import Node, Topology
 from monitor.core.verdict import Severity
@@ -138,7 +138,18 @@ APPROVED = ActionRecord(approved=True)
 
 def run(*actions: ActionRecord, **changes: object) -> Run:
     base = Run(
-        RunId("R26-0001"), "purge-audio", "v", {}, DISK, HMP, None, "releve", NOW, PLAN, attempt=1, actions=actions
+        RunId("R26-0001"),
+        "purge-audio",
+        "v",
+        {},
+        DISK,
+        HMP,
+        IncidentId("26-0001"),
+        "releve",
+        NOW,
+        PLAN,
+        attempt=1,
+        actions=actions,
     )
     return replace(base, **changes)
 
@@ -205,6 +216,34 @@ def test_an_emergency_stop_first_finds_out_what_became_of_the_action_in_hand():
 
 def test_a_check_that_is_ok_by_chance_does_not_end_a_plan_that_goes_on():
     assert move(run(PENDING, PENDING, PENDING), well=True) == Carry(0)
+
+
+def test_what_a_person_began_while_all_was_well_waits_for_its_answer_and_fails_as_a_failure():
+    begun = run(DONE, DONE, PENDING, state=RunState.WAITING, incident=None, started_by="uid:0")
+    assert move(begun, well=True) == Wait()
+    failed = run(FAILED, PENDING, PENDING, failed_at=NOW, incident=None, attempt=3)
+    found = move(failed, well=True)
+    assert isinstance(found, End)
+    assert found.state is RunState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (
+            run(replace(FAILED, text=say("no log-in")), PENDING, PENDING, failed_at=NOW, attempt=3),
+            "without lasting effect (attempts: 3); the last failure: no log-in",
+        ),
+        (
+            run(DONE, DONE, DONE, proof=Proof(False, "critical", say("91% full"), NOW), failed_at=NOW, attempt=3),
+            "without lasting effect (attempts: 3); the last failure: 91% full",
+        ),
+    ],
+)
+def test_the_end_of_a_run_that_failed_says_what_its_last_attempt_failed_for(one, said):
+    found = move(one)
+    assert isinstance(found, End)
+    assert ENGLISH.render(found.text) == said
 
 
 def test_each_attempt_of_a_run_counts_towards_the_budget():

@@ -24,7 +24,7 @@ async def test_everything_closed_is_archived_and_named_in_the_evidence(site: Any
         site.write(f"{n}.wav", 100, days=n)
     outcome = await carry_out("archive")
     assert outcome.changed
-    assert ENGLISH.render(outcome.text) == "5 recordings archived and read back, 500\xa0B"
+    assert ENGLISH.render(outcome.text) == "recordings archived and read back: 5, 500\xa0B"
     assert (outcome.evidence["seen"], outcome.evidence["proven"], outcome.evidence["size"]) == (5, 5, 500)
     again = await carry_out("archive")
     assert not again.changed
@@ -113,7 +113,7 @@ async def test_a_failure_names_the_file_and_says_how_many_are_safe(site: Any, ca
         await carry_out("archive")
     words = ENGLISH.render(failed.value.text)
     assert words.startswith("2.wav could not be archived: ")
-    assert words.endswith("4 recordings are archived and safe, 8\xa0kB; nothing was deleted")
+    assert words.endswith("recordings archived and safe: 4, 8\xa0kB; nothing was deleted")
     assert failed.value.evidence["failed"] == ["2.wav"]
     assert site.proven() == {"0.wav", "1.wav", "3.wav", "4.wav"}
     assert len(site.left()) == 5
@@ -139,7 +139,7 @@ async def test_a_full_archive_is_told_with_what_is_safe(site: Any, carry_out: Ca
         await carry_out("archive")
     words = ENGLISH.render(failed.value.text)
     assert "is full: 1\xa0kB are free" in words
-    assert "2 recordings are archived and safe" in words
+    assert "recordings archived and safe: 2" in words
 
 
 async def test_a_link_cut_half_way_fails_and_is_taken_up_again(site: Any, carry_out: CarryOut) -> None:

@@ -48,7 +48,7 @@ async def test_the_oldest_go_until_the_disk_is_no_fuller_than_it_should_be(site:
     assert site.left() == {f"{n:02}.wav" for n in range(5, 20)}
     assert site.voice.faults.names("remove") == [f"{n:02}.wav" for n in range(5)]
     assert outcome.changed
-    assert ENGLISH.render(outcome.text) == "5 archived recordings deleted, 5\xa0kB; the disk is 71.2% full"
+    assert ENGLISH.render(outcome.text) == "archived recordings deleted: 5, 5\xa0kB; the disk is 71.2% full"
     assert outcome.evidence["files"] == 5
     assert outcome.evidence["size"] == 5000
     assert outcome.evidence["oldest"] < outcome.evidence["newest"]
@@ -111,7 +111,7 @@ async def test_nothing_young_unproven_in_use_changed_or_badly_copied_goes(site: 
     }
     assert site.proven() == {"young.wav", "used.wav"}
     words = ENGLISH.render(outcome.text)
-    assert "1 recordings are younger than 7 d" in words.replace("\xa0", " ")
+    assert "younger than 7 d: 1;" in words.replace("\xa0", " ")
 
 
 async def test_what_could_not_be_deleted_yet_goes_the_next_time(site: Any, carry_out: CarryOut) -> None:
@@ -139,8 +139,11 @@ async def test_not_enough_is_no_failure_but_says_why(site: Any, carry_out: Carry
     assert outcome.evidence["missing"] == 3000
     assert (outcome.evidence["young"], outcome.evidence["unproven"]) == (3, 2)
     words = ENGLISH.render(outcome.text).replace("\xa0", " ")
-    assert "To come down to 25%, 3 kB more would have to go: 3 recordings are younger than 7 d" in words
-    assert "2 are not archived yet" in words
+    assert (
+        "To come down to 25%, 3 kB more would have to go. Recordings kept because they are younger than 7 d: 3;"
+        in words
+    )
+    assert "not archived yet: 2;" in words
 
 
 async def test_nothing_is_deleted_that_the_ledger_cannot_take_down(
