@@ -269,68 +269,6 @@ async def windows() -> AsyncIterator[Windows]:
     await acceptor.wait_closed()
 
 
-class Relay:
-    """TCP to `to`: the first connection is cut once `after` octets have passed; others pass unless `only`."""
-
-    def __init__(self, to: int, after: float, *, only: bool) -> None:
-        self._to, self._left, self._only = to, after, only
-        self.passed = self.port = self._count = 0
-        self._writers: list[asyncio.StreamWriter] = []
-        self._tasks: list[asyncio.Future[None]] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._count += 1
-        first = self._count == 1
-        self._writers.append(writer)
-        if self._only and not first:
-            writer.transport.abort()
-            return
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
-        self._writers.append(back)
-        tasks = [asyncio.ensure_future(self._pump(*ends, first=first)) for ends in ((reader, back), (there, writer))]
-        self._tasks += tasks
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for end in (writer, back):
-            end.transport.abort()
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, first: bool) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                if first:
-                    self.passed += len(data)
-                    if len(data) >= self._left:
-                        writer.write(data[: int(self._left)])
-                        await writer.drain()
-                        return
-                    self._left -= len(data)
-                writer.write(data)
-                await writer.drain()
-
-    async def close(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-@pytest.fixture
-def relaying() -> Callable[..., Any]:
-    """Return `relaying(to, after, only=False)`, an async context that yields a `Relay`."""
-
-    @contextlib.asynccontextmanager
-    async def make(to: int, after: float = FOREVER, *, only: bool = False) -> AsyncIterator[Relay]:
-        relay = Relay(to, after, only=only)
-        server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
-        relay.port = server.sockets[0].getsockname()[1]
-        try:
-            yield relay
-        finally:
-            server.close()
-            await relay.close()
-            await server.wait_closed()
-
-    return make
-
-
 @pytest.fixture
 async def hosts() -> AsyncIterator[Hosts]:
     made = Hosts()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from lab.relay import Relay
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import ENGLISH
 from probes.contract import Target
@@ -464,12 +465,12 @@ async def test_a_stop_after_which_somebody_started_it_was_done(windows, onnet):
 
 
 @by_sc
-async def test_a_host_that_is_gone_can_tell_nothing(windows, onnet, relaying):
+async def test_a_host_that_is_gone_can_tell_nothing(windows, onnet):
     windows.add("Onnet")
-    async with relaying(windows.port, only=True) as relay:
+    async with Relay(windows.port, only=True) as relay:
         start = onnet(port=relay.port, starts_within="600ms")
         await start.look()
-        await relay.close()
+        await relay.stop()
         began = time.monotonic()
         assert await start.done() is Answer.CANNOT_TELL
         assert time.monotonic() - began < 20
@@ -520,25 +521,23 @@ async def test_a_log_in_that_fails_is_a_failure_with_its_remedy(windows, onnet, 
     assert windows.commands == []
 
 
-async def whole(windows: Any, relaying: Any, make: Callable[..., Carried]) -> int:
+async def whole(windows: Any, make: Callable[..., Carried]) -> int:
     """Return how many octets pass for one start, from the dialling to the last look."""
-    async with relaying(windows.port) as relay:
+    async with Relay(windows.port) as relay:
         await make(port=relay.port).apply()
         return int(relay.passed)
 
 
 @by_sc
-async def test_a_connection_cut_at_any_octet_never_hangs_and_never_starts_twice(
-    windows, make_subject, make_io, relaying, onnet
-):
+async def test_a_connection_cut_at_any_octet_never_hangs_and_never_starts_twice(windows, make_subject, make_io, onnet):
     windows.add("Onnet", slow=0.02, exit=0)
-    total = await whole(windows, relaying, onnet)
+    total = await whole(windows, onnet)
     verdicts = set()
     for after in [0, 1, *range(5, total, max(1, total // 70))]:
         windows.kill("Onnet")
         windows.starts.clear()
         hosts = Hosts()
-        async with relaying(windows.port, after) as relay:
+        async with Relay(windows.port, after) as relay:
             carried = onnet(port=relay.port)
             carried.io = _with_hosts(carried.io, hosts)
             try:

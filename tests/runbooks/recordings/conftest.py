@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import asyncssh
 import pytest
 
+from lab.relay import Relay
 from monitor.clock import Clock, SystemClock
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import Text, say
@@ -233,41 +234,6 @@ class Server:
         return Target(NodeId(self.name), "127.0.0.1", {"ssh": access})
 
 
-class Relay:
-    """Passes bytes on to a server, and cuts every connection once so many have passed in both directions together."""
-
-    def __init__(self, port: int, cut_after: int) -> None:
-        self._to, self._left, self.cut = port, cut_after, False
-        self.port = 0
-        self._server: asyncio.Server | None = None
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._to)
-
-        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            with suppress(OSError):
-                while data := await source.read(65536):
-                    data = data[: max(0, self._left)]
-                    self._left -= len(data)
-                    sink.write(data)
-                    await sink.drain()
-                    if self._left <= 0:
-                        self.cut = True
-                        break
-            for end in (writer, other_writer):
-                end.transport.abort()
-
-        await asyncio.gather(pump(reader, other_writer), pump(other_reader, writer))
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-
-
 class Thread:
     """A loop in a thread of its own."""
 
@@ -387,7 +353,7 @@ class Voice:
 
     def relay(self, server: Server, cut_after: int) -> Relay:
         """Put a relay before a server that cuts the link; the recordings are reached through it from now on."""
-        relay = Relay(server.port, cut_after)
+        relay = Relay(server.port, cut_after, shared=True)
         self.thread.run(relay.start())
         self.stack.callback(lambda: self.thread.run(relay.stop()))
         if server is self.voice:
