@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from monitor.core.text import N_
+from monitor.core.text import N_, say
 from monitor.secret import Secret
+from probes.params import Unfit
 
 
 def _secret(value: Any) -> Secret:
@@ -74,6 +76,21 @@ HOST_KEY = r"^(SHA256:[A-Za-z0-9+/]{43}=?|[a-z0-9@.-]+ AAAA[A-Za-z0-9+/]+={0,2}(
 """A fingerprint as ssh-keygen -l prints it, or a public key as in a .pub file (sshd(8), AUTHORIZED_KEYS)."""
 
 
+def _host_key(value: str) -> str:
+    if re.match(HOST_KEY, value) is None:
+        raise Unfit(
+            say(
+                "{value} is no host key: write its fingerprint (SHA256:...), as `ssh-keygen -lf` prints it", value=value
+            )
+        )
+    return value
+
+
+HostKey = Annotated[
+    str, AfterValidator(_host_key), WithJsonSchema({"type": "string", "pattern": HOST_KEY, "examples": ["SHA256:..."]})
+]
+
+
 class SshAccess(Access):
     """A log-in by SSH: by a key or a password, to a host that shows `host_key`."""
 
@@ -81,7 +98,7 @@ class SshAccess(Access):
     key: Hidden | None = Field(default=None, description=N_("a private key without passphrase: file:PATH or env:NAME"))
     password: Hidden | None = Field(default=None, description=N_("instead of a key: env:NAME or file:PATH"))
     port: Port = Field(default=22, description=N_("TCP port"))
-    host_key: Annotated[str, Field(pattern=HOST_KEY)] | None = Field(
+    host_key: HostKey | None = Field(
         default=None,
         description=N_(
             "the device's own key: its fingerprint (SHA256:...) or its public key (ssh-ed25519 AAAA...); without it, "

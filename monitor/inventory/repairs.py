@@ -11,7 +11,7 @@ from monitor.core.topology import find_cycle
 from monitor.inventory.model import Automation, Check, Device, Kind
 from monitor.inventory.problems import NOTHING, Place, nearest
 from monitor.inventory.schema import AutomationKeys, RecordingsKeys
-from monitor.inventory.scope import Scope, names_in, refer
+from monitor.inventory.scope import Scope, look_at_name, names_in, refer
 from monitor.inventory.shape import shaped
 from monitor.inventory.yaml_nodes import ListNode, Node, ScalarNode, TableNode, read
 from probes.contract import Target
@@ -77,6 +77,8 @@ def _files(scope: Scope) -> list[tuple[Path, Place]]:
 def _book(node: Node, scope: Scope) -> Book | None:
     before = scope.problems.count
     keys = shaped(BookKeys, node, node.at, "runbook", scope.problems)
+    if keys is not None:
+        look_at_name(keys.runbook, node.at, "runbook", scope.problems)
     steps = node.get("steps") if isinstance(node, TableNode) else None
     if isinstance(steps, ListNode):
         for n, step in enumerate(steps.items, 1):
@@ -96,6 +98,9 @@ def _look_at_step(step: Node, where: str, scope: Scope) -> None:
         return
     own = {key: entry for key, entry in step.entries.items() if key != "step"}
     shaped(params, TableNode(step.at, own), step.at, where, scope.problems)
+    if "to" in params.model_fields:
+        contacts = scope.sections["contacts"]
+        refer(step.get("to"), contacts, f"{where}.to", N_("there is no contact {name}"), scope.problems)
 
 
 def recordings(scope: Scope, devices: Mapping[NodeId, Device]) -> dict[str, Recordings]:
@@ -206,7 +211,12 @@ def look_at_needs(scope: Scope, checks: Mapping[CheckId, Check]) -> None:
 def look_at_runbooks(
     scope: Scope, kinds: Mapping[str, Kind], known: Mapping[str, Book], site: Site, checks: Mapping[CheckId, Check]
 ) -> None:
-    """Warn of a runbook that could do nothing about a check of its kind, and say why."""
+    """Warn of a runbook that could do nothing about a check of its kind, and say why.
+
+    Not while there are errors: what is left out because of them would be missed here once more.
+    """
+    if scope.problems.fatal:
+        return
     for name, entry in scope.sections["incidents"].items():
         kind, table = kinds.get(name), entry.value
         node = table.get("runbook") if isinstance(table, TableNode) else None

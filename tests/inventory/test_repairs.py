@@ -16,6 +16,7 @@ devices:
   archive: {{address: 10.0.0.2, {SSH}}}
   bare: {{address: 10.0.0.3}}
 """
+CONTACT = "contacts: {admin: {mail: a@b.cm}}\n"
 RECORDINGS = r"""
 recordings:
   audio: {device: hmp, folder: 'D:\Audio\', match: "*.wav", archive: {device: archive, folder: /srv/audio}, keep: 3 d}
@@ -114,8 +115,16 @@ def test_each_mistake_is_told_where_it_stands(read, lines, text, expected):
     assert lines(read(SITE + text.lstrip("\n")).problems) == [expected]
 
 
+def test_what_is_left_out_because_of_a_mistake_is_not_missed_once_more(read, lines):
+    """Recordings with a mistake are none: that purge-audio has none then is no news."""
+    text = SITE + RECORDINGS.replace("keep:", "kep:").lstrip("\n")
+    text += "checks: {d: {probe: disk, device: hmp, mount: 'D:', incident: hmp-disk-full}}\n"
+    text += "incidents: {hmp-disk-full: {runbook: purge-audio}}\n"
+    assert lines(read(text).problems) == ["7:109 recordings.audio.kep: unknown key kep (did you mean keep?)"]
+
+
 def test_a_runbook_of_the_site_is_read_from_beside_the_inventory(read, lines):
-    loaded = read(SITE + "contacts: {admin: {mail: a@b.cm}}\n", **{"runbooks/look.yaml": BOOK})
+    loaded = read(SITE + CONTACT, **{"runbooks/look.yaml": BOOK})
     assert lines(loaded.problems) == []
     book = loaded.inventory.books["look"]
     assert (book.title("fr"), book.keys.budget.attempts, len(book.steps)) == ("Regarder", 2, 2)
@@ -124,7 +133,7 @@ def test_a_runbook_of_the_site_is_read_from_beside_the_inventory(read, lines):
 
 def test_a_runbook_of_the_site_goes_before_one_of_the_library(read):
     own = BOOK.replace("runbook: look", "runbook: purge-audio")
-    loaded = read(SITE, **{"runbooks/purge.yaml": own})
+    loaded = read(SITE + CONTACT, **{"runbooks/purge.yaml": own})
     assert loaded.inventory.books["purge-audio"].title("en") == "Look"
 
 
@@ -136,6 +145,14 @@ BAD_BOOKS = {
     "key that the step has not": (
         BOOK.replace("to: admin", "too: admin"),
         "look.yaml:6:20 runbook.steps.2.too: unknown key too (did you mean to?)",
+    ),
+    "contact that is not there": (
+        BOOK.replace("to: admin", "to: adm"),
+        "look.yaml:6:24 runbook.steps.2.to: there is no contact adm (did you mean admin?)",
+    ),
+    "name that no command could carry": (
+        BOOK.replace("runbook: look", 'runbook: "look at it"'),
+        "look.yaml:1:1 runbook: 'look at it' is no name (letters, digits, - _ . +, 64 at most)",
     ),
     "no step": (
         BOOK[: BOOK.index("steps:")] + "steps: []\n",
@@ -151,7 +168,7 @@ BAD_BOOKS = {
 
 @pytest.mark.parametrize(("text", "expected"), BAD_BOOKS.values(), ids=BAD_BOOKS)
 def test_a_mistake_in_a_runbook_is_told_in_its_own_file(read, lines, text, expected):
-    loaded = read(SITE, **{"runbooks/look.yaml": text})
+    loaded = read(SITE + CONTACT, **{"runbooks/look.yaml": text})
     found = lines(loaded.problems)
     assert found
     assert loaded.inventory is None
@@ -162,7 +179,7 @@ def test_a_mistake_in_a_runbook_is_told_in_its_own_file(read, lines, text, expec
 
 
 def test_two_runbooks_of_one_name_are_refused(read, lines):
-    loaded = read(SITE, **{"runbooks/a.yaml": BOOK, "runbooks/b.yaml": BOOK})
+    loaded = read(SITE + CONTACT, **{"runbooks/a.yaml": BOOK, "runbooks/b.yaml": BOOK})
     (line,) = lines(loaded.problems)
     assert line.startswith("b.yaml:1:1 runbook: the runbook look stands in ")
 
