@@ -22,7 +22,7 @@ from monitor.reports.document import (
 
 _SIGNS = re.compile(r"([\\`*_\[\]#|~$])")
 """What CommonMark, GitHub's tables, strike-through and formulas give a meaning to within a line."""
-_START = re.compile(r"^(\d+)([.)])|^([-+=])")
+_START = re.compile(r"^(\d+)([.)])(?=\s|$)|^([-+=])")
 """What begins a list, a heading or a rule at the start of a line (CommonMark 5.2, 4.3)."""
 _LINK = re.compile(r"(?i)(https?|ftp)(:)(?=//)|(www)(\.)")
 """What GitHub makes a link without any markup (GFM 6.9)."""

@@ -93,7 +93,7 @@ def balance(pen: Pen, notices: tuple[Notice, ...]) -> Words:
 
 
 def _table(pen: Pen, notices: tuple[Notice, ...], title: Text) -> Table:
-    ordered = sorted(notices, key=lambda n: (n.due_at, n.key))
+    ordered = sorted(notices, key=lambda n: (n.sent_at or n.due_at, n.key))
     left_out = max(0, len(ordered) - MOST)
     shown = ordered if not left_out else [*ordered[: MOST // 2], *ordered[-(MOST // 2) :]]
     note = pen.t(

@@ -85,7 +85,8 @@ def incident_json(
 
 
 def _by_time(notice: Notice) -> tuple[datetime, NoticeKey]:
-    return notice.due_at, notice.key
+    """As they left; what has not left yet, by when it is due."""
+    return notice.sent_at or notice.due_at, notice.key
 
 
 def health_json(name: CheckId, check: Check | None, health: Health | None, speech: Speech) -> dict[str, Any]:

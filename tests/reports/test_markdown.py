@@ -93,3 +93,10 @@ def test_a_label_and_its_colon_are_set_as_the_language_does(material: Material) 
     for language, colon in (("fr", "\u00a0:"), ("en", ":")):
         lines = markdown(rex(material, speech(language, "Africa/Douala"))).splitlines()
         assert any(line.startswith(f"- **Site{colon}** ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("1.1 s", "1.1 s"), ("1. Then", r"1\. Then"), ("7)", r"7\)"), ("12.5%", "12.5%")]
+)
+def test_a_figure_is_no_list(text: str, line: str) -> None:
+    assert escaped(text) == line
