@@ -154,6 +154,8 @@ def _commands(run: dict[str, Any], *, daemon: bool) -> list[str]:
     if run["state"] == "waiting":
         start = [] if daemon else [start_command()]
         return [*start, f"releve runbook approve {run['id']}", f"releve runbook refuse {run['id']}"]
+    if run["state"] == "running":
+        return [f"releve runbook show {run['id']}"]
     if run["state"] == "simulated":
         return [f"releve runbook run {run['runbook']} --subject {run['subject']}"]
     if run["state"] == "failed":
