@@ -37,9 +37,8 @@ class Scheduler:
         self._checks: Mapping[CheckId, Check] = {}
         self._memory: dict[CheckId, MutableMapping[str, Any]] = {}
         self._due: dict[CheckId, float] = {}
-        self._running: dict[CheckId, asyncio.Task[None]] = {}
+        self._running: dict[CheckId, asyncio.Task[Result | None]] = {}
         self._again: set[CheckId] = set()
-        self._latest: dict[CheckId, Result] = {}
         self._wake = asyncio.Event()
         self.lag = 0.0
         self.turned_at = 0.0
@@ -72,14 +71,14 @@ class Scheduler:
         """
         while name in self._running:
             await asyncio.wait([self._running[name]])
-        self._latest.pop(name, None)
         task = asyncio.create_task(self._observe(self._checks[name]), name=f"check {name}")
         self._running[name] = task
         await asyncio.wait([task])
-        if name not in self._latest:
+        result = None if task.cancelled() else task.result()
+        if result is None:
             text = say("the result of {check} was lost; the log of Relève has the details", check=name)
             return Verdict(Severity.UNKNOWN, text)
-        return self._latest[name].verdict
+        return result.verdict
 
     @property
     def in_flight(self) -> int:
@@ -113,6 +112,10 @@ class Scheduler:
 
     async def once(self, check: Check) -> None:
         """Observe `check` now and report it, outside of its grid."""
+        await self._reported(check)
+
+    async def _reported(self, check: Check) -> Result | None:
+        """Return what was seen and reported; None when the graph was exchanged meanwhile."""
         result = await runner.run(
             registry.load(check.probe),
             check.target,
@@ -122,15 +125,17 @@ class Scheduler:
             self._clock,
             self._memory.setdefault(check.id, {}),
         )
-        if self._checks.get(check.id) == check:
-            await self._report(check, result)
-            self._latest[check.id] = result
+        if self._checks.get(check.id) != check:
+            return None
+        await self._report(check, result)
+        return result
 
-    async def _observe(self, check: Check) -> None:
+    async def _observe(self, check: Check) -> Result | None:
         try:
-            await self.once(check)
+            return await self._reported(check)
         except Exception:
             log.exception("a result was lost", extra={"event": "result_lost", "check": check.id})
+            return None
         finally:
             self._running.pop(check.id, None)
             self._plan_next(check)
