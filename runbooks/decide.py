@@ -18,6 +18,8 @@ from runbooks.run import ActionState, Run, RunEventKind, RunState
 
 MOST_TRIES = 3
 """Times that one action is begun in one attempt when each try provably came to nothing."""
+YES_LASTS = timedelta(minutes=15)
+"""For how long a person's yes counts: who said it at night does not mean the service at ten in the morning."""
 
 
 class Why(StrEnum):
@@ -46,9 +48,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One attempt of a runbook, in the present or an earlier run, and the devices that it acts on."""
+    """One attempt of a runbook about something on `node`, in the present or an earlier run, and all that it acts on."""
 
     runbook: str
+    node: NodeId
     targets: frozenset[NodeId]
     at: datetime
 
@@ -68,7 +71,7 @@ class Footing:
 def attempts(runs: Iterable[Run]) -> tuple[Tried, ...]:
     """Return every attempt that `runs` made."""
     return tuple(
-        Tried(run.runbook, run.targets, event.at)
+        Tried(run.runbook, run.node, run.targets, event.at)
         for run in runs
         for event in run.log
         if event.kind is RunEventKind.ATTEMPT
@@ -95,10 +98,11 @@ def may_start(
         silent = _silent_gate(device, subject, footing)
         if silent is not None:
             return Hold(Why.UNREACHABLE, say("{device} cannot be reached: {check} fails", device=device, check=silent))
-    over = spent(book, targets, footing, now)
+    node = footing.topology.where.get(subject, NodeId(""))
+    over = spent(book, node, targets, footing, now)
     if over is not None:
         return Hold(Why.SPENT, over)
-    last = max((one.at for one in _of(book, targets, footing.tried)), default=None)
+    last = max((one.at for one in _of(book, node, footing.tried)), default=None)
     if last is not None and now - last < book.keys.cooldown:
         wait = book.keys.cooldown - (now - last)
         return Hold(Why.RESTING, say("the last attempt was less than {span} ago", span=wait))
@@ -115,9 +119,12 @@ def _silent_gate(device: NodeId, subject: CheckId, footing: Footing) -> CheckId 
     return None
 
 
-def spent(book: Book, targets: Collection[NodeId], footing: Footing, now: datetime) -> Text | None:
-    """Return why no further attempt is due, None while the budgets allow one."""
-    own = _count(_of(book, targets, footing.tried), book.keys.budget.within, now)
+def spent(book: Book, node: NodeId, targets: Collection[NodeId], footing: Footing, now: datetime) -> Text | None:
+    """Return why no further attempt about something on `node` is due, None while the budgets allow one.
+
+    The runbook's own budget is that of `node`: two recorders that share an archive do not use up each other's.
+    """
+    own = _count(_of(book, node, footing.tried), book.keys.budget.within, now)
     if own >= book.keys.budget.attempts:
         return say(
             "{runbook} has had no lasting effect (attempts within {span}: {count})",
@@ -138,8 +145,8 @@ def spent(book: Book, targets: Collection[NodeId], footing: Footing, now: dateti
     return None
 
 
-def _of(book: Book, targets: Collection[NodeId], tried: Iterable[Tried]) -> list[Tried]:
-    return [one for one in tried if one.runbook == book.name and one.targets & set(targets)]
+def _of(book: Book, node: NodeId, tried: Iterable[Tried]) -> list[Tried]:
+    return [one for one in tried if one.runbook == book.name and one.node == node]
 
 
 def _count(tried: Iterable[Tried], within: timedelta, now: datetime) -> int:
@@ -202,16 +209,21 @@ class End:
 Move = Attempt | Carry | Settle | AskFirst | Wait | Prove | Rest | End
 
 
-def next_move(run: Run, book: Book, now: datetime, *, armed: bool, halted: bool, well: bool, over: Text | None) -> Move:
+def next_move(
+    run: Run, book: Book, now: datetime, *, armed: bool, halted: bool, well: bool, over: Text | None, gone: bool = False
+) -> Move:
     """Return what `run` does next; asked again after a crash, it gives the same answer.
 
     `armed`: what disrupts may be done without asking. `halted`: a person stopped the automation. `well`: the subject's
-    check is OK by now; that ends what an incident began, and not what a person wants done all the same. `over`: why the
-    budgets allow no further attempt, None while they do.
+    check is OK by now, which ends what an incident began, and not what a person wants done all the same. `over`: why
+    the budgets allow no further attempt, None while they do. `gone`: the inventory no longer has the subject's check,
+    so that nothing can prove anything any more.
     """
     well = well and run.incident is not None
     if not run.live:
         return End(RunState.SIMULATED, say("a simulation: nothing was done"))
+    if gone:
+        return End(RunState.FAILED, say("the inventory no longer has the check {check}", check=run.subject))
     unknown = next((n for n, one in enumerate(run.actions) if one.state is ActionState.UNKNOWN), None)
     if run.state is RunState.WAITING:
         return _waiting(halted=halted, well=well)
@@ -221,14 +233,14 @@ def next_move(run: Run, book: Book, now: datetime, *, armed: bool, halted: bool,
         return End(RunState.STOPPED, say("a person stopped the automation"))
     if run.attempt == 0:
         return Attempt()
+    if run.proof is not None and run.proof.ok:
+        return End(RunState.SUCCEEDED, say("{check} is OK again", check=run.subject))
     if run.failed_at is not None:
         return _after_failure(run, book, now, run.failed_at, well=well, over=over)
     pending = next((n for n, one in enumerate(run.actions) if one.state is ActionState.PENDING), None)
     if pending is not None:
-        return _carry(run, pending, armed=armed)
-    if run.proof is None:
-        return Prove()
-    return End(RunState.SUCCEEDED, say("{check} is OK again", check=run.subject))
+        return _carry(run, pending, now, armed=armed)
+    return Prove()
 
 
 def _waiting(*, halted: bool, well: bool) -> Move:
@@ -239,10 +251,12 @@ def _waiting(*, halted: bool, well: bool) -> Move:
     return Wait()
 
 
-def _carry(run: Run, n: int, *, armed: bool) -> Move:
+def _carry(run: Run, n: int, now: datetime, *, armed: bool) -> Move:
     action, record = run.plan[n], run.actions[n]
-    if record.approved:
-        return Carry(n)
+    if record.approved_at is not None:
+        if now - record.approved_at <= YES_LASTS:
+            return Carry(n)
+        return AskFirst(n, say("it was allowed, but too long ago. May it be done now: {what}?", what=action.said))
     if action.asks:
         return AskFirst(n, action.said)
     if action.effect is Effect.DISRUPTS and not armed:
@@ -251,14 +265,15 @@ def _carry(run: Run, n: int, *, armed: bool) -> Move:
 
 
 def _after_failure(run: Run, book: Book, now: datetime, failed_at: datetime, *, well: bool, over: Text | None) -> Move:
-    if well:
-        return End(RunState.SUCCEEDED, say("the check is OK again"))
+    if well and (run.proof is None or run.proof.at <= failed_at):
+        return Prove()  # once between two attempts: what starts and dies is OK for a moment, again and again
     if run.attempt >= book.keys.budget.attempts:
         return End(RunState.FAILED, _no_effect(run))
     if over is not None:
         return End(RunState.FAILED, over)
     until = failed_at + book.keys.cooldown
-    return Rest(until) if now < until else Attempt()
+    # Of a clock that was set back, the failure lies ahead: nobody waits until it is reached.
+    return Rest(until) if failed_at <= now < until else Attempt()
 
 
 def _no_effect(run: Run) -> Text:

@@ -43,15 +43,18 @@ class Ground(Protocol):
     """What a run stands on: its journal, and what is believed and allowed now."""
 
     async def record(self, event: RunEvent) -> Run:
-        """Return the run after `event`, which is on disk by then. Raises NotJournaled."""
+        """Return the run after `event`, which is on disk by then. Raises NotJournaled.
+
+        A run that is over is returned as it is: what comes too late is not written down.
+        """
         ...
 
     def armed(self, run: Run) -> bool:
         """Return whether the run may interrupt what still works without asking."""
         ...
 
-    def halted(self) -> bool:
-        """Return whether a person stopped the automation."""
+    def halted(self, run: Run) -> bool:
+        """Return whether a person stopped the automation, or took from `run` the leave to act."""
         ...
 
     def well(self, check: CheckId, since: datetime) -> bool:
@@ -96,9 +99,10 @@ class Execution:
             self.book,
             self.clock.now(),
             armed=ground.armed(run),
-            halted=ground.halted(),
+            halted=ground.halted(run),
             well=ground.well(run.subject, since),
             over=ground.over(run, self.book),
+            gone=run.subject not in self.subject.site.checks,
         )
 
     async def _turn(self, move: decide.Move) -> None:
@@ -109,7 +113,9 @@ class Execution:
             case decide.Carry(n):
                 await self._carry(n)
             case decide.Settle(n, at):
-                await self._settle(n, at)
+                await self._until_settled(at, self.run.plan[n].settle)
+                if not self.leaving:
+                    await self._settle(n)
             case decide.AskFirst(n, text):
                 await self._note(RunEventKind.ASKED, text, n)
             case decide.Wait():
@@ -117,7 +123,7 @@ class Execution:
             case decide.Prove():
                 await self._prove()
             case decide.Rest(until):
-                await self._sleep_until(until)
+                await self.pause(min(LOOK, max(0.0, (until - self.clock.now()).total_seconds())))
             case decide.End(state, text):
                 await self._note(RunEventKind.ENDED, text, data={"state": state.value})
 
@@ -134,7 +140,7 @@ class Execution:
             await self._failed(n, StepFailed(say("it came to nothing {count} times", count=decide.MOST_TRIES)))
             return
         try:
-            step, params = _step_of(action)
+            step, params = self._step_of(action)
             before = await step.before(params, self.subject, io)
         except Exception as error:
             await self._failed(n, _as_failure(error))
@@ -169,14 +175,11 @@ class Execution:
         data = {"ok": False, "changed": False, "evidence": dict(error.evidence), "output": error.output[-MOST_OUTPUT:]}
         await self._note(RunEventKind.OUTCOME, text, n, data)
 
-    async def _settle(self, n: int, at: datetime) -> None:
+    async def _settle(self, n: int) -> None:
         """Find out what became of an intent without outcome. Where nobody can tell, the check may; else a person."""
         action, io, record = self.run.plan[n], self.io_for(self.run, n), self.run.actions[n]
-        await self._sleep_until(at, whatever=True)
-        if self.leaving:
-            return
         try:
-            step, params = _step_of(action)
+            step, params = self._step_of(action)
             answer = await step.done(params, record.before, self.subject, io)
         except Exception as error:
             log.warning(
@@ -228,13 +231,24 @@ class Execution:
             text = say("the inventory no longer has the check {check}", check=self.run.subject)
             return Verdict(Severity.UNKNOWN, text)
 
-    async def _sleep_until(self, at: datetime, *, whatever: bool = False) -> None:
-        """Wait until `at` by the clock, in short pieces: it may be set, and unless `whatever` a person may end it."""
-        while not self.leaving and (whatever or not self.ground.halted()):
-            left = at - self.clock.now()
-            if left <= timedelta():
-                return
-            await asyncio.sleep(min(LOOK, left.total_seconds()))
+    async def _until_settled(self, at: datetime, most: timedelta) -> None:
+        """Wait until `at`, no longer than `most` whatever the clock is set to, or until Relève is about to stop."""
+        until = self.clock.boot() + min(most, at - self.clock.now()).total_seconds()
+        while not self.leaving and (left := until - self.clock.boot()) > 0:
+            await self.pause(min(LOOK, left))
+
+    def _step_of(self, action: Action) -> tuple[Step[Any], StepParams]:
+        """Return the step of `action` and its keys. Raises StepFailed where the plan would be another one by now.
+
+        What was planned, and perhaps approved, for one device must not be done to another that took its name.
+        """
+        meant = (action.step, dict(action.params), action.target)
+        if all(meant != (one.step, dict(one.params), one.target) for one in self.book.plan(self.subject)):
+            raise StepFailed(
+                say("the inventory has changed, and this is not in the plan any more: {what}", what=action.said)
+            )
+        step = registry.load(action.step)
+        return step, step.Params.model_validate(dict(action.params))
 
     def leave(self) -> None:
         """Begin nothing more: Relève is about to stop."""
@@ -242,7 +256,7 @@ class Execution:
         self.answered.set()
 
     async def answer(self, *, yes: bool, actor: str, words: str) -> None:
-        """Take a person's answer to what the run asks. Raises LookupError when it asks nothing."""
+        """Take a person's answer to what the run asks. Raises LookupError when it asks nothing, or is over by now."""
         question = self.run.question
         if question is None:
             raise LookupError(self.run.id)
@@ -255,16 +269,13 @@ class Execution:
             data = {"state": RunState.REFUSED.value}
             event = RunEvent(self.run.id, self.clock.now(), RunEventKind.ENDED, actor, text, None, data)
         self.run = await self.ground.record(event)
+        if self.run.log[-1] is not event:
+            raise LookupError(self.run.id)
         self.answered.set()
 
 
 def _said(what: Text, words: str) -> Text:
     return say("{what}: {detail}", what=what, detail=words) if words else what
-
-
-def _step_of(action: Action) -> tuple[Step[Any], StepParams]:
-    step = registry.load(action.step)
-    return step, step.Params.model_validate(dict(action.params))
 
 
 def _as_failure(error: Exception) -> StepFailed:

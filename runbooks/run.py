@@ -88,7 +88,8 @@ class ActionRecord:
     output: str = ""
     changed: bool = False
     tries: int = 0
-    approved: bool = False
+    approved_at: datetime | None = None
+    """When a person said yes to it; None once it was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +145,19 @@ class Run:
         return frozenset({self.node, *(action.target for action in self.plan)})
 
 
+def touched(runs: Iterable[Run]) -> frozenset[NodeId]:
+    """Return every device that one of `runs` acts on."""
+    return frozenset[NodeId]().union(*(run.targets for run in runs))
+
+
 def fold(run: Run | None, event: RunEvent) -> Run | None:
-    """Return `run` after `event`. Only STARTED makes a run out of None; anything else is left out."""
+    """Return `run` after `event`. Only STARTED makes a run out of None; anything else is left out.
+
+    A run that is over is moved by nothing any more.
+    """
     if run is None:
         return _started(event) if event.kind is RunEventKind.STARTED else None
-    return replace(_applied(run, event), log=(*run.log, event))
+    return replace(run if run.state.over else _applied(run, event), log=(*run.log, event))
 
 
 def replay(events: Iterable[RunEvent]) -> dict[RunId, Run]:
@@ -195,8 +204,8 @@ def _applied(run: Run, event: RunEvent) -> Run:
         )
     if kind is RunEventKind.PROOF:
         proof = Proof(data["ok"], data["severity"], event.text, event.at)
-        failed_at = event.at if not proof.ok and not data.get("asks") else None
-        return replace(run, proof=proof, failed_at=failed_at)
+        # A second look that fails as well does not put the next attempt off.
+        return replace(run, proof=proof, failed_at=None if proof.ok else run.failed_at or event.at)
     if kind is RunEventKind.ENDED:
         return replace(run, state=RunState(data["state"]), ended_at=event.at, text=event.text, question=None)
     if event.action is not None and event.action < len(run.actions):
@@ -219,8 +228,7 @@ def _action_moved(run: Run, event: RunEvent, n: int) -> Run:
         return replace(run, state=RunState.WAITING, question=Question(event.text, n, event.at))
     if kind is RunEventKind.ANSWERED and run.question is not None:
         answered = replace(run, question=None, state=RunState.RUNNING)
-        # An approval is for once: what was approved and then came to nothing is asked anew.
-        return _with(answered, n, replace(record, state=ActionState.PENDING, approved=True))
+        return _with(answered, n, replace(record, state=ActionState.PENDING, approved_at=event.at))
     return run
 
 
@@ -234,7 +242,7 @@ def _with_outcome(run: Run, event: RunEvent, n: int) -> Run:
         evidence=data.get("evidence", {}),
         output=data.get("output", ""),
         changed=data.get("changed", False),
-        approved=False,
+        approved_at=None,
     )
     return replace(_with(run, n, after), failed_at=run.failed_at if ok else event.at)
 

@@ -42,8 +42,10 @@ class Archiving:
                 self._rounds[name] = task
 
     def _held(self, recordings: Recordings) -> bool:
-        """Whether nothing may be archived now; a run on the same device goes before."""
-        return self._automation.halted() or recordings.device.name in self._automation.busy
+        """Whether nothing may be archived now; a run that acts on the same device goes before."""
+        if self._automation.halted() or not self._desk.inventory.automation.live:
+            return True
+        return recordings.device.name in self._automation.acted_on
 
     async def _round(self, recordings: Recordings) -> None:
         loop = asyncio.get_running_loop()

@@ -17,9 +17,9 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Incident, Refused
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
-from monitor.daemon.desk import KEEP, Desk
+from monitor.daemon.desk import KEEP, Desk, legible
 from monitor.daemon.planning import called_for, no_such_book, planned
-from monitor.daemon.policy import Policy
+from monitor.daemon.policy import Leave, Policy
 from monitor.daemon.telling import simulated, told_of
 from monitor.store import AuditEntry, Loaded, run_id, run_number
 from probes.ssh import Hosts
@@ -28,7 +28,7 @@ from runbooks.book import Book, book_from_json
 from runbooks.contract import Action, Io, Progress, StepFailed, Subject
 from runbooks.executor import Execution, NotJournaled, started
 from runbooks.ledger import Ledger
-from runbooks.run import Run, RunEvent, RunEventKind, RunId, RunState, fold
+from runbooks.run import Run, RunEvent, RunEventKind, RunId, RunState, fold, touched
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ ACTIONS = 1000
 """More than any plan has: keeps the messages of two runs apart."""
 
 Look = Callable[[CheckId], Awaitable[Verdict]]
+Tell = Callable[[tuple[str, ...], Text], Awaitable[bool]]
 
 
 class Automation:
@@ -55,7 +56,7 @@ class Automation:
         """Take over what the last run of Relève left; `look` observes a check now."""
         self._desk, self._clock, self._look, self._ledger = desk, clock, look, ledger
         self.hosts = Hosts()
-        self.policy = Policy.from_json(kept.automation)
+        self._leave = Leave(desk, clock, Policy.from_json(kept.automation))
         self.runs: dict[RunId, Run] = dict(kept.runs)
         self.progress: dict[RunId, Progress] = {}
         self._next = kept.next_run
@@ -66,12 +67,13 @@ class Automation:
     # --- what runs stand on ------------------------------------------------------------------------------------------
 
     async def record(self, event: RunEvent) -> Run:
-        """Return the run after `event`, which is on disk by then. Raises NotJournaled."""
+        """Return the run after `event`, which is on disk by then; one that is over as it is. Raises NotJournaled."""
         journal = self._desk.journal
         async with self._recording:
-            run = fold(self.runs.get(event.run), event)
-            if run is None:
-                raise LookupError(event.run)
+            before = self.runs[event.run]
+            run = fold(before, event)
+            if run is None or before.state.over:
+                return before
             if event.kind is RunEventKind.INTENT and journal.trouble is not None:
                 await journal.retry()
                 if journal.trouble is not None:
@@ -81,47 +83,65 @@ class Automation:
         if event.kind is RunEventKind.OUTCOME:
             self.progress.pop(run.id, None)
         if event.kind is RunEventKind.INTENT and journal.trouble is not None:
-            raise NotJournaled(journal.trouble)
+            why = journal.trouble
+            nothing = say("it could not be written down, so it was not begun")
+            await self.record(replace(event, kind=RunEventKind.VOID, text=nothing, data={}))
+            raise NotJournaled(why)
         words = self._desk.letters.own_words(event.text)
         log.info("run", extra={"event": f"run_{event.kind.value}", "run": run.id, "what": words})
         return run
+
+    @property
+    def policy(self) -> Policy:
+        """What people allow the automation."""
+        return self._leave.policy
 
     def armed(self, run: Run) -> bool:
         """Return whether `run` may interrupt what still works without asking."""
         return self.policy.armed_for(run.runbook, self._clock.now())
 
-    def halted(self) -> bool:
-        """Return whether a person stopped the automation."""
-        return self.policy.halted_by != ""
+    def halted(self, run: Run | None = None) -> bool:
+        """Return whether a person stopped the automation, or Relève may not act by itself any more, as in `run`."""
+        by_itself = run is not None and run.started_by == RELEVE
+        return self.policy.halted_by != "" or (by_itself and not self._desk.inventory.automation.live)
 
     def well(self, check: CheckId, since: datetime) -> bool:
-        """Return whether `check` was seen OK, and is believed OK, after `since`."""
+        """Return whether `check` was seen OK, and is believed OK, after `since`.
+
+        Of a clock that was set back, `since` lies ahead: then what is believed now counts.
+        """
         health = self._healths.get(check)
-        return health is not None and {health.confirmed, health.latest} == {Severity.OK} and health.seen_at > since
+        if health is None or {health.confirmed, health.latest} != {Severity.OK}:
+            return False
+        return health.seen_at > since or since > self._clock.now()
 
     def over(self, run: Run, book: Book) -> Text | None:
         """Return why the budgets allow `run` no further attempt; None while they do."""
-        return decide.spent(book, run.targets, self._footing(), self._clock.now())
+        return decide.spent(book, run.node, run.targets, self._footing(), self._clock.now())
 
     @property
     def _healths(self) -> Mapping[CheckId, Health]:
         return self._desk.state.healths
 
     def _footing(self) -> decide.Footing:
-        going = [run for run in self.runs.values() if not run.state.over]
         return decide.Footing(
             topology=self._desk.plan.topology,
             healths=self._healths,
             tried=decide.attempts(self.runs.values()),
-            busy=frozenset().union(*(run.targets for run in going)),
+            busy=self.busy,
             per_device=self._desk.inventory.automation.per_device,
             halted=self.halted(),
         )
 
     @property
     def busy(self) -> frozenset[NodeId]:
-        """The devices on which a run acts now."""
-        return self._footing().busy
+        """The devices on which no other run may act now."""
+        return touched(run for run in self.runs.values() if not run.state.over)
+
+    @property
+    def acted_on(self) -> frozenset[NodeId]:
+        """The devices on which a run acts now; one that waits for a person, perhaps for days, does not."""
+        return touched(run for run in self.runs.values() if run.state is RunState.RUNNING)
 
     # --- by itself ---------------------------------------------------------------------------------------------------
 
@@ -136,7 +156,7 @@ class Automation:
         for incident in tuple(self._desk.state.incidents.values()):
             book = called_for(incident, self._desk.inventory, self._healths, self.runs.values())
             if book is not None:
-                await self._consider(incident, book)
+                await self._consider_or_call(incident, book)
         now, incidents = self._clock.now(), self._desk.state.incidents
         # An incident that goes on has had its run, however long ago.
         going = {name for name, incident in incidents.items() if incident.open}
@@ -145,6 +165,14 @@ class Automation:
             for name, run in self.runs.items()
             if run.ended_at is None or now - run.ended_at <= KEEP or run.incident in going
         }
+
+    async def _consider_or_call(self, incident: Incident, book: Book) -> None:
+        """A fault of our own about one incident keeps no other from being repaired, and the archive from being kept."""
+        try:
+            await self._consider(incident, book)
+        except Exception:
+            log.exception("a run cannot be begun", extra={"event": "run_not_begun", "incident": incident.id})
+            await self._call(incident, say("Relève itself failed; its log has the details"))
 
     async def _consider(self, incident: Incident, book: Book) -> None:
         """Start `book` for `incident` if nothing stands against it; where only a person can help, call one."""
@@ -203,7 +231,10 @@ class Automation:
         execution = self._executions[waiting[0].id]
         entry = AuditEntry(actor, "approve" if yes else "refuse", {"run": waiting[0].id})
         await self._desk.note_run(None, (), (entry,))
-        await execution.answer(yes=yes, actor=actor, words=words)
+        try:
+            await execution.answer(yes=yes, actor=actor, words=legible(words))
+        except LookupError as error:  # it ended meanwhile: the check is OK, or somebody stopped the automation
+            raise Refused(say("no run waits for an answer")) from error
         return execution.run
 
     async def stop(self, actor: str) -> None:
@@ -211,37 +242,16 @@ class Automation:
 
         Raises Refused when it holds and could not be written down.
         """
-        self.policy = replace(
-            self.policy, halted_by=actor, halted_at=self._clock.now()
-        )  # at once, whatever the disk says
-        await self._set(self.policy, actor, "automation stop", {})
-        if self._desk.journal.trouble is not None:
-            why = self._desk.journal.trouble
-            text = say(
-                "stopped, but Relève would forget it over a restart: {why}. Free the disk and stop it again", why=why
-            )
-            raise Refused(text)
+        await self._leave.stop(actor)
 
     async def arm(self, actor: str, runbook: str = "", until: datetime | None = None) -> None:
         """End the emergency stop; with `runbook`, let it interrupt what still works without asking, `until` then.
 
-        Raises Refused when there is no such runbook, and while that cannot be written down.
+        Raises Refused when there is no such runbook, when that cannot be written down, and when somebody stops anew.
         """
         if runbook and runbook not in self._desk.inventory.books:
             raise Refused(no_such_book(runbook, self._desk.inventory.books))
-        policy = replace(self.policy, halted_by="", halted_at=None)
-        if runbook and until is not None:
-            policy = replace(policy, armed={**policy.armed, runbook: until})
-        data = {"runbook": runbook, "until": until.isoformat()} if runbook and until is not None else {}
-        await self._desk.journal.retry()
-        if self._desk.journal.trouble is not None:
-            raise Refused(say("it stays as it is: {why}", why=self._desk.journal.trouble))
-        await self._set(policy, actor, "automation arm", data)
-
-    async def _set(self, policy: Policy, actor: str, action: str, data: Mapping[str, str]) -> None:
-        policy = policy.without_lapsed(self._clock.now())
-        await self._desk.set_automation(policy.as_json(), AuditEntry(actor, action, dict(data)))
-        self.policy = policy
+        await self._leave.arm(actor, runbook, until)
 
     # --- runs --------------------------------------------------------------------------------------------------------
 
@@ -318,6 +328,7 @@ class Automation:
                 await execution.pause(AGAIN)
             except Exception:
                 bugs += 1
+                execution.run = self.runs[execution.run.id]
                 log.exception("a run failed by itself", extra={"event": "run_bug", "run": execution.run.id})
                 if bugs >= MOST_BUGS:
                     await self._give_up(execution.run, say("Relève itself failed; its log has the details"))
@@ -330,22 +341,19 @@ class Automation:
 
     def io(self) -> Io:
         """Return what an action outside of any run may touch: the archiving on its schedule."""
-        return self._of(lambda _to, _text: _nobody(), lambda _progress: None)
+        return self._of(None, lambda _to, _text: _nobody(), lambda _progress: None)
 
     def _io(self, run: Run, n: int) -> Io:
-        def note(progress: Progress) -> None:
-            self.progress[run.id] = progress
+        return self._of(run, partial(self._tell, run, n), partial(self.progress.__setitem__, run.id))
 
-        return self._of(partial(self._tell, run, n), note)
-
-    def _of(self, tell: Callable[[tuple[str, ...], Text], Awaitable[bool]], progress: Callable[[Progress], None]) -> Io:
+    def _of(self, run: Run | None, tell: Tell, progress: Callable[[Progress], None]) -> Io:
         return Io(
             clock=self._clock,
             hosts=self.hosts,
             look=self._look,
             tell=tell,
             progress=progress,
-            halted=self.halted,
+            halted=partial(self.halted, run),
             ledger=self._ledger,
         )
 

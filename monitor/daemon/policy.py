@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+
+from monitor.clock import Clock
+from monitor.core.incident import Refused
+from monitor.core.text import say
+from monitor.daemon.desk import Desk
+from monitor.store import AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +49,50 @@ class Policy:
             None if at is None else datetime.fromisoformat(at),
             {name: datetime.fromisoformat(until) for name, until in data.get("armed", {}).items()},
         )
+
+
+class Leave:
+    """The leave that people give the automation, and take from it: one change at a time, and a stop goes before all."""
+
+    def __init__(self, desk: Desk, clock: Clock, policy: Policy) -> None:
+        """Begin with what the last run of Relève left."""
+        self._desk, self._clock, self._changing = desk, clock, asyncio.Lock()
+        self.policy = policy
+
+    async def stop(self, actor: str) -> None:
+        """The emergency stop. Raises Refused when it holds and could not be written down."""
+        at = self._clock.now()
+        self.policy = replace(self.policy, halted_by=actor, halted_at=at)  # at once, whatever the disk says
+        async with self._changing:
+            await self._set(replace(self.policy, halted_by=actor, halted_at=at), actor, "automation stop", {})
+            why = self._desk.journal.trouble
+        if why is not None:
+            text = say(
+                "stopped, but Relève would forget it over a restart: {why}. Free the disk and stop it again", why=why
+            )
+            raise Refused(text)
+
+    async def arm(self, actor: str, runbook: str = "", until: datetime | None = None) -> None:
+        """End the stop that `actor` knows of; with `runbook`, let it disrupt without asking, `until` then.
+
+        Raises Refused while that cannot be written down, and when somebody stops the automation meanwhile.
+        """
+        seen = self.policy.halted_at
+        async with self._changing:
+            await self._desk.journal.retry()
+            if self._desk.journal.trouble is not None:
+                raise Refused(say("it stays as it is: {why}", why=self._desk.journal.trouble))
+            if self.policy.halted_at != seen:
+                raise Refused(say("{who} has stopped the automation meanwhile", who=self.policy.halted_by))
+            policy = replace(self.policy, halted_by="", halted_at=None)
+            data = {}
+            if runbook and until is not None:
+                policy = replace(policy, armed={**policy.armed, runbook: until})
+                data = {"runbook": runbook, "until": until.isoformat()}
+            await self._set(policy, actor, "automation arm", data)
+
+    async def _set(self, policy: Policy, actor: str, action: str, data: Mapping[str, str]) -> None:
+        before, policy = self.policy, policy.without_lapsed(self._clock.now())
+        await self._desk.set_automation(policy.as_json(), AuditEntry(actor, action, dict(data)))
+        if self.policy is before:  # else somebody stopped it meanwhile, which holds, and is written next
+            self.policy = policy

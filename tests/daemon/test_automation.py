@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ import pytest
 from alerts.notice import Step
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Refused
-from monitor.core.text import ENGLISH
+from monitor.core.text import ENGLISH, say
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
 from monitor.inventory.model import Inventory
 from monitor.store import Store, open_store
-from runbooks.run import Run, RunState
+from runbooks.executor import NotJournaled
+from runbooks.run import ActionState, Run, RunEvent, RunEventKind, RunState
 
 DOOR, INCIDENT = CheckId("door"), IncidentId("26-0001")
 BOOK = """\
@@ -315,3 +317,128 @@ async def test_of_two_who_start_at_once_one_acts_on_the_device(site, tmp_path):
             return_exceptions=True,
         )
         assert len(daemon.automation.runs) == 1, found
+
+
+def ending(daemon: Daemon, run: Run, state: RunState) -> RunEvent:
+    data = {"state": state.value}
+    return RunEvent(run.id, daemon.clock.now(), RunEventKind.ENDED, "releve", say("over"), None, data)
+
+
+@pytest.mark.parametrize("yes", [True, False])
+async def test_an_answer_that_comes_with_the_end_of_its_run_is_too_late_and_holds_no_incident_open(site, tmp_path, yes):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        run = await until(daemon, RunState.WAITING)
+        automation = daemon.automation
+        _, answer = await asyncio.gather(
+            automation.record(ending(daemon, run, RunState.STOPPED)),
+            automation.answer(run.id, "uid:1", "", yes=yes),
+            return_exceptions=True,
+        )
+        assert isinstance(answer, Refused)
+        stored = daemon.journal.store.run(run.id)
+        assert stored.state is automation.runs[run.id].state is RunState.STOPPED
+        assert [event.kind for event in stored.log].count(RunEventKind.ENDED) == 1
+        assert not daemon.desk.state.incidents[INCIDENT].being_repaired
+
+
+async def test_what_a_person_runs_on_a_check_that_is_ok_waits_for_him_all_the_same(site, tmp_path, port):
+    with socket.create_server(("127.0.0.1", port)):
+        async with running(site(), tmp_path / "data") as daemon:
+            await daemon.scheduler.look(DOOR)
+            await daemon.automation.start("open-door", "door", "uid:1")
+            run = await until(daemon, RunState.WAITING)
+            await daemon.scheduler.look(DOOR)
+            await asyncio.sleep(1.2)  # longer than between two looks at whether it may go on
+            assert daemon.automation.runs[run.id].state is RunState.WAITING
+            await daemon.automation.answer(run.id, "uid:1", "", yes=True)
+            await until(daemon, RunState.SUCCEEDED)
+
+
+async def test_a_stop_that_comes_while_somebody_lifts_the_last_one_holds(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await daemon.automation.stop("uid:1")
+        lifted, _ = await asyncio.gather(
+            daemon.automation.arm("uid:2"), daemon.automation.stop("uid:3"), return_exceptions=True
+        )
+        assert isinstance(lifted, Refused)
+        assert daemon.automation.policy.halted_by == "uid:3"
+        assert daemon.journal.store.automation() == daemon.automation.policy.as_json()
+
+
+async def test_of_two_who_arm_at_once_both_are_heard(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        until_then = daemon.clock.now() + timedelta(hours=1)
+        await asyncio.gather(
+            daemon.automation.arm("uid:1", "open-door", until_then),
+            daemon.automation.arm("uid:2", "purge-audio", until_then),
+        )
+        assert set(daemon.automation.policy.armed) == {"open-door", "purge-audio"}
+        assert daemon.journal.store.automation() == daemon.automation.policy.as_json()
+
+
+async def test_what_a_person_says_with_an_answer_is_made_legible(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        await daemon.automation.answer("open-door", "uid:5", "on \x1b[2Jit \ud800", yes=False)
+        assert said(await until(daemon, RunState.REFUSED)) == "a person said no: on [2Jit \ufffd"
+
+
+async def reloaded(daemon: Daemon, old: str, new: str) -> None:
+    path = daemon.path
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    assert (await daemon.reload("uid:1")).inventory is not None
+
+
+async def test_a_run_ends_with_the_check_that_leaves_the_inventory(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        await reloaded(daemon, "  door:", "  gate:")
+        assert said(await until(daemon, RunState.FAILED)) == "the inventory no longer has the check door"
+        assert not daemon.desk.state.incidents[INCIDENT].being_repaired
+
+
+async def test_what_was_approved_for_one_device_is_not_done_to_another(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        await reloaded(daemon, "probe: tcp, device: server", "probe: tcp, device: other")
+        await daemon.automation.answer("open-door", "uid:5", "", yes=True)
+        run = await until(daemon, RunState.FAILED)
+        said_of = [ENGLISH.render(event.text) for event in run.log if event.kind is RunEventKind.OUTCOME]
+        assert any("the inventory has changed" in text for text in said_of)
+        assert [event.action for event in run.log if event.kind is RunEventKind.INTENT] == [0]
+
+
+async def test_who_takes_the_leave_to_act_away_ends_what_releve_began_and_is_told_what_it_would_do(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        await reloaded(daemon, "live: true", "live: false")
+        await until(daemon, RunState.STOPPED)
+        await daemon.automation.tick()
+        await until(daemon, RunState.SIMULATED, number=2)
+
+
+async def test_an_intent_that_could_not_be_written_leaves_no_doubt(site, full_disk, store):
+    inventory = site(book=BOOK.replace('  - {step: notify, text: "somebody will be asked"}\n', ""))
+    daemon = await Daemon.start(inventory, store)
+    await broken(daemon)
+    run = await until(daemon, RunState.WAITING)
+    intent = RunEvent(run.id, daemon.clock.now(), RunEventKind.INTENT, "releve", say("do"), 0, {"before": {}})
+    with full_disk():
+        with pytest.raises(NotJournaled):
+            await daemon.automation.record(intent)
+        assert daemon.automation.runs[run.id].actions[0].state is ActionState.PENDING
+    await daemon.journal.retry()
+    assert daemon.journal.store.run(run.id).log == daemon.automation.runs[run.id].log
+    await daemon.close()
+
+
+async def test_a_run_that_waits_for_a_person_holds_the_device_and_acts_on_none(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        assert (daemon.automation.busy, daemon.automation.acted_on) == (frozenset({"server"}), frozenset())

@@ -15,6 +15,7 @@ from monitor.core.verdict import Severity
 from runbooks.book import Book, Budget, book_from_json
 from runbooks.contract import Action, Effect
 from runbooks.decide import (
+    YES_LASTS,
     AskFirst,
     Attempt,
     Carry,
@@ -80,7 +81,7 @@ def footing(**changes: object) -> Footing:
 
 
 def tried(minutes: float, runbook: str = "purge-audio", target: NodeId = HMP) -> Tried:
-    return Tried(runbook, frozenset({target}), NOW - timedelta(minutes=minutes))
+    return Tried(runbook, target, frozenset({target}), NOW - timedelta(minutes=minutes))
 
 
 def start(**changes: object) -> Start | Hold:
@@ -133,7 +134,7 @@ PLAN = (
 )
 PENDING, DONE = ActionRecord(), ActionRecord(ActionState.DONE)
 FAILED, UNKNOWN = ActionRecord(ActionState.FAILED), ActionRecord(ActionState.UNKNOWN, intent_at=NOW)
-APPROVED = ActionRecord(approved=True)
+APPROVED = ActionRecord(approved_at=NOW)
 
 
 def run(*actions: ActionRecord, **changes: object) -> Run:
@@ -191,7 +192,6 @@ def test_what_disrupts_is_asked_unless_it_is_armed_and_a_question_is_always_aske
         (run(DONE, DONE, DONE, proof=Proof(True, "ok", say("ok"), NOW)), {}, RunState.SUCCEEDED),
         (run(FAILED, PENDING, PENDING, failed_at=NOW, attempt=3), {}, RunState.FAILED),
         (run(FAILED, PENDING, PENDING, failed_at=NOW), {"over": say("spent")}, RunState.FAILED),
-        (run(FAILED, PENDING, PENDING, failed_at=NOW), {"well": True}, RunState.SUCCEEDED),
         (run(PENDING, PENDING, PENDING), {"halted": True}, RunState.STOPPED),
         (run(attempt=0), {"halted": True}, RunState.STOPPED),
         (run(DONE, PENDING, PENDING, state=RunState.WAITING), {"halted": True}, RunState.STOPPED),
@@ -250,6 +250,45 @@ def test_each_attempt_of_a_run_counts_towards_the_budget():
     begun = [RunEvent(RunId("R26-0001"), NOW, RunEventKind.ATTEMPT, "releve", say("attempt")) for _ in range(3)]
     counted = attempts([replace(run(), log=tuple(begun))])
     assert [one.targets for one in counted] == [frozenset({HMP})] * 3
-    assert spent(book(), {HMP}, footing(tried=counted[:2]), NOW) is None
-    assert spent(book(), {HMP}, footing(tried=counted), NOW) is not None
-    assert spent(book(), {ROUTER}, footing(tried=counted), NOW) is None
+    assert spent(book(), HMP, {HMP}, footing(tried=counted[:2]), NOW) is None
+    assert spent(book(), HMP, {HMP}, footing(tried=counted), NOW) is not None
+    assert spent(book(), ROUTER, {ROUTER}, footing(tried=counted), NOW) is None
+
+
+def test_what_is_ok_after_a_failure_is_looked_at_until_it_stays_once_between_two_attempts():
+    failed = NOW - timedelta(seconds=10)
+    of_an_incident = run(FAILED, PENDING, PENDING, failed_at=failed, incident=IncidentId("26-0001"))
+    assert move(of_an_incident, well=True) == Prove()
+    lasted = Proof(True, "ok", say("ok"), NOW)
+    ended = move(replace(of_an_incident, proof=lasted, failed_at=None), well=True)
+    assert isinstance(ended, End)
+    assert ended.state is RunState.SUCCEEDED
+    wavered = replace(of_an_incident, proof=replace(lasted, ok=False))
+    assert move(wavered, well=True) == Rest(failed + timedelta(seconds=30))
+
+
+def test_a_yes_counts_for_a_while_and_is_asked_for_again_afterwards():
+    for effect in (1, 2):  # what disrupts, and what asks
+        actions = [DONE, DONE, DONE]
+        actions[effect] = ActionRecord(approved_at=NOW - YES_LASTS)
+        assert move(run(*actions)) == Carry(effect)
+        actions[effect] = ActionRecord(approved_at=NOW - YES_LASTS - timedelta(seconds=1))
+        assert isinstance(move(run(*actions)), AskFirst)
+    once_more = ActionRecord(approved_at=NOW - timedelta(hours=7), tries=1)
+    assert isinstance(move(run(once_more, PENDING, PENDING)), AskFirst), "whether it was done, nobody could tell"
+
+
+def test_a_run_whose_check_is_gone_ends_whatever_it_did():
+    for one in (run(UNKNOWN, PENDING, PENDING), run(DONE, PENDING, PENDING, state=RunState.WAITING), run(attempt=0)):
+        ended = move(one, gone=True)
+        assert isinstance(ended, End)
+        assert ended.state is RunState.FAILED
+
+
+def test_nobody_rests_until_a_failure_that_lies_ahead_of_a_clock_that_was_set_back():
+    assert move(run(FAILED, PENDING, PENDING, failed_at=NOW + timedelta(hours=5))) == Attempt()
+
+
+def test_two_recorders_that_share_an_archive_do_not_use_up_each_others_attempts():
+    other = tuple(Tried("purge-audio", ROUTER, frozenset({ROUTER, NodeId("nas")}), NOW) for _ in range(3))
+    assert may_start(book(), DISK, {HMP, NodeId("nas")}, footing(tried=other), NOW) == Start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,8 +107,8 @@ def test_a_question_holds_the_run_and_a_yes_lets_it_do_that_one_thing():
     assert (asked.state, asked.question.action) == (RunState.WAITING, 1)
     yes = fold(asked, event(RunEventKind.ANSWERED, 1))
     assert yes is not None
-    assert (yes.state, yes.question, yes.actions[1].approved, yes.actions[0].approved) == (
-        RunState.RUNNING, None, True, False,
+    assert (yes.state, yes.question, yes.actions[1].approved_at, yes.actions[0].approved_at) == (
+        RunState.RUNNING, None, AT, None,
     )  # fmt: skip
 
 
@@ -119,7 +120,7 @@ def test_a_new_attempt_begins_afresh_and_forgets_what_was_approved():
         ATTEMPT,
     )
     assert (found.attempt, found.failed_at) == (2, None)
-    assert all(action.state is ActionState.PENDING and not action.approved for action in found.actions)
+    assert all(action.state is ActionState.PENDING and action.approved_at is None for action in found.actions)
 
 
 def test_a_proof_that_fails_fails_the_attempt():
@@ -134,6 +135,28 @@ def test_a_proof_that_fails_fails_the_attempt():
 def test_an_ended_run_is_over(state):
     found = run(event(RunEventKind.ASKED, 1), event(RunEventKind.ENDED, state=state.value))
     assert (found.state, found.ended_at, found.question) == (state, AT, None)
+
+
+def test_nothing_moves_a_run_that_is_over():
+    over = run(event(RunEventKind.ASKED, 1), event(RunEventKind.ENDED, state="stopped"))
+    for late in (
+        event(RunEventKind.ANSWERED, 1),
+        event(RunEventKind.ENDED, state="refused"),
+        event(RunEventKind.ATTEMPT),
+        event(RunEventKind.PROOF, ok=False, severity="critical"),
+    ):
+        moved = fold(over, late)
+        assert moved == replace(over, log=(*over.log, late))
+
+
+def test_a_second_look_that_fails_does_not_put_the_next_attempt_off():
+    later = replace(event(RunEventKind.PROOF, ok=False, severity="critical"), at=AT + timedelta(seconds=5))
+    found = run(event(RunEventKind.PROOF, ok=False, severity="critical"), later)
+    assert (found.failed_at, found.proof and found.proof.at) == (AT, later.at)
+    assert (
+        run(event(RunEventKind.OUTCOME, 0, ok=False), event(RunEventKind.PROOF, ok=True, severity="ok")).failed_at
+        is None
+    )
 
 
 KINDS = st.sampled_from([kind for kind in RunEventKind if kind is not RunEventKind.STARTED])
