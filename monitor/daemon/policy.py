@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from alerts.context import person
 from monitor.clock import Clock
 from monitor.core.incident import Refused
 from monitor.core.text import say
@@ -83,7 +84,7 @@ class Leave:
             if self._desk.journal.trouble is not None:
                 raise Refused(say("it stays as it is: {why}", why=self._desk.journal.trouble))
             if self.policy.halted_at != seen:
-                raise Refused(say("{who} has stopped the automation meanwhile", who=self.policy.halted_by))
+                raise Refused(say("{who} has stopped the automation meanwhile", who=person(self.policy.halted_by)))
             policy = replace(self.policy, halted_by="", halted_at=None)
             data = {}
             if runbook and until is not None:

@@ -9,6 +9,7 @@ from monitor.core.text import Text, say
 from monitor.core.thresholds import Range
 from monitor.reports.document import Block, Figure, Section, Table, Words
 from monitor.reports.material import Curve, Relation
+from monitor.reports.metrics import metric_label
 from monitor.reports.milestones import milestones
 from monitor.reports.pen import Pen
 from monitor.reports.plot import Limit, Panel, Plot, bounds, levels, runs_of, time_ticks, value_ticks
@@ -115,7 +116,7 @@ def _panel(pen: Pen, curve: Curve, start: datetime) -> Panel:
         say(
             "{check}: {metric} ({relation})",
             check=pen.name(curve.check),
-            metric=pen.name(curve.metric),
+            metric=_metric(pen, curve.metric),
             relation=RELATIONS[curve.relation],
         )
     )
@@ -145,7 +146,7 @@ def _said(pen: Pen, curves: list[Curve]) -> str:
             say(
                 "{check} {metric}: {figures}",
                 check=pen.name(curve.check),
-                metric=pen.name(curve.metric),
+                metric=_metric(pen, curve.metric),
                 figures=_during(pen, curve),
             )
         )
@@ -184,4 +185,15 @@ def _row(pen: Pen, curve: Curve) -> tuple[Words, ...]:
     values = _between(curve, pen.material.incident.began_at, pen.material.end)
     during = pen.w(_during(pen, curve)) if values else none
     check = pen.w(say("{check} ({relation})", check=pen.name(curve.check), relation=RELATIONS[curve.relation]))
-    return check, pen.w(pen.name(curve.metric)), first, during, last
+    return check, _named(pen, curve.metric), first, during, last
+
+
+def _metric(pen: Pen, name: str) -> str:
+    """What people call it."""
+    return pen.t(metric_label(name) or pen.name(name))
+
+
+def _named(pen: Pen, name: str) -> Words:
+    """The same with the name under which `releve history` has it."""
+    label = metric_label(name)
+    return pen.w(pen.name(name) if label is None else say("{what} ({detail})", what=label, detail=pen.name(name)))

@@ -20,7 +20,9 @@ from monitor.reports import rex_measured, rex_repair, rex_told
 from monitor.reports.as_json import as_json
 from monitor.reports.document import Document, Facts, Figure, Listing, Points, Table, Tone, Words
 from monitor.reports.material import Material, Relation
+from monitor.reports.metrics import metric_label
 from monitor.reports.rex import rex
+from probes.registry import kinds, load
 from runbooks.run import RunEventKind, RunState
 
 ENGLISH = speech("en", "Africa/Douala")
@@ -350,7 +352,8 @@ def test_long_lists_are_cut_with_a_count(stories: Stories) -> None:
 def test_series_without_samples_are_not_drawn_and_their_absence_is_said(stories: Stories) -> None:
     link = stories["link"]()
     (figure,) = blocks(rex(link, ENGLISH), "measurements", Figure)
-    assert [panel.title for panel in figure.plot.panels] == ["fo-peer: loss (root cause)", "fo-peer: rtt (root cause)"]
+    titles = ["fo-peer: loss (root cause)", "fo-peer: round-trip time (root cause)"]
+    assert [panel.title for panel in figure.plot.panels] == titles
     empty = replace(link, curves=tuple(replace(curve, samples=()) for curve in link.curves))
     assert "No measurement of this time is on record." in written(rex(empty, ENGLISH), "measurements")
     broken = replace(link, curves=(), unmeasured=say("the disk is full"))
@@ -408,3 +411,16 @@ def test_what_lasted_less_than_a_minute_is_not_told_from_a_time_to_the_same_time
     assert f", at {clock}, Douala time: 12" in facts_of(document)["When"]
     assert f"at {clock}, Douala time" in written(document, "summary")
     assert f"from {clock}" not in written(document, "summary") + facts_of(document)["When"]
+
+
+def test_what_a_probe_measures_is_called_by_words_and_found_by_its_name() -> None:
+    for kind in kinds():
+        unnamed = [name for name, _unit in load(kind).metrics if metric_label(name) is None]
+        assert not unnamed, f"{kind}: say in monitor/reports/metrics.py what these are called"
+    assert metric_label("a_plugins_own") is None
+
+
+def test_a_french_review_names_what_was_measured_in_french(stories: Stories) -> None:
+    document = rex(stories["disk"](), speech("fr", "Africa/Douala"))
+    table = blocks(document, "measurements", Table)[0]
+    assert "taux d’occupation (used)" in [row[1].text for row in table.rows]
