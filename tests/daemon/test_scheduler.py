@@ -198,3 +198,25 @@ async def test_a_look_that_a_repair_needs_waits_for_the_one_in_flight_and_is_a_n
     assert [verdict.severity.word for verdict in seen] == ["ok", "ok"]
     assert reports == [name, name]
     assert counts["at once"] == 1
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_look_that_comes_as_another_ends_takes_nothing_from_it(listener, turns):
+    port, _ = listener
+    name, late = CheckId("hourly"), list[asyncio.Task]()
+
+    async def look_again():
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await scheduler.look(name)
+
+    async def report(check, result):
+        if not late:
+            late.append(asyncio.create_task(look_again()))
+
+    async with Sessions() as sessions:
+        scheduler = Scheduler(sessions, SystemClock(), report, lambda _: False)
+        scheduler.swap({name: check_of("hourly", port, every=3600)})
+        first = await scheduler.look(name)
+        second = await late[0]
+    assert [verdict.severity.word for verdict in (first, second)] == ["ok", "ok"]
