@@ -105,7 +105,7 @@ def _doing(incident: Incident, context: Context) -> str:
     if incident.recovered_at is not None:
         at = context.at(incident.recovered_at)
         return context.t(say("the repair is being verified since {at}", at=at))
-    if incident.repair is not None and incident.being_repaired:
+    if incident.repair is not None and incident.being_repaired and not incident.awaits_answer:
         at = context.at(incident.repair.began_at)
         return context.t(say("an automatic repair has been under way since {at}", at=at))
     if incident.acknowledged_at is not None:

@@ -174,9 +174,13 @@ def _told_at_the_end(protocol: Protocol, existing: Collection[NoticeKey], *, mis
 
 
 def _addressed(protocol: Protocol, call: _Call, incident: Incident) -> list[Planned]:
-    """One notice for each recipient; in a rehearsal, one for each of `operations`, naming who would have been told."""
+    """One notice for each recipient; in a rehearsal, one for each of `operations`, naming who would have been told.
+
+    A runbook names whom it tells, and that may be the client as well.
+    """
     to = tuple(dict.fromkeys(call.to))
-    rehearsal = call.audience is Audience.CLIENT and not protocol.live
+    outside = call.audience is Audience.CLIENT or not set(to) <= set(protocol.operations)
+    rehearsal = outside and not protocol.live
     recipients = tuple(dict.fromkeys(protocol.operations)) if rehearsal and to else to
     return [
         Planned(

@@ -117,6 +117,14 @@ class Incident:
         return self.repair is not None and self.repair.going
 
     @property
+    def awaits_answer(self) -> bool:
+        """Whether that run has asked a person, and has not gone on since."""
+        if self.repair is None or not self.repair.going or not self.calls:
+            return False
+        last = self.calls[-1]
+        return last.asks and last.run == self.repair.run and last.at >= self.repair.at
+
+    @property
     def explained(self) -> tuple[CheckId, ...]:
         """The checks whose failure is told by this incident: its root, and what it covers while the root is down."""
         root = () if self.check is None else (self.check,)

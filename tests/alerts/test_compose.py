@@ -407,6 +407,11 @@ def test_a_repair_that_goes_on_is_what_is_being_done_and_the_client_reads_no_mac
     theirs = compose(planned(Audience.CLIENT, Step.UPDATE), incident, context("en")).text
     assert "an automatic repair has been under way" in theirs
     assert HOST not in theirs
+    asked = story(*incident.timeline, of_a_run(EventKind.CALLED, say("may Relève?"), asks=True))
+    waiting = compose(planned(Audience.CLIENT, Step.UPDATE), asked, context("en")).text
+    assert "automatic repair" not in waiting, "what waits for a person's answer repairs nothing"
+    gone_on = story(*asked.timeline, replace(of_a_run(EventKind.REPAIR, say("yes")), at=OPENED + timedelta(minutes=1)))
+    assert "automatic repair" in compose(planned(Audience.CLIENT, Step.UPDATE), gone_on, context("en")).text
     ended = story(*incident.timeline, of_a_run(EventKind.REPAIR_ENDED, say("over")))
     assert "automatic repair" not in compose(planned(Audience.CLIENT, Step.UPDATE), ended, context("en")).text
 

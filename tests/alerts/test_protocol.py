@@ -264,6 +264,17 @@ def test_a_rehearsal_goes_to_operations_only_and_names_who_would_have_been_told(
     assert all(not plan.instead_of for plan in (*first, *update, *end) if plan.key.audience is Audience.INTERNAL)
 
 
+def test_in_a_rehearsal_what_a_runbook_tells_leaves_to_nobody_but_operations_either():
+    said = replace(happened(EventKind.MESSAGE, OPENED), run="R26-0001", to=("att", "admin"), n=1000)
+    incident = incident_of(OPENING, said)
+    real, rehearsed = (
+        [plan for plan in due(replace(PROTOCOL, live=live), incident, (), OPENED) if plan.key.step is Step.RUNBOOK]
+        for live in (True, False)
+    )
+    assert [(plan.key.recipient, plan.instead_of) for plan in real] == [("att", ()), ("admin", ())]
+    assert [(plan.key.recipient, plan.instead_of) for plan in rehearsed] == [("admin", ("att", "admin"))]
+
+
 @pytest.mark.parametrize(("minutes", "following"), [(2, 60), (59, 60), (60, 120), (61, 120), (179, 180), (180, 240)])
 def test_the_next_update_is_the_next_slot_of_the_grid(minutes, following):
     assert next_update(PROTOCOL, OPEN, BEGAN + timedelta(minutes=minutes)) == BEGAN + timedelta(minutes=following)
