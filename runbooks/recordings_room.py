@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from monitor.core.verdict import Verdict
 from probes.params import Share
 from runbooks.contract import Io, Recordings, StepFailed, Subject
 
+_DRIVE = re.compile(r"/?([A-Za-z]:)(?:[\\\\/]|$)")
 Until = Annotated[Share, Field(gt=0, lt=100), PlainSerializer(lambda share: f"{share:g}%")]
 """The share of a disk (%) down to which recordings are deleted; JSON has it as people write it, so that it is read."""
 
@@ -48,10 +50,16 @@ async def needed(subject: Subject, io: Io) -> Usage:
     return usage
 
 
+def _drive(path: str) -> str:
+    """The drive of Windows that `path` names, as `D:`; empty for any other path. SFTP writes `/D:/Audio`."""
+    found = _DRIVE.match(path)
+    return found[1].upper() if found else ""
+
+
 def meant(subject: Subject, only: str | None, *, of_disk: bool) -> tuple[Recordings, ...]:
     """Return the folders of recordings of the subject's device, by name; `only`: this one. Pure.
 
-    Raises StepFailed when there is none, or when it is `of_disk` and the subject's check is no disk check.
+    Raises StepFailed when there is none, or when it is `of_disk` and the subject's check is of no disk, or of another.
     """
     own = subject.own
     if of_disk and own.probe != "disk":
@@ -62,6 +70,20 @@ def meant(subject: Subject, only: str | None, *, of_disk: bool) -> tuple[Recordi
     found = [one for _, one in sorted(subject.site.recordings.items()) if one.device.name == own.node]
     if only is not None:
         found = [one for one in found if one.id == only]
+    drive = _drive(own.params.mount) if of_disk else ""
+    elsewhere = [one for one in found if drive and _drive(one.folder) not in ("", drive)]
+    found = [one for one in found if one not in elsewhere]
+    if elsewhere and not found:
+        raise StepFailed(
+            say(
+                "the recordings of {device} lie on the drive {drive}, and {check} is a check of {mount}",
+                device=own.node,
+                drive=_drive(elsewhere[0].folder),
+                check=own.id,
+                mount=own.params.mount,
+            ),
+            remedy=say("Start this runbook for the check of their drive"),
+        )
     if not found:
         raise StepFailed(
             say("the inventory names no recordings on {device}", device=own.node),
