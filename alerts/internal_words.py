@@ -196,6 +196,9 @@ def _facts(incident: Incident, context: Context) -> Facts:
 def _doing(incident: Incident, context: Context) -> str:
     if incident.resolved_at is not None:
         return ""
+    if incident.awaits_answer:
+        asked_at = context.at(incident.calls[-1].at)
+        return context.t(say("the automatic repair has waited for a person's answer since {at}", at=asked_at))
     if incident.repair is not None and incident.being_repaired:
         at, what = context.at(incident.repair.at), context.line(incident.repair.text)
         return context.t(say("automatic repair: {what} ({at})", what=what, at=at))

@@ -48,8 +48,10 @@ def title_of(incident: Incident, context: Context) -> str:
 def subject_of(incident: Incident, context: Context, title: str, step: Step) -> str:
     """Return the subject after `[Relève]`: the same for the whole incident, so that mail programs make a thread of it.
 
-    Only the end differs: whoever reads nothing but subjects must see it.
+    Only the end differs, and what needs a person: whoever reads nothing but subjects must see it.
     """
+    if step is Step.PERSON_CALLED:
+        return context.t(say("{reference} {title}: a person is needed", reference=incident.id, title=title))
     if step is Step.RESOLVED:
         return context.t(say("{reference} {title}: resolved", reference=incident.id, title=title))
     return f"{incident.id} {title}"

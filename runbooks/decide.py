@@ -126,12 +126,7 @@ def spent(book: Book, node: NodeId, targets: Collection[NodeId], footing: Footin
     """
     own = _count(_of(book, node, footing.tried), book.keys.budget.within, now)
     if own >= book.keys.budget.attempts:
-        return say(
-            "{runbook} has had no lasting effect (attempts within {span}: {count})",
-            runbook=book.name,
-            count=own,
-            span=book.keys.budget.within,
-        )
+        return say("without lasting effect (attempts within {span}: {count})", count=own, span=book.keys.budget.within)
     for device in sorted(targets):
         all_of_them = [one for one in footing.tried if device in one.targets]
         count = _count(all_of_them, footing.per_device.within, now)
@@ -268,17 +263,17 @@ def _after_failure(run: Run, book: Book, now: datetime, failed_at: datetime, *, 
     if well and (run.proof is None or run.proof.at <= failed_at):
         return Prove()  # once between two attempts: what starts and dies is OK for a moment, again and again
     if run.attempt >= book.keys.budget.attempts:
-        return End(RunState.FAILED, _no_effect(run))
+        text = say("without lasting effect (attempts: {count})", count=run.attempt)
+        return End(RunState.FAILED, _failed(run, text))
     if over is not None:
-        return End(RunState.FAILED, over)
+        return End(RunState.FAILED, _failed(run, over))
     until = failed_at + book.keys.cooldown
     # Of a clock that was set back, the failure lies ahead: nobody waits until it is reached.
     return Rest(until) if failed_at <= now < until else Attempt()
 
 
-def _no_effect(run: Run) -> Text:
-    """How often it was tried, and what the last attempt failed for: the action that failed, else the check."""
+def _failed(run: Run, text: Text) -> Text:
+    """Why it ends, and what the last attempt failed for: the action that failed, else the check."""
     failed = next((one.text for one in run.actions if one.state is ActionState.FAILED), None)
     why = failed if failed is not None or run.proof is None else run.proof.text
-    text = say("without lasting effect (attempts: {count})", count=run.attempt)
     return say("{text}; the last failure: {why}", text=text, why=why) if why else text

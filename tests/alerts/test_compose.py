@@ -389,6 +389,10 @@ def test_a_question_is_the_first_line_and_the_answers_are_the_first_commands():
     assert "releve runbook approve R26-0012" in message.text
     assert "releve runbook refuse R26-0012" in message.text
     assert "A PERSON IS NEEDED" in message.short
+    assert message.subject.endswith(": a person is needed"), "who reads nothing but subjects must see it"
+    begun = story(opening(), of_a_run(EventKind.REPAIR, say("it starts")), *incident.timeline[1:])
+    text = compose(planned(Audience.INTERNAL, Step.PERSON_CALLED), begun, context("en")).text
+    assert "the automatic repair has waited for a person's answer since" in text
 
 
 def test_a_call_without_question_offers_no_answer():

@@ -244,6 +244,9 @@ def test_the_end_of_a_run_that_failed_says_what_its_last_attempt_failed_for(one,
     found = move(one)
     assert isinstance(found, End)
     assert ENGLISH.render(found.text) == said
+    spent_before = move(replace(one, attempt=1), over=say("spent"))
+    assert isinstance(spent_before, End)
+    assert ENGLISH.render(spent_before.text) == f"spent; {said.partition('; ')[2]}"
 
 
 def test_each_attempt_of_a_run_counts_towards_the_budget():
