@@ -21,6 +21,7 @@ from monitor.daemon.desk import KEEP, Desk, legible
 from monitor.daemon.planning import called_for, no_such_book, planned
 from monitor.daemon.policy import Leave, Policy
 from monitor.daemon.telling import simulated, told_of
+from monitor.daemon.whole import whole
 from monitor.store import AuditEntry, Loaded, run_id, run_number
 from probes.ssh import Hosts
 from runbooks import decide
@@ -44,7 +45,6 @@ ACTIONS = 1000
 """More than any plan has: keeps the messages of two runs apart."""
 
 Look = Callable[[CheckId], Awaitable[Verdict]]
-Tell = Callable[[tuple[str, ...], Text], Awaitable[bool]]
 
 
 class Automation:
@@ -59,7 +59,7 @@ class Automation:
         self._leave = Leave(desk, clock, Policy.from_json(kept.automation))
         self.runs: dict[RunId, Run] = dict(kept.runs)
         self.progress: dict[RunId, Progress] = {}
-        self._next = kept.next_run
+        self._next, self._closing = kept.next_run, False
         self._executions: dict[RunId, Execution] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
         self._starting, self._recording, self._answering = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
@@ -192,7 +192,7 @@ class Automation:
                     await self._call(incident, answer.text)
                 return
         with suppress(Refused):
-            await self._start(book, subject, plan, incident, RELEVE, live=live)
+            await whole(self._start(book, subject, plan, incident, RELEVE, live=live))
 
     async def _call(self, incident: Incident, text: Text) -> None:
         event = Event(incident.id, self._clock.now(), EventKind.CALLED, RELEVE, text)
@@ -214,14 +214,17 @@ class Automation:
         incident = next(
             (one for one in self._desk.state.incidents.values() if one.open and one.check == about.check), None
         )
-        return await self._start(book, about, plan, incident, actor, live=True)
+        return await whole(self._start(book, about, plan, incident, actor, live=True))
 
     async def answer(self, name: str, actor: str, words: str, *, yes: bool) -> Run:
         """Take a person's answer to the run `name`, or to the only run of that runbook that waits. Raises Refused."""
-        async with self._answering:  # of two people who answer at once, the second is told that nothing waits any more
-            return await self._answer(name, actor, words, yes=yes)
+        return await whole(self._answer(name, actor, words, yes=yes))
 
     async def _answer(self, name: str, actor: str, words: str, *, yes: bool) -> Run:
+        async with self._answering:  # of two people who answer at once, the second is told that nothing waits any more
+            return await self._answered(name, actor, words, yes=yes)
+
+    async def _answered(self, name: str, actor: str, words: str, *, yes: bool) -> Run:
         waiting = [run for run in self.runs.values() if run.state is RunState.WAITING and name in (run.id, run.runbook)]
         if len(waiting) != 1 or waiting[0].id not in self._executions:
             names = ", ".join(run.id for run in self.runs.values() if run.state is RunState.WAITING)
@@ -238,10 +241,7 @@ class Automation:
         return execution.run
 
     async def stop(self, actor: str) -> None:
-        """The emergency stop: nothing is started any more, and what runs ends before its next action.
-
-        Raises Refused when it holds and could not be written down.
-        """
+        """Start nothing any more, and end what runs before its next action. Raises Refused if a restart forgets it."""
         await self._leave.stop(actor)
 
     async def arm(self, actor: str, runbook: str = "", until: datetime | None = None) -> None:
@@ -294,6 +294,8 @@ class Automation:
         return run
 
     def _begin(self, run: Run) -> None:
+        if self._closing:
+            return  # it is on disk, and is taken up after the start
         try:
             book, subject = book_from_json(run.book), self._subject(run.subject)
         except Refused as error:
@@ -302,7 +304,7 @@ class Automation:
             log.exception("a run cannot be taken up", extra={"event": "run_lost", "run": run.id})
             work = self._give_up(run, say("this version of Relève cannot go on with it"))
         else:
-            execution = Execution(run, book, subject, self, self._io, self._clock)
+            execution = Execution(run, book, subject, self, self.io, self._clock)
             self._executions[run.id] = execution
             work = self._to_its_end(execution)
         task = asyncio.create_task(work, name=f"run {run.id}")
@@ -339,28 +341,27 @@ class Automation:
         data = {"state": RunState.FAILED.value}
         await self.record(RunEvent(run.id, self._clock.now(), RunEventKind.ENDED, RELEVE, why, None, data))
 
-    def io(self) -> Io:
-        """Return what an action outside of any run may touch: the archiving on its schedule."""
-        return self._of(None, lambda _to, _text: _nobody(), lambda _progress: None)
+    def io(self, run: Run | None = None, n: int = 0) -> Io:
+        """Return what action `n` of `run` may touch; without a run, what the archiving on its schedule may."""
 
-    def _io(self, run: Run, n: int) -> Io:
-        return self._of(run, partial(self._tell, run, n), partial(self.progress.__setitem__, run.id))
+        def note(progress: Progress) -> None:
+            if run is not None:
+                self.progress[run.id] = progress
 
-    def _of(self, run: Run | None, tell: Tell, progress: Callable[[Progress], None]) -> Io:
         return Io(
             clock=self._clock,
             hosts=self.hosts,
             look=self._look,
-            tell=tell,
-            progress=progress,
+            tell=partial(self._tell, run, n),
+            progress=note,
             halted=partial(self.halted, run),
             ledger=self._ledger,
         )
 
-    async def _tell(self, run: Run, n: int, to: tuple[str, ...], text: Text) -> bool:
+    async def _tell(self, run: Run | None, n: int, to: tuple[str, ...], text: Text) -> bool:
         """Put a message of a run into its incident's log, from which the outbox takes it; once, however often."""
-        incident = None if run.incident is None else self._desk.state.incidents.get(run.incident)
-        if incident is None:
+        incident = self._desk.state.incidents.get(run.incident) if run and run.incident else None
+        if run is None or incident is None:
             return False
         number = (run_number(run.id) or 0) * ACTIONS + n
         if not any(call.n == number and not call.person for call in incident.calls):
@@ -384,6 +385,7 @@ class Automation:
 
     async def close(self) -> None:
         """Let actions in hand end, begin none, and let go of the hosts."""
+        self._closing = True
         for execution in self._executions.values():
             execution.leave()
         tasks = tuple(self._tasks.values())
@@ -393,7 +395,3 @@ class Automation:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.hosts.close()
-
-
-async def _nobody() -> bool:
-    return False

@@ -437,6 +437,19 @@ async def test_an_intent_that_could_not_be_written_leaves_no_doubt(site, full_di
     await daemon.close()
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_is_cut_off_while_starting_a_run_leaves_memory_and_disk_the_same(site, tmp_path, turns):
+    async with running(site(), tmp_path / "data") as daemon:
+        asking = asyncio.create_task(daemon.automation.start("open-door", "door", "uid:1"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        if turns:
+            await until(daemon, RunState.WAITING)
+        assert {run.id for run in daemon.journal.store.runs()} == set(daemon.automation.runs)
+
+
 async def test_a_run_that_waits_for_a_person_holds_the_device_and_acts_on_none(site, tmp_path):
     async with running(site(), tmp_path / "data") as daemon:
         await broken(daemon)
