@@ -27,6 +27,7 @@ SUBJECT = click.option(
 WORDS = click.option("--note", "text", default="", help=N_("Why; it stands in the review."))
 FOLLOW_EVERY = 0.5
 """Seconds between two looks at a run that is followed."""
+YES, NO = frozenset({"y", "yes", "o", "oui"}), frozenset({"", "n", "no", "non"})
 FINE = ("succeeded", "simulated")
 RUN_NAME = re.compile(r"R\d\d-\d+")
 """How a run is named; whatever else is asked for was meant as a runbook."""
@@ -118,10 +119,12 @@ def run(settings: Settings, name: str, subject: str, yes: bool, as_json: bool) -
     if not yes:
         from monitor.cli.runs_shown import plan_page
 
-        plan_page(console(messages=True), _plan(settings, name, about), words)
+        plan_page(console(messages=True), _plan(settings, name, about), words, simulated=False)
         if not sys.stdin.isatty():
             raise Failure(say("nobody is there to be asked: add --yes to carry it out"))
-        click.confirm(words.render(say("Carry it out?")), abort=True, err=True)
+        if not _agreed(words.render(say("Carry it out? [y/N]"))):
+            warn(words.render(say("Nothing was done.")))
+            raise click.Abort
     api = daemon_or_none(settings)
     if api is not None:
         begun = act(api, f"/api/v1/runbooks/{segment(name)}/run", {"subject": about})
@@ -260,6 +263,16 @@ def _runs(settings: Settings) -> list[dict[str, Any]]:
 
     words = site_speech(settings)
     return offline.read_or(settings, lambda store: [run_json(one, words) for one in reversed(store.runs())], [])
+
+
+def _agreed(question: str) -> bool:
+    """Ask until the answer is a yes or a no, in whatever language; nothing but a return is a no."""
+    while True:
+        answer = click.prompt(question, default="", show_default=False, err=True).strip().casefold()
+        if answer in YES:
+            return True
+        if answer in NO:
+            return False
 
 
 def _known(settings: Settings, name: str) -> None:

@@ -52,8 +52,8 @@ def book_table(books: list[dict[str, Any]], words: Speech) -> Table:
     return table
 
 
-def plan_page(out: Console, plan: dict[str, Any], words: Speech) -> None:
-    """Print a dry run: each action, where, and what it does to it."""
+def plan_page(out: Console, plan: dict[str, Any], words: Speech, *, simulated: bool = True) -> None:
+    """Print a plan: each action, where, and what it does to it; if that is all, that nothing was done (`simulated`)."""
     head = say(
         "{title} ({runbook}), about {check}:", title=plan["title"], runbook=plan["runbook"], check=plan["subject"]
     )
@@ -65,7 +65,8 @@ def plan_page(out: Console, plan: dict[str, Any], words: Speech) -> None:
             effect = Styled(words.translate(N_("asks a person")), style="bold yellow")
         table.add_row(str(action["n"]), action["target"], unbroken(action["said"]), effect)
     print_table(table, out)
-    out.print(unbroken(words.render(say("This is a simulation: nothing was asked of any host."))))
+    if simulated:
+        out.print(unbroken(words.render(say("This is a simulation: nothing was asked of any host."))))
 
 
 def run_page(out: Console, run: dict[str, Any], words: Speech, now: datetime, *, daemon: bool = True) -> None:

@@ -50,7 +50,7 @@ LABELS = {
     "state_after": (say("state after"), ""),
     "pid_before": (say("process before"), "id"),
     "pid_after": (say("process after"), "id"),
-    "seconds": (say("time"), "s"),
+    "seconds": (say("took"), "s"),
     "lived": (say("ran for"), "s"),
     "check": (say("check"), ""),
     "severity": (say("severity"), ""),

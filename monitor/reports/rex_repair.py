@@ -128,7 +128,7 @@ def _proof(pen: Pen, run: Run) -> Words:
     if proof is None and not run.state.over:
         return pen.gap(say("not yet"))
     if proof is None:
-        return pen.gap(say("the check was not looked at again after the repair"))
+        return pen.gap(say("the check was not looked at again"))
     severity = SEVERITIES.get(_severity(proof.severity), say("Unknown"))
     text = say(
         "{check}: {severity}, {text} ({at})", check=run.subject, severity=severity, text=proof.text, at=pen.at(proof.at)

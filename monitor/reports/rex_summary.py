@@ -126,7 +126,9 @@ def _meaning(pen: Pen) -> Text:
             return say("Whether the client's service was interrupted is not known; the client was not told.")
         return say("The client's service was not interrupted, so the client was not told.")
     impact = wording(incident.kind).impact
-    length = pen.span(interrupted_for(incident, pen.material.now))
+    length: Text | str = pen.span(interrupted_for(incident, pen.material.now))
+    if interruptions(incident)[-1].ended is None:
+        length = say("{length} so far", length=length)
     if not is_live(pen.material):
         return say(
             "The client's service was interrupted for {length} ({impact}); this was a rehearsal: the client was not "
@@ -155,19 +157,24 @@ def _ending(pen: Pen) -> Text:
 
 
 def _repair(pen: Pen) -> Text:
-    runs = [run for run in pen.material.runs if is_real(run)]
-    done = next((run for run in runs if run.state is RunState.SUCCEEDED), None)
-    if done is not None and done.attempt > 1:
-        return say("The runbook {runbook} repaired it at attempt {n}", runbook=done.runbook, n=done.attempt)
-    if done is not None:
-        return say("The runbook {runbook} repaired it at once", runbook=done.runbook)
-    if runs and not all(run.state.over for run in runs):
-        return say("The runbook {runbook} is at work", runbook=runs[-1].runbook)
-    if runs:
-        return say("The runbook {runbook} did not repair it", runbook=runs[-1].runbook)
-    if pen.material.incident.open:
-        return say("No runbook is at work")
-    return say("It ended without a runbook of Relève")
+    """What the last run came to: after a relapse, what repaired it the time before is no news."""
+    runs = sorted((run for run in pen.material.runs if is_real(run)), key=lambda run: run.started_at)
+    if not runs:
+        return (
+            say("No runbook is at work") if pen.material.incident.open else say("It ended without a runbook of Relève")
+        )
+    last = runs[-1]
+    if last.state is RunState.WAITING:
+        return say("The runbook {runbook} waits for a person's answer", runbook=last.runbook)
+    if not last.state.over:
+        return say("The runbook {runbook} is at work", runbook=last.runbook)
+    if last.state is not RunState.SUCCEEDED:
+        return say("The runbook {runbook} did not repair it", runbook=last.runbook)
+    if len(runs) > 1:
+        return say("The last of {count} runs of runbooks repaired it: {runbook}", count=len(runs), runbook=last.runbook)
+    if last.attempt > 1:
+        return say("The runbook {runbook} repaired it at attempt {n}", runbook=last.runbook, n=last.attempt)
+    return say("The runbook {runbook} repaired it at once", runbook=last.runbook)
 
 
 def _kept(pen: Pen) -> Text:

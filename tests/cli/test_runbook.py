@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -180,3 +184,31 @@ def test_what_makes_no_sense_is_told_and_changes_nothing(releve, arguments, told
     code, out, err = releve(*arguments)
     assert (code, out) == (2, "")
     assert told in err
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "told"),
+    [
+        ("o\n", 0, "succeeded"),
+        ("Oui\n", 0, "succeeded"),
+        ("peut-être\nyes\n", 0, "succeeded"),
+        ("n\n", 130, "Nothing was done."),
+        ("\n", 130, "Nothing was done."),
+    ],
+)
+def test_a_person_answers_in_the_language_that_comes_first(releve, tmp_path, answers, code, told):
+    assert (tmp_path / "inventory.yaml").exists(), "that the fixture wrote"
+    ours, terminal = pty.openpty()
+    try:
+        os.write(ours, answers.encode())
+        command = [sys.executable, "-m", "monitor", "--inventory", "inventory.yaml", "--data", "data", "--lang", "en"]
+        done = subprocess.run(
+            [*command, "runbook", "run", "look", "--subject", "door"],
+            cwd=tmp_path, stdin=terminal, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(terminal)
+        os.close(ours)
+    assert done.returncode == code, done.stderr
+    assert told in done.stdout + done.stderr
+    assert (tmp_path / "data").exists() is (code == 0)

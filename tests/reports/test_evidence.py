@@ -33,7 +33,7 @@ from runbooks.services import State
         ({"oldest": "2026-11-01T07:30:00"}, "the oldest of: 2026-11-01T07:30:00"),
         ({"state_before": "stopped", "pid_after": 4711}, "state before: not running; process after: 4711"),
         ({"check": "hmp-disk", "severity": "ok"}, "check: hmp-disk; severity: OK"),
-        ({"seconds": 104}, "time: 1 min 44 s"),
+        ({"seconds": 104}, "took: 1 min 44 s"),
         ({"my_own_word": True, "other": False}, "my own word: yes; other: no"),
         ({"nothing": None, "empty": "", "list": [], "table": {}}, ""),
         ({"names": ["a", "b", "c", "d", "e"]}, "names: a, b, c and 2 more"),

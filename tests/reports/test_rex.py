@@ -23,7 +23,7 @@ from monitor.reports.material import Material, Relation
 from monitor.reports.metrics import metric_label
 from monitor.reports.rex import rex
 from probes.registry import kinds, load
-from runbooks.run import RunEventKind, RunState
+from runbooks.run import RunEventKind, RunId, RunState
 
 ENGLISH = speech("en", "Africa/Douala")
 Stories = dict[str, Callable[[], Material]]
@@ -424,3 +424,21 @@ def test_a_french_review_names_what_was_measured_in_french(stories: Stories) -> 
     document = rex(stories["disk"](), speech("fr", "Africa/Douala"))
     table = blocks(document, "measurements", Table)[0]
     assert "taux d’occupation (used)" in [row[1].text for row in table.rows]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (RunState.FAILED, "The runbook purge-audio did not repair it"),
+        (RunState.WAITING, "The runbook purge-audio waits for a person's answer"),
+        (RunState.RUNNING, "The runbook purge-audio is at work"),
+        (RunState.SUCCEEDED, "The last of 2 runs of runbooks repaired it: purge-audio"),
+    ],
+)
+def test_after_a_relapse_the_summary_says_what_the_last_run_came_to(
+    stories: Stories, state: RunState, said: str
+) -> None:
+    material = stories["disk"]()
+    (first,) = material.runs
+    again = replace(first, id=RunId("R26-0099"), started_at=first.started_at + timedelta(hours=1), state=state)
+    assert said in written(rex(replace(material, runs=(again, first)), ENGLISH), "summary")
