@@ -20,6 +20,7 @@ from probes.ssh import HostFault
 from runbooks import decide, registry
 from runbooks.book import Book
 from runbooks.contract import Action, Answer, Io, Outcome, Step, StepFailed, StepParams, StepUncertain, Subject
+from runbooks.legible import legible_data, legible_output, legible_text
 from runbooks.proof import until_ok
 from runbooks.run import Run, RunEvent, RunEventKind, RunId, RunState, action_to_json
 
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 
 LOOK = 1.0
 """Seconds between two looks at whether a run that waits may go on."""
-MOST_OUTPUT = 4000
-"""Characters of what a target said that are kept in the journal."""
 
 
 class NotJournaled(Exception):
@@ -165,15 +164,20 @@ class Execution:
         data = {
             "ok": True,
             "changed": outcome.changed,
-            "evidence": dict(outcome.evidence),
-            "output": outcome.output[-MOST_OUTPUT:],
+            "evidence": legible_data(outcome.evidence),
+            "output": legible_output(outcome.output),
         }
-        await self._note(RunEventKind.OUTCOME, outcome.text, n, data)
+        await self._note(RunEventKind.OUTCOME, legible_text(outcome.text), n, data)
 
     async def _failed(self, n: int, error: StepFailed) -> None:
         text = error.text if error.remedy is None else say("{what}. {remedy}", what=error.text, remedy=error.remedy)
-        data = {"ok": False, "changed": False, "evidence": dict(error.evidence), "output": error.output[-MOST_OUTPUT:]}
-        await self._note(RunEventKind.OUTCOME, text, n, data)
+        data = {
+            "ok": False,
+            "changed": False,
+            "evidence": legible_data(error.evidence),
+            "output": legible_output(error.output),
+        }
+        await self._note(RunEventKind.OUTCOME, legible_text(text), n, data)
 
     async def _settle(self, n: int) -> None:
         """Find out what became of an intent without outcome. Where nobody can tell, the check may; else a person."""
