@@ -308,7 +308,8 @@ def started(
     live: bool, at: datetime,
 ) -> RunEvent:  # fmt: skip
     """Return the event that begins a run, with the runbook and the plan as they are now."""
-    text = say("{runbook} starts (run {run})", runbook=book.name, run=name)
+    starts = say("{runbook} starts (run {run})", runbook=book.name, run=name)
+    text = starts if live else say("{runbook} is simulated (run {run})", runbook=book.name, run=name)
     data = {
         "runbook": book.name,
         "version": book.version,

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+NOT_BEGUN = "not begun"
+"""Of an action that was to come in a run that is over."""
 ACTION_STATE = {
     "pending": (N_("to come"), "dim"),
     "unknown": (N_("under way"), "yellow"),
     "done": (N_("done"), "green"),
     "failed": (N_("failed"), "bold red"),
+    NOT_BEGUN: (N_("not begun"), "dim"),
 }
 EFFECT = {
     "reads": (N_("changes nothing"), "green"),
@@ -82,7 +85,8 @@ def run_page(out: Console, run: dict[str, Any], words: Speech, now: datetime, *,
     out.print()
     table = table_of((N_("No."), N_("On"), N_("Action"), N_("State"), N_("What came of it")), words)
     for action in run["actions"]:
-        state = state_word(ACTION_STATE, action["state"], words)
+        over = action["state"] == "pending" and run["ended_at"] is not None
+        state = state_word(ACTION_STATE, NOT_BEGUN if over else action["state"], words)
         table.add_row(str(action["n"]), action["target"], unbroken(action["said"]), state, unbroken(action["text"]))
     print_table(table, out)
     _print_output(out, run, words)

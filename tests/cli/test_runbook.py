@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
+from rich.console import Console
 
+from alerts.language import speech
 from monitor import cli
+from monitor.cli.runs_shown import run_page
 
 SITE = """
 site: {{name: Petit site, timezone: Africa/Douala, language: fr}}
@@ -159,6 +164,19 @@ def test_the_emergency_stop_holds_until_it_is_lifted(releve):
     assert code == 0
     assert "ACTIVE" in out
     assert releve("runbook", "run", "look", "--subject", "door", "--yes")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("ended", "shown", "absent"), [(None, "to come", "not begun"), ("2026-11-26T08:00:00Z", "not begun", "to come")]
+)
+def test_of_a_run_that_is_over_nothing_is_to_come(asking, ended, shown, absent):
+    asking("runbook", "run", "look", "--subject", "door", "--yes")
+    _, out, _ = asking("runbook", "list", "--json")
+    run = json.loads(out)["runs"][0]
+    page = Console(file=io.StringIO(), width=120)
+    run_page(page, run | {"ended_at": ended}, speech("en", "Africa/Douala"), datetime(2026, 11, 26, 8, tzinfo=UTC))
+    assert shown in page.file.getvalue()
+    assert absent not in page.file.getvalue()
 
 
 def test_a_runbook_is_armed_for_a_time_that_is_told(releve):

@@ -184,6 +184,7 @@ async def test_without_leave_to_act_the_plan_is_told_and_nothing_is_done(site, t
     async with running(inventory, tmp_path / "data") as daemon:
         await broken(daemon)
         run = await until(daemon, RunState.SIMULATED)
+        assert ENGLISH.render(run.log[0].text).endswith(f" is simulated (run {run.id})")
         assert (run.live, run.attempt) == (False, 0)
         assert "releve runbook run open-door --subject door" in said(run)
         assert await steps(daemon) == [(Step.PERSON_CALLED, 1)]
