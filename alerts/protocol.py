@@ -14,6 +14,8 @@ from monitor.secret import Secret
 MOST_SLOTS = 500
 """Slots of the grid that are made good for after Relève itself was out: three weeks of hours. With a grid of seconds,
 days of them would keep the daemon from starting, and no message could name them."""
+AT_THE_END = timedelta(seconds=5)
+"""An end that comes so soon after a slot of the grid is itself what the client is told then."""
 EVERYBODY_TOLD = "all"
 """Reserved in `to`: everybody who was told of the incident."""
 
@@ -123,12 +125,17 @@ def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
     calls = [_Call(Audience.CLIENT, Step.FIRST_NOTICE, incident.episode, first_by, protocol.first_to)]
     if incident.resolved_at is None:
         return calls + _updates(protocol, incident, existing, since, now)
-    missed = _slots(protocol, incident, existing, since, incident.resolved_at)
+    missed = _slots(protocol, incident, existing, since, incident.resolved_at - _stood_for(protocol))
     to = _told_at_the_end(protocol, existing, missed=bool(missed))
     end = _Call(
         Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, tuple(at for _, at in missed)
     )
     return [*calls, *(_update(protocol, n, at, skipped=True) for n, at in missed), end]
+
+
+def _stood_for(protocol: Protocol) -> timedelta:
+    """How long before the end an update may have been due for which the message of the end stands without a word."""
+    return min(AT_THE_END, (protocol.update_every or AT_THE_END) / 10)
 
 
 def _updates(

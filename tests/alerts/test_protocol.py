@@ -316,6 +316,29 @@ def test_days_of_a_grid_of_seconds_are_made_good_for_as_far_as_a_message_can_nam
     assert not [plan for plan in due(protocol, OPEN, keys(tuple(planned)), now) if plan.key.step is Step.UPDATE]
 
 
+@pytest.mark.parametrize(
+    ("after", "steps"),
+    [
+        (3, {"client/resolved/1/att"}),
+        (
+            6,
+            {
+                "client/resolved/1/att",
+                "client/update/1/att skipped",
+                "client/update/1/dsi skipped",
+                "client/resolved/1/dsi",
+            },
+        ),
+    ],
+)
+def test_an_end_within_seconds_of_a_slot_is_what_the_client_is_told_then(after, steps):
+    end = BEGAN + timedelta(minutes=60, seconds=after)
+    sent = keys(due(PROTOCOL, OPEN, (), OPENED))
+    incident = incident_of(OPENING, DISRUPTION, happened(EventKind.RESOLVED, end))
+    planned = due(PROTOCOL, incident, sent, end)
+    assert {one for one in told(planned) if one.startswith("client")} == steps
+
+
 def called(at: datetime, **more: object) -> Event:
     event = happened(EventKind.CALLED, at)
     return replace(event, run="R26-0001", **more)
