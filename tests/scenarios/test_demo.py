@@ -114,7 +114,7 @@ def test_a_full_disk_is_emptied_of_what_is_archived_and_the_client_hears_nothing
     assert received(told, to=CLIENT) == []
     assert received(told, step="first_notice", audience="internal")
     assert "disk D: of the voice server is at" in story
-    purged = [action["evidence"]["files"] for action in run["actions"] if action["step"] == "purge"]
+    purged = [action["evidence"].get("files", 0) for action in run["actions"] if action["step"] == "purge"]
     assert purged[0] > 0
     assert told["servers"]["deleted"] == sum(purged), "calls go on meanwhile, so that the last step may find some more"
     assert set(told["servers"]["starts"].values()) == {0}
