@@ -21,6 +21,7 @@ from monitor.daemon.desk import KEEP, Desk, legible
 from monitor.daemon.planning import called_for, no_such_book, planned
 from monitor.daemon.policy import Leave, Policy
 from monitor.daemon.telling import simulated, told_of
+from monitor.daemon.waiting import Waiting
 from monitor.daemon.whole import whole
 from monitor.store import AuditEntry, Loaded, run_id, run_number
 from probes.ssh import Hosts
@@ -60,11 +61,10 @@ class Automation:
         self.runs: dict[RunId, Run] = dict(kept.runs)
         self.progress: dict[RunId, Progress] = {}
         self._next, self._closing = kept.next_run, False
+        self._waiting = Waiting()
         self._executions: dict[RunId, Execution] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
         self._starting, self._recording, self._answering = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
-
-    # --- what runs stand on ------------------------------------------------------------------------------------------
 
     async def record(self, event: RunEvent) -> Run:
         """Return the run after `event`, which is on disk by then; one that is over as it is. Raises NotJournaled."""
@@ -143,8 +143,6 @@ class Automation:
         """The devices on which a run acts now; one that waits for a person, perhaps for days, does not."""
         return touched(run for run in self.runs.values() if run.state is RunState.RUNNING)
 
-    # --- by itself ---------------------------------------------------------------------------------------------------
-
     def resume(self) -> None:
         """Take up every run that the last run of Relève left unfinished."""
         for run in tuple(self.runs.values()):
@@ -158,6 +156,7 @@ class Automation:
             if book is not None:
                 await self._consider_or_call(incident, book)
         now, incidents = self._clock.now(), self._desk.state.incidents
+        self._waiting.keep({name for name, incident in incidents.items() if incident.open})
         # An incident that goes on has had its run, however long ago.
         going = {name for name, incident in incidents.items() if incident.open}
         self.runs = {
@@ -190,6 +189,11 @@ class Automation:
             if isinstance(answer, decide.Hold):
                 if answer.why is decide.Why.SPENT:
                     await self._call(incident, answer.text)
+                elif self._waiting.worth_saying(incident.id, answer, self._clock.now()):
+                    text = say("{runbook} waits: {why}", runbook=book.name, why=answer.text)
+                    await self._desk.note_run(
+                        None, (Event(incident.id, self._clock.now(), EventKind.NOTE, RELEVE, text),)
+                    )
                 return
         with suppress(Refused):
             await whole(self._start(book, subject, plan, incident, RELEVE, live=live))
@@ -197,8 +201,6 @@ class Automation:
     async def _call(self, incident: Incident, text: Text) -> None:
         event = Event(incident.id, self._clock.now(), EventKind.CALLED, RELEVE, text)
         await self._desk.note_run(None, (event,))
-
-    # --- by people ---------------------------------------------------------------------------------------------------
 
     def planned(self, name: str, subject: str) -> tuple[Book, Subject, tuple[Action, ...]]:
         """Return the dry run of the runbook `name` about the check `subject`. Raises Refused."""
@@ -252,8 +254,6 @@ class Automation:
         if runbook and runbook not in self._desk.inventory.books:
             raise Refused(no_such_book(runbook, self._desk.inventory.books))
         await self._leave.arm(actor, runbook, until)
-
-    # --- runs --------------------------------------------------------------------------------------------------------
 
     def _subject(self, check: CheckId) -> Subject:
         site = self._desk.inventory.actionable

@@ -101,6 +101,19 @@ def _look_at_step(step: Node, where: str, scope: Scope) -> None:
     if "to" in params.model_fields:
         contacts = scope.sections["contacts"]
         refer(step.get("to"), contacts, f"{where}.to", N_("there is no contact {name}"), scope.problems)
+        for word in names_in(step.get("to")):
+            if word.text in _clients(scope):
+                message = say("{name} reads for the client, whom the protocol alone tells", name=word.text)
+                scope.problems.error(word.at, f"{where}.to", message, say("name our own people, or leave it out"))
+
+
+def _clients(scope: Scope) -> set[str]:
+    """The contacts to whom the protocol writes and operations do not: what runbooks say holds hosts and addresses."""
+    protocol, operations = scope.tree.get("protocol"), scope.tree.get("operations")
+    steps = [entry.value for entry in protocol.entries.values()] if isinstance(protocol, TableNode) else []
+    told = {word.text for step in steps if isinstance(step, TableNode) for word in names_in(step.get("to"))}
+    own = operations.get("to") if isinstance(operations, TableNode) else None
+    return told - {word.text for word in names_in(own)}
 
 
 def recordings(scope: Scope, devices: Mapping[NodeId, Device]) -> dict[str, Recordings]:

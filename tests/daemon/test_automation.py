@@ -456,3 +456,18 @@ async def test_a_run_that_waits_for_a_person_holds_the_device_and_acts_on_none(s
         await broken(daemon)
         await until(daemon, RunState.WAITING)
         assert (daemon.automation.busy, daemon.automation.acted_on) == (frozenset({"server"}), frozenset())
+
+
+async def test_a_repair_that_waits_says_why_in_the_log_of_its_incident_once_for_each_reason(site, tmp_path, machine):
+    inventory = site()
+    store = open_store(tmp_path / "data", write=True, ballast=0)
+    daemon = await Daemon.start(inventory, store, lambda kept: GuardedClock(kept, machine, "boot"))
+    await daemon.automation.stop("uid:1")
+    await daemon.scheduler.look(DOOR)
+    for _ in range(4):
+        await daemon.automation.tick()
+        machine.pass_(20)
+    notes = [ENGLISH.render(event.text) for event in daemon.desk.state.incidents[INCIDENT].timeline[2:]]
+    assert len(notes) == 1, notes
+    assert notes[0].startswith("open-door waits: ")
+    await daemon.close()

@@ -178,6 +178,16 @@ def test_a_mistake_in_a_runbook_is_told_in_its_own_file(read, lines, text, expec
         assert found == [expected]
 
 
+def test_a_runbook_tells_no_client(read, lines):
+    people = "contacts: {admin: {mail: a@b.cm}, att: {mail: c@d.cm}}\noperations: {to: [admin]}\n"
+    text = SITE + people + "protocol: {first_notice: {to: [att]}, update: {to: [att, admin]}}\n"
+    told = lines(read(text, **{"runbooks/look.yaml": BOOK.replace("to: admin", "to: [admin, att]")}).problems)
+    assert told == [
+        "look.yaml:6:32 runbook.steps.2.to: att reads for the client, whom the protocol alone tells "
+        "(name our own people, or leave it out)"
+    ]
+
+
 def test_two_runbooks_of_one_name_are_refused(read, lines):
     loaded = read(SITE + CONTACT, **{"runbooks/a.yaml": BOOK, "runbooks/b.yaml": BOOK})
     (line,) = lines(loaded.problems)
