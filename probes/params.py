@@ -37,6 +37,13 @@ def _schema(pattern: str, example: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
 
 
+def one_or_many(value: Any) -> Any:
+    """Return a text as a tuple of it alone, a list as a tuple; for `BeforeValidator`, which judges what is neither."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_parsed(parse_duration, (timedelta,))),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from probes.ssh_wire import Listener
 
-__all__ = ["HostFault", "Hosts", "Ran", "is_here"]
+__all__ = ["HostFault", "Hosts", "Ran", "is_here", "is_loopback"]
 
 WINDOWS: Final = "windows"
 """What `platform` of an SSH log-in is for a Windows host."""
@@ -189,11 +189,12 @@ def _clean(ran: Ran, target: Target) -> Ran:
 
 def is_here(target: Target) -> bool:
     """Whether a command for `target` runs on this machine: there is no log-in, and its address is a loopback one."""
-    if "ssh" in target.access:
-        return False
-    if target.address == "localhost":
-        return True
+    return "ssh" not in target.access and is_loopback(target.address)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether `address` is one of the machine on which this runs."""
     try:
-        return ipaddress.ip_address(target.address).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
-        return False
+        return address == "localhost"

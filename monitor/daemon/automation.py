@@ -18,7 +18,7 @@ from monitor.core.incident import Incident, Refused
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.desk import KEEP, Desk, legible
-from monitor.daemon.planning import called_for, no_such_book, planned
+from monitor.daemon.planning import called_for, no_such_book, planned, targets_of
 from monitor.daemon.policy import Leave, Policy
 from monitor.daemon.telling import simulated, told_of
 from monitor.daemon.waiting import Waiting
@@ -156,9 +156,9 @@ class Automation:
             if book is not None:
                 await self._consider_or_call(incident, book)
         now, incidents = self._clock.now(), self._desk.state.incidents
-        self._waiting.keep({name for name, incident in incidents.items() if incident.open})
-        # An incident that goes on has had its run, however long ago.
         going = {name for name, incident in incidents.items() if incident.open}
+        self._waiting.keep(going)
+        # An incident that goes on has had its run, however long ago.
         self.runs = {
             name: run
             for name, run in self.runs.items()
@@ -184,7 +184,7 @@ class Automation:
             return
         live = self._desk.inventory.automation.live
         if live:
-            targets = {subject.own.node, *(action.target for action in plan)}
+            targets = targets_of(subject, plan)
             answer = decide.may_start(book, incident.check, targets, self._footing(), self._clock.now())
             if isinstance(answer, decide.Hold):
                 if answer.why is decide.Why.SPENT:
@@ -209,7 +209,7 @@ class Automation:
     async def start(self, name: str, subject: str, actor: str) -> Run:
         """Start the runbook `name` about the check `subject` for a person. Raises Refused, with the reason."""
         book, about, plan = self.planned(name, subject)
-        targets = {about.own.node, *(action.target for action in plan)}
+        targets = targets_of(about, plan)
         answer = decide.may_start(book, about.check, targets, self._footing(), self._clock.now())
         if isinstance(answer, decide.Hold) and answer.why not in (decide.Why.SPENT, decide.Why.RESTING):
             raise Refused(say("{runbook} cannot start: {why}", runbook=name, why=answer.text))
@@ -272,7 +272,7 @@ class Automation:
         live: bool,
     ) -> Run:
         async with self._starting:
-            targets = {subject.own.node, *(action.target for action in plan)}
+            targets = targets_of(subject, plan)
             if live and self.busy & targets:  # what began since the question was asked
                 raise Refused(say("another run acts on {device}", device=min(self.busy & targets)))
             now = self._clock.now()

@@ -26,6 +26,7 @@ from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import Plan, State, Taken
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
+from monitor.daemon.whole import whole
 from monitor.inventory.model import Inventory
 from monitor.store import AuditEntry, Batch, Loaded
 from runbooks.run import RunEvent
@@ -266,7 +267,7 @@ class Desk:
             async with self._lock:
                 return await work
 
-        return await asyncio.shield(asyncio.create_task(alone()))
+        return await whole(alone())
 
     async def _accept(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from monitor.core.health import Health
-from monitor.core.ids import CheckId
+from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import BLIND, Incident, Refused
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
@@ -50,6 +50,11 @@ def planned(books: Mapping[str, Book], subject: Subject, name: str) -> tuple[Boo
         raise Refused(
             text if error.remedy is None else say("{what}. {remedy}", what=text, remedy=error.remedy)
         ) from error
+
+
+def targets_of(subject: Subject, plan: tuple[Action, ...]) -> frozenset[NodeId]:
+    """Return the devices that a run of `plan` about `subject` acts on."""
+    return frozenset({subject.own.node, *(action.target for action in plan)})
 
 
 def no_such_book(name: str, books: Mapping[str, Book]) -> Text:

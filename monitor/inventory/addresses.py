@@ -21,14 +21,6 @@ def is_address(text: str) -> bool:
     return True
 
 
-def is_loopback(text: str) -> bool:
-    """Return whether `text` is an address of the machine on which this runs."""
-    try:
-        return ipaddress.ip_address(text).is_loopback
-    except ValueError:
-        return text == "localhost"
-
-
 def look_at_address(address: str, at: Place, where: str, problems: Problems) -> None:
     """Note an address that is no host name and no IP address."""
     if is_address(address):

@@ -12,7 +12,7 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import OTHER
 from monitor.core.text import N_, say
 from monitor.core.thresholds import Range
-from monitor.inventory.addresses import host_and_port, is_loopback
+from monitor.inventory.addresses import host_and_port
 from monitor.inventory.many import Declared
 from monitor.inventory.model import Check, Device, Link
 from monitor.inventory.problems import NOTHING, Place, nearest
@@ -25,6 +25,7 @@ from probes.access import WAYS
 from probes.contract import Target
 from probes.params import Params
 from probes.registry import UnknownKind, load
+from probes.ssh import is_loopback
 
 EVERY, TIMEOUT = timedelta(seconds=60), timedelta(seconds=10)
 RETRIES_IN_EVERY = 4

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from monitor.core.incident import Interruption
 from monitor.core.text import LANGUAGES, N_
 from probes.access import WAYS, Hidden
-from probes.params import Duration, Rate
+from probes.params import Duration, Rate, one_or_many
 from runbooks.book import Budget
 
 Language = Literal["fr", "en"]
@@ -25,12 +25,6 @@ NOT_ACTED_ON = ("services", "sites", "plans", "datasets", "rota", "users", "main
 Word = Annotated[str, Field(min_length=1)]
 
 
-def _one_or_many(value: Any) -> Any:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _in_all_languages(value: Any) -> Any:
     return dict.fromkeys(LANGUAGES, value) if isinstance(value, str) else value
 
@@ -38,7 +32,7 @@ def _in_all_languages(value: Any) -> Any:
 _TEXTS: dict[str, Any] = {"type": "string", "minLength": 1}
 Names = Annotated[
     tuple[Word, ...],
-    BeforeValidator(_one_or_many),
+    BeforeValidator(one_or_many),
     Field(min_length=1),
     WithJsonSchema({"anyOf": [_TEXTS, {"type": "array", "items": _TEXTS, "minItems": 1}]}),
 ]

@@ -75,6 +75,24 @@ def make_file(path: Path) -> None:
         os.close(private_file(path))
 
 
+def open_file(path: Path, revisions: tuple[str, ...], *, write: bool, synchronous: str) -> Engine:
+    """Return the engine of the database `path`, up to date; to `write`, it is made where it is not there.
+
+    Raises StoreError, among others MissingStore when it is opened for reading and is not there.
+    """
+    if write:
+        make_file(path)
+    elif not path.exists():
+        raise missing(path)
+    engine = make_engine(path, write=write, synchronous=synchronous)
+    try:
+        bring_up_to_date(engine, path, revisions, write=write)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
 def bring_up_to_date(engine: Engine, path: Path, revisions: tuple[str, ...], *, write: bool) -> None:
     """Make the tables of an empty database, or migrate an older one, in one transaction.
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, exists, select
 
 from monitor.core.ids import CheckId
 from monitor.core.text import Quantity, Text, say
-from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing
+from monitor.store.engine import open_file
 from monitor.store.errors import Corrupt, HistoryUnavailable, StoreError, free_bytes, translated
 from monitor.store.folder import HISTORY_FILE, identity
 from monitor.store.tables import HISTORY_REVISIONS, insert, samples, series
@@ -171,16 +171,7 @@ class History:
         if self._engine is not None and identity(self._path) == self._file:
             return self._engine
         self.close()
-        if self._write:
-            make_file(self._path)
-        elif not self._path.exists():
-            raise missing(self._path)
-        engine = make_engine(self._path, write=self._write, synchronous="NORMAL")
-        try:
-            bring_up_to_date(engine, self._path, HISTORY_REVISIONS, write=self._write)
-        except BaseException:
-            engine.dispose()
-            raise
+        engine = open_file(self._path, HISTORY_REVISIONS, write=self._write, synchronous="NORMAL")
         self._engine, self._ids, self._file = engine, {}, identity(self._path)
         return engine
 

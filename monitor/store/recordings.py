@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import insert as plain_insert
 
-from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing
+from monitor.store.engine import open_file
 from monitor.store.errors import StoreError, translated
 from monitor.store.recordings_tables import RECORDINGS_REVISIONS, files, folders, kept
 from monitor.store.tables import insert
@@ -267,16 +267,7 @@ class RecordingsLedger:
         with self._lock:
             if self._engine is not None:
                 return self._engine
-            if self._write:
-                make_file(self._path)
-            elif not self._path.exists():
-                raise missing(self._path)
-            engine = make_engine(self._path, write=self._write, synchronous="FULL")
-            try:
-                bring_up_to_date(engine, self._path, RECORDINGS_REVISIONS, write=self._write)
-            except BaseException:
-                engine.dispose()
-                raise
+            engine = open_file(self._path, RECORDINGS_REVISIONS, write=self._write, synchronous="FULL")
             self._engine, self._ids = engine, {}
             return engine
 

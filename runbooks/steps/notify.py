@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
 from monitor.core.text import N_, say, verbatim
+from probes.params import one_or_many
 from runbooks.contract import Action, Answer, Effect, Image, Io, Outcome, StepParams, Subject
 
 Word = Annotated[str, Field(min_length=1)]
-
-
-def _one_or_many(value: Any) -> Any:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
 
 
 class NotifyParams(StepParams):
     """Keys of the step."""
 
     text: Annotated[str, Field(min_length=1, max_length=500)] = Field(description=N_("what they are told"))
-    to: Annotated[tuple[Word, ...], BeforeValidator(_one_or_many)] = Field(
+    to: Annotated[tuple[Word, ...], BeforeValidator(one_or_many)] = Field(
         default=(), description=N_("contacts; operations, if absent")
     )
 
