@@ -249,6 +249,16 @@ class Sshd:
             return []
         return psutil.Process(self._process.pid).children()
 
+    def running(self) -> set[str]:
+        """Return the names of all the programs of the connections that are open now."""
+        names = set()
+        for session in self.sessions():
+            with suppress(psutil.NoSuchProcess):  # a shell that ends while we look
+                for process in session.children(recursive=True):
+                    with suppress(psutil.NoSuchProcess):
+                        names.add(process.name())
+        return names
+
     def cut(self) -> None:
         """Kill every session, as a power cut would; sshd itself goes on."""
         for session in self.sessions():

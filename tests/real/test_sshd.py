@@ -126,7 +126,7 @@ async def test_a_key_with_a_passphrase_is_told_before_anything_is_dialled(sshd: 
 
 async def test_a_session_that_is_cut_is_uncertain_and_the_next_command_has_a_new_one(sshd: Any, hosts: Hosts):
     running = asyncio.ensure_future(hosts.run(target(sshd), "sleep 600", within=WITHIN))
-    while not any(one.name() == "sleep" for session in sshd.sessions() for one in session.children(recursive=True)):
+    while "sleep" not in sshd.running():
         await asyncio.sleep(0.02)
     sshd.cut()
     assert (await fault_of(running)).sent
