@@ -112,14 +112,14 @@ class Hosts:
         access = target.access.get("ssh")
         if not isinstance(access, SshAccess):
             raise no_way(target)
-        from probes import ssh_wire  # noqa: PLC0415 - asyncssh takes its time
+        from probes.ssh_sftp import closing  # noqa: PLC0415 - asyncssh takes its time
 
         for again in (True, False):
             async with self._line(target, access) as (line, fresh):
                 client = await self._sftp_on(line, target, access, again=again and not fresh)
                 if client is None:
                     continue
-                async with ssh_wire.ended(client):
+                async with closing(client):
                     yield client
                 return
 
@@ -127,10 +127,10 @@ class Hosts:
         self, line: _Line, target: Target, access: SshAccess, *, again: bool
     ) -> asyncssh.SFTPClient | None:
         """Return a client, or None where the connection is dead and another may be tried `again`."""
-        from probes import ssh_wire  # noqa: PLC0415 - asyncssh takes its time
+        from probes.ssh_sftp import start_sftp  # noqa: PLC0415 - asyncssh takes its time
 
         try:
-            return await ssh_wire.start_sftp(line.conn, target, access, self._dial_within)
+            return await start_sftp(line.conn, target, access, self._dial_within)
         except HostFault:
             line.left = True
             if not again:

@@ -1,10 +1,9 @@
-"""SSH as asyncssh speaks it: a connection to a host that has proven who it is, a command, an SFTP client."""
+"""SSH as asyncssh speaks it: a connection to a host that has proven who it is, and a command on it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -259,30 +258,3 @@ async def execute(conn: asyncssh.SSHClientConnection, target: Target, command: s
         raise faults.no_session(target, error) from error
     finally:
         listener.stop()
-
-
-async def start_sftp(
-    conn: asyncssh.SSHClientConnection, target: Target, access: SshAccess, within: float
-) -> asyncssh.SFTPClient:
-    """Return an SFTP client on a channel of its own. Raises HostFault."""
-    try:
-        async with asyncio.timeout(within):
-            return await conn.start_sftp_client(path_errors="surrogateescape")
-    except OSError as error:
-        raise faults.unreached(target, access, error) from error
-    except asyncssh.Error as error:
-        raise faults.no_sftp(target, error) from error
-
-
-@asynccontextmanager
-async def ended(client: asyncssh.SFTPClient) -> AsyncIterator[None]:
-    """End `client` afterwards; a host that does not answer is not waited for."""
-    try:
-        yield
-    finally:
-        client.exit()
-        try:
-            async with asyncio.timeout(LINGER):
-                await client.wait_closed()
-        except (OSError, asyncssh.Error):
-            pass  # the connection is gone, and the client with it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,8 +18,9 @@ from runbooks.recordings_copy import Copied, Fate, archive_file, same_name
 from runbooks.recordings_look import LeftOut, Names, look
 from runbooks.recordings_sftp import Folder, Pace, SftpTrouble, Trouble, full
 
-AT_ONCE = 16
-"""Files under way at once: a small one waits for some ten answers, one after the other."""
+AT_ONCE, LARGE_AT_ONCE = 32, 16
+"""Files under way at once: a small one waits for some ten answers, one after the other, and what is asked at the same
+time travels together; of those that take more than one block, fewer keep the line full, in half the memory."""
 PAGE = 500
 """Files taken from the ledger at once."""
 PROVEN_AT_ONCE, PROVEN_EVERY = 64, 1.0
@@ -61,6 +62,7 @@ class _Work:
     gone: list[str] = field(default_factory=list)
     noted_at: float = 0.0
     told_at: float = 0.0
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))
 
     def enough(self) -> bool:
         """Return whether no further file is to be begun."""
@@ -208,7 +210,9 @@ class Round:
                 continue
             work.names.add(name)
             try:
-                await self._attempt(seen, work)
+                async with work.large if seen.size > self.source.block else nullcontext():
+                    if not work.enough() and not self.io.halted():  # it may have waited for long
+                        await self._attempt(seen, work)
             finally:
                 work.names.discard(name)
 

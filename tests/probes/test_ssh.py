@@ -97,10 +97,9 @@ class Door(asyncssh.SSHServer):
 @contextlib.asynccontextmanager
 async def serving(**options: Any) -> AsyncIterator[Host]:
     made = Host()
-    settings = {"server_host_keys": [HOST_KEY], "encoding": None, "sftp_factory": True} | options
-    acceptor = await asyncssh.listen(
-        "127.0.0.1", 0, server_factory=lambda: Door(made), process_factory=made.obey, **settings
-    )
+    settings: dict[str, Any] = {"server_host_keys": [HOST_KEY], "encoding": None, "sftp_factory": True}
+    settings |= {"server_factory": lambda: Door(made), "process_factory": made.obey} | options
+    acceptor = await asyncssh.listen("127.0.0.1", 0, **settings)
     made.port = acceptor.get_port()
     try:
         yield made
@@ -591,6 +590,61 @@ async def test_what_goes_wrong_with_a_file_is_the_files_own_error(host: Host, ho
     with pytest.raises(asyncssh.SFTPNoSuchFile):
         async with hosts.sftp(host.target()) as client:
             await client.stat(str(tmp_path / "absent"))
+
+
+class Grudging(asyncssh.SSHServerSession[bytes]):
+    """Speaks just enough SFTP to answer every request with a refusal of its own; notes the size of what came."""
+
+    def __init__(self, refusal: bytes, code: int) -> None:
+        self.came: list[int] = []
+        self._refusal, self._code = refusal, code
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        self._chan = chan
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        return subsystem == "sftp"
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        self.came.append(len(data))
+        while data:  # requests are never torn: each is far smaller than a packet
+            size = int.from_bytes(data[:4], "big")
+            kind, number, data = data[4], data[5:9], data[4 + size :]
+            answer = b"\x02" + (3).to_bytes(4, "big")  # SSH_FXP_VERSION
+            if kind != 1:  # SSH_FXP_INIT
+                text = len(self._refusal).to_bytes(4, "big") + self._refusal
+                answer = b"\x65" + number + self._code.to_bytes(4, "big") + text + (0).to_bytes(4, "big")
+            self._chan.write(len(answer).to_bytes(4, "big") + answer)
+
+
+@contextlib.asynccontextmanager
+async def grudging(refusal: bytes, code: int) -> AsyncIterator[tuple[Host, Grudging]]:
+    session = Grudging(refusal, code)
+
+    class GrudgingDoor(Door):
+        def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
+            return session
+
+    made = Host()
+    async with serving(server_factory=lambda: GrudgingDoor(made), sftp_factory=None, process_factory=None) as host:
+        yield host, session
+
+
+async def test_a_refusal_in_another_encoding_is_still_what_its_number_says(hosts: Hosts):
+    async with (
+        grudging("Accès refusé".encode("latin-1"), 3) as (host, _),  # SSH_FX_PERMISSION_DENIED
+        hosts.sftp(host.target()) as client,
+    ):
+        with pytest.raises(asyncssh.SFTPPermissionDenied, match="refus"):
+            await client.stat("/x")
+
+
+async def test_what_is_asked_at_the_same_time_travels_together(hosts: Hosts):
+    async with grudging(b"no", 2) as (host, session), hosts.sftp(host.target()) as client:
+        session.came.clear()
+        refused = await asyncio.gather(*(client.lstat(f"/{n}") for n in range(50)), return_exceptions=True)
+        assert {type(error) for error in refused} == {asyncssh.SFTPNoSuchFile}
+        assert len(session.came) == 1
 
 
 async def test_a_connection_lost_in_the_middle_of_a_transfer_is_no_hang(host: Host, hosts: Hosts, tmp_path):
