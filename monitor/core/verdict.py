@@ -31,7 +31,10 @@ def worst(severities: Iterable[Severity]) -> Severity:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure: `name`, `value` in UCUM `unit`, the ranges it was judged by and its possible bounds."""
+    """One figure: `name`, `value` in UCUM `unit`, the ranges it was judged by and its possible bounds.
+
+    `margin`: by how much a value that alerted must come back within a range to count as back, in the same unit.
+    """
 
     name: str
     value: float
@@ -40,6 +43,7 @@ class Metric:
     critical: Range | None = None
     minimum: float | None = None
     maximum: float | None = None
+    margin: float = 0.0
 
     @property
     def severity(self) -> Severity:
