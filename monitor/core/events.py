@@ -31,6 +31,11 @@ class EventKind(StrEnum):
     """The root cause is gone; what it covered is being verified."""
     RELAPSED = "relapsed"
     ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    """The time for which somebody said that they are on it is over."""
+    FLAPPING = "flapping"
+    """The root cause comes and goes: what it says is held back until it is steady."""
+    STEADY = "steady"
     NOTE = "note"
     CAUSE = "cause"
     RESOLVED = "resolved"
@@ -50,7 +55,8 @@ class Event:
     `check` and `severity`: what the event is about, where it is about one. `kind_name` (OPENED): the incident's kind
     in the inventory's catalogue. `began_at` (OPENED, REOPENED, DISRUPTED): the first observation that showed it.
     `run`: of which run of a runbook it tells. `to`, `n` (MESSAGE): to which contacts, and a number that names it.
-    `asks` (CALLED): the run waits for an answer.
+    `asks` (CALLED): the run waits for an answer. `until` (ACKNOWLEDGED): for how long. `window` (OPENED, REOPENED): the
+    announced work that it belongs to.
     """
 
     incident: IncidentId
@@ -66,6 +72,8 @@ class Event:
     to: tuple[str, ...] = ()
     n: int = 0
     asks: bool = False
+    until: datetime | None = None
+    window: str = ""
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -80,6 +88,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
         "severity": None if event.severity is None else event.severity.word,
         "kind_name": event.kind_name,
         "began_at": None if event.began_at is None else event.began_at.isoformat(),
+        **({} if event.until is None else {"until": event.until.isoformat()}),
+        **({"window": event.window} if event.window else {}),
         **_of_a_run(event),
     }
 
@@ -92,7 +102,7 @@ def _of_a_run(event: Event) -> dict[str, Any]:
 
 def event_from_json(data: Mapping[str, Any]) -> Event:
     """Return the event that `event_to_json` wrote."""
-    severity, began_at = data.get("severity"), data.get("began_at")
+    severity, began_at, until = data.get("severity"), data.get("began_at"), data.get("until")
     return Event(
         incident=IncidentId(data["incident"]),
         at=datetime.fromisoformat(data["at"]),
@@ -107,4 +117,6 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
         to=tuple(data.get("to", ())),
         n=data.get("n", 0),
         asks=data.get("asks", False),
+        until=None if until is None else datetime.fromisoformat(until),
+        window=data.get("window", ""),
     )

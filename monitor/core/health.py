@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from monitor.core.flapping import FlappingPolicy, pushed, wavers
 from monitor.core.ids import CheckId
 from monitor.core.text import Text
 from monitor.core.verdict import Severity
@@ -36,7 +37,9 @@ class Health:
     OK. `began_at` is the first result of the confirmed state, so that an incident lasts from its first failure and
     not from when we could not see; `turned_at` the first result of the present run; `ok_at` when the last OK was
     observed. `down`: the last bad result said that the thing itself is off or out of reach; an OK that is not yet
-    believed takes nothing of that back. `summary`: the last result's own words.
+    believed takes nothing of that back. `summary`: the last result's own words. `changes`: which of the last results
+    differed from the one before (`flapping.pushed`), what we could not see left out, for which `known` is the last
+    that we saw; `flapping`: it wavers. `levels`: the metrics that are held above OK by their margin.
     """
 
     confirmed: Severity
@@ -49,6 +52,10 @@ class Health:
     ok_at: datetime | None = None
     down: bool = False
     summary: Text = NOTHING
+    changes: int = 0
+    known: Severity | None = None
+    flapping: bool = False
+    levels: tuple[tuple[str, Severity], ...] = ()
 
     @property
     def phase(self) -> Phase:
@@ -59,6 +66,16 @@ class Health:
     def confirmed_down(self) -> bool:
         """Whether we believe that the thing is off or out of reach."""
         return self.confirmed is Severity.CRITICAL and self.down
+
+    @property
+    def explains(self) -> bool:
+        """Whether it explains what fails behind it: it is believed to be down, or is down time and again."""
+        return self.down and (self.flapping or self.confirmed is Severity.CRITICAL)
+
+    @property
+    def well(self) -> bool:
+        """Whether it is OK, in belief and as last seen, and does not waver."""
+        return self.confirmed is Severity.OK and self.latest is Severity.OK and not self.flapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,7 @@ def advance(
     now: datetime,
     *,
     down: bool = False,
+    flapping: FlappingPolicy | None = None,
 ) -> tuple[Health, tuple[HealthChanged, ...]]:
     """Return the health of `check` after the result `seen` at `now`, and the change if belief changed.
 
@@ -100,6 +118,7 @@ def advance(
        at once, because nobody waits for a third CRITICAL once WARNING is believed.
     3. UNKNOWN is believed after `confirm` consecutive UNKNOWNs, and over OK also after `confirm` results that were
        not OK but did not agree: something is wrong, and we cannot say what.
+    4. It flaps as the window of its last results says under the policy `flapping`; what we cannot see is no change.
     """
     if health is None:
         health = Health(Severity.OK, Severity.OK, 0, 0, now, now, now)
@@ -115,6 +134,8 @@ def advance(
         ok_at=now if good else health.ok_at,
         down=down and seen is Severity.CRITICAL if _side(seen) is _Side.BAD else health.down,
     )
+    if flapping is not None and seen is not Severity.UNKNOWN:
+        noted = _wavering(noted, seen, flapping)
     after = _belief(noted, policy)
     if after is health.confirmed:
         return noted, ()
@@ -122,6 +143,14 @@ def advance(
     began_at = noted.turned_at if crossed else health.began_at
     believed = replace(noted, confirmed=after, began_at=began_at)
     return believed, (HealthChanged(check, health.confirmed, after, began_at, now),)
+
+
+def _wavering(health: Health, seen: Severity, policy: FlappingPolicy) -> Health:
+    changes = pushed(health.changes, changed=health.known is not None and seen is not health.known)
+    if changes == health.changes and seen is health.known:
+        return health if not health.flapping or policy.enabled else replace(health, flapping=False)
+    flapping = wavers(changes, policy, before=health.flapping)
+    return replace(health, changes=changes, known=seen, flapping=flapping)
 
 
 def _belief(health: Health, policy: ConfirmPolicy) -> Severity:

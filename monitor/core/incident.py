@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.core.events import Event, EventKind
@@ -77,7 +77,10 @@ class Incident:
     `disruption_seen_at` are the same pair for the client's service; the latter is of the present episode, absent until
     this episode interrupts it. `episode` counts openings: 1, then one more for each relapse within `reopen_within`.
     `covered` are the checks that it explains now, `suppressed` all that it ever explained, `worst` the worst severity
-    that it reached. `repair`: what Relève does about it. `calls`: what its runs had to say to people.
+    that it reached. `repair`: what Relève does about it. `calls`: what its runs had to say to people. An
+    acknowledgement holds `acknowledged_until` (None: to the end) for what is no worse than `acknowledged_for`;
+    `lapsed_at`: its time ran out then, for the `lapses`th time. `flapping_at`: since when the root cause comes and
+    goes, for the `flaps`th time. `window`: the announced work that it belongs to.
     """
 
     id: IncidentId
@@ -97,6 +100,13 @@ class Incident:
     disruption_seen_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
+    acknowledged_until: datetime | None = None
+    acknowledged_for: Severity = Severity.CRITICAL
+    lapsed_at: datetime | None = None
+    lapses: int = 0
+    flapping_at: datetime | None = None
+    flaps: int = 0
+    window: str = ""
     recovered_at: datetime | None = None
     resolved_at: datetime | None = None
     cause: str = ""
@@ -153,6 +163,7 @@ def fold(incident: Incident | None, event: Event) -> Incident | None:
             opened_at=event.at,
             title=event.text,
             episode_at=event.at,
+            window=event.window,
             timeline=(event,),
         )
     return replace(_applied(incident, event), timeline=(*incident.timeline, event))
@@ -163,7 +174,7 @@ def _applied(incident: Incident, event: Event) -> Incident:
     if kind is EventKind.SEVERITY and event.severity is not None:
         worse = event.severity > incident.worst
         return replace(
-            _rated(incident, event.severity),
+            _void_if_worse(_rated(incident, event.severity)),
             changes=incident.changes + worse,
             changed_at=event.at if worse else incident.changed_at,
             title=event.text if worse else incident.title,
@@ -173,17 +184,57 @@ def _applied(incident: Incident, event: Event) -> Incident:
     if kind is EventKind.REOPENED:
         return _reopened(incident, event)
     if kind is EventKind.RESOLVED and incident.open:
-        return replace(incident, status=Status.RESOLVED, resolved_at=event.at, covered=())
+        return replace(incident, status=Status.RESOLVED, resolved_at=event.at, covered=(), flapping_at=None)
     if kind is EventKind.DISRUPTED and incident.disruption_seen_at is None:
         began_at = incident.disrupted_at or event.began_at or event.at
-        return replace(incident, disrupted_at=began_at, disruption_seen_at=event.at)
-    if kind is EventKind.ACKNOWLEDGED and incident.open:
-        return replace(incident, status=Status.ACKNOWLEDGED, acknowledged_at=event.at, acknowledged_by=event.actor)
-    if kind is EventKind.RECOVERED:
-        return replace(incident, recovered_at=event.at)
-    if kind is EventKind.RELAPSED:
-        return replace(_rated(incident, event.severity), recovered_at=None)
+        return replace(_unacknowledged(incident), disrupted_at=began_at, disruption_seen_at=event.at)
+    if kind in _ABOUT_ROOT:
+        return _rooted(incident, event)
+    if kind in (EventKind.ACKNOWLEDGED, EventKind.UNACKNOWLEDGED):
+        return _acknowledged(incident, event)
     return _noted(incident, event)
+
+
+_ABOUT_ROOT = (EventKind.RECOVERED, EventKind.RELAPSED, EventKind.FLAPPING, EventKind.STEADY)
+
+
+def _rooted(incident: Incident, event: Event) -> Incident:
+    """What the root cause does short of an end."""
+    if event.kind is EventKind.RECOVERED:
+        return replace(incident, recovered_at=event.at)
+    if event.kind is EventKind.RELAPSED:
+        return _void_if_worse(replace(_rated(incident, event.severity), recovered_at=None))
+    if event.kind is EventKind.FLAPPING:
+        return replace(incident, flapping_at=event.at, flaps=incident.flaps + 1, recovered_at=None)
+    return replace(incident, flapping_at=None)
+
+
+def _acknowledged(incident: Incident, event: Event) -> Incident:
+    if not incident.open:
+        return incident
+    if event.kind is EventKind.UNACKNOWLEDGED:
+        return replace(_unacknowledged(incident), lapsed_at=event.at, lapses=incident.lapses + 1)
+    return replace(
+        incident,
+        status=Status.ACKNOWLEDGED,
+        acknowledged_at=event.at,
+        acknowledged_by=event.actor,
+        acknowledged_until=event.until,
+        acknowledged_for=incident.severity,
+        lapsed_at=None,
+    )
+
+
+def _unacknowledged(incident: Incident) -> Incident:
+    if incident.acknowledged_at is None:
+        return incident
+    status = Status.OPEN if incident.status is Status.ACKNOWLEDGED else incident.status
+    return replace(incident, status=status, acknowledged_at=None, acknowledged_by="", acknowledged_until=None)
+
+
+def _void_if_worse(incident: Incident) -> Incident:
+    """Who said that they are on it said so of something milder."""
+    return _unacknowledged(incident) if incident.severity > incident.acknowledged_for else incident
 
 
 def _noted(incident: Incident, event: Event) -> Incident:
@@ -210,20 +261,28 @@ def _call(incident: Incident, event: Event) -> Call:
 
 
 def _reopened(incident: Incident, event: Event) -> Incident:
-    """The next episode, on the old grid; whether it interrupts the client's service again has yet to show."""
+    """The next episode, on the old grid; whether it interrupts the client's service again has yet to show.
+
+    Whoever is on it still is while it wavers between OK and WARNING; for anything worse somebody must be woken again.
+    """
     worse = event.severity is not None and event.severity > incident.worst
-    return replace(
+    until = incident.acknowledged_until
+    mild = event.severity is Severity.WARNING
+    if not mild or (until is not None and until <= event.at):
+        incident = _unacknowledged(incident)
+    again = replace(
         _rated(incident, event.severity),
-        status=Status.OPEN,
+        status=Status.OPEN if incident.acknowledged_at is None else Status.ACKNOWLEDGED,
         episode=incident.episode + 1,
         episode_at=event.at,
         changed_at=event.began_at or event.at if worse else incident.changed_at,
         disruption_seen_at=None,
-        acknowledged_at=None,
-        acknowledged_by="",
         recovered_at=None,
         resolved_at=None,
+        flapping_at=None,
+        window=event.window,
     )
+    return _void_if_worse(again)
 
 
 def _rated(incident: Incident, severity: Severity | None) -> Incident:
@@ -259,11 +318,13 @@ def replay(events: Iterable[Event]) -> dict[IncidentId, Incident]:
     return {name: replace(incident, timeline=tuple(timelines[name])) for name, incident in incidents.items()}
 
 
-def acknowledge(incident: Incident, actor: str, now: datetime, note: str = "") -> Event:
-    """Return the event that `actor` takes charge. Raises Refused once the incident is resolved."""
+def acknowledge(
+    incident: Incident, actor: str, now: datetime, note: str = "", length: timedelta | None = None
+) -> Event:
+    """Return the event that `actor` takes charge, for `length` or to the end. Raises Refused once it is resolved."""
     _must_be_open(incident)
     text = say("Acknowledged: {note}", note=note) if note else say("Acknowledged")
-    return Event(incident.id, now, EventKind.ACKNOWLEDGED, actor, text)
+    return Event(incident.id, now, EventKind.ACKNOWLEDGED, actor, text, until=None if length is None else now + length)
 
 
 def note(incident: Incident, actor: str, now: datetime, words: str) -> Event:

@@ -26,10 +26,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """All nodes, and on which node each check stands."""
+    """All nodes, on which node each check stands, and which checks must be well for another one to be (`needs`)."""
 
     nodes: Mapping[NodeId, Node] = field(default_factory=dict)
     where: Mapping[CheckId, NodeId] = field(default_factory=dict)
+    needs: Mapping[CheckId, tuple[CheckId, ...]] = field(default_factory=dict)
 
 
 class Place(StrEnum):
@@ -94,45 +95,122 @@ def upstream(topology: Topology, check: CheckId) -> tuple[CheckId, ...]:
 def standing(topology: Topology, healths: Healths, check: CheckId, failing_since: datetime) -> Standing:
     """Return whether something upstream of `check` explains that it fails since `failing_since`.
 
-    1. COVERED by the first cause if, on every way to it, something is confirmed down.
-    2. WAIT as long as an upstream gate is being confirmed, was never seen, or its last OK is older than the failure:
-       then it is looked at again first, so that the order of polling never decides what is told.
-    3. FREE otherwise. A gate that we cannot see (UNKNOWN) explains nothing and holds nothing back.
+    1. COVERED by the first cause if a check that it needs is CRITICAL, or if on every way to it something is down and
+       nothing between there and here has shown life since: a router that answers on its battery proves that the mains
+       cut is not why the link behind it is dead.
+    2. WAIT as long as what stands before it is being confirmed, was never seen, or its last OK is older than the
+       failure: then it is looked at again first, so that the order of polling never decides what is told.
+    3. FREE otherwise. What we cannot see (UNKNOWN) explains nothing, proves nothing and holds nothing back.
     """
-    node = topology.nodes.get(topology.where.get(check, NodeId("")))
-    if node is None:
-        return Standing(Place.FREE)
-    root = _explained(topology, healths, node, check)
-    if root is not None:
-        return Standing(Place.COVERED, (root,))
-    undecided = tuple(gate for gate in upstream(topology, check) if _undecided(healths.get(gate), failing_since))
-    return Standing(Place.WAIT, undecided) if undecided else Standing(Place.FREE)
+    return _Search(topology, healths, failing_since).standing(check, frozenset())
+
+
+class _Search:
+    """One question, why something fails since `since`: what is asked of its nodes on the way, each once."""
+
+    def __init__(self, topology: Topology, healths: Healths, since: datetime) -> None:
+        self._topology, self._healths, self._since = topology, healths, since
+
+    def standing(self, check: CheckId, asked: frozenset[CheckId]) -> Standing:
+        """Return the standing of `check`; `asked` are those whose answer waits for this one."""
+        needed = self._needed(check, asked | {check})
+        if needed is not None and needed.place is Place.COVERED:
+            return needed
+        node = self._topology.nodes.get(self._topology.where.get(check, NodeId("")))
+        reached = Standing(Place.FREE) if node is None else self._reached(node, check, asked | {check})
+        if reached.place is Place.FREE and needed is not None:
+            return needed
+        if reached.place is Place.WAIT and needed is not None:
+            return Standing(Place.WAIT, (*needed.by, *reached.by))
+        return reached
+
+    def _needed(self, check: CheckId, asked: frozenset[CheckId]) -> Standing | None:
+        """COVERED by the first cause of a check that `check` needs, WAIT for those that are undecided, else None."""
+        needs = tuple(name for name in self._topology.needs.get(check, ()) if name not in asked)
+        for name in needs:
+            health = self._healths.get(name)
+            if health is not None and (health.confirmed is Severity.CRITICAL or health.explains):
+                return Standing(Place.COVERED, (self._root_of(name, asked),))
+        undecided = tuple(name for name in needs if self._undecided(name))
+        return Standing(Place.WAIT, undecided) if undecided else None
+
+    def _root_of(self, check: CheckId, asked: frozenset[CheckId]) -> CheckId:
+        """The first cause of `check`, which is bad: what covers it, else itself."""
+        found = self.standing(check, asked)
+        return found.by[0] if found.place is Place.COVERED else check
+
+    def _reached(self, node: Node, check: CheckId, asked: frozenset[CheckId]) -> Standing:
+        """How `check` stands to the gates of its own node, and to all that lies before it."""
+        root, unsure = self._root_of_parents(node, asked)
+        before = _before(node, check)
+        down = self._first_down(before, asked)
+        if root is not None and (down is not None or not self._alive(before)):
+            if down is None:
+                unsure += tuple(gate for gate in before if self._unseen(gate))
+            return Standing(Place.WAIT, unsure) if unsure else Standing(Place.COVERED, (root,))
+        if down is not None:
+            return Standing(Place.COVERED, (down,))
+        undecided = tuple(gate for gate in upstream(self._topology, check) if self._undecided(gate))
+        return Standing(Place.WAIT, undecided) if undecided else Standing(Place.FREE)
+
+    def _root_of_parents(self, node: Node, asked: frozenset[CheckId]) -> tuple[CheckId | None, tuple[CheckId, ...]]:
+        """The first cause on the first way to `node`, None where some way is not cut; and gates that might disprove it.
+
+        Each node above is judged once, after its parents: along two of everything there are more ways than can be
+        walked.
+        """
+        lost: dict[NodeId, CheckId | None] = {}
+        unsure: list[CheckId] = []
+        for each in _parents_first(self._topology, node):
+            root = _on_every_way(each, lost)
+            if each is node:
+                return root, tuple(unsure)
+            down = self._first_down(each.gates, asked)
+            if down is not None:
+                lost[each.id] = root if root is not None else down
+            elif root is not None and not self._alive(each.gates):
+                lost[each.id] = root
+                unsure += [gate for gate in each.gates if self._unseen(gate)]
+            else:
+                lost[each.id] = None
+        return None, ()
+
+    def _first_down(self, gates: tuple[CheckId, ...], asked: frozenset[CheckId]) -> CheckId | None:
+        """The first cause of the first gate that is down."""
+        for gate in gates:
+            if gate in self._healths and self._healths[gate].explains:
+                needed = self._needed(gate, asked | {gate}) if gate not in asked else None
+                return needed.by[0] if needed is not None and needed.place is Place.COVERED else gate
+        return None
+
+    def _alive(self, gates: tuple[CheckId, ...]) -> bool:
+        """Whether a gate was seen well since the failure began."""
+        return any(
+            (health := self._healths.get(gate)) is not None
+            and health.well
+            and health.ok_at is not None
+            and health.ok_at >= self._since
+            for gate in gates
+        )
+
+    def _unseen(self, gate: CheckId) -> bool:
+        """Whether a gate was last seen well before the failure began, or never."""
+        health = self._healths.get(gate)
+        return health is None or (health.well and not self._alive((gate,)))
+
+    def _undecided(self, gate: CheckId) -> bool:
+        health = self._healths.get(gate)
+        if health is None:
+            return True
+        if health.confirmed is not Severity.OK:
+            return False
+        if health.fails:
+            return True
+        return health.ok_at is None or health.ok_at < self._since
 
 
 def _before(node: Node, check: CheckId) -> tuple[CheckId, ...]:
     return node.gates[: node.gates.index(check)] if check in node.gates else node.gates
-
-
-def _explained(topology: Topology, healths: Healths, node: Node, check: CheckId) -> CheckId | None:
-    """The first cause of `check`, which stands on `node`; None when nothing before it is down."""
-    root = _root_of_parents(topology, healths, node)
-    if root is not None:
-        return root
-    return _first_down(healths, _before(node, check))
-
-
-def _root_of_parents(topology: Topology, healths: Healths, node: Node) -> CheckId | None:
-    """The first cause on the first way to `node`; None where some way is not cut.
-
-    Each node above is judged once, after its parents: along two of everything there are more ways than can be walked.
-    """
-    lost: dict[NodeId, CheckId | None] = {}
-    for each in _parents_first(topology, node):
-        root = _on_every_way(each, lost)
-        if each is node:
-            return root
-        lost[each.id] = root if root is not None else _first_down(healths, each.gates)
-    return None
 
 
 def _parents_first(topology: Topology, node: Node) -> Iterator[Node]:
@@ -154,17 +232,3 @@ def _on_every_way(node: Node, lost: Mapping[NodeId, CheckId | None]) -> CheckId 
     """Why the first parent is `lost`, if all are; a parent that is not judged (unknown, or below) is not lost."""
     causes = [lost.get(name) for name in node.parents]
     return causes[0] if causes and None not in causes else None
-
-
-def _first_down(healths: Healths, gates: tuple[CheckId, ...]) -> CheckId | None:
-    return next((gate for gate in gates if gate in healths and healths[gate].confirmed_down), None)
-
-
-def _undecided(health: Health | None, failing_since: datetime) -> bool:
-    if health is None:
-        return True
-    if health.confirmed is not Severity.OK:
-        return False
-    if health.fails:
-        return True
-    return health.ok_at is None or health.ok_at < failing_since

@@ -1,5 +1,6 @@
 """What stands behind what: a failure is explained by what lies before it, on every way to it, or by nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -23,7 +24,7 @@ def health(confirmed: Severity, *, fails: int = 0, ok_at: datetime | None = None
 GOOD = health(Severity.OK, ok_at=SINCE)
 STALE = health(Severity.OK, ok_at=BEFORE)
 NEVER_GOOD = health(Severity.OK)
-FAILING = health(Severity.OK, fails=1, ok_at=SINCE)
+FAILING = replace(health(Severity.OK, fails=1, ok_at=SINCE), latest=Severity.CRITICAL)
 DOWN = health(Severity.CRITICAL, fails=3, down=True)
 BAD = health(Severity.CRITICAL, fails=3)
 BLIND = health(Severity.UNKNOWN, fails=3)
@@ -56,7 +57,13 @@ TWO_WAYS = topology({"fo": (), "fh": (), "far": ("fo", "fh")})
         ({"ping-router": STALE, "ping-switch": GOOD, "ping-hmp": STALE}, Place.WAIT, ("ping-hmp", "ping-router")),
         ({"ping-router": NEVER_GOOD, "ping-switch": GOOD, "ping-hmp": GOOD}, Place.WAIT, ("ping-router",)),
         ({"ping-switch": GOOD, "ping-hmp": GOOD}, Place.WAIT, ("ping-router",)),
-        ({"ping-router": STALE, "ping-switch": DOWN, "ping-hmp": GOOD}, Place.COVERED, ("ping-switch",)),
+        ({"ping-router": STALE, "ping-switch": DOWN, "ping-hmp": FAILING}, Place.COVERED, ("ping-switch",)),
+        ({"ping-router": DOWN, "ping-switch": FAILING, "ping-hmp": BLIND}, Place.COVERED, ("ping-router",)),
+        ({"ping-router": DOWN, "ping-switch": GOOD, "ping-hmp": DOWN}, Place.COVERED, ("ping-hmp",)),
+        ({"ping-router": DOWN, "ping-switch": BLIND, "ping-hmp": GOOD}, Place.FREE, ()),
+        ({"ping-router": DOWN, "ping-switch": STALE, "ping-hmp": DOWN}, Place.WAIT, ("ping-switch",)),
+        ({"ping-router": DOWN, "ping-switch": STALE, "ping-hmp": STALE}, Place.WAIT, ("ping-switch", "ping-hmp")),
+        ({"ping-router": DOWN, "ping-switch": DOWN, "ping-hmp": NEVER_GOOD}, Place.WAIT, ("ping-hmp",)),
     ],
 )
 def test_a_failure_is_explained_from_the_top_and_waits_for_what_was_not_looked_at_since(seen, place, by):
@@ -75,7 +82,7 @@ def test_a_failure_is_explained_from_the_top_and_waits_for_what_was_not_looked_a
     ],
 )
 def test_with_two_ways_only_the_loss_of_both_explains(fo, fh, place, by):
-    healths = {CheckId("ping-fo"): fo, CheckId("ping-fh"): fh, CheckId("ping-far"): GOOD}
+    healths = {CheckId("ping-fo"): fo, CheckId("ping-fh"): fh, CheckId("ping-far"): BLIND}
     assert standing(TWO_WAYS, healths, CheckId("disk-far"), FAILED) == Standing(place, by)
 
 
@@ -178,7 +185,8 @@ def test_each_node_judged_once_says_what_every_way_walked_by_itself_says(rows, d
     parents = {f"n{n}": tuple(f"n{p}" for p in above if p < n) for n, (above, _) in enumerate(rows)}
     gates = {f"n{n}": tuple(f"gate{k}-n{n}" for k in range(count)) for n, (_, count) in enumerate(rows)}
     site = topology(parents, gates)
-    healths = {CheckId(f"gate{k}-n{n}"): DOWN for n, k in down}
+    healths = {gate: BLIND for each in site.nodes.values() for gate in each.gates}
+    healths |= {CheckId(f"gate{k}-n{n}"): DOWN for n, k in down}
     for name in parents:
         cause = told_way_by_way(site, healths, name) or down_at(site, healths, name)
         found = standing(site, healths, CheckId(f"disk-{name}"), FAILED)
@@ -203,7 +211,7 @@ def ladder(levels):
 )
 def test_thirty_levels_of_redundant_pairs_are_judged_although_nobody_could_walk_every_way(down, place, by):
     site = ladder(30)
-    healths = {CheckId(f"ping-{name}"): DOWN if name in down else GOOD for name in site.nodes}
+    healths = {CheckId(f"ping-{name}"): DOWN if name in down else BLIND for name in site.nodes}
     assert standing(site, healths, CheckId("disk-far"), FAILED) == Standing(place, by)
 
 
@@ -212,5 +220,5 @@ def test_a_chain_longer_than_any_stack_is_judged_to_its_top(top, place):
     length = 5000
     parents = {f"n{n}": (f"n{n - 1}",) if n else () for n in range(length)}
     site = topology(parents)
-    healths = {CheckId(f"ping-{name}"): GOOD for name in parents} | {CheckId("ping-n0"): top}
+    healths = {CheckId(f"ping-{name}"): BLIND for name in parents} | {CheckId("ping-n0"): top}
     assert standing(site, healths, CheckId(f"disk-n{length - 1}"), FAILED).place is place
