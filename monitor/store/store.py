@@ -21,7 +21,7 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
 from monitor.core.timekeeping import Guard
 from monitor.core.watch import State
-from monitor.store import audit, log, outbox, runs
+from monitor.store import audit, jobs, log, outbox, runs
 from monitor.store.audit import AuditEntry, AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
@@ -39,6 +39,7 @@ from monitor.store.highest import Highest
 from monitor.store.history import KEEP, History, Sample, Series
 from monitor.store.rows import canonical, digest, guard_from_json, guard_to_json, incident_number
 from monitor.store.tables import STATE_REVISIONS
+from probes.beat import Job
 from runbooks.run import Run, RunEvent, RunId
 
 REMEMBERED = 32
@@ -75,18 +76,19 @@ class Batch:
 class Loaded:
     """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor.
 
-    `runs`: those of runbooks that go on or ended lately, `next_run` the number of the next; `automation` as in Batch.
+    `died_at`: when a notice was last given up for good. `runs`: those of runbooks that go on or ended lately, `next_run`
+    the number of the next; `automation` as in Batch. `jobs`: those that report themselves, by their check.
     """
 
     state: State
     died_at: datetime | None
-    """When a notice was last given up for good."""
     sent: dict[IncidentId, set[NoticeKey]]
     protocols: dict[IncidentId, dict[str, Any]]
     guard: Guard | None
     runs: dict[RunId, Run] = field(default_factory=dict)
     next_run: int = 1
     automation: Mapping[str, Any] = field(default_factory=dict)
+    jobs: Mapping[CheckId, Job] = field(default_factory=dict)
 
 
 class Store:
@@ -126,6 +128,7 @@ class Store:
                 runs=runs.get(connection, runs.recent(now - keep)),
                 next_run=runs.next_number(connection),
                 automation=log.get(connection, _AUTOMATION) or {},
+                jobs=jobs.get(connection),
             )
 
         return self._read(read)
@@ -260,6 +263,14 @@ class Store:
         """Return what people set of the automation, as in Batch; nothing when nobody has."""
         found: Mapping[str, Any] = self._read(lambda connection: log.get(connection, _AUTOMATION)) or {}
         return found
+
+    def put_jobs(self, changed: Mapping[CheckId, Job], removed: Collection[CheckId] = ()) -> None:
+        """Write the jobs that changed and forget the `removed` ones; once this returns, it survives a power cut."""
+        self._change(lambda connection: jobs.put(connection, changed, removed))
+
+    def jobs(self) -> dict[CheckId, Job]:
+        """Return every job that reports itself, by its check."""
+        return self._read(jobs.get)
 
     def audit_head(self) -> str:
         """Return the head of the audit trail as mails carry it (`128-3f9c1a2b4d5e6f70`)."""

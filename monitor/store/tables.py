@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-STATE_REVISIONS = ("0001", "0002")
+STATE_REVISIONS = ("0001", "0002", "0003")
 HISTORY_REVISIONS = ("0001",)
 """Every schema that this version can read or bring up to date, oldest first; the last is the present one."""
 
@@ -103,6 +103,9 @@ events = Table(
 healths = Table(
     "healths", STATE, Column("check_id", String(255), primary_key=True), Column("body", Text, nullable=False)
 )
+
+jobs = Table("jobs", STATE, Column("check_id", String(255), primary_key=True), Column("body", Text, nullable=False))
+"""The jobs that report themselves, by their check: since when each is known, and what it last said."""
 
 notices = Table(
     "notices",
