@@ -98,6 +98,7 @@ def _metrics(metrics: Iterable[Metric]) -> Iterable[Metric]:
             metric.critical,
             None if metric.minimum is None else _number(metric.minimum),
             None if metric.maximum is None else _number(metric.maximum),
+            max(0.0, _number(metric.margin)),
         )
 
 

@@ -101,6 +101,8 @@ class Generator:
     Params: ClassVar[type[GeneratorParams]] = GeneratorParams
     ways: ClassVar[tuple[str, ...]] = ("modbus",)
     metrics: ClassVar[tuple[tuple[str, str], ...]] = METRICS
+    judged: ClassVar[frozenset[str]] = frozenset({"fuel", "battery", "mains_voltage"})
+    """Metrics that it judges by thresholds of its own where the inventory gives none."""
     needs: ClassVar[Text] = say(
         "Modbus TCP on the controller or its gateway, open to this machine; it is only read, never written."
     )

@@ -85,6 +85,8 @@ class LinkProbe:
     Params: ClassVar[type[LinkParams]] = LinkParams
     ways: ClassVar[tuple[str, ...]] = ("snmp",)
     metrics: ClassVar[tuple[tuple[str, str], ...]] = METRICS
+    judged: ClassVar[frozenset[str]] = frozenset({"errors", "flaps"})
+    """Metrics that it judges by thresholds of its own where the inventory gives none."""
     needs: ClassVar[Text] = say(
         "By snmp: a community or user that may read the interfaces (1.3.6.1.2.1.2, 1.3.6.1.2.1.31)."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any
@@ -112,22 +113,67 @@ LimitMs = Annotated[
 """The threshold of a metric in milliseconds: `200ms`, `1 s`, or 200."""
 
 
+def _margin(value: Any, second: float = 1) -> float:
+    """A distance in the notation of thresholds, at least 0."""
+    written = str(value)
+    try:
+        found = math.nan if isinstance(value, bool) or not isinstance(value, (str, int, float)) else float(value)
+    except ValueError:
+        found = _distance(written, second)
+    if not math.isfinite(found):
+        raise Unfit(say("{written} is no margin such as 5%, 20ms or 2 dB", written=repr(written)))
+    if found < 0:
+        raise Unfit(say("{written} is too little: a margin is at least 0", written=repr(written)))
+    return found
+
+
+def _distance(written: str, second: float) -> float:
+    try:
+        return float(_number(written, second))
+    except ValueError:
+        return math.nan
+
+
+def _margin_ms(value: Any) -> float:
+    return _margin(value, 1000)
+
+
+Margin = Annotated[
+    float,
+    BeforeValidator(_margin),
+    WithJsonSchema({"type": ["string", "number"], "minimum": 0, "examples": ["5%", "2 dB", 1]}),
+]
+"""By how much a value that alerted must come back within a threshold to count as back: `5%`, `2 dB`, or 1."""
+MarginMs = Annotated[
+    float,
+    BeforeValidator(_margin_ms),
+    WithJsonSchema({"type": ["string", "number"], "minimum": 0, "examples": ["20ms", "5%"]}),
+]
+"""The same for a metric in milliseconds."""
+_MARGIN_HELP = N_("by how much a value must come back within a threshold that it crossed to count as back: 5%")
+
+
 class Limits(BaseModel):
-    """The two thresholds of one metric."""
+    """The two thresholds of one metric, and the margin by which a value must come back within them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     warning: Limit | None = None
     critical: Limit | None = None
+    hysteresis: Margin | None = Field(default=None, description=_MARGIN_HELP)
 
 
 class Params(BaseModel):
-    """Keys of every check: `warning` and `critical` judge the kind's first metric, `thresholds` any by its name."""
+    """Keys of every check: `warning` and `critical` judge the kind's first metric, `thresholds` any by its name.
+
+    `hysteresis` is the margin of the first metric.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     warning: Limit | None = Field(default=None, description=N_("range of the first metric that is a WARNING outside"))
     critical: Limit | None = Field(default=None, description=N_("range of the first metric that is CRITICAL outside"))
+    hysteresis: Margin | None = Field(default=None, description=_MARGIN_HELP)
     thresholds: Mapping[str, Limits] = Field(default_factory=dict, description=N_("ranges of any metric, by its name"))
 
     def limits(self, metric: str, *, first: bool = False) -> Limits:
@@ -135,7 +181,7 @@ class Params(BaseModel):
         named = self.thresholds.get(metric) or self.thresholds.get(metric.partition(".")[0])
         if named is not None:
             return named
-        return Limits(warning=self.warning, critical=self.critical) if first else Limits()
+        return Limits(warning=self.warning, critical=self.critical, hysteresis=self.hysteresis) if first else Limits()
 
     def metric(
         self,
@@ -149,13 +195,17 @@ class Params(BaseModel):
         default: Limits | None = None,
     ) -> Metric:
         """Return the metric with the thresholds that these parameters give it, else those of `default`."""
-        limits = self.limits(name, first=first)
-        if default is not None:
-            limits = Limits(
-                warning=limits.warning if limits.warning is not None else default.warning,
-                critical=limits.critical if limits.critical is not None else default.critical,
-            )
-        return Metric(name, value, unit, limits.warning, limits.critical, minimum, maximum)
+        limits, usual = self.limits(name, first=first), default or Limits()
+        return Metric(
+            name,
+            value,
+            unit,
+            limits.warning if limits.warning is not None else usual.warning,
+            limits.critical if limits.critical is not None else usual.critical,
+            minimum,
+            maximum,
+            margin=limits.hysteresis if limits.hysteresis is not None else usual.hysteresis or 0.0,
+        )
 
 
 class LimitsMs(Limits):
@@ -163,6 +213,7 @@ class LimitsMs(Limits):
 
     warning: LimitMs | None = None
     critical: LimitMs | None = None
+    hysteresis: MarginMs | None = Field(default=None, description=_MARGIN_HELP)
 
 
 class ParamsMs(Params):
@@ -170,6 +221,7 @@ class ParamsMs(Params):
 
     warning: LimitMs | None = Field(default=None, description=Params.model_fields["warning"].description)
     critical: LimitMs | None = Field(default=None, description=Params.model_fields["critical"].description)
+    hysteresis: MarginMs | None = Field(default=None, description=_MARGIN_HELP)
     thresholds: Mapping[str, LimitsMs] = Field(
         default_factory=dict, description=Params.model_fields["thresholds"].description
     )

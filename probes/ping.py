@@ -80,6 +80,8 @@ class Ping:
     Params: ClassVar[type[PingParams]] = PingParams
     metrics: ClassVar[tuple[tuple[str, str], ...]] = (("rtt", "ms"), ("loss", "%"), ("jitter", "ms"))
     ways: ClassVar[tuple[str, ...]] = ()
+    judged: ClassVar[frozenset[str]] = frozenset({"loss"})
+    """Metrics that it judges by thresholds of its own where the inventory gives none."""
     needs: ClassVar[Text] = say(
         "CAP_NET_RAW, or a group within net.ipv4.ping_group_range; without either a TCP port is timed instead."
     )

@@ -112,6 +112,8 @@ class Router:
         ("temperature", "Cel"),
         ("uptime", "s"),
     )
+    judged: ClassVar[frozenset[str]] = frozenset({"cpu", "memory", "temperature"})
+    """Metrics that it judges by thresholds of its own where the inventory gives none."""
     needs: ClassVar[Text] = say("By snmp: a community or user that may read everything below 1.3.6.1.")
 
     async def observe(self, target: Target, params: RouterParams, io: Io) -> RouterSeen:

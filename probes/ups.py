@@ -94,6 +94,8 @@ class Ups:
     Params: ClassVar[type[UpsParams]] = UpsParams
     ways: ClassVar[tuple[str, ...]] = ("nut", "snmp")
     metrics: ClassVar[tuple[tuple[str, str], ...]] = METRICS
+    judged: ClassVar[frozenset[str]] = frozenset({"charge", "runtime", "load"})
+    """Metrics that it judges by thresholds of its own where the inventory gives none."""
     needs: ClassVar[Text] = say(
         "By nut: upsd lets this machine connect (LISTEN, hosts.allow); no account. "
         "By snmp: a community or user that may read the UPS's tables."

@@ -19,7 +19,7 @@ from probes.cleaning import DEEPEST, LONGEST, MOST_FACTS, MOST_METRICS, cleaned,
 FINE = Verdict(
     Severity.WARNING,
     say("{mount} is {used} full since {at}, {n} times", mount="D:", used=Quantity(81.5, "%"), at=timedelta(1), n=3),
-    (Metric("used", 81.5, "%", Range(-math.inf, 80), minimum=0, maximum=100),),
+    (Metric("used", 81.5, "%", Range(-math.inf, 80), minimum=0, maximum=100, margin=2),),
     {"model": "Smart-UPS 1500  RM"},
     down=True,
 )
