@@ -46,8 +46,11 @@ def _level(metric: Metric, before: Severity) -> Severity:
 
 
 def narrowed(limit: Range, margin: float) -> Range:
-    """Return the range in which a value must lie to count as back: `margin` further from what alerts."""
+    """Return the range in which a value must lie to count as back: `margin` further from what alerts.
+
+    A start at 0 stays: `80%` is the range 0..80, and 3 % is far from what alerts.
+    """
     if limit.inside:
         return Range(limit.low - margin, limit.high + margin, inside=True)
-    low, high = limit.low + margin, limit.high - margin
+    low, high = limit.low + margin if limit.low else limit.low, limit.high - margin
     return Range(low, high) if low <= high else Range((low + high) / 2, (low + high) / 2)
