@@ -12,6 +12,7 @@ from monitor.core.ids import NodeId
 from monitor.core.text import Text
 from monitor.core.verdict import Verdict
 from probes.access import Access
+from probes.beat import Job
 
 if TYPE_CHECKING:
     from probes.params import Params
@@ -52,18 +53,25 @@ class Target:
     access: Mapping[str, Access] = field(default_factory=dict)
 
 
+def nobody_knows() -> Job | None:
+    """Return nothing: no daemon is there whom a job could have called."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Io:
     """All that a probe may touch.
 
     `deadline` is on the loop's clock (`loop.time()`). `memory` is what the same check left there at its last
-    observation (counters, for rates); it lives as long as the process. `sessions` are shared by all checks.
+    observation (counters, for rates); it lives as long as the process. `sessions` are shared by all checks. `job`
+    returns what the job that the check is about has said of itself; None where nobody knows.
     """
 
     sessions: Sessions
     clock: Clock
     deadline: float
     memory: MutableMapping[str, Any]
+    job: Callable[[], Job | None] = nobody_knows
 
     def remaining(self) -> float:
         """Return the seconds left until the deadline, never below zero."""
@@ -75,7 +83,7 @@ class Io:
         A thread cannot be killed: one that outlives the deadline is remembered, and the check is not started again
         before it has ended.
         """
-        running = self.sessions.threads.submit(work, *args)
+        running = self.sessions.submit(self.deadline, work, *args)
         self.memory[HANGING] = running
         return await asyncio.wrap_future(running)
 

@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "service": "probes.service:Service",
     "ups": "probes.ups:Ups",
     "generator": "probes.generator:Generator",
+    "heartbeat": "probes.heartbeat:Heartbeat",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +13,9 @@ from monitor.clock import Clock
 from monitor.core.text import Quantity, Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.secret import Unresolved
+from probes.beat import Job
 from probes.cleaning import cleaned, one_line
-from probes.contract import HANGING, Io, Probe, ProbeFault, Target, TargetFailure
+from probes.contract import HANGING, Io, Probe, ProbeFault, Target, TargetFailure, nobody_knows
 from probes.params import Params
 from probes.sessions import Sessions
 
@@ -38,16 +39,17 @@ async def run(
     sessions: Sessions,
     clock: Clock,
     memory: MutableMapping[str, Any],
+    job: Callable[[], Job | None] = nobody_knows,
 ) -> Result:
     """Observe once and judge, within `timeout` seconds; whatever goes wrong is a verdict, never an exception.
 
-    The deadline starts when the device's turn comes, so that a queue before a slow router is no failure of the
-    check behind it.
+    `memory` and `job` are what `Io` has of the check. The deadline starts when the device's turn comes, so that a queue
+    before a slow router is no failure of the check behind it.
     """
     loop = asyncio.get_running_loop()
     async with sessions.turn(target.address):
         started_at, begun = clock.now(), loop.time()
-        io = Io(sessions, clock, begun + timeout, memory)
+        io = Io(sessions, clock, begun + timeout, memory, job)
         hanging = memory.get(HANGING)
         if hanging is not None and not hanging.done():
             text = say("the last observation still hangs in the system; it is not started twice")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 S = TypeVar("S")
+R = TypeVar("R")
 THREADS = 16
 PER_DEVICE = 4
 """Observations at once against one device: old routers answer badly when asked too much."""
@@ -24,12 +25,28 @@ class Sessions:
     """
 
     def __init__(self, *, threads: int = THREADS, per_device: int = PER_DEVICE, at_once: int = AT_ONCE) -> None:
-        self.threads = ThreadPoolExecutor(threads, thread_name_prefix="probe")
+        self.workers = threads
+        """How many threads there are for what blocks."""
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="probe")
+        self._blocking: dict[Future[Any], float] = {}
         self._per_device = per_device
         self._places = asyncio.Semaphore(at_once)
         self._kept: dict[Hashable, tuple[Any, Callable[[Any], Awaitable[None] | None]]] = {}
         self._making: dict[Hashable, asyncio.Lock] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
+
+    def submit(self, deadline: float, work: Callable[..., R], *args: object) -> Future[R]:
+        """Let one of the threads do `work(*args)`, which should be over by `deadline` on the loop's clock."""
+        running = self._threads.submit(work, *args)
+        self._blocking = {one: until for one, until in self._blocking.items() if not one.done()} | {running: deadline}
+        return running
+
+    def hung(self, now: float) -> int:
+        """Return how many threads go on at `now`, on the loop's clock, although their deadline is over.
+
+        A thread cannot be ended: as many are lacking to all other checks.
+        """
+        return sum(one.running() and until < now for one, until in self._blocking.items())
 
     async def shared(
         self,
@@ -65,7 +82,7 @@ class Sessions:
         """Close every session; threads that hang are left behind, for they cannot be killed."""
         for key in tuple(self._kept):
             await self.drop(key)
-        self.threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def __aenter__(self) -> Self:
         return self

@@ -19,8 +19,8 @@ from monitor.core.events import Event, EventKind
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
+from monitor.core.plan import State
 from monitor.core.timekeeping import Guard
-from monitor.core.watch import State
 from monitor.store import audit, jobs, log, outbox, runs
 from monitor.store.audit import AuditEntry, AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
@@ -76,8 +76,8 @@ class Batch:
 class Loaded:
     """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor.
 
-    `died_at`: when a notice was last given up for good. `runs`: those of runbooks that go on or ended lately, `next_run`
-    the number of the next; `automation` as in Batch. `jobs`: those that report themselves, by their check.
+    `died_at`: when a notice was last given up for good. `runs`: those that go on or ended lately, `next_run` the number
+    of the next; `automation` as in Batch. `jobs`: those that report themselves, by their check.
     """
 
     state: State
@@ -253,7 +253,7 @@ class Store:
     def runs(self, incident: IncidentId | None = None, *, limit: int = 100) -> list[Run]:
         """Return the runs about `incident`, or the latest ones of all, oldest first."""
         which = runs.latest(limit) if incident is None else runs.about(incident)
-        return list(self._read(lambda connection: runs.get(connection, which)).values())
+        return list(self._read(lambda c: runs.get(c, which)).values())
 
     def run(self, name: RunId) -> Run | None:
         """Return one run with its journal, or None."""
