@@ -13,6 +13,7 @@ from monitor.core.incident import OTHER
 from monitor.core.text import N_, say
 from monitor.core.thresholds import Range
 from monitor.inventory.addresses import host_and_port
+from monitor.inventory.heartbeat import with_secrets
 from monitor.inventory.many import Declared
 from monitor.inventory.model import Check, Device, Link
 from monitor.inventory.problems import NOTHING, Place, nearest
@@ -30,6 +31,8 @@ from probes.ssh import is_loopback
 EVERY, TIMEOUT = timedelta(seconds=60), timedelta(seconds=10)
 RETRIES_IN_EVERY = 4
 """A failure that is being confirmed is looked at again after this part of `every`."""
+CONFIRM = {"heartbeat": 1}
+"""Kinds that are believed sooner than others unless the check says otherwise: what a job says is no chance."""
 GATES = ("ping", "link", "ups")
 """Kinds whose failure, being down, explains those behind their node unless the check says otherwise."""
 LOCAL = "local"
@@ -115,7 +118,9 @@ def _check(written: _Written, scope: Scope, watching: Watching) -> Check | None:
         every=every,
         timeout=keys.timeout or TIMEOUT,
         retry=keys.retry or every / RETRIES_IN_EVERY,
-        policy=ConfirmPolicy(keys.confirm or ConfirmPolicy().confirm, keys.recover or ConfirmPolicy().recover),
+        policy=ConfirmPolicy(
+            keys.confirm or CONFIRM.get(probe, ConfirmPolicy().confirm), keys.recover or ConfirmPolicy().recover
+        ),
         kind=keys.incident or DEFAULT_KIND.get(probe, OTHER),
         gate=_is_gate(probe, node, watching) if keys.gate is None else keys.gate,
         needs=tuple(CheckId(name) for name in dict.fromkeys(keys.needs or ())),
@@ -168,6 +173,7 @@ def _params(written: _Written, scope: Scope, watching: Watching) -> Params | Non
     _look_at_metrics(written, probe, scope)
     if params is not None:
         _look_at_limits(written, params, scope)
+        params = with_secrets(params, table, written.where, scope)
     return params
 
 

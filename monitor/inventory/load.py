@@ -15,6 +15,7 @@ from monitor.core.text import LANGUAGES, Text, say
 from monitor.core.topology import Node, Topology
 from monitor.core.watch import Plan, Watched
 from monitor.inventory.checks import Watching, checks
+from monitor.inventory.heartbeat import heartbeat_out
 from monitor.inventory.kinds import BUILT_IN, catalogue
 from monitor.inventory.many import Declared, declared_devices
 from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
@@ -86,7 +87,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     acting = actionable(watched, things.devices, recordings(scope, things.devices))
     look_at_runbooks(scope, kinds, known, acting, watched)
     _look_at_the_rest(scope)
-    policy = automation(scope)
+    policy, sign_of_life = automation(scope), heartbeat_out(scope)
     if site is None or told.protocol is None or scope.problems.fatal:
         return None
     return Inventory(
@@ -104,6 +105,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         books=known,
         actionable=acting,
         automation=policy,
+        heartbeat=sign_of_life,
     )
 
 

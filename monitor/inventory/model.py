@@ -13,6 +13,7 @@ from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Interruption
 from monitor.core.watch import Plan
+from monitor.secret import Secret
 from probes.contract import Target
 from probes.params import Params
 from runbooks.book import Book, Budget
@@ -92,6 +93,15 @@ class Automation:
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatOut:
+    """The sign of life of Relève itself: what to ask for while it is well, how often, and from which local address."""
+
+    url: Secret
+    every: timedelta
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """A whole site. `version` is a hash of what was read, so that two readings can be told apart.
 
@@ -112,3 +122,4 @@ class Inventory:
     books: Mapping[str, Book] = field(default_factory=dict)
     actionable: Actionable = field(default_factory=Actionable)
     automation: Automation = field(default_factory=Automation)
+    heartbeat: HeartbeatOut | None = None

@@ -163,7 +163,9 @@ class CheckKeys(BaseModel):
     link: Word | None = None
     every: Span | None = Field(default=None, description=N_("60s, if absent"))
     timeout: Span | None = Field(default=None, description=N_("10s, if absent"))
-    confirm: Times | None = Field(default=None, description=N_("failures in a row before it is believed; 3, if absent"))
+    confirm: Times | None = Field(
+        default=None, description=N_("failures in a row before it is believed; 3, if absent, or 1 for a heartbeat")
+    )
     recover: Times | None = Field(
         default=None, description=N_("successes in a row before it is believed; 1, if absent")
     )
@@ -278,6 +280,16 @@ class AutomationKeys(Part):
     )
 
 
+class HeartbeatKeys(Part):
+    """The sign of life that Relève gives while it is well, so that somebody notices when it is not."""
+
+    url: Hidden = Field(description=N_("what is asked for, by GET: env:NAME or file:PATH"))
+    every: Span = Field(default=timedelta(seconds=60), description=N_("60s, if absent"))
+    source: Word | None = Field(
+        default=None, description=N_("address of this machine to send it from, where it is to take another link")
+    )
+
+
 class InventoryKeys(Part):
     """The whole file, for the JSON Schema; the loader looks at its parts one by one."""
 
@@ -290,6 +302,7 @@ class InventoryKeys(Part):
     incidents: Mapping[str, KindKeys] | None = None
     recordings: Mapping[str, RecordingsKeys] | None = None
     automation: AutomationKeys | None = None
+    heartbeat: HeartbeatKeys | None = None
     protocol: ProtocolKeys | None = None
     operations: ToKeys | None = None
     include: list[Word] | None = Field(default=None, description=N_("further files, relative to this one: *.yaml"))
