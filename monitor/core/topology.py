@@ -92,7 +92,13 @@ def upstream(topology: Topology, check: CheckId) -> tuple[CheckId, ...]:
     return tuple(found)
 
 
-def standing(topology: Topology, healths: Healths, check: CheckId, failing_since: datetime) -> Standing:
+def standing(
+    topology: Topology,
+    healths: Healths,
+    check: CheckId,
+    failing_since: datetime,
+    alive_since: datetime | None = None,
+) -> Standing:
     """Return whether something upstream of `check` explains that it fails since `failing_since`.
 
     1. COVERED by the first cause if a check that it needs is CRITICAL, or if on every way to it something is down and
@@ -101,15 +107,17 @@ def standing(topology: Topology, healths: Healths, check: CheckId, failing_since
     2. WAIT as long as what stands before it is being confirmed, was never seen, or its last OK is older than the
        failure: then it is looked at again first, so that the order of polling never decides what is told.
     3. FREE otherwise. What we cannot see (UNKNOWN) explains nothing, proves nothing and holds nothing back.
+
+    `alive_since`: life counts only where it has lasted since then.
     """
-    return _Search(topology, healths, failing_since).standing(check, frozenset())
+    return _Search(topology, healths, failing_since, alive_since).standing(check, frozenset())
 
 
 class _Search:
     """One question, why something fails since `since`: what is asked of its nodes on the way, each once."""
 
-    def __init__(self, topology: Topology, healths: Healths, since: datetime) -> None:
-        self._topology, self._healths, self._since = topology, healths, since
+    def __init__(self, topology: Topology, healths: Healths, since: datetime, alive_since: datetime | None) -> None:
+        self._topology, self._healths, self._since, self._alive_since = topology, healths, since, alive_since
 
     def standing(self, check: CheckId, asked: frozenset[CheckId]) -> Standing:
         """Return the standing of `check`; `asked` are those whose answer waits for this one."""
@@ -190,13 +198,14 @@ class _Search:
             and health.well
             and health.ok_at is not None
             and health.ok_at >= self._since
+            and (self._alive_since is None or health.turned_at <= self._alive_since)
             for gate in gates
         )
 
     def _unseen(self, gate: CheckId) -> bool:
         """Whether a gate was last seen well before the failure began, or never."""
         health = self._healths.get(gate)
-        return health is None or (health.well and not self._alive((gate,)))
+        return health is None or (health.well and (health.ok_at is None or health.ok_at < self._since))
 
     def _undecided(self, gate: CheckId) -> bool:
         health = self._healths.get(gate)

@@ -14,9 +14,9 @@ from alerts.language import speech
 from monitor.clock import SystemClock
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
+from monitor.core.plan import Plan
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Verdict
-from monitor.core.watch import Plan
 from monitor.daemon import selfcheck, systemd
 from monitor.daemon.archiving import Archiving
 from monitor.daemon.automation import Automation

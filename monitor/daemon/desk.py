@@ -20,10 +20,12 @@ from monitor.core.events import Event, EventKind
 from monitor.core.health import Health, Phase, not_after
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import Incident, Refused
+from monitor.core.placing import incident_id
+from monitor.core.plan import Plan, State
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import Plan, State, Taken
+from monitor.core.watch import Taken
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
 from monitor.daemon.whole import whole
@@ -229,7 +231,7 @@ class Desk:
             known = ", ".join(sorted(self.inventory.kinds))
             raise Refused(say("no incident kind {kind}; there are: {known}", kind=kind, known=known))
         now = self.clock.now()
-        name = watch.incident_id(self.state.next_number, now)
+        name = incident_id(self.state.next_number, now)
         event = incidents.open_by_hand(name, kind, severity, actor, now, words)
         taken = watch.told(self.plan, self.state, event)
         await self._accept(taken, audit=(AuditEntry(actor, "open", {"incident": name, "kind": kind}),))
@@ -387,4 +389,5 @@ def _core(health: Health | None) -> tuple[Any, ...]:
     if health is None:
         return ()
     counts = (health.run, health.fails) if health.phase is Phase.SOFT else ()
-    return (health.confirmed, health.latest, health.began_at, health.turned_at, health.down, *counts)
+    told = (health.confirmed, health.latest, health.began_at, health.turned_at, health.down, health.flapping)
+    return (*told, health.levels, *counts)

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId
+from monitor.core.plan import Watched
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import Watched
 from runbooks.recordings import ArchiveReport
 
 STORE = CheckId("releve-store")

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from alerts.protocol import Channel, Contact, Protocol
 from monitor.core.ids import CheckId, NodeId
+from monitor.core.plan import Plan, Watched
 from monitor.core.text import LANGUAGES, Text, say
 from monitor.core.topology import Node, Topology
-from monitor.core.watch import Plan, Watched
 from monitor.inventory.checks import Watching, checks
 from monitor.inventory.heartbeat import heartbeat_out
 from monitor.inventory.kinds import BUILT_IN, catalogue

@@ -12,7 +12,7 @@ from alerts.protocol import Channel, Contact, Protocol
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Interruption
-from monitor.core.watch import Plan
+from monitor.core.plan import Plan
 from monitor.secret import Secret
 from probes.contract import Target
 from probes.params import Params

@@ -46,12 +46,16 @@ def health_to_json(health: Health) -> dict[str, Any]:
         "ok_at": None if health.ok_at is None else health.ok_at.isoformat(),
         "down": health.down,
         "summary": text_to_json(health.summary),
+        "changes": health.changes,
+        "known": None if health.known is None else health.known.word,
+        "flapping": health.flapping,
+        "levels": {name: level.word for name, level in health.levels},
     }
 
 
 def health_from_json(data: Mapping[str, Any]) -> Health:
     """Return the health that `health_to_json` wrote. Raises KeyError or ValueError if it did not."""
-    ok_at = data["ok_at"]
+    ok_at, known = data["ok_at"], data.get("known")
     return Health(
         confirmed=Severity[data["confirmed"].upper()],
         latest=Severity[data["latest"].upper()],
@@ -63,6 +67,10 @@ def health_from_json(data: Mapping[str, Any]) -> Health:
         ok_at=None if ok_at is None else datetime.fromisoformat(ok_at),
         down=data["down"],
         summary=text_from_json(data["summary"]) if "summary" in data else Text(""),
+        changes=data.get("changes", 0),
+        known=None if known is None else Severity[known.upper()],
+        flapping=data.get("flapping", False),
+        levels=tuple((name, Severity[word.upper()]) for name, word in data.get("levels", {}).items()),
     )
 
 

@@ -14,10 +14,12 @@ from monitor.core.events import Event, EventKind, event_from_json, event_to_json
 from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import BLIND, Incident, Interruption, Status, open_by_hand, replay, resolve_by_hand
+from monitor.core.placing import incident_id, record
+from monitor.core.plan import Plan, State, Watched
 from monitor.core.text import say
 from monitor.core.topology import Node, Topology, upstream
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import Plan, State, Watched, forget, incident_id, record, reload, repaired, take, told
+from monitor.core.watch import forget, reload, repaired, take, told
 
 OK, WARNING, UNKNOWN, CRITICAL = Severity
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -379,7 +381,9 @@ def test_what_stood_behind_a_cause_that_nobody_looks_at_any_more_is_told_by_itse
 def test_a_reload_that_changes_nothing_says_nothing():
     desk = Desk(site())
     desk.down("ping-router")
-    assert reload(desk.plan, desk.state, desk.now).state == desk.state
+    taken = reload(desk.plan, desk.state, desk.now)
+    assert taken.events == ()
+    assert taken.state == desk.state
 
 
 def test_ended_incidents_are_forgotten_after_a_while_and_open_ones_never():

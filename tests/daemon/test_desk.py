@@ -10,9 +10,9 @@ from alerts.notice import Audience, NoticeKey, NoticeState, Planned, Step
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
+from monitor.core.plan import State
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import State
 from monitor.daemon import selfcheck
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.journal import Journal
@@ -34,7 +34,8 @@ async def test_a_result_that_is_being_written_is_believed_even_if_its_check_is_c
             await task
     await desk.flush()
     assert [one.check for one in desk.state.incidents.values()] == [DOOR]
-    assert desk.state.healths[DOOR] == store.load(machine.now(), desk.clock.now() - machine.now()).state.healths[DOOR]
+    stored = store.load(machine.now(), desk.clock.now() - machine.now())
+    assert stored.state.healths[DOOR] == desk.state.healths[DOOR]
 
 
 async def test_results_that_come_while_the_disk_is_busy_are_all_taken(desk_on, inventory_of, machine, busy_disk):

@@ -9,9 +9,10 @@ import pytest
 
 from monitor.core.ids import CheckId
 from monitor.core.incident import Incident, Interruption
+from monitor.core.plan import Plan, State
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import Plan, State, take
+from monitor.core.watch import take
 from monitor.inventory.load import load
 from monitor.inventory.model import Inventory
 from monitor.inventory.problems import Level

@@ -17,10 +17,10 @@ from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import replay
+from monitor.core.plan import State
 from monitor.core.text import say, verbatim
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity
-from monitor.core.watch import State
 from monitor.store import AuditEntry, Batch, Corrupt, Store, health_from_json, health_to_json, open_store
 from monitor.store.rows import guard_from_json, guard_to_json
 
