@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
+from monitor.core.flapping import SAMPLES
 from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import BLIND, Incident, Interruption, Status, open_by_hand, replay, resolve_by_hand
@@ -510,7 +511,7 @@ def test_what_is_believed_bad_is_told_or_waits_for_something_upstream(told):
 def test_once_all_is_well_for_good_every_incident_ends(told):
     plan, story = told
     desk = play(Desk(plan), story)
-    for _ in range(3):
+    for _ in range(SAMPLES):  # until what wavered counts as steady
         desk.good()
     assert desk.open == {}
     assert all(i.status is Status.RESOLVED and i.resolved_at for i in desk.state.incidents.values())
