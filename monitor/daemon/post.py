@@ -32,7 +32,7 @@ GIVE_UP = 120.0
 class Post:
     """Sends what the journal holds, until stopped.
 
-    `sent` and `failed` count attempts since the start.
+    `sent` and `failed` count attempts since the start; `turned_at` is when it last looked into the outbox (loop time).
     """
 
     def __init__(self, desk: Desk, journal: Journal) -> None:
@@ -44,12 +44,14 @@ class Post:
         self._hurried: dict[str, datetime] = {}
         self.sent = 0
         self.failed = 0
+        self.turned_at = 0.0
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
             try:
                 await self._start_sending(self._desk.clock.now())
+                self.turned_at = asyncio.get_running_loop().time()
             except Exception:
                 log.exception("the outbox could not be read", extra={"event": "outbox_trouble"})
             await self._wait()
