@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import unicodedata
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,16 +19,13 @@ from monitor.core import watch
 from monitor.core.events import Event, EventKind
 from monitor.core.health import Health, Phase, not_after
 from monitor.core.ids import CheckId, IncidentId, NodeId
-from monitor.core.impact import Outlook, outlook
 from monitor.core.incident import Incident, Refused
-from monitor.core.maintenance import Window, window_from_json, window_to_json
 from monitor.core.placing import incident_id
 from monitor.core.plan import Plan, State
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import Taken
-from monitor.daemon.beliefs import after_last, core, legible, nodes_down
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
 from monitor.daemon.whole import whole
@@ -98,7 +96,6 @@ class Desk:
             died_at=kept.died_at,
         )
         desk._stored = dict(kept.state.healths)
-        desk.state = replace(desk.state, windows=tuple(map(window_from_json, kept.maintenance)))
         return desk
 
     @property
@@ -131,7 +128,7 @@ class Desk:
         state, events, reprobe = self.state, list[Event](), list[CheckId]()
         for check, seen in results:
             if check in self.plan.checks:
-                at = after_last(state.healths.get(check), seen.at)
+                at = _after_last(state.healths.get(check), seen.at)
                 taken = watch.take(self.plan, state, check, seen.verdict, at)
                 state, self.seen[check] = taken.state, seen
                 events += taken.events
@@ -145,10 +142,7 @@ class Desk:
         await self._undisturbed(self._tick())
 
     async def _tick(self) -> None:
-        now = self.clock.now()
-        taken = watch.pass_time(self.plan, watch.forget(self.state, now, KEEP), now)
-        await self._accept(taken, time_passed=True)
-        self.look_again(taken.reprobe)
+        await self._accept(Taken(watch.forget(self.state, self.clock.now(), KEEP)), time_passed=True)
         for name in set(self.protocols) - set(self.state.incidents):
             del self.protocols[name]
             self.sent.pop(name, None)
@@ -187,50 +181,6 @@ class Desk:
         """Journal what a person set of the automation."""
         await self.journal.commit(Batch(automation=policy, audit=(entry,), guard=self.guard()))
 
-    async def announce(self, window: Window, actor: str) -> Window:
-        """Take the work `window` that `actor` announces, and return it. Raises Refused for a name that is taken."""
-        return await self._undisturbed(self._announce(replace(window, by=actor)))
-
-    async def _announce(self, window: Window) -> Window:
-        taken = next((other for other in self.state.windows if other.id == window.id), None)
-        if taken is not None and (not taken.by or taken.next_span(self.clock.now()) is not None):
-            raise Refused(say("there is already work of the name {name}; choose another", name=window.id))
-        await self._set_windows(
-            watch.announce(self.state, window), AuditEntry(window.by, "maintenance", {"id": window.id})
-        )
-        return window
-
-    async def end_work(self, name: str, actor: str) -> Window:
-        """End the announced work `name`, which goes on or is to come, and return it. Raises Refused."""
-        return await self._undisturbed(self._end_work(name, actor))
-
-    async def _end_work(self, name: str, actor: str) -> Window:
-        now = self.clock.now()
-        window = next((one for one in self.state.windows if one.id == name), None)
-        if window is None:
-            names = ", ".join(sorted(one.id for one in self.state.windows)) or "-"
-            raise Refused(say("there is no announced work {name}; there is: {names}", name=name, names=names))
-        ended = window.cut_short(now)
-        if ended is None:
-            raise Refused(say("the work {name} does not go on now", name=name))
-        await self._set_windows(watch.announce(self.state, ended), AuditEntry(actor, "maintenance end", {"id": name}))
-        return ended
-
-    async def _set_windows(self, state: State, entry: AuditEntry) -> None:
-        kept = tuple(window_to_json(one) for one in state.windows if one.by or one.ended is not None)
-        batch = Batch(maintenance=kept, audit=(entry,), guard=self.guard())
-        await self.journal.commit(batch)
-        self.state = state
-
-    def outlook(self) -> tuple[Outlook, ...]:
-        """Return what each service of the inventory is able to do now."""
-        return outlook(self.plan, self.state)
-
-    @property
-    def waiting_results(self) -> int:
-        """How many results have come in and are not taken yet."""
-        return len(self._results)
-
     async def swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         """Work by another inventory from now on; incidents keep the protocol they were opened under."""
         await self._undisturbed(self._swap(inventory, plan, actor))
@@ -252,10 +202,10 @@ class Desk:
             return await self.state_cause(name, actor, words)
         return await self.resolve(name, actor, words)
 
-    async def acknowledge(self, name: IncidentId, actor: str, note: str, length: timedelta | None = None) -> Incident:
-        """Record that `actor` is on it, for `length` or to the end."""
+    async def acknowledge(self, name: IncidentId, actor: str, note: str) -> Incident:
+        """Record that `actor` is on it."""
         words = legible(note)
-        return await self._act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words, length))
+        return await self._act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words))
 
     async def note(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Add `words` to the incident's log."""
@@ -376,7 +326,7 @@ class Desk:
     ) -> tuple[Notice, ...]:
         if not planned:
             return ()
-        at = Moment(now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state))
+        at = Moment(now, self.trusted(), _down(self.plan, state))
         return tuple(
             self.letters.write(plan, state.incidents[plan.key.incident], protocols[plan.key.incident], at)
             for plan in planned
@@ -388,7 +338,7 @@ class Desk:
         return {
             name
             for name, health in state.healths.items()
-            if before.get(name) is not health and core(stored.get(name)) != core(health)
+            if before.get(name) is not health and _core(stored.get(name)) != _core(health)
         }
 
     def _planned(
@@ -407,7 +357,7 @@ class Desk:
 
     def links_down(self) -> frozenset[NodeId]:
         """The devices and links that are confirmed down: what leaves through one of them does not leave."""
-        return nodes_down(self.plan, self.state)
+        return _down(self.plan, self.state)
 
     def settling(self, check: CheckId) -> bool:
         """Whether `check` should be seen again soon: its last result is not believed yet, or not placed yet."""
@@ -418,3 +368,31 @@ class Desk:
             return True
         bad = health.confirmed is not Severity.OK
         return bad and not any(incident.explains(check) for incident in self.state.incidents.values())
+
+
+def _down(plan: Plan, state: State) -> frozenset[NodeId]:
+    """The nodes with a gate that `state` confirms down; asked of the coming state, so no cut is told through itself."""
+    healths = state.healths
+    return frozenset(
+        node.id
+        for node in plan.topology.nodes.values()
+        if any(gate in healths and healths[gate].confirmed_down for gate in node.gates)
+    )
+
+
+def legible(words: str) -> str:
+    """Return a person's `words` without what no database or mail can carry: control signs, half characters."""
+    kept = (sign for sign in words if sign in "\n\t" or unicodedata.category(sign) != "Cc")
+    return "".join("\ufffd" if unicodedata.category(sign) == "Cs" else sign for sign in kept)
+
+
+def _after_last(health: Health | None, at: datetime) -> datetime:
+    return at if health is None else max(at, health.seen_at)
+
+
+def _core(health: Health | None) -> tuple[Any, ...]:
+    if health is None:
+        return ()
+    counts = (health.run, health.fails) if health.phase is Phase.SOFT else ()
+    told = (health.confirmed, health.latest, health.began_at, health.turned_at, health.down, health.flapping)
+    return (*told, health.levels, *counts)
