@@ -24,3 +24,24 @@ def next_due(check: CheckId, every: float, after: float) -> float:
     turns = math.floor((after - start) / every) + 1
     due = start + turns * every
     return due if due > after else due + every
+
+
+FIRST_WITHIN = 5.0
+"""Seconds over which the first round after a start is spread, so that the site is known soon but not stormed."""
+
+
+def first_look(check: CheckId, every: float, now: float) -> float:
+    """Return when `check` is looked at first if it is watched from `now` on: soon, whatever its interval."""
+    return min(next_due(check, every, now), next_due(check, min(every, FIRST_WITHIN), now))
+
+
+def next_look(check: CheckId, every: float, retry: float, now: float, *, again: bool, settling: bool) -> float:
+    """Return when `check`, whose result came in at `now`, is looked at next.
+
+    At once if that was asked for meanwhile (`again`); `retry` seconds later while its result is not believed yet or
+    not placed yet (`settling`), if its turn does not come before; else on its grid.
+    """
+    if again:
+        return now
+    due = next_due(check, every, now)
+    return min(due, now + retry) if settling else due

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.ids import CheckId
-from monitor.core.schedule import next_due, phase
+from monitor.core.schedule import FIRST_WITHIN, first_look, next_due, next_look, phase
 
 checks = st.text(min_size=1, max_size=20).map(CheckId)
 paces = st.floats(0.05, 86400)
@@ -45,3 +45,22 @@ def test_a_hundred_checks_never_start_together():
     by_second = [sum(int(start) == second for start in starts) for second in range(60)]
     assert max(by_second) <= 8
     assert starts == [phase(CheckId(f"poste-{n:03}"), 60.0) for n in range(100)]
+
+
+@given(checks, paces, st.floats(0.05, 60), moments)
+def test_a_settled_check_keeps_its_grid_and_one_that_settles_comes_sooner_but_never_later(check, every, retry, now):
+    grid = next_due(check, every, now)
+    assert next_look(check, every, retry, now, again=False, settling=False) == grid
+    sooner = next_look(check, every, retry, now, again=False, settling=True)
+    assert sooner in (grid, now + retry)
+    assert now < sooner <= grid
+
+
+@given(checks, paces, moments, st.booleans())
+def test_what_was_asked_for_again_is_looked_at_at_once(check, every, now, settling):
+    assert next_look(check, every, every / 4, now, again=True, settling=settling) == now
+
+
+@given(checks, paces, moments)
+def test_the_first_look_comes_within_seconds_of_the_start(check, every, now):
+    assert now < first_look(check, every, now) <= now + min(every, FIRST_WITHIN) * (1 + 1e-6) + 1e-6
