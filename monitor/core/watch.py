@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.core.events import Event, EventKind
-from monitor.core.health import Health, advance
+from monitor.core.health import Health, Phase, advance
 from monitor.core.hysteresis import settled
 from monitor.core.ids import CheckId
 from monitor.core.maintenance import Window, scope_of
 from monitor.core.placing import Work, record
 from monitor.core.plan import Plan, State
 from monitor.core.text import say
-from monitor.core.verdict import Verdict
+from monitor.core.verdict import Severity, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,17 @@ def announce(state: State, window: Window) -> State:
     """Return `state` with the work `window`, in the place of what had its name."""
     others = tuple(other for other in state.windows if other.id != window.id)
     return replace(state, windows=(*others, window), waiting=True)
+
+
+def settling(state: State, check: CheckId) -> bool:
+    """Return whether `check` is to be looked at again soon: its last result is not believed yet, or not placed yet."""
+    health = state.healths.get(check)
+    if health is None:
+        return False
+    if health.phase is Phase.SOFT:
+        return True
+    bad = health.confirmed is not Severity.OK
+    return bad and not any(incident.explains(check) for incident in state.incidents.values())
 
 
 def forget(state: State, now: datetime, after: timedelta) -> State:

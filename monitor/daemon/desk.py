@@ -361,13 +361,7 @@ class Desk:
 
     def settling(self, check: CheckId) -> bool:
         """Whether `check` should be seen again soon: its last result is not believed yet, or not placed yet."""
-        health = self.state.healths.get(check)
-        if health is None:
-            return False
-        if health.phase is Phase.SOFT:
-            return True
-        bad = health.confirmed is not Severity.OK
-        return bad and not any(incident.explains(check) for incident in self.state.incidents.values())
+        return watch.settling(self.state, check)
 
 
 def _down(plan: Plan, state: State) -> frozenset[NodeId]:

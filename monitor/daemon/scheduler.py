@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor.clock import Clock
 from monitor.core.ids import CheckId
-from monitor.core.schedule import next_due
+from monitor.core.schedule import first_look, next_look
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.inventory.model import Check
@@ -18,9 +18,6 @@ from probes.runner import Result
 from probes.sessions import Sessions
 
 log = logging.getLogger(__name__)
-
-FIRST_WITHIN = 5.0
-"""Seconds over which the first round after a start is spread, so that the site is known soon but not stormed."""
 
 Report = Callable[[Check, Result], Awaitable[None]]
 
@@ -51,7 +48,8 @@ class Scheduler:
         same = {name for name, check in checks.items() if before.get(name) == check}
         self._memory = {name: self._memory.get(name, {}) if name in same else {} for name in checks}
         self._due = {
-            name: self._due[name] if name in same else self._first(check, now) for name, check in checks.items()
+            name: self._due[name] if name in same else first_look(name, check.every.total_seconds(), now)
+            for name, check in checks.items()
         }
         self._wake.set()
 
@@ -144,15 +142,8 @@ class Scheduler:
     def _plan_next(self, check: Check) -> None:
         if self._checks.get(check.id) != check:
             return  # it is gone, or due as its new definition says
+        every, retry = check.every.total_seconds(), check.retry.total_seconds()
+        again, settling = check.id in self._again, self._settling(check.id)
+        self._again.discard(check.id)
         now = asyncio.get_running_loop().time()
-        due = next_due(check.id, check.every.total_seconds(), now)
-        if check.id in self._again:
-            self._again.discard(check.id)
-            due = now
-        elif self._settling(check.id):
-            due = min(due, now + check.retry.total_seconds())
-        self._due[check.id] = due
-
-    def _first(self, check: Check, now: float) -> float:
-        every = check.every.total_seconds()
-        return min(next_due(check.id, every, now), next_due(check.id, min(every, FIRST_WITHIN), now))
+        self._due[check.id] = next_look(check.id, every, retry, now, again=again, settling=settling)
