@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -30,6 +30,7 @@ class Why(StrEnum):
     UNREACHABLE = "unreachable"
     COVERED = "covered"
     RESTING = "resting"
+    MAINTENANCE = "maintenance"
     SPENT = "spent"
 
 
@@ -58,7 +59,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """What is believed of the site, and what has been tried: what the question "may it start" is asked of."""
+    """What is believed of the site, and what has been tried: what the question "may it start" is asked of.
+
+    `worked_on`: devices on which announced work goes on, with its name.
+    """
 
     topology: Topology
     healths: Mapping[CheckId, Health]
@@ -66,6 +70,7 @@ class Footing:
     busy: frozenset[NodeId]
     per_device: Budget
     halted: bool = False
+    worked_on: Mapping[NodeId, str] = field(default_factory=dict)
 
 
 def attempts(runs: Iterable[Run]) -> tuple[Tried, ...]:
@@ -83,15 +88,27 @@ def may_start(
 ) -> Start | Hold:
     """Return whether a run of `book` about `subject`, which acts on `targets`, may start at `now`.
 
-    Never while a person has stopped the automation, another run acts on the same device, or the device is out of reach
-    or explained by a cause upstream: what cannot be seen cannot be repaired. Attempts are counted for each device.
+    Never while a person has stopped the automation, another run or announced work is at the same device, or the device
+    is out of reach or explained by a cause upstream: what cannot be seen cannot be repaired. Attempts are counted for
+    each device.
     """
     if footing.halted:
         return Hold(Why.HALTED, say("a person has stopped the automation; `releve automation arm` lets it go on"))
     taken = sorted(footing.busy & set(targets))
     if taken:
         return Hold(Why.BUSY, say("another run acts on {device}", device=taken[0]))
-    covered = standing(footing.topology, footing.healths, subject, now)
+    for device in sorted(targets):
+        if device in footing.worked_on:
+            work = footing.worked_on[device]
+            text = say(
+                "work is announced on {device} ({name}); `releve maintenance end {name}` ends it",
+                device=device,
+                name=work,
+            )
+            return Hold(Why.MAINTENANCE, text)
+    health = footing.healths.get(subject)
+    since = now if health is None or health.confirmed is Severity.OK else health.began_at
+    covered = standing(footing.topology, footing.healths, subject, since)
     if covered.place is Place.COVERED:
         return Hold(Why.COVERED, say("the cause lies elsewhere: {check} is down", check=covered.by[0]))
     for device in sorted(targets):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
 
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.topology import Topology
@@ -82,6 +83,14 @@ class Window:
         coming = (span for span in self.when.spans(day, day + timedelta(days=366)) if span.start > at)
         return next(iter(coming), None)
 
+    def cut_short(self, at: datetime) -> Window | None:
+        """Return it ended at `at`: what goes on then, or one span that is yet to come; None when neither is."""
+        if self.span_at(at) is not None:
+            return replace(self, ended=at)
+        if isinstance(self.when, Span) and self.when.start > at:
+            return replace(self, ended=self.when.start)
+        return None
+
     def _near(self, at: datetime) -> list[Span]:
         if isinstance(self.when, Span):
             spans = [self.when]
@@ -127,3 +136,40 @@ def excused_until(windows: Iterable[Window], check: CheckId, since: datetime, no
         moved = bool(ends) and max(ends) <= now
         at = max(ends) if moved else at
     return at
+
+
+def window_to_json(window: Window) -> dict[str, Any]:
+    """Return what people did, as JSON-ready data: the work that they announced, or when they ended the inventory's."""
+    data: dict[str, Any] = {"id": window.id, "ended": None if window.ended is None else window.ended.isoformat()}
+    if not window.by or not isinstance(window.when, Span):
+        return data
+    return data | {
+        "by": window.by,
+        "start": window.when.start.isoformat(),
+        "end": window.when.end.isoformat(),
+        "kind": window.kind,
+        "reason": window.reason,
+        "nodes": list(window.nodes),
+        "checks": list(window.checks),
+        "titles": dict(window.titles),
+    }
+
+
+def window_from_json(data: Mapping[str, Any]) -> Window:
+    """Return the work that `window_to_json` wrote, whose scope has yet to be looked up in the present inventory."""
+    ended = None if data["ended"] is None else datetime.fromisoformat(data["ended"])
+    if "by" not in data:
+        never = ended or datetime.min.replace(tzinfo=UTC)
+        return Window(data["id"], frozenset(), Span(never, never), ended=ended)
+    return Window(
+        data["id"],
+        frozenset(),
+        Span(datetime.fromisoformat(data["start"]), datetime.fromisoformat(data["end"])),
+        kind=data["kind"],
+        reason=data["reason"],
+        nodes=tuple(map(NodeId, data["nodes"])),
+        checks=tuple(map(CheckId, data["checks"])),
+        by=data["by"],
+        ended=ended,
+        titles=data["titles"],
+    )

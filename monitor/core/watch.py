@@ -9,6 +9,7 @@ from monitor.core.events import Event, EventKind
 from monitor.core.health import Health, Phase, advance
 from monitor.core.hysteresis import settled
 from monitor.core.ids import CheckId
+from monitor.core.incident import Refused
 from monitor.core.maintenance import Window, scope_of
 from monitor.core.placing import Work, record
 from monitor.core.plan import Plan, State
@@ -163,8 +164,27 @@ def _windows(plan: Plan, before: tuple[Window, ...], now: datetime) -> tuple[Win
     return (*written, *by_people)
 
 
-def announce(state: State, window: Window) -> State:
-    """Return `state` with the work `window`, in the place of what had its name."""
+def announced(state: State, window: Window, now: datetime) -> State:
+    """Return `state` with the work `window`. Raises Refused for the name of other work that goes on or is to come."""
+    taken = next((other for other in state.windows if other.id == window.id), None)
+    if taken is not None and (not taken.by or taken.next_span(now) is not None):
+        raise Refused(say("there is already work of the name {name}; choose another", name=window.id))
+    return _with(state, window)
+
+
+def work_ended(state: State, name: str, now: datetime) -> tuple[State, Window]:
+    """Return `state` with the announced work `name` ended, and that work. Raises Refused when it does not go on."""
+    window = next((one for one in state.windows if one.id == name), None)
+    if window is None:
+        names = ", ".join(sorted(one.id for one in state.windows)) or "-"
+        raise Refused(say("there is no announced work {name}; there is: {names}", name=name, names=names))
+    ended = window.cut_short(now)
+    if ended is None:
+        raise Refused(say("the work {name} does not go on now", name=name))
+    return _with(state, ended), ended
+
+
+def _with(state: State, window: Window) -> State:
     others = tuple(other for other in state.windows if other.id != window.id)
     return replace(state, windows=(*others, window), waiting=True)
 

@@ -17,8 +17,9 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Incident, Refused
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
-from monitor.daemon.desk import KEEP, Desk, legible
-from monitor.daemon.planning import called_for, no_such_book, planned, targets_of
+from monitor.daemon.beliefs import legible
+from monitor.daemon.desk import KEEP, Desk
+from monitor.daemon.planning import called_for, no_such_book, planned, targets_of, worked_on
 from monitor.daemon.policy import Leave, Policy
 from monitor.daemon.telling import simulated, told_of
 from monitor.daemon.waiting import Waiting
@@ -131,6 +132,7 @@ class Automation:
             busy=self.busy,
             per_device=self._desk.inventory.automation.per_device,
             halted=self.halted(),
+            worked_on=worked_on(self._desk.state.windows, self._desk.plan.topology, self._clock.now()),
         )
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import unicodedata
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,15 +16,18 @@ from monitor.clock import Clock
 from monitor.core import incident as incidents
 from monitor.core import watch
 from monitor.core.events import Event, EventKind
-from monitor.core.health import Health, Phase, not_after
+from monitor.core.health import Health, not_after
 from monitor.core.ids import CheckId, IncidentId, NodeId
+from monitor.core.impact import Outlook, outlook
 from monitor.core.incident import Incident, Refused
+from monitor.core.maintenance import Window, window_from_json, window_to_json
 from monitor.core.placing import incident_id
 from monitor.core.plan import Plan, State
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import Taken
+from monitor.daemon.beliefs import Seen, after_last, core, legible, nodes_down
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
 from monitor.daemon.whole import whole
@@ -41,15 +43,6 @@ NEED_WORDS = ("note", "cause")
 """Of these, what is nothing without words."""
 R = TypeVar("R")
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The last verdict of a check, when it was observed (UTC) and how long that took (seconds)."""
-
-    verdict: Verdict
-    at: datetime
-    elapsed: float
 
 
 @dataclass(slots=True)
@@ -96,6 +89,7 @@ class Desk:
             died_at=kept.died_at,
         )
         desk._stored = dict(kept.state.healths)
+        desk.state = replace(desk.state, windows=tuple(map(window_from_json, kept.maintenance)))
         return desk
 
     @property
@@ -128,7 +122,7 @@ class Desk:
         state, events, reprobe = self.state, list[Event](), list[CheckId]()
         for check, seen in results:
             if check in self.plan.checks:
-                at = _after_last(state.healths.get(check), seen.at)
+                at = after_last(state.healths.get(check), seen.at)
                 taken = watch.take(self.plan, state, check, seen.verdict, at)
                 state, self.seen[check] = taken.state, seen
                 events += taken.events
@@ -142,7 +136,10 @@ class Desk:
         await self._undisturbed(self._tick())
 
     async def _tick(self) -> None:
-        await self._accept(Taken(watch.forget(self.state, self.clock.now(), KEEP)), time_passed=True)
+        now = self.clock.now()
+        taken = watch.pass_time(self.plan, watch.forget(self.state, now, KEEP), now)
+        await self._accept(taken, time_passed=True)
+        self.look_again(taken.reprobe)
         for name in set(self.protocols) - set(self.state.incidents):
             del self.protocols[name]
             self.sent.pop(name, None)
@@ -181,6 +178,37 @@ class Desk:
         """Journal what a person set of the automation."""
         await self.journal.commit(Batch(automation=policy, audit=(entry,), guard=self.guard()))
 
+    async def announce(self, window: Window, actor: str) -> Window:
+        """Take the work `window` that `actor` announces, and return it. Raises Refused for a name that is taken."""
+        window = replace(window, by=actor)
+
+        def change(now: datetime) -> tuple[State, Window]:
+            return watch.announced(self.state, window, now), window
+
+        entry = AuditEntry(actor, "maintenance", {"id": window.id})
+        return await self._undisturbed(self._set_windows(change, entry))
+
+    async def end_work(self, name: str, actor: str) -> Window:
+        """End the announced work `name`, which goes on or is to come, and return it. Raises Refused."""
+        entry = AuditEntry(actor, "maintenance end", {"id": name})
+        return await self._undisturbed(self._set_windows(lambda now: watch.work_ended(self.state, name, now), entry))
+
+    async def _set_windows(self, change: Callable[[datetime], tuple[State, Window]], entry: AuditEntry) -> Window:
+        state, window = change(self.clock.now())
+        kept = tuple(window_to_json(one) for one in state.windows if one.by or one.ended is not None)
+        await self.journal.commit(Batch(maintenance=kept, audit=(entry,), guard=self.guard()))
+        self.state = state
+        return window
+
+    def outlook(self) -> tuple[Outlook, ...]:
+        """Return what each service of the inventory is able to do now."""
+        return outlook(self.plan, self.state)
+
+    @property
+    def waiting_results(self) -> int:
+        """How many results have come in and are not taken yet."""
+        return len(self._results)
+
     async def swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         """Work by another inventory from now on; incidents keep the protocol they were opened under."""
         await self._undisturbed(self._swap(inventory, plan, actor))
@@ -202,10 +230,10 @@ class Desk:
             return await self.state_cause(name, actor, words)
         return await self.resolve(name, actor, words)
 
-    async def acknowledge(self, name: IncidentId, actor: str, note: str) -> Incident:
-        """Record that `actor` is on it."""
+    async def acknowledge(self, name: IncidentId, actor: str, note: str, length: timedelta | None = None) -> Incident:
+        """Record that `actor` is on it, for `length` or to the end."""
         words = legible(note)
-        return await self._act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words))
+        return await self._act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words, length))
 
     async def note(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Add `words` to the incident's log."""
@@ -326,7 +354,7 @@ class Desk:
     ) -> tuple[Notice, ...]:
         if not planned:
             return ()
-        at = Moment(now, self.trusted(), _down(self.plan, state))
+        at = Moment(now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state))
         return tuple(
             self.letters.write(plan, state.incidents[plan.key.incident], protocols[plan.key.incident], at)
             for plan in planned
@@ -338,7 +366,7 @@ class Desk:
         return {
             name
             for name, health in state.healths.items()
-            if before.get(name) is not health and _core(stored.get(name)) != _core(health)
+            if before.get(name) is not health and core(stored.get(name)) != core(health)
         }
 
     def _planned(
@@ -357,36 +385,8 @@ class Desk:
 
     def links_down(self) -> frozenset[NodeId]:
         """The devices and links that are confirmed down: what leaves through one of them does not leave."""
-        return _down(self.plan, self.state)
+        return nodes_down(self.plan, self.state)
 
     def settling(self, check: CheckId) -> bool:
         """Whether `check` should be seen again soon: its last result is not believed yet, or not placed yet."""
         return watch.settling(self.state, check)
-
-
-def _down(plan: Plan, state: State) -> frozenset[NodeId]:
-    """The nodes with a gate that `state` confirms down; asked of the coming state, so no cut is told through itself."""
-    healths = state.healths
-    return frozenset(
-        node.id
-        for node in plan.topology.nodes.values()
-        if any(gate in healths and healths[gate].confirmed_down for gate in node.gates)
-    )
-
-
-def legible(words: str) -> str:
-    """Return a person's `words` without what no database or mail can carry: control signs, half characters."""
-    kept = (sign for sign in words if sign in "\n\t" or unicodedata.category(sign) != "Cc")
-    return "".join("\ufffd" if unicodedata.category(sign) == "Cs" else sign for sign in kept)
-
-
-def _after_last(health: Health | None, at: datetime) -> datetime:
-    return at if health is None else max(at, health.seen_at)
-
-
-def _core(health: Health | None) -> tuple[Any, ...]:
-    if health is None:
-        return ()
-    counts = (health.run, health.fails) if health.phase is Phase.SOFT else ()
-    told = (health.confirmed, health.latest, health.began_at, health.turned_at, health.down, health.flapping)
-    return (*told, health.levels, *counts)

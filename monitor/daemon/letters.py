@@ -14,6 +14,7 @@ from alerts.language import speech
 from alerts.notice import MAIL_DOMAIN, Notice, NoticeState, Planned
 from alerts.protocol import Contact, Protocol, next_update
 from monitor.core.ids import NodeId
+from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
 from monitor.core.text import Text, say
 from monitor.inventory.model import Inventory
@@ -21,11 +22,15 @@ from monitor.inventory.model import Inventory
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the time of writing adds: `now`, whether time can be trusted, and what is down between us and the reader."""
+    """What the time of writing adds: `now`, whether time can be trusted, and what is down between us and the reader.
+
+    `outlook`: what each service is able to do.
+    """
 
     now: datetime
     trusted: bool
     links_down: Collection[NodeId]
+    outlook: tuple[Outlook, ...] = ()
 
 
 class Letters:

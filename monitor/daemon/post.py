@@ -13,7 +13,8 @@ from alerts.delivery import Again, Dead, Other, Parcel, Receipt, TransportError,
 from alerts.notice import Notice, NoticeState
 from alerts.protocol import Channel, Contact
 from monitor.core.text import say
-from monitor.daemon.desk import Desk, legible
+from monitor.daemon.beliefs import legible
+from monitor.daemon.desk import Desk
 from monitor.daemon.journal import Journal
 from monitor.daemon.settlement import Settlement
 

@@ -44,7 +44,7 @@ from runbooks.run import Run, RunEvent, RunId
 
 REMEMBERED = 32
 """Batches whose names are kept, to recognise one that is handed in again."""
-_BATCHES, _GUARD, _AUTOMATION = "batches", "guard", "automation"
+_BATCHES, _GUARD, _AUTOMATION, _MAINTENANCE = "batches", "guard", "automation", "maintenance"
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -69,6 +69,7 @@ class Batch:
     guard: Guard | None = None
     run_events: tuple[RunEvent, ...] = ()
     automation: Mapping[str, Any] | None = None
+    maintenance: tuple[Mapping[str, Any], ...] | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -88,6 +89,7 @@ class Loaded:
     runs: dict[RunId, Run] = field(default_factory=dict)
     next_run: int = 1
     automation: Mapping[str, Any] = field(default_factory=dict)
+    maintenance: tuple[Mapping[str, Any], ...] = ()
     jobs: Mapping[CheckId, Job] = field(default_factory=dict)
 
 
@@ -128,6 +130,7 @@ class Store:
                 runs=runs.get(connection, runs.recent(now - keep)),
                 next_run=runs.next_number(connection),
                 automation=log.get(connection, _AUTOMATION) or {},
+                maintenance=tuple(log.get(connection, _MAINTENANCE) or ()),
                 jobs=jobs.get(connection),
             )
 
@@ -151,6 +154,8 @@ class Store:
             runs.add(connection, batch.run_events)
             if batch.automation is not None:
                 log.put(connection, _AUTOMATION, dict(batch.automation))
+            if batch.maintenance is not None:
+                log.put(connection, _MAINTENANCE, [dict(window) for window in batch.maintenance])
             if batch.audit:
                 audit.append(connection, batch.audit, batch.guard.at if batch.guard else SystemClock().now())
             if batch.guard is not None:

@@ -92,13 +92,18 @@ def test_it_starts_when_the_device_answers_and_nothing_was_tried():
     assert start() == Start()
 
 
+def test_it_starts_on_a_device_that_answers_although_what_lies_before_it_is_down():
+    assert start(healths={**WELL, ROUTER_PING: BAD}) == Start()
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"halted": True}, Why.HALTED),
         ({"busy": frozenset({HMP})}, Why.BUSY),
         ({"healths": {**WELL, PING: BAD}}, Why.COVERED),
-        ({"healths": {**WELL, ROUTER_PING: BAD}}, Why.COVERED),
+        ({"healths": {**WELL, ROUTER_PING: BAD, PING: health(Severity.UNKNOWN)}}, Why.COVERED),
+        ({"worked_on": {HMP: "patch"}}, Why.MAINTENANCE),
         ({"healths": {**WELL, PING: health(Severity.UNKNOWN)}}, Why.UNREACHABLE),
         ({"healths": {DISK: BAD, ROUTER_PING: OK}}, Why.UNREACHABLE),
         ({"healths": {**WELL, PING: replace(OK, latest=Severity.CRITICAL, fails=1)}}, Why.UNREACHABLE),
