@@ -7,7 +7,7 @@ from dataclasses import dataclass
 SAMPLES = 20
 """Results that are looked at (Icinga 2, "Check Flapping"; Nagios Core, "Detection and Handling of State Flapping")."""
 OLDEST, STEP = 0.8, 0.02
-"""Weight of a change at the oldest of them, and by how much each later one weighs more, up to 1.2 (the same)."""
+"""Weight of a change at the oldest of them, and by how much each later one weighs more, up to 1.18 (the same)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,11 +77,14 @@ class Window:
     def next_span(self, at: datetime) -> Span | None:
         """Return the span that goes on at `at`, else the next one within a year; None when there is none."""
         now = self.span_at(at)
-        if now is not None or isinstance(self.when, Span):
-            return now or (self.when if isinstance(self.when, Span) and self.when.start > at else None)
-        day = at.astimezone(self.when.zone).date()
-        coming = (span for span in self.when.spans(day, day + timedelta(days=366)) if span.start > at)
-        return next(iter(coming), None)
+        if now is not None:
+            return now
+        if isinstance(self.when, Span):
+            coming: Iterable[Span] = (self._cut(self.when),)
+        else:
+            day = at.astimezone(self.when.zone).date()
+            coming = self.when.spans(day, day + timedelta(days=366))
+        return next((span for span in coming if at < span.start < span.end), None)
 
     def cut_short(self, at: datetime) -> Window | None:
         """Return it ended at `at`: what goes on then, or one span that is yet to come; None when neither is."""
