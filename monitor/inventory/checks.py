@@ -11,9 +11,9 @@ from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import OTHER
 from monitor.core.text import N_, say
-from monitor.core.thresholds import Range
 from monitor.inventory.addresses import host_and_port
 from monitor.inventory.heartbeat import with_secrets
+from monitor.inventory.limits import flapping, look_at_limits, look_at_metrics
 from monitor.inventory.many import Declared
 from monitor.inventory.model import Check, Device, Link
 from monitor.inventory.problems import NOTHING, Place, nearest
@@ -124,6 +124,7 @@ def _check(written: _Written, scope: Scope, watching: Watching) -> Check | None:
         kind=keys.incident or DEFAULT_KIND.get(probe, OTHER),
         gate=_is_gate(probe, node, watching) if keys.gate is None else keys.gate,
         needs=tuple(CheckId(name) for name in dict.fromkeys(keys.needs or ())),
+        flapping=flapping(keys, written.table, written.where, scope),
     )
 
 
@@ -170,9 +171,9 @@ def _params(written: _Written, scope: Scope, watching: Watching) -> Params | Non
     table = TableNode(written.table.at, own)
     also = [key for key in COMMON_KEYS if key not in written.table.entries]
     params = shaped(probe.Params, table, written.at, written.where, scope.problems, also)
-    _look_at_metrics(written, probe, scope)
+    look_at_metrics(written.table, written.where, probe, scope)
     if params is not None:
-        _look_at_limits(written, params, scope)
+        look_at_limits(written.table, written.where, probe, params, scope)
         params = with_secrets(params, table, written.where, scope)
     return params
 
@@ -284,33 +285,3 @@ def _stand(written: _Written, keys: CheckKeys, watching: Watching) -> tuple[Node
         return None if router is None else (link.id, router.target)
     peer = NodeId(peer_of(link.id))
     return link.id if keys.gate else peer, Target(peer, host_and_port(link.peer)[0])
-
-
-def _look_at_metrics(written: _Written, probe: Any, scope: Scope) -> None:
-    names = [name for name, _unit in probe.metrics]
-    table = written.table.get("thresholds")
-    for key, entry in table.entries.items() if isinstance(table, TableNode) and names else ():
-        if key.partition(".")[0] not in names:
-            message = say("the probe {probe} measures no {name}", probe=probe.kind, name=key)
-            scope.problems.error(entry.at, f"{written.where}.thresholds.{key}", message, nearest(key, names))
-
-
-def _look_at_limits(written: _Written, params: Params, scope: Scope) -> None:
-    """Note where a value is critical before it is worth a warning: the two were probably exchanged."""
-    pairs = [("", params.warning, params.critical, written.table.entries.get("warning"))]
-    table = written.table.get("thresholds")
-    for name, limits in params.thresholds.items():
-        inner = table.get(name) if isinstance(table, TableNode) else None
-        entry = inner.entries.get("warning") if isinstance(inner, TableNode) else None
-        pairs.append((f".thresholds.{name}", limits.warning, limits.critical, entry))
-    for suffix, warning, critical, entry in pairs:
-        if entry is not None and _exchanged(warning, critical):
-            message = say("a value is critical here before it is a warning")
-            where = f"{written.where}{suffix}.warning"
-            scope.problems.warn(entry.value.at, where, message, say("exchange warning and critical"))
-
-
-def _exchanged(warning: Range | None, critical: Range | None) -> bool:
-    if warning is None or critical is None or warning.inside or critical.inside:
-        return False
-    return warning.low < critical.low or warning.high > critical.high

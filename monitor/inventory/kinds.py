@@ -9,7 +9,8 @@ from datetime import timedelta
 from monitor.core.incident import BLIND, OTHER, Interruption
 from monitor.core.text import N_, say
 from monitor.inventory.model import Kind
-from monitor.inventory.schema import ByLanguage, KindKeys
+from monitor.inventory.notation import ByLanguage
+from monitor.inventory.schema import KindKeys
 from monitor.inventory.scope import Scope, refer
 from monitor.inventory.shape import shaped
 from monitor.inventory.yaml_nodes import Entry, TableNode
@@ -73,10 +74,11 @@ def _changed(kind: Kind, keys: KindKeys) -> Kind:
         interruption=keys.interruption or kind.interruption,
         target=keys.target or kind.target,
         runbook=keys.runbook or kind.runbook,
-        titles=_by_language(keys.title) or kind.titles,
-        causes=_by_language(keys.cause) or kind.causes,
+        titles=by_language(keys.title) or kind.titles,
+        causes=by_language(keys.cause) or kind.causes,
     )
 
 
-def _by_language(words: ByLanguage | None) -> dict[str, str]:
+def by_language(words: ByLanguage | None) -> dict[str, str]:
+    """Return `words` by language, only the languages that they have."""
     return {} if words is None else words.model_dump(exclude_none=True)

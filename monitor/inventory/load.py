@@ -5,26 +5,31 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from alerts.protocol import Channel, Contact, Protocol
 from monitor.core.ids import CheckId, NodeId
-from monitor.core.plan import Plan, Watched
+from monitor.core.maintenance import Window
+from monitor.core.plan import REOPEN_WITHIN, Plan, Watched
+from monitor.core.services import Service
 from monitor.core.text import LANGUAGES, Text, say
 from monitor.core.topology import Node, Topology
 from monitor.inventory.checks import Watching, checks
 from monitor.inventory.heartbeat import heartbeat_out
 from monitor.inventory.kinds import BUILT_IN, catalogue
+from monitor.inventory.maintenance import maintenance
 from monitor.inventory.many import Declared, declared_devices
 from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
-from monitor.inventory.people import channels, contacts, protocol
+from monitor.inventory.needs import look_at_needs
+from monitor.inventory.people import channels, contacts, protocol, reopen_within
 from monitor.inventory.problems import Place, Problem, Problems
-from monitor.inventory.repairs import actionable, automation, books, look_at_needs, look_at_runbooks, recordings
+from monitor.inventory.repairs import actionable, automation, books, look_at_runbooks, recordings
 from monitor.inventory.roles import brought_checks, peer_of
 from monitor.inventory.schema import NOT_ACTED_ON, InventoryKeys, SiteKeys
 from monitor.inventory.scope import Scope, sections_of
+from monitor.inventory.services import figures, services
 from monitor.inventory.shape import note_missing, shaped
 from monitor.inventory.sources import Folder, gathered
 from monitor.inventory.things import devices, links, look_for_cycles
@@ -82,10 +87,15 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     things = Watching.of(devices(scope, declared), links(scope), declared)
     look_for_cycles(scope, declared)
     _look_at_far_ends(scope)
-    watched = checks(scope, things, brought_checks(scope, declared))
-    look_at_needs(scope, watched)
+    brought = brought_checks(scope, declared)
+    scope.checks = {*scope.sections["checks"], *brought}
+    watched = checks(scope, things, brought)
+    topology = topology_of(things.devices, things.links, watched)
+    look_at_needs(scope, watched, topology)
     acting = actionable(watched, things.devices, recordings(scope, things.devices))
     look_at_runbooks(scope, kinds, known, acting, watched)
+    seen = services(scope, watched)
+    work = maintenance(scope, topology, UTC if site is None else site.timezone)
     _look_at_the_rest(scope)
     policy, sign_of_life = automation(scope), heartbeat_out(scope)
     if site is None or told.protocol is None or scope.problems.fatal:
@@ -101,7 +111,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         checks=watched,
         kinds=kinds,
         protocol=told.protocol,
-        plan=plan(things.devices, things.links, watched, kinds),
+        plan=plan(topology, watched, kinds, seen, work, reopen_within(scope)),
         books=known,
         actionable=acting,
         automation=policy,
@@ -116,13 +126,10 @@ class _People:
     protocol: Protocol | None
 
 
-def plan(
-    devices: Mapping[NodeId, Device],
-    links: Mapping[NodeId, Link],
-    checks: Mapping[CheckId, Check],
-    kinds: Mapping[str, Kind],
-) -> Plan:
-    """Return the part of the inventory that decides: a node a device, a link, a link's far end; gates, pings first."""
+def topology_of(
+    devices: Mapping[NodeId, Device], links: Mapping[NodeId, Link], checks: Mapping[CheckId, Check]
+) -> Topology:
+    """Return what stands behind what: a node a device, a link, a link's far end; gates, pings first; all needs."""
     parents = {name: device.parents for name, device in devices.items()}
     parents |= {name: link.parents for name, link in links.items()}
     parents |= {NodeId(peer_of(name)): (name,) for name, link in links.items() if link.peer}
@@ -135,9 +142,31 @@ def plan(
         for name, above in parents.items()
     }
     where = {check.id: check.node for check in checks.values()}
-    watched = {check.id: Watched(check.policy, check.kind) for check in checks.values()}
-    interruption = {kind.name: kind.interruption for kind in kinds.values()}
-    return Plan(watched, Topology(nodes, where), interruption)
+    needs = {check.id: check.needs for check in checks.values() if check.needs}
+    return Topology(nodes, where, needs)
+
+
+def plan(
+    topology: Topology,
+    checks: Mapping[CheckId, Check],
+    kinds: Mapping[str, Kind],
+    services: Mapping[str, Service] | None = None,
+    maintenance: tuple[Window, ...] = (),
+    reopen_within: timedelta = REOPEN_WITHIN,
+) -> Plan:
+    """Return the part of the inventory that decides."""
+    return Plan(
+        {
+            check.id: Watched(check.policy, check.kind, check.flapping, check.every, check.timeout)
+            for check in checks.values()
+        },
+        topology,
+        {kind.name: kind.interruption for kind in kinds.values()},
+        reopen_within,
+        services=services or {},
+        maintenance=maintenance,
+        figures=figures(services or {}),
+    )
 
 
 def _gate_order(check: Check) -> int:

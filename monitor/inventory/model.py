@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from alerts.protocol import Channel, Contact, Protocol
+from monitor.core.flapping import FlappingPolicy
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Interruption
@@ -56,7 +57,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check, complete: `params` validated by its probe, `retry` its pace while a failure is being confirmed."""
+    """One check, complete: `params` validated by its probe, `retry` its pace while a failure is being confirmed.
+
+    `needs`: the checks that must be well for this one to be.
+    """
 
     id: CheckId
     probe: str
@@ -70,6 +74,7 @@ class Check:
     kind: str
     gate: bool = False
     needs: tuple[CheckId, ...] = ()
+    flapping: FlappingPolicy = field(default_factory=FlappingPolicy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 
 from alerts.protocol import EVERYBODY_TOLD, Channel, Contact, Protocol
 from monitor.core.ids import NodeId
+from monitor.core.plan import REOPEN_WITHIN
 from monitor.core.text import N_, say
-from monitor.inventory.problems import Level, Place, nearest
+from monitor.inventory.problems import Level, Place, Problems, nearest
 from monitor.inventory.schema import ChannelKeys, ContactKeys, ProtocolKeys, ToKeys
 from monitor.inventory.scope import Scope, names_in, refer
 from monitor.inventory.secrets_in import anchored, look_at
@@ -125,6 +127,15 @@ def protocol(scope: Scope) -> Protocol | None:
     )
     _warn_if_nobody(read, entry, scope)
     return read
+
+
+def reopen_within(scope: Scope) -> timedelta:
+    """Return for how long after its end a relapse reopens an incident; what is wrong with it `protocol` notes."""
+    entry = scope.tree.entries.get("protocol")
+    if entry is None or getattr(entry.value, "value", "") is None:
+        return REOPEN_WITHIN
+    keys = shaped(ProtocolKeys, entry.value, entry.at, "protocol", Problems())
+    return REOPEN_WITHIN if keys is None else keys.reopen_within
 
 
 def _operations(scope: Scope) -> tuple[str, ...]:

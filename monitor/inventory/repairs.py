@@ -1,4 +1,4 @@
-"""What Relève may repair: runbooks, folders of recordings, which service needs which, whether it acts at all."""
+"""What Relève may repair: runbooks, folders of recordings, whether it acts at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import N_, say
-from monitor.core.topology import find_cycle
 from monitor.inventory.model import Automation, Check, Device, Kind
 from monitor.inventory.problems import NOTHING, Place, nearest
 from monitor.inventory.schema import AutomationKeys, RecordingsKeys
@@ -186,10 +185,15 @@ def _nested(one: str, other: str) -> bool:
 def actionable(
     checks: Mapping[CheckId, Check], devices: Mapping[NodeId, Device], folders: Mapping[str, Recordings]
 ) -> Site:
-    """Return what runbooks may act on."""
+    """Return what runbooks may act on. The order in which services start is what is left of needs without the others.
+
+    A service that needs a web page which needs a database starts behind the database.
+    """
     return Site(
         {
-            check.id: CheckOf(check.id, check.probe, check.node, check.target, check.params, check.needs)
+            check.id: CheckOf(
+                check.id, check.probe, check.node, check.target, check.params, _services_before(check, checks)
+            )
             for check in checks.values()
         },
         {device.id: device.target for device in devices.values()},
@@ -197,28 +201,22 @@ def actionable(
     )
 
 
-def look_at_needs(scope: Scope, checks: Mapping[CheckId, Check]) -> None:
-    """Note a `needs` that names no check of a service, stands at one that is none, or goes round in a ring."""
-    services = {str(check.id) for check in checks.values() if check.probe == SERVICE}
-    places: dict[NodeId, Place] = {}
-    for name, entry in scope.sections["checks"].items():
-        node = entry.value.get("needs") if isinstance(entry.value, TableNode) else None
-        if not names_in(node) or node is None:
+def _services_before(check: Check, checks: Mapping[CheckId, Check]) -> tuple[CheckId, ...]:
+    """The checks of services that `check`, one of a service itself, needs at once or through checks that are none."""
+    if check.probe != SERVICE:
+        return ()
+    found: dict[CheckId, None] = {}
+    seen, waiting = {check.id}, list(reversed(check.needs))
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in checks:
             continue
-        where = f"checks.{name}.needs"
-        places[NodeId(name)] = node.at
-        if CheckId(name) in checks and name not in services:
-            message = say(
-                "only a check of a service needs others; this is one of {probe}", probe=checks[CheckId(name)].probe
-            )
-            scope.problems.error(node.at, where, message, say("leave it out"))
-        elif services or not scope.problems.fatal:
-            refer(node, services, where, N_("there is no check {name} of a service"), scope.problems)
-    parents = {NodeId(check.id): tuple(NodeId(name) for name in check.needs) for check in checks.values()}
-    while ring := find_cycle(parents):
-        message = say("each of these needs the next: {ring}", ring=" > ".join(ring))
-        scope.problems.error(places[ring[0]], f"checks.{ring[0]}.needs", message, say("take one of them away"))
-        parents[ring[0]] = ()
+        seen.add(name)
+        if checks[name].probe == SERVICE:
+            found[name] = None
+        else:
+            waiting += reversed(checks[name].needs)
+    return tuple(found)
 
 
 def look_at_runbooks(

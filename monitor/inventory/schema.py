@@ -10,65 +10,21 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
 from monitor.core.incident import Interruption
-from monitor.core.text import LANGUAGES, N_
+from monitor.core.plan import REOPEN_WITHIN
+from monitor.core.text import N_
+from monitor.inventory.notation import Names, Part, PerCent, Span, Times, Word, Words, notation_of
+from monitor.inventory.service_keys import MaintenanceKeys, ServiceKeys
 from probes.access import WAYS, Hidden
-from probes.params import Duration, Rate, one_or_many
+from probes.params import Duration, Rate
 from runbooks.book import Budget
 
 Language = Literal["fr", "en"]
 ROLES = ("router", "switch", "server", "ups", "generator")
-NOT_ACTED_ON = ("services", "sites", "plans", "datasets", "rota", "users", "maintenance", "rounds", "baseline")
+NOT_ACTED_ON = ("sites", "plans", "datasets", "rota", "users", "rounds", "baseline")
 """Top-level keys of the contract that this version accepts and does not look into."""
-Word = Annotated[str, Field(min_length=1)]
-
-
-def _in_all_languages(value: Any) -> Any:
-    return dict.fromkeys(LANGUAGES, value) if isinstance(value, str) else value
-
-
-_TEXTS: dict[str, Any] = {"type": "string", "minLength": 1}
-Names = Annotated[
-    tuple[Word, ...],
-    BeforeValidator(one_or_many),
-    Field(min_length=1),
-    WithJsonSchema({"anyOf": [_TEXTS, {"type": "array", "items": _TEXTS, "minItems": 1}]}),
-]
-Span = Annotated[Duration, Field(gt=timedelta(0))]
-Times = Annotated[int, Field(ge=1, le=100)]
-
-
-class Part(BaseModel):
-    """A table of the inventory; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class ByLanguage(Part):
-    """The same words in each language."""
-
-    fr: Word | None = None
-    en: Word | None = None
-
-
-Words = Annotated[
-    ByLanguage,
-    BeforeValidator(_in_all_languages),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                _TEXTS,
-                {
-                    "type": "object",
-                    "properties": dict.fromkeys(LANGUAGES, _TEXTS),
-                    "additionalProperties": False,
-                },
-            ]
-        }
-    ),
-]
 
 
 class SiteKeys(Part):
@@ -151,6 +107,19 @@ class LinkKeys(Part):
     radio: Word | None = Field(default=None, description=N_("the device that is its radio"))
 
 
+class FlappingKeys(Part):
+    """From when on a check wavers: the weighted share of changes among its last results."""
+
+    low: PerCent | None = Field(default=None, description=N_("share at which it wavers no more; 25%, if absent"))
+    high: PerCent | None = Field(default=None, description=N_("share from which on it wavers; 30%, if absent"))
+
+
+Flapping = Annotated[
+    Annotated[bool, Tag("word")] | Annotated[FlappingKeys, Tag("table")],
+    Discriminator(notation_of),
+]
+
+
 class CheckKeys(BaseModel):
     """The keys of every check; all others are the parameters of its probe."""
 
@@ -175,7 +144,13 @@ class CheckKeys(BaseModel):
     incident: Word | None = Field(default=None, description=N_("kind of incident that it opens; other, if absent"))
     gate: bool | None = Field(default=None, description=N_("whether its failure explains those behind its device"))
     needs: Names | None = Field(
-        default=None, description=N_("of a service: the checks whose services must run before this one's")
+        default=None,
+        description=N_(
+            "the checks that must be well for this one to be; of services also the order in which they start"
+        ),
+    )
+    flapping: Flapping | None = Field(
+        default=None, description=N_("from when on it wavers, as {low: 25%, high: 30%}; false: it never does")
     )
     title: Words | None = None
 
@@ -242,6 +217,9 @@ class ProtocolKeys(Part):
     crisis_report: CrisisReportKeys | None = None
     resolved: ToKeys | None = None
     long_after: Span = timedelta(hours=6)
+    reopen_within: Span = Field(
+        default=REOPEN_WITHIN, description=N_("a relapse within this reopens the incident instead of a new one")
+    )
 
 
 class ArchiveKeys(Part):
@@ -306,16 +284,18 @@ class InventoryKeys(Part):
     protocol: ProtocolKeys | None = None
     operations: ToKeys | None = None
     include: list[Word] | None = Field(default=None, description=N_("further files, relative to this one: *.yaml"))
-    services: Any = None
+    services: Mapping[str, ServiceKeys] | None = None
+    maintenance: Mapping[str, MaintenanceKeys] | None = None  # type: ignore[valid-type]
     sites: Any = None
     plans: Any = None
     datasets: Any = None
     rota: Any = None
     users: Any = None
-    maintenance: Any = None
     rounds: Any = None
     baseline: Any = None
 
 
-SECTIONS = ("contacts", "channels", "devices", "links", "checks", "incidents", "recordings")
+SECTIONS = (
+    "contacts", "channels", "devices", "links", "checks", "incidents", "recordings", "services", "maintenance",
+)  # fmt: skip
 """Tables of named entries, which may be spread over several files."""

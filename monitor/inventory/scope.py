@@ -28,6 +28,7 @@ class Scope:
     sections: dict[str, dict[str, Entry]] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     nodes: set[str] = field(default_factory=set)
+    checks: set[str] = field(default_factory=set)
     kinds: set[str] = field(default_factory=set)
     books: set[str] = field(default_factory=set)
 

@@ -132,14 +132,14 @@ def _is_model(annotation: Any) -> bool:
 
 
 def _the_model(annotation: Any) -> Any:
-    """Return the model in `Model | None`, `Annotated[Model, ...]`, `Mapping[str, Model]`; else `annotation`."""
+    """Return the model in `Model | None`, `Annotated[Model, ...]`, `Mapping[str, Model]`, a list; else `annotation`."""
     origin = get_origin(annotation)
     if origin is None:
         return annotation
     parts = get_args(annotation)
     if origin is Annotated:
         return _the_model(parts[0])
-    if origin in (Union, types.UnionType) or issubclass(origin, Mapping):
+    if origin in (Union, types.UnionType, tuple, list) or (isinstance(origin, type) and issubclass(origin, Mapping)):
         found = [_the_model(part) for part in parts]
         return next((each for each in found if _is_model(each)), annotation)
     return annotation
@@ -196,7 +196,7 @@ def _bound(context: Mapping[str, Any]) -> Value:
     bound = next((context[name] for name in ("gt", "ge", "lt", "le") if name in context), 0)
     if isinstance(bound, str) and bound.startswith("datetime.timedelta("):  # pydantic gives a duration by its repr
         return timedelta(**{unit: int(count) for unit, count in re.findall(r"(\w+)=(-?\d+)", bound)})
-    return bound if isinstance(bound, int) else str(bound)
+    return f"{bound:g}" if isinstance(bound, float) else bound if isinstance(bound, int) else str(bound)
 
 
 def shown(node: Node) -> str:
