@@ -80,7 +80,7 @@ def _matters(plan: Plan, state: State, check: CheckId) -> bool:
 
 def told(plan: Plan, state: State, event: Event) -> Taken:
     """Return `state` after what a person did; like a result, it may show that the client's service is interrupted."""
-    work = Work(plan, record(state, event), event.at)
+    work = Work(plan, replace(record(state, event), waiting=True), event.at)
     work.events.append(event)
     work.detect()
     return Taken(work.state, tuple(work.events))
@@ -90,7 +90,7 @@ def repaired(plan: Plan, state: State, events: tuple[Event, ...], now: datetime)
     """Return `state` after what a run of a runbook says; with its end, an incident whose root is OK again ends."""
     for event in events:
         state = record(state, event)
-    work = Work(plan, state, now)
+    work = Work(plan, replace(state, waiting=True), now)
     work.events += events
     for event in events:
         if event.kind is EventKind.REPAIR_ENDED and event.incident in work.state.incidents:
@@ -101,7 +101,7 @@ def repaired(plan: Plan, state: State, events: tuple[Event, ...], now: datetime)
 def pass_time(plan: Plan, state: State, now: datetime) -> Taken:
     """Return what time alone changes: acknowledgements that lapse, work that is over, checks that went silent.
 
-    What announced work excused is looked at again at its end, and told if it still fails.
+    What announced work excused, or what had time to come back after its cause, is told if it still fails.
     """
     work = Work(plan, replace(state, stale=_silent(plan, state, now)), now)
     for incident in tuple(state.incidents.values()):
@@ -112,7 +112,7 @@ def pass_time(plan: Plan, state: State, now: datetime) -> Taken:
     if state.waiting:
         work.place()
         work.detect()
-    return Taken(work.state, tuple(work.events), tuple(dict.fromkeys(work.reprobe)))
+    return Taken(work.state, tuple(work.events))  # what waits is looked at again with its next result, not each time
 
 
 SILENT_AFTER = 3
