@@ -44,7 +44,7 @@ class Heartbeat:
     ways: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[Text] = say(
         "No permission. When its work is done, the job calls http://RELEVE:8321/heartbeat/NAME (the check's name) with "
-        "the header Authorization: Bearer TOKEN; when it failed, it posts to /heartbeat/NAME/fail. "
+        "the header Authorization: Bearer TOKEN; when it failed, it calls /heartbeat/NAME/fail. "
         "Relève listens for other machines with --listen."
     )
 

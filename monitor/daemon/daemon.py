@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from monitor.daemon.archiving import Archiving
 from monitor.daemon.automation import Automation
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.desk import KEEP, Desk
+from monitor.daemon.heartbeat_in import Jobs
+from monitor.daemon.heartbeat_out import Ailment, SignOfLife
 from monitor.daemon.journal import Journal
 from monitor.daemon.post import Post
 from monitor.daemon.scheduler import Scheduler
@@ -51,7 +53,8 @@ PATIENCE = 5.0
 def plan_of(inventory: Inventory) -> Plan:
     """Return the plan of `inventory` with Relève's checks of itself."""
     folders = inventory.actionable.recordings if inventory.automation.live else ()
-    return replace(inventory.plan, checks={**inventory.plan.checks, **selfcheck.own_checks(folders)})
+    own = selfcheck.own_checks(folders, heartbeat=inventory.heartbeat is not None)
+    return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
 
 @dataclass(slots=True)
@@ -68,8 +71,12 @@ class Daemon:
     automation: Automation
     archiving: Archiving
     ledger: RecordingsLedger
+    jobs: Jobs
+    sign_of_life: SignOfLife
     stopping: asyncio.Event
     reloading: asyncio.Lock
+    ticked_at: float = 0.0
+    most_waiting: int = 0
 
     @classmethod
     async def start(
@@ -98,22 +105,30 @@ class Daemon:
             scheduler=None,  # type: ignore[arg-type]
             automation=None,  # type: ignore[arg-type]
             archiving=None,  # type: ignore[arg-type]
+            jobs=Jobs(journal, clock, kept.jobs),
+            sign_of_life=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
         )
-        daemon.scheduler = Scheduler(sessions, clock, daemon.report, desk.settling)
+        daemon.scheduler = Scheduler(sessions, clock, daemon.report, desk.settling, daemon.jobs.job)
+        daemon.jobs.look_again = daemon.scheduler.reprobe
+        daemon.sign_of_life = SignOfLife(
+            lambda: desk.inventory.heartbeat, daemon.ailing, clock, daemon.report_heartbeat
+        )
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
         await desk.clock_was_set()
         await desk.swap(inventory, plan, RELEVE)
+        await daemon.jobs.swap(inventory.checks.values())
         daemon.scheduler.swap(inventory.checks)
         return daemon
 
     async def report(self, check: Check, result: Result) -> None:
         """Take a result of the scheduler: samples to the history, the verdict to the desk."""
         self._keep_samples(check.id, result)
+        self.most_waiting = max(self.most_waiting, self.desk.waiting)
         known_at = result.started_at + timedelta(seconds=result.elapsed)  # nobody knew before the look was over
         await self.desk.take(check.id, result.verdict, known_at, result.elapsed)
 
@@ -131,6 +146,7 @@ class Daemon:
             asyncio.create_task(self._every(TICK, self._tick), name="tick"),
             asyncio.create_task(self._every(FLUSH, self._housekeeping), name="housekeeping"),
             asyncio.create_task(self._every(PRUNE, self.journal.prune_samples), name="prune"),
+            asyncio.create_task(self.sign_of_life.run(), name="heartbeat"),
         ]
         self.automation.resume()
         watchdog = systemd.watchdog_interval()
@@ -148,6 +164,7 @@ class Daemon:
 
     async def _tick(self) -> None:
         await self.desk.tick()
+        self.ticked_at = asyncio.get_running_loop().time()
         await self.automation.tick()
         await self.archiving.tick()
 
@@ -163,6 +180,7 @@ class Daemon:
         await self.archiving.close()
         await self.automation.close()
         self.ledger.close()
+        await self.jobs.close()
         await self.desk.flush()
         await self.sessions.close()
         await self.journal.close()
@@ -199,6 +217,8 @@ class Daemon:
         if self.clock.settle(quiet=quiet):
             log.warning("the machine's clock is taken over", extra={"event": "clock_adopted"})
             await self.desk.clock_was_set()
+            self.jobs.clock_was_set()
+        await self.jobs.flush()
         await self._look_at_ourselves()
         await self.desk.flush()
 
@@ -215,9 +235,51 @@ class Daemon:
             ),
             (selfcheck.OUTBOX, selfcheck.outbox_verdict(late, since_death)),
             (selfcheck.CLOCK, selfcheck.clock_verdict(self.clock.stepped_by, trusted=self.clock.trusted)),
+            (selfcheck.LAG, selfcheck.lag_verdict(self.scheduler.look_back())),
+            (selfcheck.QUEUE, selfcheck.queue_verdict(self._queue())),
+            (selfcheck.CHECKS, selfcheck.checks_verdict(self.stale())),
         )
         for name, verdict in verdicts:
             await self.desk.take(name, verdict, now, 0.0)
+
+    def _queue(self) -> selfcheck.Queue:
+        now, scheduler = asyncio.get_running_loop().time(), self.scheduler
+        most, self.most_waiting = self.most_waiting, 0
+        return selfcheck.Queue(
+            checks=len(self.desk.inventory.checks),
+            in_flight=scheduler.in_flight,
+            overlong=scheduler.overlong(now),
+            waiting=most,
+            hung=self.sessions.hung(now),
+            threads=self.sessions.workers,
+        )
+
+    def stale(self) -> tuple[CheckId, ...]:
+        """Return the checks that have given no result for three intervals, and had them.
+
+        After a start, or once its interval was shortened, a check was last seen when nobody was to look at it yet.
+        """
+        now, checks = asyncio.get_running_loop().time(), self.desk.inventory.checks
+        return tuple(
+            name
+            for name in self.desk.state.stale
+            if name in checks and self.scheduler.watched_for(name, now) > selfcheck.patience_of(checks[name])
+        )
+
+    async def report_heartbeat(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
+        """Take what became of a sign of life of ours."""
+        await self.desk.take(selfcheck.HEARTBEAT, verdict, at, elapsed)
+
+    def ailing(self) -> Ailment | None:
+        """Return what keeps us from being really well; None when nothing does."""
+        lately = asyncio.get_running_loop().time() - STALLED
+        if not self.turning:
+            return Ailment.SCHEDULER
+        if self.ticked_at < lately or not self.ticked_at:
+            return Ailment.DESK
+        if self.post.turned_at < lately or not self.post.turned_at:
+            return Ailment.POST
+        return None if self.journal.trouble is None else Ailment.JOURNAL
 
     async def _sign_of_life(self) -> None:
         if self.turning:
@@ -244,8 +306,10 @@ class Daemon:
                 )
                 return reading
             await self.desk.swap(reading.inventory, plan_of(reading.inventory), actor)
+            await self.jobs.swap(reading.inventory.checks.values())
             self.scheduler.swap(reading.inventory.checks)
             self.automation.swap()
+            self.sign_of_life.swap()
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 from monitor.clock import Clock
@@ -14,6 +15,7 @@ from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.inventory.model import Check
 from probes import registry, runner
+from probes.beat import Job
 from probes.runner import Result
 from probes.sessions import Sessions
 
@@ -26,18 +28,29 @@ class Scheduler:
     """Runs the checks of one graph; `swap` exchanges the graph whole.
 
     `report` takes each result. `settling` says whether a check is to be seen again soon (its failure is not yet
-    believed, or not yet placed). `lag` is by how many seconds the last start was late.
+    believed, or not yet placed). `job` says what is known of the job that a check is about.
     """
 
-    def __init__(self, sessions: Sessions, clock: Clock, report: Report, settling: Callable[[CheckId], bool]) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        clock: Clock,
+        report: Report,
+        settling: Callable[[CheckId], bool],
+        job: Callable[[CheckId], Job | None] = lambda check: None,
+    ) -> None:
         self._sessions, self._clock, self._report, self._settling = sessions, clock, report, settling
+        self._job = job
         self._checks: Mapping[CheckId, Check] = {}
         self._memory: dict[CheckId, MutableMapping[str, Any]] = {}
         self._due: dict[CheckId, float] = {}
+        self._since: dict[CheckId, float] = {}
         self._running: dict[CheckId, asyncio.Task[Result | None]] = {}
+        self._started: dict[CheckId, float] = {}
         self._again: set[CheckId] = set()
         self._wake = asyncio.Event()
-        self.lag = 0.0
+        self._lags = (0.0, 0.0)
+        """The worst before the last `look_back`, and since."""
         self.turned_at = 0.0
 
     def swap(self, checks: Mapping[CheckId, Check]) -> None:
@@ -51,6 +64,7 @@ class Scheduler:
             name: self._due[name] if name in same else first_look(name, check.every.total_seconds(), now)
             for name, check in checks.items()
         }
+        self._since = {name: self._since[name] if name in same else now for name in checks}
         self._wake.set()
 
     def reprobe(self, names: Iterable[CheckId]) -> None:
@@ -69,8 +83,7 @@ class Scheduler:
         """
         while name in self._running:
             await asyncio.wait([self._running[name]])
-        task = asyncio.create_task(self._observe(self._checks[name]), name=f"check {name}")
-        self._running[name] = task
+        task = self._begin(name, asyncio.get_running_loop().time())
         await asyncio.wait([task])
         result = None if task.cancelled() else task.result()
         if result is None:
@@ -78,10 +91,40 @@ class Scheduler:
             return Verdict(Severity.UNKNOWN, text)
         return result.verdict
 
+    def _begin(self, name: CheckId, now: float) -> asyncio.Task[Result | None]:
+        task = asyncio.create_task(self._observe(self._checks[name]), name=f"check {name}")
+        self._running[name], self._started[name] = task, now
+        return task
+
     @property
     def in_flight(self) -> int:
         """How many observations are going on."""
         return len(self._running)
+
+    @property
+    def lag(self) -> float:
+        """By how many seconds the latest start was late, of those that `look_back` counted last and those since."""
+        return max(self._lags)
+
+    def look_back(self) -> float:
+        """Return by how many seconds the latest start was late since this was last asked."""
+        worst = self._lags[1]
+        self._lags = (worst, 0.0)
+        return worst
+
+    def overlong(self, now: float) -> int:
+        """Return how many observations go on at `now` (loop time) that should be over.
+
+        One may take its timeout, and may have waited for its device; after a whole interval more the next is lost.
+        """
+        begun = ((self._checks.get(name), at) for name, at in self._started.items())
+        return sum(
+            check is not None and now - at > (check.every + check.timeout).total_seconds() for check, at in begun
+        )
+
+    def watched_for(self, name: CheckId, now: float) -> float:
+        """Return for how many seconds until `now` (loop time) `name` has been watched as it is; 0 if it is not."""
+        return now - self._since.get(name, now)
 
     async def run(self) -> None:
         """Start what is due, until cancelled."""
@@ -90,8 +133,9 @@ class Scheduler:
             while True:
                 now = self.turned_at = loop.time()
                 for name in [name for name, due in self._due.items() if due <= now and name not in self._running]:
-                    self.lag = max(0.0, now - self._due[name]) if self._due[name] else 0.0
-                    self._running[name] = asyncio.create_task(self._observe(self._checks[name]), name=f"check {name}")
+                    if self._due[name]:
+                        self._lags = (self._lags[0], max(self._lags[1], now - self._due[name]))
+                    self._begin(name, now)
                 await self._until_next(loop.time())
         finally:
             for task in self._running.values():
@@ -122,6 +166,7 @@ class Scheduler:
             self._sessions,
             self._clock,
             self._memory.setdefault(check.id, {}),
+            partial(self._job, check.id),
         )
         if self._checks.get(check.id) != check:
             return None
@@ -136,6 +181,7 @@ class Scheduler:
             return None
         finally:
             self._running.pop(check.id, None)
+            self._started.pop(check.id, None)
             self._plan_next(check)
             self._wake.set()
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId
 from monitor.core.plan import Watched
-from monitor.core.text import Text, say
-from monitor.core.verdict import Severity, Verdict
+from monitor.core.text import Quantity, Text, say, verbatim
+from monitor.core.verdict import Metric, Severity, Verdict
+from monitor.core.watch import SILENT_AFTER
+from monitor.inventory.model import Check
 from runbooks.recordings import ArchiveReport
 
 STORE = CheckId("releve-store")
 CLOCK = CheckId("releve-clock")
 OUTBOX = CheckId("releve-outbox")
-OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX)}
+LAG = CheckId("releve-lag")
+QUEUE = CheckId("releve-queue")
+CHECKS = CheckId("releve-checks")
+HEARTBEAT = CheckId("releve-heartbeat")
+OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX, CHECKS)}
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
+LOAD = {name: Watched(ConfirmPolicy(confirm=3)) for name in (LAG, QUEUE)}
+"""Those about how busy we are: a moment in which all is late is no trouble, a quarter of a minute of it is."""
+HEARTBEAT_POLICY = ConfirmPolicy(confirm=3)
+"""Between us and our watcher lie networks that are not ours."""
 ARCHIVE_POLICY = ConfirmPolicy(confirm=2)
 """Between us and an archive lies a network: one round that fails is no news yet."""
 
@@ -26,9 +37,13 @@ def archive_check(recordings: str) -> CheckId:
     return CheckId(f"releve-archive-{recordings}")
 
 
-def own_checks(recordings: Iterable[str]) -> dict[CheckId, Watched]:
-    """Return every check that Relève makes of itself where those folders are archived."""
-    return OWN | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
+def own_checks(recordings: Iterable[str], *, heartbeat: bool = False) -> dict[CheckId, Watched]:
+    """Return every check that Relève makes of itself where those folders are archived.
+
+    `heartbeat`: it gives a sign of life to a watcher.
+    """
+    watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
+    return OWN | LOAD | watcher | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
 
 
 def store_verdict(trouble: Text | None, history: Text | None, waiting: int, *, room_kept: bool) -> Verdict:
@@ -111,3 +126,128 @@ def archive_verdict(report: ArchiveReport) -> Verdict:
 def not_archived(why: Text) -> Verdict:
     """Return the verdict of a round that could not begin."""
     return Verdict(Severity.WARNING, say("Recordings are not archived: {why}. Nothing is deleted meanwhile", why=why))
+
+
+LAG_WARNING, LAG_CRITICAL = 10.0, 60.0
+"""Seconds. A third of the half minute that a first notice has; and a whole interval of a check that says nothing else,
+from where on observations are left out."""
+
+
+def lag_verdict(lag: float) -> Verdict:
+    """Return whether observations start when they should. `lag`: seconds by which the latest one was late."""
+    metric = Metric("lag", lag, "s")
+    if lag < LAG_WARNING:
+        return Verdict(Severity.OK, say("Observations start on time"), (metric,))
+    severity = Severity.WARNING if lag < LAG_CRITICAL else Severity.CRITICAL
+    text = say(
+        "Observations start up to {lag} late, and so does every alarm. The machine is too busy: see what runs on it "
+        "(top), or give checks a longer every",
+        lag=Quantity(lag, "s"),
+    )
+    return Verdict(severity, text, (metric,))
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is under way: of so many `checks` those `in_flight`, and those among them that are `overlong`.
+
+    `waiting`: results that waited to be taken at once, at most since the last look. `hung`: threads of `threads` that
+    never come to an end.
+    """
+
+    checks: int
+    in_flight: int = 0
+    overlong: int = 0
+    waiting: int = 0
+    hung: int = 0
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """From which share of a whole on a number is too large, and the least that is ever too many."""
+
+    warning: float
+    warning_least: int
+    critical: float
+    critical_least: int
+
+    def of(self, number: int, whole: int) -> Severity:
+        if number >= max(self.critical_least, self.critical * whole):
+            return Severity.CRITICAL
+        return Severity.WARNING if number >= max(self.warning_least, self.warning * whole) else Severity.OK
+
+
+OVERLONG = _Limits(0.1, 10, 0.5, 20)
+"""Of all checks. A dead device with thirty checks holds up some of its own; that is its trouble and not ours."""
+WAITING = _Limits(0.25, 20, 0.75, 60)
+"""Of all checks. Each waits with one result at most; a start brings the results of a fifth of them in a second."""
+HUNG = _Limits(0.5, 1, 1.0, 1)
+"""Of all threads; what needs one waits for those that are left."""
+
+
+def queue_verdict(queue: Queue) -> Verdict:
+    """Return whether what is under way comes to an end. What is worst is told, the first of those that are alike."""
+    findings = (
+        (
+            HUNG.of(queue.hung, queue.threads),
+            say(
+                "Threads that hang in the system: {hung} of {threads}. Often it is a mount that does not answer (df); "
+                "only a restart of Relève gives them back",
+                hung=queue.hung,
+                threads=queue.threads,
+            ),
+        ),
+        (
+            WAITING.of(queue.waiting, queue.checks),
+            say(
+                "Results wait to be taken: {waiting}. The disk or the machine is too slow: see what else uses it",
+                waiting=queue.waiting,
+            ),
+        ),
+        (
+            OVERLONG.of(queue.overlong, queue.checks),
+            say(
+                "Observations do not end: {overlong} of {checks} checks wait for theirs for more than an interval. "
+                "Shorten timeouts, or observe less often what does not answer",
+                overlong=queue.overlong,
+                checks=queue.checks,
+            ),
+        ),
+    )
+    metrics = (
+        Metric("in_flight", queue.in_flight, "{check}"),
+        Metric("overlong", queue.overlong, "{check}"),
+        Metric("waiting", queue.waiting, "{result}"),
+        Metric("hung", queue.hung, "{thread}"),
+    )
+    severity, text = max(findings, key=lambda finding: finding[0])
+    if severity is Severity.OK:
+        text = say("Observations going on: {count}; results are taken as they come", count=queue.in_flight)
+    return Verdict(severity, text, metrics)
+
+
+def patience_of(check: Check) -> float:
+    """Return for how many seconds `check` may give no result: three intervals and its timeout."""
+    return SILENT_AFTER * check.every.total_seconds() + check.timeout.total_seconds()
+
+
+NAMED = 5
+"""Checks that a message names; beyond that nobody reads."""
+
+
+def checks_verdict(stale: Iterable[CheckId]) -> Verdict:
+    """Return whether every check gives results. `stale`: those that have given none for three intervals."""
+    names = sorted(stale)
+    metrics = (Metric("stale", len(names), "{check}"),)
+    if not names:
+        return Verdict(Severity.OK, say("Every check gives results"), metrics)
+    listed = verbatim(", ".join(names[:NAMED]))
+    if len(names) > NAMED:
+        listed = say("{names} and {count} more", names=listed, count=len(names) - NAMED)
+    text = say(
+        "Checks without a result for three intervals: {names}. What they watch is not seen. `releve check NAME` looks "
+        "now; if that answers, restart Relève",
+        names=listed,
+    )
+    return Verdict(Severity.UNKNOWN, text, metrics)

@@ -22,6 +22,7 @@ from monitor.daemon.desk import ACTIONS, NEED_WORDS
 from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
+from monitor.web.heartbeat import HeartbeatApi
 from monitor.web.openapi import description
 from monitor.web.request import BadRequest, actor, body_of, error, owner, word
 from monitor.web.runs import RunsApi
@@ -38,6 +39,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
             Route("/metrics", api.metrics),
+            *HeartbeatApi(daemon, api.speech).routes(),
             Route("/api/v1/openapi.json", api.openapi),
             Route("/api/v1/status", own(api.status)),
             Route("/api/v1/checks", own(api.checks)),
@@ -96,53 +98,8 @@ class _Api:
         return JSONResponse(body, 200 if ready else 503)
 
     async def metrics(self, request: Request) -> Response:
-        daemon, desk = self.daemon, self.daemon.desk
-        healths = desk.state.healths
-        open_now = sum(incident.open for incident in desk.state.incidents.values())
-        counts = await daemon.journal.notice_counts()
-        family = metrics.family
-        text = "".join(
-            (
-                family(
-                    "releve_check_severity",
-                    "gauge",
-                    "Confirmed severity: 0 ok, 1 warning, 2 unknown, 3 critical.",
-                    [({"check": name}, float(health.confirmed)) for name, health in healths.items()],
-                ),
-                family(
-                    "releve_metric",
-                    "gauge",
-                    "Last value of every metric, in its UCUM unit.",
-                    [
-                        ({"check": name, "metric": metric.name, "unit": metric.unit}, metric.value)
-                        for name, seen in desk.seen.items()
-                        for metric in seen.verdict.metrics
-                    ],
-                ),
-                family("releve_incidents_open", "gauge", "Open incidents.", [({}, open_now)]),
-                family(
-                    "releve_notices",
-                    "gauge",
-                    "Notices in the outbox by state.",
-                    [({"state": state.value}, float(count)) for state, count in counts.items()],
-                ),
-                family("releve_notices_sent_total", "counter", "Notices sent.", [({}, daemon.post.sent)]),
-                family("releve_notice_failures_total", "counter", "Attempts that failed.", [({}, daemon.post.failed)]),
-                family(
-                    "releve_scheduler_lag_seconds", "gauge", "Lateness of the last check.", [({}, daemon.scheduler.lag)]
-                ),
-                family(
-                    "releve_checks_in_flight", "gauge", "Observations going on.", [({}, daemon.scheduler.in_flight)]
-                ),
-                family(
-                    "releve_journal_waiting",
-                    "gauge",
-                    "Entries that wait for disk space.",
-                    [({}, daemon.journal.waiting)],
-                ),
-            )
-        )
-        return PlainTextResponse(text, media_type=metrics.CONTENT_TYPE)
+        counts = await self.daemon.journal.notice_counts()
+        return PlainTextResponse(metrics.exposition(self.daemon, counts), media_type=metrics.CONTENT_TYPE)
 
     async def openapi(self, request: Request) -> Response:
         return JSONResponse(description())

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.daemon.scheduler import Scheduler
 from monitor.inventory.model import Check
 from probes import registry
+from probes.beat import Beat, Job
 from probes.contract import Target
 from probes.sessions import Sessions
 
@@ -220,3 +222,103 @@ async def test_a_look_that_comes_as_another_ends_takes_nothing_from_it(listener,
         first = await scheduler.look(name)
         second = await late[0]
     assert [verdict.severity.word for verdict in (first, second)] == ["ok", "ok"]
+
+
+async def test_the_latest_start_since_the_last_look_is_known_and_the_one_before_is_not_forgotten(listener):
+    port, _ = listener
+    loop, seen = asyncio.get_running_loop(), asyncio.Event()
+
+    async def report(check, result):
+        seen.set()
+
+    async with Sessions() as sessions, asyncio.timeout(PATIENCE):
+        scheduler = Scheduler(sessions, SystemClock(), report, lambda _: False)
+        scheduler.swap({CheckId(f"n{n}"): check_of(f"n{n}", port, every=0.05) for n in range(20)})
+        assert scheduler.lag == 0
+        due = loop.time() + 0.2  # nothing turns meanwhile: all are late, by less and less than this
+        while loop.time() < due:
+            await asyncio.sleep(0.01)
+        running = asyncio.create_task(scheduler.run())
+        await seen.wait()
+        late = scheduler.look_back()
+        assert late >= 0.15
+        assert scheduler.lag >= late
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        scheduler.look_back()
+        assert scheduler.look_back() == 0
+        assert scheduler.lag == 0
+
+
+async def test_what_is_asked_for_at_once_is_not_late(listener):
+    port, _ = listener
+    seen = asyncio.Event()
+
+    async def report(check, result):
+        seen.set()
+
+    async with running(report) as scheduler, asyncio.timeout(PATIENCE):
+        scheduler.swap({CheckId("hourly"): check_of("hourly", port, every=3600)})
+        scheduler.reprobe([CheckId("hourly")])
+        await seen.wait()
+        assert scheduler.lag == 0
+
+
+async def test_an_observation_that_goes_on_for_more_than_an_interval_is_counted():
+    mute = Door(Mute)
+    mute.open()
+    name, loop = CheckId("mute"), asyncio.get_running_loop()
+
+    async def report(check, result):
+        pass
+
+    try:
+        async with running(report) as scheduler, asyncio.timeout(PATIENCE):
+            scheduler.swap({name: check_of("mute", mute.port, every=100, timeout=60)})
+            scheduler.reprobe([name])
+            while not scheduler.in_flight:
+                await asyncio.sleep(0.005)
+            now = loop.time()
+            assert [scheduler.overlong(now + later) for later in (0, 100, 200)] == [0, 0, 1]
+            scheduler.swap({})
+            assert scheduler.overlong(now + 200) == 0
+    finally:
+        await mute.remove()
+
+
+async def test_a_check_is_watched_since_it_is_as_it_is(listener):
+    port, _ = listener
+    name, loop = CheckId("one"), asyncio.get_running_loop()
+
+    async def report(check, result):
+        pass
+
+    async with running(report) as scheduler:
+        scheduler.swap({name: check_of("one", port, every=3600)})
+        first = loop.time()
+        while loop.time() - first < 0.05:
+            await asyncio.sleep(0.01)
+        scheduler.swap({name: check_of("one", port, every=3600)})
+        assert scheduler.watched_for(name, first + 10) >= 10
+        scheduler.swap({name: check_of("one", port, every=60)})
+        assert scheduler.watched_for(name, first + 10) < 10
+        assert scheduler.watched_for(CheckId("none"), first + 10) == 0
+
+
+async def test_a_check_sees_the_job_of_its_own_name():
+    results, done = [], asyncio.Event()
+    heartbeat = registry.load("heartbeat")
+
+    async def report(check, result):
+        results.append(result.verdict.severity.word)
+        done.set()
+
+    now = SystemClock().now()
+    jobs = {CheckId("backup"): Job(now, Beat(now, False))}
+    check = replace(check_of("backup", 1), probe="heartbeat", params=heartbeat.Params(within="1 h"))
+    async with Sessions() as sessions:
+        scheduler = Scheduler(sessions, SystemClock(), report, lambda _: False, jobs.get)
+        scheduler.swap({check.id: check})
+        async with asyncio.timeout(PATIENCE):
+            await scheduler.look(check.id)
+    assert results == ["critical"]
