@@ -10,7 +10,7 @@ from alerts.privacy import blanked
 from alerts.sheet import GREEN, ORANGE, RED, Facts, Sheet, cause_of, episode_began, subject_of, title_of, told_over_at
 from alerts.wording import wording
 from monitor.core.incident import Incident
-from monitor.core.text import say
+from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
 
 
@@ -49,6 +49,8 @@ def _what(step: Step, incident: Incident, context: Context, title: str) -> str:
                 ended=ended,
             )
         )
+    if incident.recovered_at is None and context.work is not None:
+        return _announced(incident, context, title, began)
     if step is Step.FIRST_NOTICE:
         if incident.episode > 1:
             return context.t(say("Service interrupted again: {title}, since {began}.", title=title, began=began))
@@ -57,7 +59,29 @@ def _what(step: Step, incident: Incident, context: Context, title: str) -> str:
         return context.t(say("Recovery being verified: {title}, interruption since {began}.", title=title, began=began))
     if _easing(incident):
         return context.t(say("Improving, not yet over: {title}, since {began}.", title=title, began=began))
+    if incident.flapping_at is not None:
+        return context.t(say("Service unstable: {title}, it comes and goes since {began}.", title=title, began=began))
     return context.t(say("Service still interrupted: {title}, since {began}.", title=title, began=began))
+
+
+def _announced(incident: Incident, context: Context, title: str, began: str) -> str:
+    """That it is announced maintenance, and until when; nothing of what was written about it, which is ours."""
+    until = None if context.work is None else context.work.until
+    if until is None:
+        return context.t(
+            say("Announced maintenance: {title}, service interrupted since {began}.", title=title, began=began)
+        )
+    values = {"title": title, "began": began, "until": context.at(until)}
+    if until <= context.now:
+        return context.t(
+            say(
+                "Announced maintenance, longer than planned ({until}): {title}, service interrupted since {began}.",
+                **values,
+            )
+        )
+    return context.t(
+        say("Announced maintenance, planned end {until}: {title}, service interrupted since {began}.", **values)
+    )
 
 
 def interruption_began(incident: Incident) -> datetime:
@@ -73,6 +97,8 @@ def _impact(incident: Incident, context: Context) -> str:
         return context.t(say("Impact: the service works again; it was interrupted for {length}.", length=length))
     if _easing(incident):
         return context.t(say("Impact: lessening; it is not yet certain that the service is fully restored."))
+    if incident.flapping_at is not None:
+        return context.t(say("Impact: it comes and goes: {impact}.", impact=wording(incident.kind).impact))
     return context.t(say("Impact: {impact}.", impact=wording(incident.kind).impact))
 
 
@@ -108,6 +134,8 @@ def _doing(incident: Incident, context: Context) -> str:
     if incident.repair is not None and incident.being_repaired and not incident.awaits_answer:
         at = context.at(incident.repair.began_at)
         return context.t(say("an automatic repair has been under way since {at}", at=at))
+    if context.work is not None:
+        return context.t(say("the announced maintenance is being carried out"))
     if incident.acknowledged_at is not None:
         at = context.at(incident.acknowledged_at)
         return context.t(say("an administrator has been working on it since {at}", at=at))
@@ -131,6 +159,8 @@ def _short(incident: Incident, context: Context, title: str) -> str:
         return context.t(
             say("{reference} {title}. Service restored: {ended}.", reference=reference, title=title, ended=ended)
         )
+    if context.work is not None:
+        return context.t(_short_announced(reference, title, began, context))
     if context.next_at is None:
         return context.t(
             say(
@@ -148,4 +178,16 @@ def _short(incident: Incident, context: Context, title: str) -> str:
             began=began,
             following=context.day_and_clock(context.next_at),
         )
+    )
+
+
+def _short_announced(reference: str, title: str, began: str, context: Context) -> Text:
+    values = {"reference": reference, "title": title, "began": began}
+    until = None if context.work is None else context.work.until
+    if until is None or until <= context.now:
+        return say("{reference} {title}. Announced maintenance, service interrupted since {began}.", **values)
+    return say(
+        "{reference} {title}. Announced maintenance, service interrupted since {began}, planned end {until}.",
+        **values,
+        until=context.day_and_clock(until),
     )

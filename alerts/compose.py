@@ -1,4 +1,7 @@
-"""A notice in words: what happened, what it means and when the next message comes, in the first three lines."""
+"""A notice in words: the first three lines are what happened, what it means and when the next message comes.
+
+Where the inventory has services, what they are able to do is the first that anybody reads, then what happened.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from alerts.gsm import LIMIT, cut, plain, septets
 from alerts.internal_words import internal_sheet, trial_sheet
 from alerts.language import folder
 from alerts.notice import Audience, Message, Planned, Step
+from alerts.service_words import service_line, service_short
 from alerts.sheet import Sheet
 from monitor.core.incident import Incident
 from monitor.core.text import Text, say
@@ -35,11 +39,15 @@ def compose(planned: Planned, incident: Incident | None, context: Context) -> Me
     """
     sheet = _sheet(planned, incident, context)
     lead = f"{REHEARSAL} " if planned.instead_of else ""
+    # A test is about no incident: that 62 of 100 are able to work would be read as one.
+    outlook = () if incident is None or planned.key.step is Step.TEST else context.outlook
+    view = service_line(outlook, context.speech)
+    lines = (sheet.what, sheet.impact) if not view else (f"{view} {sheet.impact}", sheet.what)
     subject = f"{lead}{NAME} {sheet.subject}"
     values = {
         "subject": subject,
         "language": context.speech.language,
-        "lines": (sheet.what, sheet.impact, sheet.following),
+        "lines": (*lines, sheet.following),
         "remarks": (*_remarks(planned, context), *sheet.remarks),
         "facts": sheet.facts,
         "events": sheet.events,
@@ -50,14 +58,20 @@ def compose(planned: Planned, incident: Incident | None, context: Context) -> Me
         "colour": sheet.colour,
     }
     text, html = (_template(name).render(values) for name in ("notice.txt", "notice.html"))
-    return Message(subject, text, html, _short(sheet, lead))
+    return Message(subject, text, html, _short(sheet, lead, service_short(outlook, context.speech)))
 
 
-def _short(sheet: Sheet, lead: str) -> str:
-    """The SMS: where it is too long, its title gives way first."""
-    frame = plain(lead + sheet.short(""))
-    room = LIMIT - (septets(frame) or 0)
+def _short(sheet: Sheet, lead: str, view: str) -> str:
+    """The SMS: where it is too long, its title gives way first, then the `view` that it begins with."""
+    if view and _room(f"{lead}{view}. {sheet.short('')}") >= min(SHORTEST_TITLE, septets(plain(sheet.title)) or 0):
+        lead = f"{lead}{view}. "
+    room = _room(lead + sheet.short(""))
     return cut(lead + sheet.short(cut(sheet.title, max(room, SHORTEST_TITLE))))
+
+
+def _room(frame: str) -> int:
+    """How many septets an SMS has left beside `frame`; below zero where that is too long by itself."""
+    return LIMIT - (septets(plain(frame)) or 0)
 
 
 def _sheet(planned: Planned, incident: Incident | None, context: Context) -> Sheet:

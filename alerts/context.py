@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitor.core.impact import Outlook
 from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
 
 LONGEST_LINE = 300
@@ -26,6 +27,14 @@ def person(actor: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class AnnouncedWork:
+    """The announced work that an incident belongs to: its `title` in the reader's language, and its planned end."""
+
+    title: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """The site, the reader, and the moment of writing.
 
@@ -36,6 +45,7 @@ class Context:
     addresses that are blanked in what a person wrote before a client reads it. `people`: names of contacts by id.
     `alerted`: our own people were told. `live`: False while operations get what is the client's. `channel`: by which a
     test goes. `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
+    `outlook`: what each service of the inventory is able to do now. `work`: what the incident was announced as.
     """
 
     site: str
@@ -56,6 +66,8 @@ class Context:
     trusted: bool = True
     audit_head: str = ""
     url: str = ""
+    outlook: tuple[Outlook, ...] = ()
+    work: AnnouncedWork | None = None
 
     def t(self, text: Text) -> str:
         """Return `text` in the reader's words."""

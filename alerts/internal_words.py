@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from alerts.context import Context, person
+from alerts.in_charge import Void, lost
+from alerts.internal_facts import internal_facts
 from alerts.notice import Planned, Step
 from alerts.sheet import (
     GREEN,
@@ -13,20 +15,18 @@ from alerts.sheet import (
     RED,
     Facts,
     Sheet,
-    cause_of,
     episode_began,
     subject_of,
     title_of,
     told_over_at,
 )
 from alerts.wording import SEVERITIES, wording
-from monitor.core.events import RELEVE, EventKind
+from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.incident import BLIND, Call, Incident
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
 
 MOST_EVENTS = 8
-MOST_NAMES = 10
 MOST_COMMANDS = 3
 DETAIL = frozenset({EventKind.COVERED, EventKind.UNCOVERED})
 """Too many to be read one by one: they are counted instead."""
@@ -44,7 +44,7 @@ def internal_sheet(planned: Planned, incident: Incident, context: Context) -> Sh
         impact=_impact(incident, context),
         following=_following(incident, context),
         short=lambda shown: _short(planned, incident, context, shown),
-        facts=_facts(incident, context),
+        facts=internal_facts(incident, context),
         colour=GREEN if incident.resolved_at is not None else COLOURS[incident.severity],
         remarks=_remarks(incident, context),
         events=_events(incident, context),
@@ -110,12 +110,23 @@ def _what(planned: Planned, incident: Incident, context: Context, title: str) ->
     if incident.resolved_at is not None:
         ended = context.at(incident.resolved_at)
     values = {"severity": severity, "title": title, "summary": summary, "began": began, "ended": ended}
+    if incident.resolved_at is None and incident.suppressed:
+        values["title"] = context.t(covering(title, len(incident.suppressed)))
     return context.t(Text(text.template, tuple(values.items())))
+
+
+def covering(title: str, count: int) -> Text:
+    """Return what a cause is called, with how many failures it explains: both in one glance."""
+    if count == 1:
+        return say("{title}, 1 check suppressed", title=title)
+    return say("{title}, {count} checks suppressed", title=title, count=count)
 
 
 def _began(step: Step, incident: Incident) -> datetime:
     if step is Step.WORSENED and incident.changed_at is not None:
         return incident.changed_at
+    if step is Step.FLAPPING and incident.flapping_at is not None:
+        return incident.flapping_at
     if step is Step.DISRUPTED and incident.episode == 1 and incident.disrupted_at is not None:
         return incident.disrupted_at
     return episode_began(incident)
@@ -127,10 +138,24 @@ def _opening(step: Step, incident: Incident) -> Text:
         return say("Resolved: {title}, over since {ended}.")
     if incident.resolved_at is not None:
         return say("Already over: {title}: {summary}, from {began} to {ended}.")
+    if step is Step.UNACKNOWLEDGED:
+        return say("Nobody is on it any more: {title}: {summary}, since {began}.")
+    if step is Step.FLAPPING:
+        return say("It comes and goes: {title}: {summary}, since {began}.")
+    return _worse(step) or _opened(incident)
+
+
+def _worse(step: Step) -> Text | None:
     if step is Step.WORSENED:
         return say("Worse, {severity}: {title}: {summary}, since {began}.")
     if step is Step.DISRUPTED:
         return say("The client's service is now interrupted: {title}: {summary}, since {began}.")
+    return None
+
+
+def _opened(incident: Incident) -> Text:
+    if incident.window:
+        return say("Announced maintenance, {severity}: {title}: {summary}, since {began}.")
     if incident.episode > 1:
         return say("{severity} again: {title}: {summary}, since {began}.")
     return say("{severity}: {title}: {summary}, since {began}.")
@@ -161,6 +186,8 @@ def _following(incident: Incident, context: Context) -> str:
     if incident.resolved_at is not None:
         return context.t(say("Next message: none, unless it comes back."))
     if context.next_at is None:
+        if incident.flapping_at is not None:
+            return context.t(say("Next message: when it is over for good, or becomes worse."))
         return context.t(say("Next message: as soon as something changes."))
     at, names = context.at(context.next_at), context.names(context.next_to)
     if not context.live:
@@ -172,92 +199,41 @@ def _following(incident: Incident, context: Context) -> str:
     return context.t(say("Next update to the client: {at} ({names}).", at=at, names=names))
 
 
-def _facts(incident: Incident, context: Context) -> Facts:
-    end = incident.resolved_at or context.now
-    rows = [
-        (say("Cause:"), cause_of(incident, context, context.line(incident.cause))),
-        (say("What is being done:"), _doing(incident, context)),
-        (say("Repair:"), _repaired(incident, context)),
-        (say("Reference:"), str(incident.id)),
-        (say("Root cause:"), _root(incident, context)),
-        (say("Incident kind:"), incident.kind),
-        (say("Severity:"), context.t(SEVERITIES[incident.severity])),
-        (say("Suppressed checks:"), _suppressed(incident, context)),
-        (say("Began:"), context.at(incident.began_at)),
-        (say("Confirmed:"), context.at(incident.opened_at)),
-        (say("Over:"), "" if incident.resolved_at is None else context.at(incident.resolved_at)),
-        (say("Duration:"), context.span(end - incident.began_at)),
-        (say("Target:"), _target(incident, context)),
-        (say("Details:"), context.url),
-    ]
-    return tuple((context.t(label), value) for label, value in rows if value)
-
-
-def _doing(incident: Incident, context: Context) -> str:
-    if incident.resolved_at is not None:
-        return ""
-    if incident.awaits_answer:
-        asked_at = context.at(incident.calls[-1].at)
-        return context.t(say("the automatic repair has waited for a person's answer since {at}", at=asked_at))
-    if incident.repair is not None and incident.being_repaired:
-        at, what = context.at(incident.repair.at), context.line(incident.repair.text)
-        return context.t(say("automatic repair: {what} ({at})", what=what, at=at))
-    if incident.recovered_at is not None:
-        at = context.at(incident.recovered_at)
-        return context.t(say("the root cause is gone, what lay behind it is being verified since {at}", at=at))
-    if incident.acknowledged_at is not None:
-        at = context.at(incident.acknowledged_at)
-        return context.t(say("{who} has been working on it since {at}", who=person(incident.acknowledged_by), at=at))
-    if context.runbook and incident.repair is None and incident.check is not None:
-        return context.t(
-            say("the runbook {runbook} is there for this; nobody has acknowledged it yet", runbook=context.runbook)
-        )
-    return context.t(say("nobody has acknowledged it yet"))
-
-
-def _repaired(incident: Incident, context: Context) -> str:
-    """How the last repair ended, once all is over."""
-    if incident.resolved_at is None or incident.repair is None or incident.being_repaired:
-        return ""
-    return context.t(
-        say("{what} ({detail})", what=context.line(incident.repair.text), detail=context.at(incident.repair.at))
-    )
-
-
-def _root(incident: Incident, context: Context) -> str:
-    if incident.check is None:
-        return context.t(say("none was measured: a person opened this incident"))
-    if context.node and context.node != incident.check:
-        return context.t(say("{check} on {node}", check=incident.check, node=context.node))
-    return str(incident.check)
-
-
-def _suppressed(incident: Incident, context: Context) -> str:
-    count = len(incident.suppressed)
-    if not count:
-        return ""
-    names = ", ".join(incident.suppressed[:MOST_NAMES]) + (", ..." if count > MOST_NAMES else "")
-    return f"{count} ({names})"
-
-
-def _target(incident: Incident, context: Context) -> str:
-    if context.target is None:
-        return ""
-    until = incident.began_at + context.target
-    length, at = context.span(context.target), context.at(until)
-    if (incident.resolved_at or context.now) > until:
-        return context.t(say("{length}, exceeded since {at}", length=length, at=at))
-    if incident.resolved_at is not None:
-        return context.t(say("{length}, met", length=length))
-    return context.t(say("{length}, until {at}", length=length, at=at))
+VOID = {
+    Void.LAPSED: say("The acknowledgement by {who} ended at {at}."),
+    Void.WORSE: say("The acknowledgement by {who} is void: it has become worse since."),
+    Void.DISRUPTED: say("The acknowledgement by {who} is void: the client's service is interrupted since."),
+    Void.RELAPSED: say("The acknowledgement by {who} is void: it was over and has come back."),
+}
+"""Why nobody is on it any more, to be filled in with `who` and `at`."""
 
 
 def _remarks(incident: Incident, context: Context) -> tuple[str, ...]:
+    """What must not be overlooked: that nobody is on it any more, why it is quiet, that it had been told as over."""
+    remarks = []
+    gone = lost(incident)
+    if gone is not None:
+        values = (("who", person(gone.actor)), ("at", context.at(gone.at)))
+        why = context.t(Text(VOID[gone.why].template, values))
+        remarks.append(context.t(say("{why} Whoever takes over acknowledges it anew.", why=why)))
+    if incident.open and incident.flapping_at is not None:
+        at = context.at(incident.flapping_at)
+        remarks.append(
+            context.t(
+                say(
+                    "It has come and gone since {at}: until it is steady, each change is held back; that it is over "
+                    "for good, or worse, is told.",
+                    at=at,
+                )
+            )
+        )
     ended = told_over_at(incident)
-    if ended is None:
-        return ()
-    at = context.at(ended)
-    return (context.t(say("Reopened: episode {n}, the one before ended at {at}.", n=incident.episode, at=at)),)
+    if ended is not None:
+        at = context.at(ended)
+        remarks.append(
+            context.t(say("Reopened: episode {n}, the one before ended at {at}.", n=incident.episode, at=at))
+        )
+    return tuple(remarks)
 
 
 def _events(incident: Incident, context: Context) -> Facts:
@@ -265,10 +241,23 @@ def _events(incident: Incident, context: Context) -> Facts:
     return tuple(
         (
             context.day_and_clock(event.at),
-            context.line(event.text) + ("" if event.actor == RELEVE else f" ({person(event.actor)})"),
+            context.line(event_text(event)) + ("" if event.actor == RELEVE else f" ({person(event.actor)})"),
         )
         for event in told
     )
+
+
+SAID_OF_ROOT = {
+    EventKind.FLAPPING: say("It comes and goes: {summary}"),
+    EventKind.STEADY: say("It is steady again: {summary}"),
+}
+"""Events whose own words are what the check said, which does not say what happened."""
+
+
+def event_text(event: Event) -> Text:
+    """Return what one event says, with what happened where its own words are the check's alone."""
+    frame = SAID_OF_ROOT.get(event.kind)
+    return event.text if frame is None else Text(frame.template, (("summary", event.text),))
 
 
 def _short(planned: Planned, incident: Incident, context: Context, title: str) -> str:
@@ -283,6 +272,10 @@ def _short(planned: Planned, incident: Incident, context: Context, title: str) -
         ended = context.day_and_clock(incident.resolved_at)
         return context.t(say("{reference} {title}. Resolved: {ended}.", **values, ended=ended))
     values["severity"] = context.t(SEVERITIES[incident.severity])
+    if planned.key.step is Step.UNACKNOWLEDGED:
+        return context.t(say("{reference} {severity}: {title}. NOBODY IS ON IT any more.", **values))
+    if planned.key.step is Step.FLAPPING:
+        return context.t(say("{reference} {severity}: {title}. It comes and goes; its end is told.", **values))
     if incident.disruption_seen_at is None:
         return context.t(say("{reference} {severity}: {title}. Client's service not interrupted.", **values))
     if context.next_at is None or not context.live:

@@ -27,6 +27,10 @@ class Step(StrEnum):
     WORSENED = "worsened"
     DISRUPTED = "disrupted"
     """To our own people: an incident already told now interrupts the client's service."""
+    FLAPPING = "flapping"
+    """To our own people: an incident already told comes and goes, so little more is told of it until it is steady."""
+    UNACKNOWLEDGED = "unacknowledged"
+    """To our own people: the time for which somebody was on it is over, and nobody is any more."""
     UPDATE = "update"
     RESOLVED = "resolved"
     PERSON_CALLED = "person_called"
@@ -38,7 +42,8 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class NoticeKey:
-    """What makes a notice the same notice. `n`: the episode (first notice, resolved) or the slot of the grid."""
+    """What makes a notice the same notice. `n`: the episode (first notice, resolved), the slot of the grid, or which
+    time it is of what may come again (worsened, flapping, an acknowledgement that lapsed)."""
 
     incident: IncidentId
     audience: Audience

@@ -108,11 +108,25 @@ def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
         calls.append(_Call(Audience.INTERNAL, Step.WORSENED, incident.changes, changed + protocol.first_within, to))
     if incident.open and disrupted is not None and disrupted not in (opened, changed):
         calls.append(_Call(Audience.INTERNAL, Step.DISRUPTED, incident.episode, disrupted + protocol.first_within, to))
+    calls += _unsteady(protocol, incident, (opened, changed, disrupted))
     for call in incident.calls:
         step, within = (Step.PERSON_CALLED, protocol.first_within) if call.person else (Step.RUNBOOK, timedelta())
         calls.append(_Call(Audience.INTERNAL, step, call.n, call.at + within, call.to or to))
     if incident.resolved_at is not None:
         calls.append(_Call(Audience.INTERNAL, Step.RESOLVED, incident.episode, incident.resolved_at, to))
+    return calls
+
+
+def _unsteady(protocol: Protocol, incident: Incident, told_at: tuple[datetime | None, ...]) -> list[_Call]:
+    """That it comes and goes, unless the message of that same moment says so (`told_at`); that nobody is on it now."""
+    if not incident.open:
+        return []
+    to, within, calls = protocol.operations, protocol.first_within, []
+    flapping, lapsed = incident.flapping_at, incident.lapsed_at
+    if flapping is not None and flapping not in told_at:
+        calls.append(_Call(Audience.INTERNAL, Step.FLAPPING, incident.flaps, flapping + within, to))
+    if lapsed is not None and lapsed >= _episode_at(incident):
+        calls.append(_Call(Audience.INTERNAL, Step.UNACKNOWLEDGED, incident.lapses, lapsed + within, to))
     return calls
 
 

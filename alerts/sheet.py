@@ -21,7 +21,7 @@ Facts = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """`what`, `impact` and `following` (when the next message comes) are the first three lines.
+    """`what`, `impact` and `following` (when the next message comes) are what the first three lines are made of.
 
     `subject` begins with the reference. `facts`: label and value. `events`: time and words. `todo`: complete commands.
     `short`: the SMS, given the `title`, which is cut where it is too long.
@@ -52,6 +52,8 @@ def subject_of(incident: Incident, context: Context, title: str, step: Step) -> 
     """
     if step is Step.PERSON_CALLED:
         return context.t(say("{reference} {title}: a person is needed", reference=incident.id, title=title))
+    if step is Step.UNACKNOWLEDGED:
+        return context.t(say("{reference} {title}: nobody is on it any more", reference=incident.id, title=title))
     if step is Step.RESOLVED:
         return context.t(say("{reference} {title}: resolved", reference=incident.id, title=title))
     return f"{incident.id} {title}"
@@ -61,6 +63,8 @@ def cause_of(incident: Incident, context: Context, stated: str) -> str:
     """Return the cause as somebody `stated` it, or that it is not known, with what it usually is."""
     if stated:
         return stated
+    if context.work is not None:
+        return context.t(say("announced maintenance"))
     usual = context.usual_cause or context.t(wording(incident.kind).cause)
     if usual:
         return context.t(say("not yet known (usual cause: {usual})", usual=usual))

@@ -67,7 +67,7 @@ KINDS: Mapping[str, Wording] = {
         say("data deleted or overwritten"),
     ),
     OTHER: GENERAL,
-    BLIND: Wording(say("Monitoring without sight"), say("the service is interrupted"), UNKNOWN_CAUSE),
+    BLIND: Wording(say("Monitoring without sight"), say("nobody can see whether the service works"), UNKNOWN_CAUSE),
 }
 
 SEVERITIES: Mapping[Severity, Text] = {

@@ -139,7 +139,6 @@ class Desk:
         now = self.clock.now()
         taken = watch.pass_time(self.plan, watch.forget(self.state, now, KEEP), now)
         await self._accept(taken, time_passed=True)
-        self.look_again(taken.reprobe)
         for name in set(self.protocols) - set(self.state.incidents):
             del self.protocols[name]
             self.sent.pop(name, None)
@@ -354,7 +353,7 @@ class Desk:
     ) -> tuple[Notice, ...]:
         if not planned:
             return ()
-        at = Moment(now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state))
+        at = Moment(now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state), state.windows)
         return tuple(
             self.letters.write(plan, state.incidents[plan.key.incident], protocols[plan.key.incident], at)
             for plan in planned

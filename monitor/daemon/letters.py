@@ -8,14 +8,16 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from alerts.compose import compose
-from alerts.context import Context
+from alerts.context import AnnouncedWork, Context
 from alerts.delivery import route
 from alerts.language import speech
 from alerts.notice import MAIL_DOMAIN, Notice, NoticeState, Planned
 from alerts.protocol import Contact, Protocol, next_update
+from alerts.service_words import title_in
 from monitor.core.ids import NodeId
 from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
+from monitor.core.maintenance import Window
 from monitor.core.text import Text, say
 from monitor.inventory.model import Inventory
 
@@ -24,13 +26,14 @@ from monitor.inventory.model import Inventory
 class Moment:
     """What the time of writing adds: `now`, whether time can be trusted, and what is down between us and the reader.
 
-    `outlook`: what each service is able to do.
+    `outlook`: what each service is able to do. `windows`: the work that is announced.
     """
 
     now: datetime
     trusted: bool
     links_down: Collection[NodeId]
     outlook: tuple[Outlook, ...] = ()
+    windows: tuple[Window, ...] = ()
 
 
 class Letters:
@@ -115,12 +118,25 @@ class Letters:
             channel=way[0] if way is not None else "",
             trusted=at.trusted,
             url=site.url,
+            outlook=at.outlook,
+            work=None if incident is None else _work(incident, at.windows, language),
         )
 
 
 def _own(words: Mapping[str, str], language: str) -> str:
     """The inventory's own words in `language`; in the other one if it has no more."""
     return words.get(language) or next(iter(words.values()), "")
+
+
+def _work(incident: Incident, windows: Collection[Window], language: str) -> AnnouncedWork | None:
+    """The announced work that `incident` belongs to, with the end that was planned when it happened."""
+    if not incident.window:
+        return None
+    window = next((one for one in windows if one.id == incident.window), None)
+    if window is None:
+        return AnnouncedWork(incident.window)
+    span = window.span_at(incident.episode_at or incident.opened_at)
+    return AnnouncedWork(title_in(window.titles, language, window.id), None if span is None else span.end)
 
 
 def _no_way(recipient: str, contact: Contact | None) -> Text:

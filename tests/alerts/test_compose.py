@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.compose import compose
-from alerts.context import Context
+from alerts.context import AnnouncedWork, Context
 from alerts.gsm import LIMIT, septets
 from alerts.internal_words import commands
 from alerts.language import speech
@@ -19,7 +19,9 @@ from alerts.privacy import BLANK
 from alerts.wording import KINDS
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
+from monitor.core.impact import Outlook
 from monitor.core.incident import Incident, fold
+from monitor.core.services import Leaf, Service, View
 from monitor.core.text import Text, say, verbatim
 from monitor.core.verdict import Severity
 
@@ -292,6 +294,220 @@ def test_what_a_device_says_breaks_no_line_and_no_markup():
     assert len(message.text) < 6000
 
 
+# --- what the services are able to do leads every message ---------------------------------------------------------
+
+
+def outlook(
+    title: str = "agents able to call", able: float = 62, unsure: float = 0, total: float = 100, *, french: str = ""
+) -> Outlook:
+    titles = {language: words for language, words in (("en", title), ("fr", french)) if words}
+    return Outlook(Service("agents", Leaf(CheckId(CHECK)), titles), View(able, unsure, total), interrupted=False)
+
+
+CHANNELS = replace(outlook("channels", 18, 0, 30), service=Service("channels", Leaf(CheckId("c")), {"en": "channels"}))
+
+
+@pytest.mark.parametrize("audience", Audience)
+def test_with_services_the_first_line_is_what_they_are_able_to_do_and_the_second_what_happened(audience):
+    there = context("en", outlook=(outlook(), CHANNELS))
+    first, second, third = first_three(compose(planned(audience, Step.FIRST_NOTICE), OPEN, there))
+    assert first.startswith("Agents able to call: 62 of 100; channels: 18 of 30. Impact: ")
+    assert "Application service stopped" in second
+    assert third.startswith("Next update")
+
+
+def test_the_service_view_leads_in_the_html_and_in_the_sms_too():
+    message = compose(planned(Audience.CLIENT, Step.UPDATE), OPEN, context("en", outlook=(outlook(), CHANNELS)))
+    assert "<strong>Agents able to call: 62 of 100; channels: 18 of 30." in unescape(message.html)
+    assert message.short.startswith("62/100 agents able to call. 26-0042 ")
+
+
+@pytest.mark.parametrize(
+    ("seen", "line"),
+    [
+        (outlook(able=62.5, total=100), "Agents able to call: 62.5 of 100."),
+        (outlook(unsure=8), "Agents able to call: 62 to 70 of 100 (8 not visible)."),
+        (outlook(unsure=1), "Agents able to call: 62 to 63 of 100 (1 not visible)."),
+        (outlook(able=0, unsure=1500, total=1500), "Agents able to call: 0 to 1,500 of 1,500 (1,500 not visible)."),
+        (outlook(title="", french="agents"), "Agents: 62 of 100."),
+        (outlook(title=""), "Agents: 62 of 100."),
+    ],
+)
+def test_what_a_service_is_able_to_do_is_told_in_whole_numbers_and_in_a_title_that_there_is(seen, line):
+    message = compose(planned(Audience.CLIENT, Step.UPDATE), OPEN, context("en", outlook=(seen,)))
+    assert first_three(message)[0].startswith(line)
+
+
+def test_what_nobody_can_see_is_told_in_the_sms_as_from_and_to():
+    short = compose(planned(Audience.CLIENT, Step.UPDATE), OPEN, context("en", outlook=(outlook(unsure=8),))).short
+    assert short.startswith("62-70/100 agents able to call. ")
+
+
+def test_a_service_of_which_there_is_nothing_is_not_told():
+    message = compose(planned(Audience.CLIENT, Step.UPDATE), OPEN, context("en", outlook=(outlook(able=0, total=0),)))
+    assert first_three(message)[0].startswith("Service still interrupted: ")
+    assert message.short.startswith("26-0042 ")
+
+
+def test_of_many_services_the_first_and_those_that_are_not_whole_are_told():
+    whole = [outlook(f"service {n}", 10, 0, 10) for n in range(6)]
+    there = context("en", outlook=(*whole, outlook("the seventh", 9, 0, 10)))
+    first = first_three(compose(planned(Audience.INTERNAL, Step.UPDATE), OPEN, there))[0]
+    assert first.startswith("Service 0: 10 of 10; the seventh: 9 of 10. Impact: ")
+
+
+def test_an_sms_that_has_no_room_for_the_service_view_is_as_it_was_without():
+    long = outlook(
+        "agents who are able to call customers by the dialler of this centre, as far as it can be seen today"
+    )
+    message = compose(planned(Audience.CLIENT, Step.FIRST_NOTICE), OPEN, context("en", outlook=(long,)))
+    assert message.short == compose(planned(Audience.CLIENT, Step.FIRST_NOTICE), OPEN, context("en")).short
+
+
+def test_a_test_message_is_about_no_service():
+    tested = compose(planned(Audience.INTERNAL, Step.TEST), None, context("en", outlook=(outlook(),)))
+    assert tested == compose(planned(Audience.INTERNAL, Step.TEST), None, context("en"))
+
+
+def test_no_client_reads_by_which_check_a_service_is_seen():
+    message = compose(planned(Audience.CLIENT, Step.UPDATE), OPEN, context("en", outlook=(outlook(),)))
+    assert CHECK not in message.text + message.html + message.short
+
+
+# --- one incident, one cause -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "stopped (fo): "), (1, "(fo), 1 check suppressed: "), (27, "(fo), 27 checks suppressed: ")]
+)
+def test_the_first_sentence_names_the_cause_and_how_much_it_explains(count, said):
+    covered = [happened(EventKind.COVERED, OPENED, severity=Severity.CRITICAL, check=f"p{n}") for n in range(count)]
+    incident = story(opening(), *covered)
+    message = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), incident, context("en", node="fo"))
+    assert said in first_three(message)[0]
+
+
+def test_what_comes_and_goes_is_told_so_with_what_is_held_back():
+    since = OPENED + timedelta(minutes=5)
+    incident = story(opening(), happened(EventKind.FLAPPING, since, say("timed out")))
+    there = context("en", now=since, next_at=None)
+    message = compose(planned(Audience.INTERNAL, Step.FLAPPING), incident, there)
+    what, _, following = first_three(message)
+    assert what.startswith("It comes and goes: Application service stopped")
+    assert what.endswith("since 14:12, Douala time.")
+    assert following == "Next message: when it is over for good, or becomes worse."
+    assert "each change is held back" in message.text
+    assert "14:12 - It comes and goes: timed out" in message.text
+    assert "It comes and goes" in message.short
+    steady = story(*incident.timeline, happened(EventKind.STEADY, since, say("answers")))
+    later = compose(planned(Audience.INTERNAL, Step.WORSENED), steady, there).text
+    assert "held back" not in later
+    assert "It is steady again: answers" in later
+
+
+def test_a_client_whose_service_comes_and_goes_is_not_told_that_it_is_down():
+    incident = story(opening(), DISRUPTION, happened(EventKind.FLAPPING, OPENED, say("timed out")))
+    what, impact, _ = first_three(compose(planned(Audience.CLIENT, Step.UPDATE), incident, context("en")))
+    assert what.startswith("Service unstable: ")
+    assert impact.startswith("Impact: it comes and goes: ")
+
+
+HALF_AN_HOUR = OPENED + timedelta(minutes=30)
+TAKEN = replace(happened(EventKind.ACKNOWLEDGED, OPENED, actor="awa"), until=HALF_AN_HOUR)
+
+
+def test_an_acknowledgement_for_a_time_says_until_when():
+    message = compose(planned(Audience.INTERNAL, Step.UPDATE), story(opening(), DISRUPTION, TAKEN), context("en"))
+    assert "awa is on it until 14:37 (since 14:07, Douala time)" in message.text
+
+
+def test_an_acknowledgement_that_lapsed_wakes_somebody():
+    lapsed = story(opening(), TAKEN, happened(EventKind.UNACKNOWLEDGED, HALF_AN_HOUR))
+    there = context("en", now=HALF_AN_HOUR, next_at=None)
+    message = compose(planned(Audience.INTERNAL, Step.UNACKNOWLEDGED), lapsed, there)
+    assert message.subject.endswith(": nobody is on it any more"), "who reads nothing but subjects must see it"
+    assert first_three(message)[0].startswith("Nobody is on it any more: ")
+    assert "The acknowledgement by awa ended at 14:37, Douala time." in message.text
+    assert "NOBODY IS ON IT" in message.short
+    assert "\n  releve incident ack 26-0042\n" in message.text
+
+
+WORSE = happened(EventKind.SEVERITY, OPENED + timedelta(minutes=3), severity=Severity.CRITICAL)
+MILD = opening(severity=Severity.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([MILD, TAKEN, WORSE], "The acknowledgement by awa is void: it has become worse since."),
+        (
+            [MILD, TAKEN, DISRUPTION],
+            "The acknowledgement by awa is void: the client's service is interrupted since.",
+        ),
+        (
+            [
+                opening(),
+                TAKEN,
+                happened(EventKind.RESOLVED, OPENED + timedelta(minutes=2)),
+                happened(EventKind.REOPENED, OPENED + timedelta(minutes=4), severity=Severity.CRITICAL),
+            ],
+            "The acknowledgement by awa is void: it was over and has come back.",
+        ),
+        ([opening(), TAKEN], ""),
+        ([opening(), TAKEN, WORSE], ""),
+        ([MILD, TAKEN, WORSE, happened(EventKind.ACKNOWLEDGED, HALF_AN_HOUR, actor="awa")], ""),
+        ([MILD, WORSE], ""),
+        ([MILD, TAKEN, WORSE, happened(EventKind.RESOLVED, HALF_AN_HOUR)], ""),
+        (
+            [
+                MILD,
+                replace(TAKEN, until=None),
+                happened(EventKind.RESOLVED, OPENED + timedelta(minutes=2)),
+                happened(EventKind.REOPENED, OPENED + timedelta(minutes=4), severity=Severity.WARNING),
+            ],
+            "",
+        ),
+    ],
+)
+def test_whose_acknowledgement_is_void_and_why_is_told_as_long_as_nobody_is_on_it(events, said):
+    text = compose(planned(Audience.INTERNAL, Step.WORSENED), story(*events), context("en")).text
+    assert (said in text) if said else ("The acknowledgement by" not in text)
+    assert ("nobody is on it any more" in text) is bool(said)
+
+
+WORK = AnnouncedWork(f"New fibre to {HOST}", OPENED + timedelta(hours=3))
+
+
+def announced() -> Incident:
+    return story(replace(opening(), window="new-fibre"), DISRUPTION)
+
+
+def test_what_belongs_to_announced_work_is_told_as_announced_with_its_end():
+    message = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), announced(), context("en", work=WORK))
+    assert first_three(message)[0].startswith("Announced maintenance, Critical: ")
+    assert f"Announced maintenance: New fibre to {HOST}, planned end: 17:07, Douala time" in message.text
+    assert "Cause: announced maintenance" in message.text
+
+
+def test_a_client_reads_that_it_is_announced_maintenance_until_when_and_nothing_of_its_title():
+    message = compose(planned(Audience.CLIENT, Step.FIRST_NOTICE), announced(), context("en", work=WORK))
+    assert first_three(message)[0].startswith("Announced maintenance, planned end 17:07, Douala time: ")
+    assert "planned end 17:07" in message.short
+    assert HOST not in message.text + message.html + message.short
+    over = context("en", work=WORK, now=OPENED + timedelta(hours=4))
+    late = compose(planned(Audience.CLIENT, Step.UPDATE), announced(), over)
+    assert first_three(late)[0].startswith("Announced maintenance, longer than planned (17:07, Douala time): ")
+    assert "planned end" not in late.short
+
+
+def test_what_cannot_be_seen_is_nowhere_called_down():
+    blind = story(replace(opening("blind", Severity.UNKNOWN), text=say("the log-in was refused")))
+    message = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), blind, context("en", next_at=None))
+    assert "not known, because this cannot be seen" in first_three(message)[1]
+    for word in ("down", "interrupted", "stopped"):
+        assert word not in "\n".join(first_three(message))
+
+
 # --- whatever happens, a client reads none of this ---------------------------------------------------------------
 
 SECRETS = (HOST, ADDRESS, CHECK, "http://", "\\\\", "uid:1000", "RAW-OUTPUT")
@@ -334,13 +550,17 @@ events = st.lists(
     st.sampled_from(["fr", "en"]),
     st.booleans(),
     st.none() | moments,
+    st.none() | st.just(WORK),
 )
-def test_no_client_message_holds_a_host_an_address_or_raw_output(kind, more, step, language, rehearsal, following):
+def test_no_client_message_holds_a_host_an_address_or_raw_output(
+    kind, more, step, language, rehearsal, following, work
+):
     incident = story(opening(kind), DISRUPTION, *more)
     causes = [event for event in more if event.kind is EventKind.CAUSE]
     if causes and "RAW-OUTPUT" in incident.cause:
         incident = replace(incident, cause="")
     there = context(language, next_at=following, now=OPENED + timedelta(hours=7), trusted=not rehearsal)
+    there = replace(there, work=work, outlook=(outlook(),))
     plan = planned(Audience.CLIENT, step, instead_of=("att",) if rehearsal else (), gap=(OPENED,))
     message = compose(plan, incident, there)
     for part in (message.subject, message.text, unescape(message.html), message.short):
@@ -352,14 +572,18 @@ def test_no_client_message_holds_a_host_an_address_or_raw_output(kind, more, ste
 @given(
     st.sampled_from([*KINDS, "made-up"]),
     events,
-    st.sampled_from([Step.FIRST_NOTICE, Step.WORSENED, Step.DISRUPTED, Step.UPDATE, Step.RESOLVED]),
+    st.sampled_from([step for step in Step if step is not Step.TEST]),
     st.sampled_from(list(Audience)),
     st.sampled_from(["fr", "en"]),
     st.text(max_size=200),
+    st.none() | st.text(max_size=200),
+    st.none() | st.just(AnnouncedWork("new fibre", OPENED + timedelta(hours=8))),
 )
-def test_every_sms_is_one_message_of_the_default_alphabet(kind, more, step, audience, language, title):
+def test_every_sms_is_one_message_of_the_default_alphabet(kind, more, step, audience, language, title, service, work):
     incident = story(opening(kind), DISRUPTION, *more)
-    short = compose(planned(audience, step, instead_of=("att",)), incident, context(language, title=title)).short
+    seen = () if service is None else (outlook(service),)
+    there = context(language, title=title, outlook=seen, work=work)
+    short = compose(planned(audience, step, instead_of=("att",)), incident, there).short
     taken = septets(short)
     assert taken is not None
     assert taken <= LIMIT

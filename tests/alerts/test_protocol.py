@@ -365,3 +365,101 @@ def test_the_client_is_told_nothing_of_what_a_run_asks_our_own_people():
     planned = due(PROTOCOL, incident_of(OPENING, DISRUPTION, called(OPENED)), (), OPENED)
     assert {plan.key.recipient for plan in planned if plan.key.audience is Audience.CLIENT} == {"att"}
     assert {plan.key.step for plan in planned if plan.key.audience is Audience.CLIENT} == {Step.FIRST_NOTICE}
+
+
+def test_operations_are_told_once_that_it_comes_and_goes_and_again_of_the_next_time():
+    first, steady, again = (OPENED + timedelta(minutes=minutes) for minutes in (10, 30, 50))
+    wavering = incident_of(OPENING, happened(EventKind.FLAPPING, first))
+    sent = keys(due(PROTOCOL, incident_of(OPENING), (), OPENED))
+    planned = due(PROTOCOL, wavering, sent, first)
+    assert told(planned) == {"internal/flapping/1/admin"}
+    assert {plan.due_at for plan in planned} == {first + PROTOCOL.first_within}
+    sent |= keys(planned)
+    assert due(PROTOCOL, wavering, sent, first + timedelta(hours=1)) == ()
+    calm = fold(wavering, happened(EventKind.STEADY, steady))
+    assert calm is not None
+    assert due(PROTOCOL, calm, sent, steady) == ()
+    anew = fold(calm, happened(EventKind.FLAPPING, again))
+    assert anew is not None
+    assert told(due(PROTOCOL, anew, sent, again)) == {"internal/flapping/2/admin"}
+
+
+def test_that_it_comes_and_goes_is_told_to_operations_only():
+    wavering = incident_of(OPENING, DISRUPTION, happened(EventKind.FLAPPING, OPENED + timedelta(minutes=1)))
+    planned = due(PROTOCOL, wavering, (), OPENED + timedelta(minutes=1))
+    assert {str(plan.key.audience) for plan in planned if plan.key.step is Step.FLAPPING} == {"internal"}
+
+
+@pytest.mark.parametrize(
+    ("events", "steps"),
+    [
+        ([OPENING], {"internal/first_notice/1/admin"}),
+        (
+            [
+                replace(OPENING, severity=Severity.WARNING),
+                happened(EventKind.SEVERITY, OPENED + timedelta(minutes=5), Severity.CRITICAL),
+            ],
+            {"internal/first_notice/1/admin", "internal/worsened/1/admin"},
+        ),
+        (
+            [OPENING, happened(EventKind.DISRUPTED, OPENED + timedelta(minutes=5), None, BEGAN)],
+            {"internal/first_notice/1/admin", "internal/disrupted/1/admin", "client/first_notice/1/att"},
+        ),
+        (
+            [
+                OPENING,
+                happened(EventKind.RESOLVED, OPENED + timedelta(minutes=1)),
+                happened(EventKind.REOPENED, OPENED + timedelta(minutes=5), Severity.CRITICAL),
+            ],
+            {"internal/first_notice/2/admin"},
+        ),
+    ],
+)
+def test_what_begins_to_waver_as_it_is_told_of_anyway_is_one_message(events, steps):
+    at = events[-1].at
+    assert told(due(PROTOCOL, incident_of(*events, happened(EventKind.FLAPPING, at)), (), at)) == steps
+
+
+def test_what_wavered_and_is_over_is_told_with_its_end_only():
+    at = OPENED + timedelta(minutes=9)
+    over = incident_of(OPENING, happened(EventKind.FLAPPING, at), happened(EventKind.RESOLVED, at))
+    assert told(due(PROTOCOL, over, (), at)) == {"internal/first_notice/1/admin", "internal/resolved/1/admin"}
+
+
+def acknowledged(at: datetime, until: datetime | None = None) -> Event:
+    return replace(happened(EventKind.ACKNOWLEDGED, at), actor="uid:1000", until=until)
+
+
+def test_operations_are_told_each_time_that_nobody_is_on_it_any_more():
+    half, later = OPENED + timedelta(minutes=30), OPENED + timedelta(minutes=90)
+    lapsed = incident_of(OPENING, acknowledged(OPENED, half), happened(EventKind.UNACKNOWLEDGED, half))
+    sent = keys(due(PROTOCOL, incident_of(OPENING), (), OPENED))
+    planned = due(PROTOCOL, lapsed, sent, half)
+    assert told(planned) == {"internal/unacknowledged/1/admin"}
+    assert {plan.due_at for plan in planned} == {half + PROTOCOL.first_within}
+    sent |= keys(planned)
+    assert due(PROTOCOL, lapsed, sent, half + timedelta(hours=8)) == ()
+    again = incident_of(*lapsed.timeline, acknowledged(half, later), happened(EventKind.UNACKNOWLEDGED, later))
+    assert told(due(PROTOCOL, again, sent, later)) == {"internal/unacknowledged/2/admin"}
+
+
+@pytest.mark.parametrize(
+    "then", [acknowledged(OPENED + timedelta(minutes=31)), happened(EventKind.RESOLVED, OPENED + timedelta(minutes=31))]
+)
+def test_what_somebody_is_on_again_or_what_is_over_wakes_nobody_for_a_lapse(then):
+    half = OPENED + timedelta(minutes=30)
+    lapsed = incident_of(OPENING, acknowledged(OPENED, half), happened(EventKind.UNACKNOWLEDGED, half), then)
+    assert not [one for one in told(due(PROTOCOL, lapsed, (), then.at)) if "unacknowledged" in one]
+
+
+def test_a_lapse_of_the_episode_before_is_no_news_of_a_relapse():
+    half = OPENED + timedelta(minutes=30)
+    again = incident_of(
+        OPENING,
+        acknowledged(OPENED, half),
+        happened(EventKind.UNACKNOWLEDGED, half),
+        happened(EventKind.RESOLVED, half + timedelta(minutes=1)),
+        happened(EventKind.REOPENED, half + timedelta(minutes=9), Severity.CRITICAL),
+    )
+    planned = due(PROTOCOL, again, (), half + timedelta(minutes=9))
+    assert Step.UNACKNOWLEDGED not in {plan.key.step for plan in planned}

@@ -18,7 +18,18 @@ from monitor.core.verdict import Severity
 ID = IncidentId("26-0007")
 START = datetime(2026, 11, 22, 3, 0, 17, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-HAPPENINGS = [EventKind.DISRUPTED, EventKind.SEVERITY, EventKind.RESOLVED, EventKind.REOPENED, EventKind.NOTE]
+HAPPENINGS = [
+    EventKind.DISRUPTED,
+    EventKind.SEVERITY,
+    EventKind.RESOLVED,
+    EventKind.REOPENED,
+    EventKind.NOTE,
+    EventKind.FLAPPING,
+    EventKind.STEADY,
+    EventKind.ACKNOWLEDGED,
+    EventKind.UNACKNOWLEDGED,
+]
+ONCE_MORE = {EventKind.FLAPPING: Step.FLAPPING, EventKind.UNACKNOWLEDGED: Step.UNACKNOWLEDGED}
 
 
 @dataclass(frozen=True)
@@ -61,9 +72,18 @@ class World:
         self.now = until
         self.happen(leg.then)
 
+    def possible(self, kind: EventKind) -> bool:
+        one = self.incident
+        if not one.open:
+            return kind is EventKind.REOPENED
+        if kind in (EventKind.FLAPPING, EventKind.STEADY):
+            return (one.flapping_at is None) is (kind is EventKind.FLAPPING)
+        if kind is EventKind.UNACKNOWLEDGED:
+            return one.acknowledged_at is not None
+        return kind is not EventKind.REOPENED
+
     def happen(self, kind: EventKind) -> None:
-        possible = kind is not EventKind.REOPENED if self.incident.open else kind is EventKind.REOPENED
-        if possible:
+        if self.possible(kind):
             severity = Severity.CRITICAL if kind in (EventKind.SEVERITY, EventKind.REOPENED) else None
             began = self.now - 20 * SECOND
             event = Event(ID, self.now, kind, RELEVE, say("So it is"), CheckId("fo"), severity, "link", began)
@@ -231,3 +251,21 @@ def test_the_promised_next_update_is_the_one_that_comes(protocol, legs, tick):
     assert promised > world.now
     assert due(protocol, world.incident, sent, promised - SECOND / 10) == ()
     assert {plan.due_at for plan in due(protocol, world.incident, sent, promised)} == {promised}
+
+
+@given(protocols, legs, ticks)
+def test_operations_are_told_at_most_once_of_each_time_that_it_wavers_and_that_nobody_is_on_it(protocol, legs, tick):
+    world = lived(protocol, legs, tick)
+    kinds = Counter(event.kind for event in world.incident.timeline)
+    for kind, step in ONCE_MORE.items():
+        seen = [plan for _, plan, _ in world.told if plan.key.step is step]
+        assert {plan.key.audience for plan in seen} <= {Audience.INTERNAL}
+        assert len(seen) <= len(protocol.operations) * kinds[kind]
+
+
+@given(protocols, legs, ticks)
+def test_a_lapse_that_leaves_nobody_on_it_is_always_told(protocol, legs, tick):
+    world = lived(protocol, legs, tick)
+    lapses = sum(event.kind is EventKind.UNACKNOWLEDGED for event in world.incident.timeline)
+    told = {plan.key.n for _, plan, _ in world.told if plan.key.step is Step.UNACKNOWLEDGED}
+    assert told == set(range(1, lapses + 1))
