@@ -37,6 +37,8 @@ STEP = {
     "first_notice": N_("first notice"),
     "worsened": N_("worsened"),
     "disrupted": N_("service interrupted"),
+    "flapping": N_("comes and goes"),
+    "unacknowledged": N_("nobody is on it"),
     "update": N_("update"),
     "resolved": N_("resolved notice"),
     "person_called": N_("person called"),

@@ -14,6 +14,8 @@ STEPS = {
     Step.FIRST_NOTICE: say("first notice"),
     Step.WORSENED: say("worsened"),
     Step.DISRUPTED: say("service interrupted"),
+    Step.FLAPPING: say("comes and goes"),
+    Step.UNACKNOWLEDGED: say("nobody is on it"),
     Step.UPDATE: say("update"),
     Step.RESOLVED: say("resolved notice"),
     Step.PERSON_CALLED: say("call for a person"),
