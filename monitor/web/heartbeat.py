@@ -123,14 +123,16 @@ class HeartbeatApi:
         return error(403, words.render(text))
 
 
-def _token(request: Request) -> str:
+def _token(request: Request) -> bytes:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else request.query_params.get("token", "")
+    if scheme.lower() == "bearer":
+        return token.strip().encode("latin-1")  # as it came: headers are read as Latin-1
+    return request.query_params.get("token", "").encode("utf-8", "replace")
 
 
-def _same(given: str, wanted: str) -> bool:
+def _same(given: bytes, wanted: str) -> bool:
     """Whether the two are equal; how long that takes says nothing of either, not even of its length."""
-    one, other = (hashlib.sha256(words.encode("utf-8", "replace")).digest() for words in (given, wanted))
+    one, other = (hashlib.sha256(each).digest() for each in (given, wanted.encode("utf-8", "replace")))
     return hmac.compare_digest(one, other)
 
 
