@@ -9,7 +9,9 @@ import pytest
 
 from monitor.core.ids import CheckId
 from monitor.core.incident import Incident, Interruption
+from monitor.core.maintenance import Span
 from monitor.core.plan import Plan, State
+from monitor.core.services import Works, interrupted, leaves, view
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import take
@@ -98,6 +100,42 @@ def test_its_catalogue_is_the_table_of_s14(inventory):
     assert inventory.kinds["power"].interruption is Interruption.DETECTED
 
 
+def test_its_service_is_interrupted_by_whatever_keeps_agents_from_calling(inventory):
+    services = inventory.plan.services
+    (calls,) = services.values()
+    assert calls.titles == {"fr": "agents en mesure d'appeler", "en": "agents able to call"}
+    asked = leaves(calls.rule, services)
+    assert asked == {"floor-switch-ping", "hermes-login", "sql-service", "onnet", "fo", "ocm-sip"}
+    for lost in asked:
+        seen = view("calls", services, lambda check, lost=lost: Works.NO if check == lost else Works.YES, {})
+        assert interrupted(calls, seen)
+    seen = view("calls", services, lambda check: Works.YES if check in asked else Works.NO, {})
+    assert not interrupted(calls, seen)
+
+
+def test_a_value_that_wavers_at_a_threshold_is_told_once(inventory):
+    params = inventory.checks["hmp-disk"].params
+    assert (str(params.warning), str(params.critical), params.hysteresis) == ("80", "90", 2)
+    assert inventory.plan.reopen_within == timedelta(minutes=15)
+
+
+def test_its_example_of_announced_work_is_right_once_it_is_no_comment(project, read, lines):
+    text = (project / "inventory.yaml").read_text(encoding="utf-8")
+    before, start, rest = text.partition("# maintenance:\n")
+    example, blank, after = rest.partition("\n\n")
+    shown = "".join(f"{line.removeprefix('# ')}\n" for line in (start + example).splitlines())
+    loaded = read(before + shown + blank + after)
+    assert lines(loaded.problems) == []
+    patch, backup = loaded.inventory.plan.maintenance
+    assert (patch.id, patch.kind) == ("hermes-patch", "hermes-patch")
+    assert patch.scope == {"hermes-ping", "hermes-login"}
+    assert patch.next_span(START) == Span(
+        datetime(2026, 12, 1, 21, tzinfo=UTC), datetime(2026, 12, 2, 1, tzinfo=UTC)
+    )  # fmt: skip
+    assert (backup.kind, backup.scope) == ("", {"archive-ping"})
+    assert backup.next_span(START).start == datetime(2026, 12, 6, 1, tzinfo=UTC)
+
+
 def test_what_is_repaired_has_all_that_it_takes(inventory):
     assert {name: kind.runbook for name, kind in inventory.kinds.items() if kind.runbook} == {
         "service-stopped": "restart-service",
@@ -161,6 +199,31 @@ def test_a_mains_cut_that_takes_the_positions_away_is_one_power_incident(invento
 def test_a_mains_cut_that_is_covered_interrupts_nothing(inventory):
     (incident,) = story(inventory.plan, {"ups"}, sorted(inventory.checks))
     assert (incident.check, incident.disrupted_at) == ("ups", None)
+
+
+@ORDERS
+def test_a_battery_that_is_empty_takes_all_with_it_and_is_one_power_incident(inventory, order):
+    failing = {
+        "ups", "genset", "floor-switch-ping", "router-ping", "hmp-ping", "hermes-ping", "hermes-login", "archive-ping",
+        "fo-peer", "ocm-sip", "ocm-app",
+    }  # fmt: skip
+    blind = {"router", "fo", "hmp-disk", "sql-service", "onnet", "slave"}
+    (incident,) = story(inventory.plan, failing, order(inventory.checks), blind)
+    assert (incident.check, incident.kind) == ("ups", "power")
+    assert set(incident.covered) == (failing | blind) - {"ups"}
+
+
+@ORDERS
+def test_a_link_that_is_cut_while_the_battery_carries_the_router_is_an_incident_of_its_own(inventory, order):
+    incidents = story(inventory.plan, {"ups", "fo", "fo-peer", "ocm-sip", "ocm-app"}, order(inventory.checks))
+    assert sorted(incident.check for incident in incidents) == ["fo", "ups"]
+
+
+@ORDERS
+def test_a_database_that_stops_explains_the_services_and_the_page_that_need_it(inventory, order):
+    (incident,) = story(inventory.plan, {"sql-service", "onnet", "slave", "hermes-login"}, order(inventory.checks))
+    assert (incident.check, incident.kind) == ("sql-service", "service-stopped")
+    assert set(incident.covered) == {"onnet", "slave", "hermes-login"}
 
 
 def test_a_dead_router_covers_what_is_behind_it(inventory):
