@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +12,10 @@ from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json,
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
+    from monitor.core.ids import CheckId
     from monitor.core.text import Speech
     from monitor.inventory.model import Check, Inventory
+    from probes.beat import Job
     from probes.runner import Result
 
 
@@ -29,7 +31,7 @@ def check(settings: Settings, names: Sequence[str], as_json: bool) -> int:
     inventory = inventory_of(settings)
     chosen = _chosen(inventory, names)
     words = settings.speech(inventory.site.language, inventory.site.timezone)
-    results = _results(chosen, words, quiet=as_json)
+    results = _results(chosen, _jobs(settings, chosen), words, quiet=as_json)
     if as_json:
         emit_json(
             [
@@ -53,10 +55,23 @@ def _chosen(inventory: Inventory, names: Sequence[str]) -> list[Check]:
     return [one for one in inventory.checks.values() if not names or one.id in names]
 
 
-def _results(chosen: list[Check], words: Speech, *, quiet: bool) -> list[Result]:
+def _jobs(settings: Settings, chosen: list[Check]) -> Mapping[CheckId, Job]:
+    """Return what the daemon has written down of the jobs that checks are about; nothing where it cannot be read."""
+    if all(one.probe != "heartbeat" for one in chosen):
+        return {}
+    from monitor.store import StoreError, open_store
+
+    try:
+        with open_store(settings.data, write=False) as store:
+            return store.jobs()
+    except StoreError:
+        return {}
+
+
+def _results(chosen: list[Check], jobs: Mapping[CheckId, Job], words: Speech, *, quiet: bool) -> list[Result]:
     from monitor.cli.look import Look, look
 
-    looks = [Look(one.probe, one.target, one.params, one.timeout.total_seconds()) for one in chosen]
+    looks = [Look(one.probe, one.target, one.params, one.timeout.total_seconds(), jobs.get(one.id)) for one in chosen]
     if quiet or not sys.stderr.isatty():
         return look(looks)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

@@ -10,6 +10,7 @@ from monitor.cli.context import Failure, log_to_stderr
 from monitor.core.text import say
 
 if TYPE_CHECKING:
+    from probes.beat import Job
     from probes.contract import Probe, Target
     from probes.params import Params
     from probes.runner import Result
@@ -19,12 +20,13 @@ AT_ONCE = 64
 
 
 class Look(NamedTuple):
-    """One observation to make: its `timeout` is in seconds."""
+    """One observation to make: its `timeout` is in seconds; `job`: what is known of the job that it is about."""
 
     kind: str
     target: Target
     params: Params
     timeout: float
+    job: Job | None = None
 
 
 def probe_of(kind: str) -> Probe[Any, Any]:
@@ -57,7 +59,8 @@ async def _look(looks: list[Look], seen: Callable[[], None]) -> list[Result]:
 
     async def one(each: Look) -> Result:
         async with places:
-            result = await run(probes[each.kind], each.target, each.params, each.timeout, sessions, clock, {})
+            probe = probes[each.kind]
+            result = await run(probe, each.target, each.params, each.timeout, sessions, clock, {}, lambda: each.job)
         seen()
         return result
 

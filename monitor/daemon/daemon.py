@@ -255,15 +255,10 @@ class Daemon:
         )
 
     def stale(self) -> tuple[CheckId, ...]:
-        """Return the checks that have given no result for three intervals, and had them.
-
-        After a start, or once its interval was shortened, a check was last seen when nobody was to look at it yet.
-        """
-        now, checks = asyncio.get_running_loop().time(), self.desk.inventory.checks
-        return tuple(
-            name
-            for name in self.desk.state.stale
-            if name in checks and self.scheduler.watched_for(name, now) > selfcheck.patience_of(checks[name])
+        """Return the checks that have given no result for three intervals, and had them."""
+        now = asyncio.get_running_loop().time()
+        return selfcheck.silent(
+            self.desk.state.stale, self.desk.inventory.checks, lambda name: self.scheduler.watched_for(name, now)
         )
 
     async def report_heartbeat(self, verdict: Verdict, at: datetime, elapsed: float) -> None:

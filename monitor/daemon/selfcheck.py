@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -227,9 +227,20 @@ def queue_verdict(queue: Queue) -> Verdict:
     return Verdict(severity, text, metrics)
 
 
-def patience_of(check: Check) -> float:
-    """Return for how many seconds `check` may give no result: three intervals and its timeout."""
-    return SILENT_AFTER * check.every.total_seconds() + check.timeout.total_seconds()
+def silent(
+    stale: Iterable[CheckId], checks: Mapping[CheckId, Check], watched_for: Callable[[CheckId], float]
+) -> tuple[CheckId, ...]:
+    """Return those of `stale` that have given no result for three intervals, and had them.
+
+    `watched_for`: for how many seconds a check has been watched as it is. After a start, or once its interval was
+    shortened, it was seen last when nobody was to look at it yet.
+    """
+    return tuple(
+        name
+        for name in stale
+        if (check := checks.get(name)) is not None
+        and watched_for(name) > (SILENT_AFTER * check.every + check.timeout).total_seconds()
+    )
 
 
 NAMED = 5

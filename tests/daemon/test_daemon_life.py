@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from lab.door import Door
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
 from monitor.core.verdict import Severity
+from monitor.daemon import selfcheck
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
 from monitor.inventory.load import load
@@ -206,3 +208,19 @@ async def test_a_start_on_a_full_disk_watches_and_sends_what_the_kill_cut_off(
     await daemon.journal.retry()
     assert {row.state for row in store.notices()} == {NoticeState.SENT}
     await daemon.close()
+
+
+async def test_after_a_night_in_which_nobody_watched_no_check_is_called_silent(tmp_path, door, mailbox):
+    async with running(written(tmp_path, door), tmp_path / "data") as daemon:
+        daemon.desk.state = replace(daemon.desk.state, stale=frozenset({"door", "gone"}))
+        assert daemon.stale() == ()
+
+
+async def test_a_start_finds_nothing_wrong_with_ourselves(tmp_path, door, mailbox):
+    own = {selfcheck.LAG, selfcheck.QUEUE, selfcheck.CHECKS}
+    async with running(written(tmp_path, door), tmp_path / "data") as daemon:
+        await until(lambda: own <= set(daemon.desk.seen))
+        said = {name: daemon.desk.seen[name].verdict for name in own}
+        assert {verdict.severity for verdict in said.values()} == {Severity.OK}, said
+        assert selfcheck.HEARTBEAT not in daemon.desk.plan.checks
+        assert not {one.check for one in daemon.desk.state.incidents.values()} & own

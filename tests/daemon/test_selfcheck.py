@@ -126,6 +126,18 @@ def test_checks_without_results_are_named_and_make_us_blind(stale, severity, wor
     assert words in ENGLISH.render(verdict.summary)
 
 
+def test_a_check_is_silent_only_once_it_had_its_intervals(inventory_of):
+    checks = inventory_of((", every: 1 h, confirm: 1, recover: 2", ", every: 60 s, confirm: 1, recover: 2")).checks
+
+    def silent(**watched_for):
+        return selfcheck.silent(["door", "room", "gone"], checks, lambda name: watched_for.get(name, 0.0))
+
+    assert silent() == ()
+    assert silent(door=3 * 3600 + 10, room=3 * 60 + 10, gone=1e9) == ()
+    assert silent(door=3 * 3600 + 10, room=3 * 60 + 11) == ("room",)
+    assert silent(door=3 * 3600 + 11, room=3 * 60 + 11) == ("door", "room")
+
+
 def test_being_busy_for_a_moment_is_no_news_and_being_blind_is():
     policies = {name: watched.policy for name, watched in own_checks((), heartbeat=True).items()}
     slow = {selfcheck.LAG, selfcheck.QUEUE, selfcheck.HEARTBEAT}
