@@ -150,7 +150,7 @@ class CheckKeys(BaseModel):
         ),
     )
     flapping: Flapping | None = Field(
-        default=None, description=N_("from when on it wavers, as {low: 25%, high: 30%}; false: it never does")
+        default=None, description=N_("from when on it wavers, as low: 25%, high: 30%; false: it never does")
     )
     title: Words | None = None
 

@@ -98,6 +98,7 @@ class ServiceKeys(Part):
 
 
 Moment = Annotated[str, Field(min_length=1, json_schema_extra={"examples": ["2026-12-01 22:00"]})]
+TimeOfDay = Annotated[str, Field(min_length=1, json_schema_extra={"examples": ["02:00"]})]
 Weeks = Annotated[
     tuple[Annotated[int, Field(ge=1, le=5)], ...],
     BeforeValidator(lambda value: (value,) if isinstance(value, int) else one_or_many(value)),
@@ -118,7 +119,7 @@ class _MaintenanceKeys(Part):
         default=None, description=N_("what fails meanwhile is told as this kind; nothing is told, if absent")
     )
     until: Moment | None = Field(default=None, description=N_("when it ends"))
-    at: Moment | None = Field(default=None, description=N_('begins at this time of day, as "02:00"'))
+    at: TimeOfDay | None = Field(default=None, description=N_('begins at this time of day, as "02:00"'))
     days: Names | None = Field(default=None, description=N_("days of the week, as [mon, sun]; each, if absent"))
     weeks: Weeks | None = Field(
         default=None, description=N_("only on the first, second ... such day of the month, as [1, 3]")

@@ -62,6 +62,16 @@ def test_every_example_in_the_tests_that_the_loader_takes_fits(project):
         "site: {name: X}\nchecks:\nincidents: {power: {title: Courant, cause: {fr: x}}}\nrota: {any: thing}\n",
         "site: {name: X}\nchecks: {a-ping: {every: 20s}, c: {probe: ping, link: fo, count: 3}}\n",
         "site: {name: X}\ndevices: {a: {address: h, parent: [b, c]}, b: {address: h, parent: a}}\n",
+        "site: {name: X}\nservices:\nmaintenance:\n",
+        "site: {name: X}\nservices: {a: {all: [fo, {count: ['p-*', {any: [{service: b}]}]}], below: 50%, title: T}}\n",
+        "site: {name: X}\nservices: {b: {metric: {check: pbx, name: capacity, of: 30}, below: 3}}\n",
+        "site: {name: X}\nmaintenance: {w: {devices: a, title: {fr: T}, from: 2026-12-01 22:00, until: 02:00}}\n",
+        "site: {name: X}\nmaintenance: {w: {checks: [a], at: '02:00', for: 2h, days: [sun, lundi], weeks: [1, 3]}}\n",
+        "site: {name: X}\nmaintenance: {w: {checks: a, at: 02:00, for: 2 h, days: sun, weeks: 1, incident: power}}\n",
+        "site: {name: X}\nchecks: {c: {probe: ping, device: a, flapping: false, needs: [d], hysteresis: 20ms}}\n",
+        "site: {name: X}\nchecks: {c: {probe: disk, device: a, mount: C, flapping: {low: 20%, high: 30%},"
+        " thresholds: {used: {warning: 80%, hysteresis: 5}}}}\n",
+        "site: {name: X}\nprotocol: {reopen_within: 15 min}\n",
     ],
 )
 def test_what_the_loader_takes_fits(text):
@@ -84,6 +94,21 @@ def test_what_the_loader_takes_fits(text):
         ("site: {name: X}\nincidents: {power: {interruption: maybe}}\n", "incidents.power.interruption"),
         ("site: {name: X}\nprotocol: {live: no}\n", "protocol.live"),
         ("site: {name: X}\noperations: {to: []}\n", "operations"),
+        ("site: {name: X}\nservices: {a: {all: []}}\n", "services.a"),
+        ("site: {name: X}\nservices: {a: {all: [{any: []}]}}\n", "services.a.all"),
+        ("site: {name: X}\nservices: {a: {all: [fo], any: [fo]}}\n", "services.a"),
+        ("site: {name: X}\nservices: {a: {title: T}}\n", "services.a"),
+        ("site: {name: X}\nservices: {a: {all: [fo], below: half}}\n", "services.a.below"),
+        ("site: {name: X}\nservices: {a: {all: [fo], belo: 3}}\n", "services.a"),
+        ("site: {name: X}\nservices: {a: {metric: {check: fo, name: x, of: 0}}}\n", "services.a.metric.of"),
+        ("site: {name: X}\nmaintenance: {w: {checks: a, at: '02:00', for: 2}}\n", "maintenance.w.for"),
+        ("site: {name: X}\nmaintenance: {w: {checks: a, at: 2, for: 2 h}}\n", "maintenance.w.at"),
+        ("site: {name: X}\nmaintenance: {w: {checks: a, at: '02:00', for: 2 h, weeks: 6}}\n", "maintenance.w.weeks"),
+        ("site: {name: X}\nmaintenance: {w: {checks: a, form: 02:00}}\n", "maintenance.w"),
+        ("site: {name: X}\nchecks: {c: {probe: ping, device: a, flapping: no}}\n", "checks.c.flapping"),
+        ("site: {name: X}\nchecks: {c: {probe: ping, device: a, flapping: {low: 25}}}\n", "checks.c.flapping"),
+        ("site: {name: X}\nchecks: {c: {probe: ping, device: a, hysteresis: [1]}}\n", "checks.c.hysteresis"),
+        ("site: {name: X}\nprotocol: {reopen_within: 15}\n", "protocol.reopen_within"),
     ],
 )
 def test_what_the_loader_refuses_in_shape_does_not_fit(text, where):
