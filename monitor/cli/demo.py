@@ -292,7 +292,7 @@ class Stage:
 
     async def go_on(self) -> None:
         """Show the site as Relève sees it until somebody ends it."""
-        from monitor.cli.shown import status_page
+        from monitor.cli.site_shown import status_page
 
         teller, shown = self.teller, ""
         teller.heading(say("Relève goes on watching; Ctrl-C ends it."))

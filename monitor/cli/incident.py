@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -86,12 +87,39 @@ def open_(settings: Settings, text: str, kind: str, severity: str, as_json: bool
 
 @incident.command(help=N_("Say that you are on it. Without ID, the only open one."))
 @click.argument("name", metavar="[ID]", default="")
+@click.argument("words", metavar="[TEXT]", default="")
+@click.option("--for", "span", metavar="TIME", default="", help=N_("For how long: 2h. Then somebody else is called."))
 @click.option("--note", "text", default="", help=N_("What you are going to do."))
 @JSON
 @pass_settings
-def ack(settings: Settings, name: str, text: str, as_json: bool) -> int:
+def ack(settings: Settings, name: str, words: str, span: str, text: str, as_json: bool) -> int:
     """Acknowledge."""
-    return _act(settings, name, "ack", text, as_json=as_json)
+    if words and text:
+        raise Failure(say("say what you are going to do once: as TEXT, or with --note"))
+    length = _length(span)
+    chosen, said = _chosen(settings, name, untaken_first=True), words or text
+    api = daemon_or_none(settings)
+    if api is not None:
+        body = {"text": said} | ({} if length is None else {"for": f"{length.total_seconds():.3f}s"})
+        one = act(api, f"/api/v1/incidents/{segment(chosen)}/ack", body)
+    else:
+        one = offline.act(settings, lambda desk, who: desk.acknowledge(IncidentId(chosen), who, said, length))
+    return _done(settings, one, as_json=as_json, daemon=api is not None)
+
+
+def _length(span: str) -> timedelta | None:
+    from monitor.core.units import BadUnit, parse_duration
+
+    if not span:
+        return None
+    try:
+        length = parse_duration(span)
+    except BadUnit as error:
+        raise Failure(say("{option}: {why}", option="--for", why=error.text)) from error
+    if length <= timedelta():
+        why = say("{written} is over at once", written=span)
+        raise Failure(say("{option}: {why}", option="--for", why=why))
+    return length
 
 
 @incident.command(help=N_("Add a note to the log."))
@@ -125,7 +153,7 @@ def resolve(settings: Settings, name: str, text: str, as_json: bool) -> int:
 
 
 def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool) -> int:
-    chosen = _chosen(settings, name, untaken_first=action == "ack")
+    chosen = _chosen(settings, name)
     api = daemon_or_none(settings)
     if api is not None:
         one = act(api, f"/api/v1/incidents/{segment(chosen)}/{action}", {"text": text})
@@ -135,13 +163,15 @@ def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool
 
 
 def _done(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: bool) -> int:
-    from monitor.cli.shown import STATUS, start_command
+    from monitor.cli.shown import start_command, state_of
+    from monitor.clock import SystemClock
 
     words = site_speech(settings)
     if as_json:
         emit_json(one)
     else:
-        console().print(f"{one['id']}  {words.translate(STATUS[one['status']])}  {one['timeline'][-1]['text']}")
+        state = state_of(one, words, SystemClock().now())
+        console().print(f"{one['id']}  {state}  {one['timeline'][-1]['text']}")
     if not daemon:
         text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=start_command())
         warn(words.render(text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitor.cli.context import Failure, Settings
@@ -12,7 +13,9 @@ from monitor.cli.reading import inventory_of
 
 if TYPE_CHECKING:
     from monitor.core.incident import Incident
+    from monitor.core.plan import Plan, State
     from monitor.daemon.automation import Automation
+    from monitor.daemon.daemon import Daemon
     from monitor.daemon.desk import Desk
     from monitor.store import Store
 
@@ -51,47 +54,57 @@ def act(settings: Settings, work: Callable[[Desk, str], Awaitable[Incident]]) ->
 
     Notices that become due are put into the outbox; the next daemon sends them. Raises Failure.
     """
-    from monitor.core.incident import Refused
-    from monitor.store import StoreError
 
-    try:
-        return asyncio.run(_act(settings, work))
-    except (StoreError, Refused) as error:
-        raise Failure(error.text) from error
+    async def acted(daemon: Daemon, who: str) -> dict[str, Any]:
+        from monitor.web.views import incident_json
+
+        incident = await work(daemon.desk, who)
+        notices = await daemon.journal.ask(daemon.journal.store.notices, incident.id)
+        site = daemon.desk.inventory.site
+        return incident_json(incident, notices, settings.speech(site.language, site.timezone))
+
+    return _as_daemon(settings, acted)
 
 
 def automate(settings: Settings, work: Callable[[Automation, str], Awaitable[R]]) -> R:
     """Return what `work(automation, actor)` returns, done under the writer's lock. Raises Failure."""
+    return _as_daemon(settings, lambda daemon, who: work(daemon.automation, who))
+
+
+def at_desk(settings: Settings, work: Callable[[Desk, str], Awaitable[R]]) -> R:
+    """Return what `work(desk, actor)` returns, done under the writer's lock. Raises Failure."""
+    return _as_daemon(settings, lambda daemon, who: work(daemon.desk, who))
+
+
+def _as_daemon(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) -> R:
     from monitor.core.incident import Refused
     from monitor.store import StoreError
 
     try:
-        return asyncio.run(_automate(settings, work))
+        return asyncio.run(_started(settings, work))
     except (StoreError, Refused) as error:
         raise Failure(error.text) from error
 
 
-async def _automate(settings: Settings, work: Callable[[Automation, str], Awaitable[R]]) -> R:
+async def _started(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) -> R:
     from monitor.daemon.daemon import Daemon
     from monitor.store import open_store
 
     daemon = await Daemon.start(inventory_of(settings), open_store(settings.data, write=True))
     try:
-        return await work(daemon.automation, f"uid:{os.getuid()}")
+        return await work(daemon, f"uid:{os.getuid()}")
     finally:
         await daemon.close()
 
 
-async def _act(settings: Settings, work: Callable[[Desk, str], Awaitable[Incident]]) -> dict[str, Any]:
-    from monitor.daemon.daemon import Daemon
-    from monitor.store import open_store
-    from monitor.web.views import incident_json
+def stored_site(store: Store, plan: Plan, now: datetime) -> State:
+    """Return what the last daemon believed, with the work that `plan` and people announce."""
+    from dataclasses import replace
 
-    inventory = inventory_of(settings)
-    daemon = await Daemon.start(inventory, open_store(settings.data, write=True))
-    try:
-        incident = await work(daemon.desk, f"uid:{os.getuid()}")
-        notices = await daemon.journal.ask(daemon.journal.store.notices, incident.id)
-        return incident_json(incident, notices, settings.speech(inventory.site.language, inventory.site.timezone))
-    finally:
-        await daemon.close()
+    from monitor.core import watch
+    from monitor.core.maintenance import window_from_json
+    from monitor.daemon.desk import KEEP
+
+    kept = store.load(now, KEEP)
+    state = replace(kept.state, windows=tuple(map(window_from_json, kept.maintenance)))
+    return replace(state, windows=watch.reload(plan, state, now).state.windows)

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from alerts.context import Context, person
+from alerts.internal_words import SAID_OF_ROOT
 from monitor.cli.context import print_table
 from monitor.core.events import RELEVE
-from monitor.core.text import N_, NARROW_SPACE, NO_BREAK_SPACE, Speech, say
+from monitor.core.text import N_, NARROW_SPACE, NO_BREAK_SPACE, Speech, Text, say
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, OverflowMethod
@@ -112,20 +113,45 @@ def at_site(iso: str | None, words: Speech, now: datetime) -> str:
     return words.clock(at) if day == words.date(now) else f"{day} {words.clock(at)}"
 
 
+def state_of(one: dict[str, Any], words: Speech, now: datetime) -> str:
+    """Return where an incident stands in a word; of one that somebody is on for a time, also until when."""
+    state = words.translate(STATUS[one["status"]])
+    if one["status"] != "acknowledged" or not one["acknowledged_until"]:
+        return state
+    until = at_site(one["acknowledged_until"], words, now)
+    return words.render(say("{state} until {until}", state=state, until=until))
+
+
+def wavering(state: Styled, words: Speech) -> Styled:
+    """Return a severity as a word, with that it comes and goes."""
+    return state.append(" " + words.translate(N_("(comes and goes)")))
+
+
+def what_and_how_much(one: dict[str, Any], words: Speech) -> str:
+    """Return an incident's cause with what it says, and how many failures it explains."""
+    root, title, count = one["root_cause"], one["title"], len(one["suppressed"])
+    text = words.render(say("{check}: {summary}", check=root, summary=title)) if root else title
+    if not count:
+        return text
+    if count == 1:
+        return words.render(say("{text}; 1 check suppressed", text=text))
+    return words.render(say("{text}; {count} checks suppressed", text=text, count=count))
+
+
 def incident_table(found: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
     """Return incidents as a table, in the order given; the duration of an open one is that until `now`."""
     table = table_of((N_("Incident"), N_("State"), N_("Severity"), N_("Began"), N_("Duration"), N_("What")), words)
     table.columns[3].max_width = 10  # the day above the time
     for one in found:
         began, ended = moment(one["began_at"]), moment(one["resolved_at"]) or now
-        root, title = one["root_cause"], one["title"]
+        bad = severity(one["severity"], words)
         table.add_row(
             one["id"],
-            words.translate(STATUS[one["status"]]),
-            severity(one["severity"], words),
+            unbroken(state_of(one, words, now)),
+            wavering(bad, words) if one["flapping_since"] and one["status"] != "resolved" else bad,
             unbroken(at_site(one["began_at"], words, now)),
             unbroken("" if began is None else words.duration(max(timedelta(), ended - began))),
-            unbroken(words.render(say("{check}: {summary}", check=root, summary=title)) if root else title),
+            unbroken(what_and_how_much(one, words)),
         )
     return table
 
@@ -176,15 +202,19 @@ def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, 
     shown = {name: "" if at is None else site.at(at) for name, at in times.items()}
     if shown["acknowledged"]:
         shown["acknowledged"] += f" ({person(one['acknowledged_by'])})"
+    until, wavers = moment(one["acknowledged_until"]), moment(one["flapping_since"])
     facts = (
         (N_("Kind"), one["kind"]),
         (N_("Root cause"), one["root_cause"] or say_(N_("opened by hand"))),
         (N_("Cause"), one["cause"] or say_(N_("not documented"))),
         (N_("Began"), shown["began"]),
         (N_("Confirmed"), shown["opened"]),
+        (N_("Announced maintenance"), one["maintenance"] or ""),
+        (N_("Comes and goes"), "" if wavers is None else words.render(say("since {at}", at=site.at(wavers)))),
         (N_("Acknowledged"), shown["acknowledged"]),
+        (N_("Acknowledged until"), "" if until is None or not shown["acknowledged"] else site.at(until)),
         (N_("Resolved"), shown["resolved"]),
-        (N_("Suppressed checks"), ", ".join(one["suppressed"])),
+        (N_("Suppressed checks"), _suppressed(one["suppressed"])),
     )
     grid = Table.grid(padding=(0, 2))
     for name, value in facts:
@@ -198,8 +228,12 @@ def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, 
     if one["runs"]:
         out.print()
         print_table(run_table(one["runs"], words, now), out)
-    following = [*_not_yet(one, words, now), _told_next(one, words, now)] if daemon else []
+    following = [*_not_yet(one, words, now), told_next(one, words, now)] if daemon else []
     print_what_to_do(out, commands_about(one, daemon=daemon), words, following, daemon=daemon)
+
+
+def _suppressed(names: list[str]) -> str:
+    return f"{len(names)} ({', '.join(names)})" if names else ""
 
 
 def _timeline(one: dict[str, Any], words: Speech, now: datetime) -> Table:
@@ -217,6 +251,9 @@ def _told(line: dict[str, Any], words: Speech) -> str:
         return words.render(say("Cause: {cause}", cause=text))
     if not check or line["kind"] == "disrupted":
         return str(text)
+    frame = SAID_OF_ROOT.get(line["kind"])
+    if frame is not None:
+        text = words.render(Text(frame.template, (("summary", text),)))
     if line["kind"] == "covered":
         return words.render(say("{check}: {summary} (because of this, not told by itself)", check=check, summary=text))
     return words.render(say("{check}: {summary}", check=check, summary=text))
@@ -247,52 +284,6 @@ def clock_with_seconds(iso: str | None, words: Speech, now: datetime) -> str:
     return clock if day == words.date(now) else f"{day} {clock}"
 
 
-def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
-    """Print the site: its state in one word, open incidents, every check, what to do and who is told next."""
-    now, daemon = moment(status["at"]), status["daemon"]
-    assert now is not None
-    head = words.render(say("{site}, {at}", site=status["site"], at=Context("", words, now).at(now)))
-    seen = any(one["severity"] is not None for one in status["checks"]) or not status["checks"]
-    out.print(Styled.assemble(head, "  ", severity(status["severity"] if seen else None, words)))
-    if daemon is None:
-        text = say("No daemon runs: this is what the last one knew. `{command}` starts one.", command=start_command())
-        out.print(unbroken(words.render(text)))
-    elif daemon["journal"]:
-        out.print(unbroken(daemon["journal"], style="bold red"))
-    incidents = sorted(status["incidents"], key=_worst_first)
-    if incidents:
-        out.print()
-        print_table(incident_table(incidents, words, now), out)
-    if status["runs"]:
-        out.print()
-        print_table(_going_table(status["runs"], words, now), out)
-    out.print()
-    print_table(_check_table(status["checks"], words, now), out)
-    following = [_told_next(one, words, now) for one in incidents] if daemon is not None else []
-    commands = commands_for(incidents, status["runs"], daemon=daemon is not None)
-    print_what_to_do(out, commands, words, following, daemon=daemon is not None)
-
-
-def _going_table(runs: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
-    """What Relève is repairing: each run that goes on, with the last that its journal says or what it asks."""
-    table = table_of((N_("Run"), N_("Runbook"), N_("About"), N_("State"), N_("Began"), N_("Latest")), words)
-    for run in runs:
-        latest = run["question"] or (run["log"][-1] if run["log"] else None)
-        table.add_row(
-            run["id"],
-            run["runbook"],
-            run["subject"],
-            state_word(RUN_STATE, run["state"], words),
-            unbroken(at_site(run["started_at"], words, now)),
-            unbroken("" if latest is None else latest["text"]),
-        )
-    return table
-
-
-def _worst_first(one: dict[str, Any]) -> tuple[int, str]:
-    return WORST_FIRST.index(one["severity"]), one["began_at"]
-
-
 def _not_yet(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
     """A line for each message that is due to somebody and has not left."""
     lines = []
@@ -311,7 +302,8 @@ def _not_yet(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
     return lines
 
 
-def _told_next(one: dict[str, Any], words: Speech, now: datetime) -> str:
+def told_next(one: dict[str, Any], words: Speech, now: datetime) -> str:
+    """Return who is told next of an incident, and when or on what."""
     if one["status"] == "resolved":
         return words.render(say("{id}: none, unless it comes back", id=one["id"]))
     at = moment(one.get("next_update_at"))
@@ -321,20 +313,11 @@ def _told_next(one: dict[str, Any], words: Speech, now: datetime) -> str:
         return words.render(say("{id}: update to {to}, {at}", id=one["id"], to=to, at=shown))
     if one["disrupted_at"] is not None:
         return words.render(say("{id}: as soon as something changes", id=one["id"]))
+    if one["flapping_since"]:
+        return words.render(
+            say("{id}: to operations when it is over for good, or worse (it comes and goes)", id=one["id"])
+        )
     return words.render(say("{id}: to operations as soon as something changes (not to the client)", id=one["id"]))
-
-
-def _check_table(checks: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
-    table = table_of((N_("Check"), N_("State"), N_("Since"), N_("What it says")), words)
-    table.columns[2].max_width = 10
-    for one in sorted(checks, key=lambda one: (WORST_FIRST.index(one["severity"]), one["check"])):
-        soft = one["phase"] == "soft"
-        state = severity(one["latest"] if soft else one["severity"], words)
-        if soft:
-            state.append(" " + words.translate(N_("(to be confirmed)")))
-        since = "" if one["severity"] in (None, "ok") else at_site(one["since"], words, now)
-        table.add_row(one["check"], state, unbroken(since), unbroken(one["summary"] or ""))
-    return table
 
 
 def start_command() -> str:
@@ -343,17 +326,24 @@ def start_command() -> str:
 
 
 def commands_for(
-    incidents: list[dict[str, Any]], runs: Iterable[dict[str, Any]] = (), *, daemon: bool = True
+    incidents: list[dict[str, Any]],
+    runs: Iterable[dict[str, Any]] = (),
+    *,
+    stale: Iterable[str] = (),
+    daemon: bool = True,
 ) -> list[str]:
     """Return at most three complete commands that a person should think of now.
 
-    `incidents`: the worst first. `runs`: those that go on; one that asks goes before everything else.
+    `incidents`: the worst first. `runs`: those that go on; one that asks goes before everything else. `stale`: checks
+    that have given no result for too long.
     """
     acks = [f"releve incident ack {one['id']}" for one in incidents if one["status"] == "open"]
     shows = [f"releve incident show {one['id']}" for one in incidents]
     causes = [f'releve incident cause {one["id"]} "..."' for one in incidents if not one["cause"]]
     start = [] if daemon else [start_command()]
-    return [*start, *answers_to(runs), *acks[:1], *shows[:1], *acks[1:], *causes, *shows[1:]][:MOST_COMMANDS]
+    looks = [f"releve check {name}" for name in stale if daemon and not name.startswith(OWN_CHECKS)][:1]
+    rest = [*acks[1:], *looks, *causes, *shows[1:]]
+    return [*start, *answers_to(runs), *acks[:1], *shows[:1], *rest][:MOST_COMMANDS]
 
 
 def answers_to(runs: Iterable[dict[str, Any]]) -> list[str]:

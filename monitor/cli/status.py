@@ -25,7 +25,7 @@ def status(settings: Settings, as_json: bool) -> int:
     if as_json:
         emit_json(now)
     else:
-        from monitor.cli.shown import status_page
+        from monitor.cli.site_shown import status_page
 
         status_page(console(), now, site_speech(settings))
     return ExitCode.DONE if now["severity"] == "ok" else ExitCode.WRONG
@@ -43,22 +43,25 @@ def site_now(settings: Settings) -> dict[str, Any]:
 def _stored(settings: Settings, store: Store) -> dict[str, Any]:
     """The site as the last daemon left it."""
     from monitor.clock import SystemClock
-    from monitor.daemon.desk import KEEP
+    from monitor.core.impact import outlook
     from monitor.web.runs_json import run_json
     from monitor.web.views import health_json, status_json
+    from monitor.web.windows import windows_json
 
     inventory, now = inventory_of(settings), SystemClock().now()
     words = settings.speech(inventory.site.language, inventory.site.timezone)
-    kept = store.load(now, KEEP)
-    healths = kept.state.healths
+    state = offline.stored_site(store, inventory.plan, now)
+    healths = state.healths
     return status_json(
         site=inventory.site.name,
         now=now,
         checks=[health_json(name, check, healths.get(name), words) for name, check in inventory.checks.items()],
         healths={name: health for name, health in healths.items() if name in inventory.checks},
-        incidents=[(incident, inventory.protocol) for incident in kept.state.incidents.values()],
+        incidents=[(incident, inventory.protocol) for incident in state.incidents.values()],
         speech=words,
         runs=[run_json(run, words) for run in store.runs() if not run.state.over],
+        services=outlook(inventory.plan, state),
+        maintenance=windows_json(state.windows, words, now),
     )
 
 

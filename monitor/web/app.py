@@ -23,15 +23,16 @@ from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
 from monitor.web.heartbeat import HeartbeatApi
+from monitor.web.maintenance import MaintenanceApi
 from monitor.web.openapi import description
-from monitor.web.request import BadRequest, actor, body_of, error, owner, word
+from monitor.web.request import BadRequest, actor, body_of, error, length, owner, word
 from monitor.web.runs import RunsApi
 
 
 def application(daemon: Daemon) -> Starlette:
     """Return the application of `daemon`."""
     api = _Api(daemon)
-    runs = api.runs
+    runs, work = api.runs, api.work
     own = partial(owner, api.speech)
     return Starlette(
         routes=[
@@ -48,6 +49,9 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/incidents", own(api.open), methods=["POST"]),
             Route("/api/v1/incidents/{id}", own(api.incident)),
             Route("/api/v1/incidents/{id}/{action}", own(api.act), methods=["POST"]),
+            Route("/api/v1/maintenance", own(work.all)),
+            Route("/api/v1/maintenance", own(work.add), methods=["POST"]),
+            Route("/api/v1/maintenance/{id}/end", own(work.end), methods=["POST"]),
             Route("/api/v1/reload", own(api.reload), methods=["POST"]),
             Route("/api/v1/runbooks", own(runs.books)),
             Route("/api/v1/runbooks/{name}/plan", own(runs.plan), methods=["POST"]),
@@ -69,6 +73,7 @@ class _Api:
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
         self.runs = RunsApi(daemon, self.speech)
+        self.work = MaintenanceApi(daemon, self.speech)
 
     def speech(self, request: Request) -> Speech:
         """Return the language that the request asks for, else the site's, with the site's time."""
@@ -127,6 +132,8 @@ class _Api:
                 speech=self.speech(request),
                 daemon=own,
                 runs=self.runs.going(request),
+                services=desk.outlook(),
+                maintenance=self.work.shown(request),
             )
         )
 
@@ -138,6 +145,7 @@ class _Api:
                 desk.inventory.checks.get(name),
                 desk.state.healths.get(name),
                 words,
+                stale=name in desk.state.stale,
             )
             for name in desk.plan.checks
         ]
@@ -206,8 +214,10 @@ class _Api:
         name, action = IncidentId(request.path_params["id"]), request.path_params["action"]
         if action not in ACTIONS:
             return await self.nothing_there(request)
-        words = word(body, "text", None if action in NEED_WORDS else "")
-        return await self._done(await self.daemon.desk.hear(action, name, actor(request), words), request)
+        words, who, desk = word(body, "text", None if action in NEED_WORDS else ""), actor(request), self.daemon.desk
+        if action == "ack":
+            return await self._done(await desk.acknowledge(name, who, words, length(body, "for")), request)
+        return await self._done(await desk.hear(action, name, who, words), request)
 
     async def reload(self, request: Request) -> Response:
         reading = await self.daemon.reload(actor(request))

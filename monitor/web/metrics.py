@@ -15,7 +15,8 @@ Sample = tuple[Mapping[str, str], float]
 
 def exposition(daemon: Daemon, notices: Mapping[NoticeState, int]) -> str:
     """Return what a scrape reads. `notices`: how many there are in each state, as far as the disk says."""
-    return _of_the_site(daemon) + _of_messages(daemon, notices) + _of_ourselves(daemon) + _of_signs_of_life(daemon)
+    site, own = _of_the_site(daemon) + _of_services(daemon), _of_ourselves(daemon) + _of_signs_of_life(daemon)
+    return site + _of_messages(daemon, notices) + own
 
 
 def _of_the_site(daemon: Daemon) -> str:
@@ -33,6 +34,41 @@ def _of_the_site(daemon: Daemon) -> str:
         )
         + family("releve_metric", "gauge", "Last value of every metric, in its UCUM unit.", values)
         + _single("releve_incidents_open", "gauge", "Open incidents.", open_now)
+    )
+
+
+def _of_services(daemon: Daemon) -> str:
+    """What each service is able to do, and which checks the site should not be judged by."""
+    desk = daemon.desk
+    seen = [({"service": one.service.name}, one) for one in desk.outlook()]
+    healths, stale = desk.state.healths, desk.state.stale
+    return (
+        family("releve_service_able", "gauge", "What surely works.", [(name, one.view.able) for name, one in seen])
+        + family(
+            "releve_service_unsure",
+            "gauge",
+            "What may work as well: nobody can see it.",
+            [(name, one.view.unsure) for name, one in seen],
+        )
+        + family("releve_service_total", "gauge", "Of how many.", [(name, one.view.total) for name, one in seen])
+        + family(
+            "releve_service_interrupted",
+            "gauge",
+            "Whether too few work: 1 interrupted.",
+            [(name, float(one.interrupted)) for name, one in seen],
+        )
+        + family(
+            "releve_check_flapping",
+            "gauge",
+            "Whether a check comes and goes.",
+            [({"check": name}, float(health.flapping)) for name, health in healths.items()],
+        )
+        + family(
+            "releve_check_stale",
+            "gauge",
+            "Whether a check has given no result for three intervals.",
+            [({"check": name}, float(name in stale)) for name in healths],
+        )
     )
 
 

@@ -16,7 +16,11 @@ _INCIDENT = {
         "began_at": _TIME,
         "opened_at": _TIME,
         "acknowledged_at": _TIME,
+        "acknowledged_until": _TIME,
         "resolved_at": _TIME,
+        "flapping_since": _TIME,
+        "flaps": {"type": "integer"},
+        "maintenance": {"type": ["string", "null"], "description": "The announced work that it belongs to."},
         "root_cause": {"type": ["string", "null"]},
         "suppressed": {"type": "array", "items": {"type": "string"}},
         "cause": {"type": "string"},
@@ -25,6 +29,79 @@ _INCIDENT = {
         "runs": {"type": "array"},
         "actions": {"type": "array"},
     },
+}
+_STATUS = {
+    "type": "object",
+    "properties": {
+        "site": {"type": "string"},
+        "at": _TIME,
+        "severity": {"enum": ["ok", "warning", "unknown", "critical"]},
+        "services": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                    "title": {"type": "string"},
+                    "able": {"type": "number"},
+                    "unsure": {"type": "number"},
+                    "total": {"type": "number"},
+                    "interrupted": {"type": "boolean"},
+                },
+            },
+        },
+        "incidents": {"type": "array", "items": {"$ref": "#/components/schemas/Incident"}},
+        "runs": {"type": "array"},
+        "maintenance": {"type": "array", "items": {"$ref": "#/components/schemas/Maintenance"}},
+        "checks": {"type": "array", "items": {"$ref": "#/components/schemas/Check"}},
+    },
+}
+_CHECK = {
+    "type": "object",
+    "properties": {
+        "check": {"type": "string"},
+        "severity": {"enum": ["ok", "warning", "unknown", "critical", None]},
+        "stale": {"type": "boolean", "description": "It has given no result for too long."},
+        "flapping": {"type": "boolean", "description": "It comes and goes."},
+        "summary": {"type": ["string", "null"]},
+    },
+}
+_MAINTENANCE = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "title": {"type": "string"},
+        "kind": {"type": "string", "description": "As which incident kind failures are told; empty: not at all."},
+        "reason": {"type": "string"},
+        "nodes": {"type": "array", "items": {"type": "string"}},
+        "checks": {"type": "array", "items": {"type": "string"}},
+        "concerned": {"type": "integer", "description": "How many checks."},
+        "by": {"type": "string", "description": "Who announced it; empty: the inventory."},
+        "from": _TIME,
+        "until": _TIME,
+        "active": {"type": "boolean"},
+        "coming": {"type": "boolean"},
+        "recurring": {"type": "boolean"},
+    },
+}
+_NAMES = {"type": "array", "items": {"type": "string"}}
+_ANNOUNCED = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string"},
+        "devices": _NAMES,
+        "checks": _NAMES,
+        "from": {"type": "string", "description": "Site time (2026-12-01 22:00), or with an offset; now if absent."},
+        "until": {"type": "string", "description": "Like from; this or for."},
+        "for": {"type": "string", "description": "How long: 4h."},
+        "incident": {"type": "string", "description": "As which kind failures are told; not at all if absent."},
+        "reason": {"type": "string"},
+    },
+}
+_ACK_BODY = {
+    "type": "object",
+    "properties": {"text": {"type": "string"}, "for": {"type": "string", "description": "How long: 2h."}},
 }
 _ACTIONS = {
     "ack": "Take charge of the incident.",
@@ -36,10 +113,10 @@ _ACTIONS = {
 
 def description() -> dict[str, Any]:
     """Return the description served at `/api/v1/openapi.json`."""
-    one = {"$ref": "#/components/schemas/Incident"}
+    one, check, work = ({"$ref": f"#/components/schemas/{name}"} for name in ("Incident", "Check", "Maintenance"))
     paths: dict[str, Any] = {
-        "/api/v1/status": {"get": _reads("The site now.", {"type": "object"})},
-        "/api/v1/checks": {"get": _reads("Every check and what is believed of it.", {"type": "array"})},
+        "/api/v1/status": {"get": _reads("The site now.", _STATUS)},
+        "/api/v1/checks": {"get": _reads("Every check and what is believed of it.", {"type": "array", "items": check})},
         "/api/v1/history/{check}": {
             "get": _reads("The series of a check.", {"type": "array"}, ("check",), ("metric", "since"))
         },
@@ -48,15 +125,22 @@ def description() -> dict[str, Any]:
             "post": _acts("Open an incident that no check has seen.", one),
         },
         "/api/v1/incidents/{id}": {"get": _reads("One incident with its log and its notices.", one, ("id",))},
+        "/api/v1/maintenance": {
+            "get": _reads("Announced work, what goes on first.", {"type": "array", "items": work}),
+            "post": _acts("Announce work.", work, body=_ANNOUNCED),
+        },
+        "/api/v1/maintenance/{id}/end": {"post": _acts("End announced work, or call it off.", work, ("id",))},
         "/api/v1/reload": {"post": _acts("Take up the changed inventory.", {"type": "object"})},
     }
     for action, text in _ACTIONS.items():
-        paths[f"/api/v1/incidents/{{id}}/{action}"] = {"post": _acts(text, one, ("id",))}
+        paths[f"/api/v1/incidents/{{id}}/{action}"] = {
+            "post": _acts(text, one, ("id",), _ACK_BODY if action == "ack" else _TEXT_BODY)
+        }
     return {
         "openapi": "3.1.0",
         "info": {"title": "Relève", "version": "1", "description": "Served on the Unix socket of the data folder."},
         "paths": paths,
-        "components": {"schemas": {"Incident": _INCIDENT}},
+        "components": {"schemas": {"Incident": _INCIDENT, "Check": _CHECK, "Maintenance": _MAINTENANCE}},
     }
 
 
@@ -67,11 +151,13 @@ def _reads(
     return {"summary": text, "parameters": parameters, "responses": _responses(schema)}
 
 
-def _acts(text: str, schema: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+def _acts(
+    text: str, schema: dict[str, Any], path: tuple[str, ...] = (), body: dict[str, Any] = _TEXT_BODY
+) -> dict[str, Any]:
     return {
         "summary": text,
         "parameters": [_parameter(name, "path") for name in path],
-        "requestBody": {"content": {"application/json": {"schema": _TEXT_BODY}}},
+        "requestBody": {"content": {"application/json": {"schema": body}}},
         "responses": _responses(schema),
     }
 

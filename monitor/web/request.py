@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from monitor.core.incident import Refused
 from monitor.core.text import Speech, Text, say
+from monitor.core.units import BadUnit, parse_duration
 from monitor.store import StoreError
 from monitor.web.server import PEER
 
@@ -88,3 +90,17 @@ def word(body: dict[str, Any], name: str, default: str | None = None) -> str:
     if not isinstance(value, str) or (default is None and not value.strip()):
         raise BadRequest(say("{name} is missing: a text is expected", name=name))
     return value.strip()
+
+
+def length(body: dict[str, Any], name: str) -> timedelta | None:
+    """Return the length of time under `name`, None where there is none. Raises BadRequest for one that is none."""
+    written = word(body, name, "")
+    if not written:
+        return None
+    try:
+        span = parse_duration(written)
+    except BadUnit as wrong:
+        raise BadRequest(wrong.text) from wrong
+    if span <= timedelta():
+        raise BadRequest(say("{written} is over at once", written=written))
+    return span

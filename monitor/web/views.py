@@ -8,9 +8,11 @@ from typing import Any
 
 from alerts.notice import Notice, NoticeKey
 from alerts.protocol import Protocol, next_update
+from alerts.service_words import title_in
 from monitor.core.events import Event
 from monitor.core.health import Health
 from monitor.core.ids import CheckId
+from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
 from monitor.core.text import Speech
 from monitor.core.verdict import Severity, worst
@@ -30,6 +32,8 @@ def event_json(event: Event, speech: Speech) -> dict[str, Any]:
         "severity": None if event.severity is None else event.severity.word,
         "began_at": when(event.began_at),
         "run": event.run or None,
+        "until": when(event.until),
+        "maintenance": event.window or None,
     }
     return {
         "at": when(event.at),
@@ -73,6 +77,10 @@ def incident_json(
         "disrupted_at": when(incident.disrupted_at),
         "acknowledged_at": when(incident.acknowledged_at),
         "acknowledged_by": incident.acknowledged_by,
+        "acknowledged_until": when(incident.acknowledged_until),
+        "flapping_since": when(incident.flapping_at),
+        "flaps": incident.flaps,
+        "maintenance": incident.window or None,
         "resolved_at": when(incident.resolved_at),
         "root_cause": incident.check,
         "suppressed": list(incident.suppressed),
@@ -89,8 +97,10 @@ def _by_time(notice: Notice) -> tuple[datetime, NoticeKey]:
     return notice.sent_at or notice.due_at, notice.key
 
 
-def health_json(name: CheckId, check: Check | None, health: Health | None, speech: Speech) -> dict[str, Any]:
-    """Return what is believed of one check, with its last words."""
+def health_json(
+    name: CheckId, check: Check | None, health: Health | None, speech: Speech, *, stale: bool = False
+) -> dict[str, Any]:
+    """Return what is believed of one check, with its last words. `stale`: it has given no result for too long."""
     return {
         "check": name,
         "kind": None if check is None else check.probe,
@@ -101,7 +111,27 @@ def health_json(name: CheckId, check: Check | None, health: Health | None, speec
         "since": None if health is None else when(health.began_at),
         "seen_at": None if health is None else when(health.seen_at),
         "summary": None if health is None else speech.render(health.summary),
+        "stale": stale,
+        "flapping": health is not None and health.flapping,
     }
+
+
+def service_json(one: Outlook, speech: Speech) -> dict[str, Any]:
+    """Return what one service is able to do: `able` surely, `unsure` more perhaps, out of `total`."""
+    service, seen = one.service, one.view
+    return {
+        "name": service.name,
+        "title": title_in(service.titles, speech.language, service.name),
+        "able": _short(seen.able),
+        "unsure": _short(seen.unsure),
+        "total": _short(seen.total),
+        "interrupted": one.interrupted,
+    }
+
+
+def _short(value: float) -> float:
+    """A whole number without its decimals."""
+    return int(value) if float(value).is_integer() else value
 
 
 def status_json(
@@ -114,10 +144,13 @@ def status_json(
     speech: Speech,
     daemon: Mapping[str, Any] | None = None,
     runs: Iterable[Mapping[str, Any]] = (),
+    services: Iterable[Outlook] = (),
+    maintenance: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the site now: the worst severity, open incidents with who is told next and when, every check.
 
-    `runs`: those that are not over, as `run_json` gives them.
+    `runs`: those that are not over, as `run_json` gives them. `services`: what each is able to do. `maintenance`: the
+    announced work, as `windows_json` gives it.
     """
     told = [(incident, protocol) for incident, protocol in incidents if incident.open]
     return {
@@ -126,6 +159,7 @@ def status_json(
         "severity": worst(
             [*(health.confirmed for health in healths.values()), *(incident.severity for incident, _ in told)]
         ).word,
+        "services": [service_json(one, speech) for one in services],
         "incidents": [
             {
                 **incident_json(incident, (), speech),
@@ -135,6 +169,7 @@ def status_json(
             for incident, protocol in told
         ],
         "runs": [dict(run) for run in runs],
+        "maintenance": [dict(one) for one in maintenance],
         "checks": checks,
         "daemon": dict(daemon) if daemon is not None else None,
     }

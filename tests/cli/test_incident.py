@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -169,3 +170,31 @@ def test_of_several_the_only_one_that_nobody_has_taken_is_acknowledged(releve, o
     code, out, _err = releve("incident", "ack", "--json")
     assert (code, json.loads(out)["id"]) == (0, other)
     assert releve("incident", "ack")[0] == 2
+
+
+def test_who_is_on_it_for_a_time_says_until_when(releve, opened):
+    code, out, _ = releve("incident", "ack", opened, "going to see", "--for", "2h")
+    assert code == 0
+    assert "acknowledged until " in out
+    assert "Acknowledged: going to see" in out
+    _, out, _ = releve("incident", "show", opened, "--json")
+    shown = json.loads(out)
+    since, until = (datetime.fromisoformat(shown[f"acknowledged_{key}"]) for key in ("at", "until"))
+    assert until - since == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--for", "2"], "--for: '2' has no unit"),
+        (["--for", "soon"], "--for: 'soon' is not a duration"),
+        (["--for", "0s"], "--for: 0s is over at once"),
+        (["--for", "-1h"], "--for: -1h is over at once"),
+        (["going to see", "--note", "going to see"], "once"),
+    ],
+)
+def test_an_acknowledgement_that_makes_no_sense_is_refused_and_changes_nothing(releve, opened, arguments, said):
+    code, out, err = releve("incident", "ack", opened, *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert json.loads(releve("incident", "show", opened, "--json")[1])["status"] == "open"

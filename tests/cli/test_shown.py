@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from alerts.language import speech
 from alerts.notice import NoticeState, Step
-from monitor.cli import series_shown, shown
+from monitor.cli import series_shown, shown, site_shown
 from monitor.core.incident import Status
 from monitor.core.verdict import Severity
 
@@ -39,6 +40,10 @@ def incident(name="26-0003", **changes):
         "disrupted_at": "2026-11-23T02:00:00.000Z",
         "acknowledged_at": None,
         "acknowledged_by": "",
+        "acknowledged_until": None,
+        "flapping_since": None,
+        "flaps": 0,
+        "maintenance": None,
         "resolved_at": None,
         "root_cause": "fo",
         "suppressed": ["ocm-sip"],
@@ -54,11 +59,14 @@ def incident(name="26-0003", **changes):
 
 def check(name, severity="ok", **changes):
     state = {"latest": severity, "phase": "hard", "since": "2026-11-22T22:10:00.000Z", "summary": LONG}
+    state |= {"seen_at": "2026-11-23T02:04:50.000Z", "stale": False, "flapping": False}
     return {"check": name, "severity": severity, **state, **changes}
 
 
-def site(*incidents, checks=(), daemon=True, runs=()):
+def site(*incidents, checks=(), daemon=True, runs=(), services=(), maintenance=()):
     return {
+        "services": list(services),
+        "maintenance": list(maintenance),
         "site": "Media Contact Douala",
         "at": "2026-11-23T02:05:00.000Z",
         "severity": "critical",
@@ -80,7 +88,7 @@ def printed(show, *, terminal=True, width=80):
 
 
 def status_page(status, words=FRENCH, **how):
-    return printed(lambda out: shown.status_page(out, status, words), **how)
+    return printed(lambda out: site_shown.status_page(out, status, words), **how)
 
 
 def incident_page(one, words=FRENCH, *, daemon=True):
@@ -209,6 +217,107 @@ def test_after_the_end_there_is_nothing_to_do_but_the_cause():
     assert shown.commands_about(over) == ['releve incident cause 26-0003 "..."']
     assert "aucun, sauf rechute" in incident_page(over)
     assert "To do: nothing." in incident_page({**over, "cause": "a digger"}, ENGLISH)
+
+
+def service(title="agents en mesure d’appeler", able=62, unsure=0, total=100, *, interrupted=False):
+    return {
+        "name": "agents",
+        "title": title,
+        "able": able,
+        "unsure": unsure,
+        "total": total,
+        "interrupted": interrupted,
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "line"),
+    [
+        (service(), "Agents en mesure d’appeler  62 of 100  REDUCED"),
+        (service(able=100), "Agents en mesure d’appeler  100 of 100  OK"),
+        (service(able=0, interrupted=True), "Agents en mesure d’appeler  0 of 100  INTERRUPTED"),
+        (service(able=92, unsure=8), "Agents en mesure d’appeler  92 to 100 of 100 (8 not visible)  NOT VISIBLE"),
+        (service(able=62, unsure=8), "Agents en mesure d’appeler  62 to 70 of 100 (8 not visible)  REDUCED"),
+    ],
+)
+def test_the_status_begins_with_what_the_services_are_able_to_do(one, line):
+    page = status_page(site(incident(), services=[one]), ENGLISH)
+    assert [word.rstrip() for word in page.splitlines()[1:2]] == [line]
+
+
+def test_a_check_without_results_is_stale_since_its_last_one_whatever_it_said_then():
+    checks = [
+        check("door", stale=True, seen_at="2026-11-23T01:00:00.000Z", summary="open"),
+        check("gate", "critical", stale=True, summary="shut"),
+        check("room", "warning", summary="hot"),
+    ]
+    rows = status_page(site(checks=checks), ENGLISH).partition("What it says")[2].splitlines()
+    assert [" ".join(row.split()) for row in rows[1:4]] == [
+        "gate STALE (CRITICAL) 03:04 shut",
+        "door STALE 02:00 open",
+        "room WARNING 2026-11-22 hot",
+    ]
+
+
+def test_a_stale_check_is_looked_at_by_hand_unless_it_is_our_own():
+    assert "releve check door" in status_page(site(checks=[check("door", stale=True)]), ENGLISH)
+    assert "releve check" not in status_page(site(checks=[check("releve-store", stale=True)]), ENGLISH)
+
+
+def test_a_check_and_an_incident_that_come_and_go_say_so():
+    wavers = incident(flapping_since="2026-11-23T02:02:00.000Z", next_update_at=None, title="cut", disrupted_at=None)
+    page = status_page(site(wavers, checks=[check("fo", "critical", flapping=True)]), ENGLISH, width=200)
+    assert page.count("CRITICAL (comes and goes)") == 2
+    assert "26-0003: to operations when it is over for good, or worse (it comes and goes)" in page
+    assert "Comes and goes     since 03:02, Douala time" in incident_page(wavers, ENGLISH)
+    over = incident(status="resolved", flapping_since="2026-11-23T02:02:00.000Z", resolved_at="2026-11-23T02:04:00Z")
+    assert "(comes and goes)" not in printed(lambda out: out.print(shown.incident_table([over], ENGLISH, NOW)))
+
+
+@pytest.mark.parametrize(
+    ("suppressed", "said"),
+    [([], "fo: cut\n"), (["a"], "fo: cut; 1 check suppressed\n"), (["a"] * 27, "fo: cut; 27 checks suppressed\n")],
+)
+def test_an_incident_is_listed_with_its_cause_and_how_much_it_explains(suppressed, said):
+    one = incident(title="cut", suppressed=suppressed)
+    page = printed(lambda out: out.print(shown.incident_table([one], ENGLISH, NOW)), width=160)
+    assert said in page.replace(" \n", "\n").replace(" \n", "\n")
+
+
+def test_who_is_on_it_for_a_time_is_shown_with_the_end_of_it():
+    taken = incident(
+        status="acknowledged", acknowledged_until="2026-11-23T04:00:00.000Z", acknowledged_at="2026-11-23T02:00:00.000Z"
+    )
+    assert "acknowledged until 05:00" in status_page(site(taken), ENGLISH, width=160)
+    assert "Acknowledged until  05:00, Douala time" in incident_page(taken, ENGLISH)
+
+
+def work(name="fibre", **changes):
+    return {
+        "id": name, "title": name, "kind": "", "reason": "", "nodes": ["fo"], "checks": [], "concerned": 27, "by": "",
+        "from": "2026-11-23T01:00:00.000Z", "until": "2026-11-23T05:00:00.000Z", "active": True, "coming": False,
+        "recurring": False, **changes,
+    }  # fmt: skip
+
+
+def test_work_that_goes_on_and_the_next_are_shown_and_no_more():
+    works = [
+        work(),
+        work("radio", active=False, coming=True, kind="link-unstable", by="uid:0", reason="new mast"),
+        work("later", active=False, coming=True),
+        work("past", active=False),
+    ]
+    page = status_page(site(maintenance=works), ENGLISH, width=160)
+    assert re.search(r"fibre +going on +02:00 +06:00 +fo \(checks: 27\) +nothing +the inventory", page)
+    assert re.search(r"radio +to come .* link-unstable +root: new mast", page)
+    assert not re.search("later|past", page)
+
+
+def test_the_timeline_says_what_happened_where_the_check_only_says_what_it_saw():
+    timeline = [line("flapping", "timed out", check="fo"), line("steady", "answers", check="fo")]
+    page = incident_page(incident(timeline=timeline), ENGLISH)
+    assert "fo: It comes and goes: timed out" in page
+    assert "fo: It is steady again: answers" in page
 
 
 SERIES = [

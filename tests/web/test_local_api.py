@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import http.client
 import json
+import re
 import socket
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,9 @@ async def test_everybody_may_ask_for_health_and_metrics(served):
         ("GET", "/api/v1/incidents"),
         ("POST", "/api/v1/incidents"),
         ("POST", "/api/v1/incidents/26-0001/ack"),
+        ("GET", "/api/v1/maintenance"),
+        ("POST", "/api/v1/maintenance"),
+        ("POST", "/api/v1/maintenance/new-switch/end"),
         ("POST", "/api/v1/reload"),
         ("DELETE", "/api/v1/whatever"),
     ],
@@ -124,6 +129,30 @@ async def test_the_owner_opens_acknowledges_explains_and_resolves(served):
     assert (await aside(api.get, "/api/v1/incidents?open=1")) == []
 
 
+async def test_the_owner_is_on_it_for_a_time(served):
+    api = LocalApi(served.data, "en")
+    name = (await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke"}))["id"]
+    taken = await aside(api.post, f"/api/v1/incidents/{name}/ack", {"text": "going to see", "for": "2h"})
+    since, until = (datetime.fromisoformat(taken[f"acknowledged_{key}"]) for key in ("at", "until"))
+    assert until - since == timedelta(hours=2)
+    assert taken["timeline"][-1]["data"]["until"] == taken["acknowledged_until"]
+
+
+async def test_the_owner_announces_work_which_the_status_shows_and_ends_it(served):
+    api = LocalApi(served.data, "en")
+    body = {"name": "new-switch", "devices": ["server"], "for": "1h", "reason": "replaced"}
+    announced = await aside(api.post, "/api/v1/maintenance", body)
+    assert (announced["active"], announced["nodes"], announced["concerned"]) == (True, ["server"], 1)
+    assert await aside(api.get, "/api/v1/maintenance") == [announced]
+    assert (await aside(api.get, "/api/v1/status"))["maintenance"] == [announced]
+    with pytest.raises(ApiError) as taken:
+        await aside(api.post, "/api/v1/maintenance", body)
+    assert taken.value.status == 409
+    ended = await aside(api.post, "/api/v1/maintenance/new-switch/end", {})
+    assert (ended["active"], ended["coming"], ended["reason"]) == (False, False, "replaced")
+    assert datetime.fromisoformat(ended["until"]) < datetime.fromisoformat(announced["until"])
+
+
 async def test_the_list_of_incidents_asks_once_for_all_their_notices(served):
     api, asked = LocalApi(served.data, "en"), []
     for n in range(5):
@@ -147,6 +176,14 @@ async def test_the_list_of_incidents_asks_once_for_all_their_notices(served):
         ("/api/v1/incidents", {"text": "x", "kind": "no-such-kind"}, 409),
         ("/api/v1/incidents/26-9999/ack", {}, 409),
         ("/api/v1/incidents/26-9999/dance", {}, 404),
+        ("/api/v1/incidents/26-9999/ack", {"for": "soon"}, 400),
+        ("/api/v1/incidents/26-9999/ack", {"for": "0s"}, 400),
+        ("/api/v1/maintenance", {}, 400),
+        ("/api/v1/maintenance", {"name": "x", "devices": "server", "for": "1h"}, 400),
+        ("/api/v1/maintenance", {"name": "x", "devices": ["serve"], "for": "1h"}, 400),
+        ("/api/v1/maintenance", {"name": "x", "devices": ["server"]}, 400),
+        ("/api/v1/maintenance", {"name": "x", "devices": ["server"], "for": "1h", "incident": "flood"}, 400),
+        ("/api/v1/maintenance/nothing/end", {}, 409),
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_a_reason(served, path, body, status):
@@ -251,7 +288,13 @@ async def test_the_api_describes_itself(served):
     port = served.port
     status, body = await aside(fetched, port, "/api/v1/openapi.json")
     assert status == 200
-    assert "/api/v1/incidents/{id}/ack" in json.loads(body)["paths"]
+    described = json.loads(body)
+    for route in application(served.daemon).routes:
+        if route.path.startswith(("/api/v1/incidents", "/api/v1/maintenance", "/api/v1/status", "/api/v1/checks")):
+            path = route.path.replace("{action}", "ack")
+            assert {method.lower() for method in route.methods - {"HEAD"}} <= set(described["paths"][path])
+    named = set(re.findall(r"#/components/schemas/(\w+)", body))
+    assert named == set(described["components"]["schemas"])
 
 
 def test_without_a_daemon_the_client_says_so(tmp_path):

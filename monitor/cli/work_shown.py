@@ -1,0 +1,71 @@
+"""How the command line shows announced work: what, from when to when, on what, and what is told of it meanwhile."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text as Styled
+
+from alerts.context import person
+from monitor.cli.shown import at_site, table_of, unbroken
+from monitor.core.text import N_, Speech, say
+
+
+def work_table(works: list[dict[str, Any]], words: Speech, now: datetime) -> Table:
+    """Return announced work as a table, in the order given."""
+    table = table_of((N_("Work"), N_("State"), N_("From"), N_("Until"), N_("On"), N_("Told as"), N_("By")), words)
+    for one in works:
+        table.add_row(
+            unbroken(_named(one)),
+            work_state(one, words),
+            unbroken(at_site(one["from"], words, now)),
+            unbroken(at_site(one["until"], words, now)),
+            unbroken(_concerned(one, words)),
+            one["kind"] or words.translate(N_("nothing")),
+            unbroken(_by(one, words)),
+        )
+    return table
+
+
+def work_state(one: dict[str, Any], words: Speech) -> Styled:
+    """Return whether announced work goes on, is to come or is over, as a coloured word."""
+    if one["active"]:
+        return unbroken(words.translate(N_("going on")), "bold yellow")
+    if one["coming"]:
+        return unbroken(words.translate(N_("to come")), "cyan")
+    return unbroken(words.translate(N_("over")), "dim")
+
+
+def _named(one: dict[str, Any]) -> str:
+    return str(one["id"]) if one["title"] == one["id"] else f"{one['id']} ({one['title']})"
+
+
+def _concerned(one: dict[str, Any], words: Speech) -> str:
+    """The devices and checks that were named, and how many checks that comes to."""
+    names = ", ".join([*one["nodes"], *one["checks"]])
+    return words.render(say("{names} (checks: {count})", names=names, count=one["concerned"]))
+
+
+def _by(one: dict[str, Any], words: Speech) -> str:
+    who = person(one["by"]) if one["by"] else words.translate(N_("the inventory"))
+    return words.render(say("{who}: {why}", who=who, why=one["reason"])) if one["reason"] else who
+
+
+def work_lines(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
+    """Return what was announced in whole sentences: when, on what, what is told meanwhile, how it ends earlier."""
+    span = say(
+        "{id}: from {start} to {end}, checks concerned: {count}.",
+        id=one["id"],
+        start=at_site(one["from"], words, now),
+        end=at_site(one["until"], words, now),
+        count=one["concerned"],
+    )
+    told = (
+        say("What fails of it is told as one incident, {kind}, announced as maintenance.", kind=one["kind"])
+        if one["kind"]
+        else say("Nothing of it is told meanwhile; what still fails at the end is told then.")
+    )
+    ends = say("To end it earlier: {command}", command=f"releve maintenance end {one['id']}")
+    return [words.render(text) for text in (span, told, ends)]
