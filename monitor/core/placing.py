@@ -174,7 +174,7 @@ class Work:
         Something between the two has shown life for as long as what lies behind a cause may take to come back.
         """
         health = self.state.healths[check]
-        if health.well:
+        if health.latest is Severity.OK:
             return
         for incident in tuple(self.state.incidents.values()):
             if not incident.open or incident.recovered_at is not None or incident.window:
@@ -218,7 +218,8 @@ class Work:
         return [
             name
             for name, health in self.state.healths.items()
-            if (health.flapping or Severity.OK not in (health.confirmed, health.latest))
+            if health.latest is not Severity.OK
+            and (health.flapping or health.confirmed is not Severity.OK)
             and name not in told
             and name in self.plan.checks
         ]

@@ -119,12 +119,24 @@ class Watch:
 
 def test_a_check_that_never_fails_three_times_in_a_row_is_told_once_it_wavers():
     watch = Watch(site(confirm=3))
-    told = [kind for _ in range(4) for seen in (CRITICAL, OK) for kind in watch.see("fo", seen, down=seen is CRITICAL)]
+    told = [kind for _ in range(4) for seen in (OK, CRITICAL) for kind in watch.see("fo", seen, down=seen is CRITICAL)]
     assert told == []
     assert set(watch.reprobe) == {"router", "ups"}  # as for any failure, what lies before it is looked at first
     assert watch.good("router", "ups") == [OPENED, FLAPPING]
     assert (watch.only.severity, watch.only.kind, watch.only.check) == (WARNING, "link-unstable", "fo")
     assert watch.only.disruption_seen_at is None
+
+
+def test_what_wavers_is_told_when_it_fails_and_not_while_it_happens_to_be_well():
+    """Its cause may just have gone: told then, what it stood behind would be left out."""
+    watch = Watch(site(confirm=3))
+    for _ in range(6):
+        watch.see("fo", CRITICAL, down=True)
+        watch.see("fo", OK)
+    assert watch.state.healths[CheckId("fo")].flapping
+    assert watch.good("router", "ups") == []
+    assert watch.see("fo", CRITICAL, down=True) == []
+    assert watch.good("router", "ups") == [OPENED, FLAPPING]
 
 
 def wavering(watch: Watch) -> None:
