@@ -31,7 +31,7 @@ class Weekly:
     """Begins at `at`, site time, on `days` (0 = Monday), for `length`.
 
     `weeks`: only on the first, second ... such day of the month; empty for each of them. A time that a change of the
-    clocks leaves out is the moment at which they change; one that comes twice is the first.
+    clocks leaves out is as much later as they go forward; one that comes twice is the first.
     """
 
     at: time
