@@ -255,7 +255,9 @@ SAID_OF_ROOT = {
 
 
 def event_text(event: Event) -> Text:
-    """Return what one event says, with what happened where its own words are the check's alone."""
+    """Return what one event says: also what happened, where its own words are the check's alone, and until when."""
+    if event.until is not None:
+        return say("{text} (until {until})", text=event.text, until=event.until)
     frame = SAID_OF_ROOT.get(event.kind)
     return event.text if frame is None else Text(frame.template, (("summary", event.text),))
 

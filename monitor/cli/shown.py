@@ -240,15 +240,17 @@ def _timeline(one: dict[str, Any], words: Speech, now: datetime) -> Table:
     table = table_of((N_("Time"), N_("Who"), N_("What")), words)
     for line in one["timeline"]:
         who = SELF if line["actor"] == RELEVE else person(line["actor"])
-        table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(_told(line, words)))
+        table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(_told(line, words, now)))
     return table
 
 
-def _told(line: dict[str, Any], words: Speech) -> str:
+def _told(line: dict[str, Any], words: Speech, now: datetime) -> str:
     """A line of a timeline with what it is about, where its own words do not say so."""
     check, text = line["data"].get("check"), line["text"]
     if line["kind"] == "cause":
         return words.render(say("Cause: {cause}", cause=text))
+    if line["data"].get("until"):
+        return words.render(say("{text} (until {until})", text=text, until=at_site(line["data"]["until"], words, now)))
     if not check or line["kind"] == "disrupted":
         return str(text)
     frame = SAID_OF_ROOT.get(line["kind"])

@@ -55,6 +55,7 @@ def _named(found: Material, inventory: Inventory) -> Material:
         kind=None if kind is None else KindFacts(kind.titles, kind.causes, kind.target),
         people={name: contact.name for name, contact in inventory.contacts.items()},
         nodes={name: check.node for name, check in inventory.checks.items()},
+        works={window.id: window.titles for window in inventory.plan.maintenance},
         inventory_version=inventory.version,
     )
 

@@ -55,7 +55,8 @@ class Material:
 
     `site` is empty where the inventory could not be read. `kind`: None where the catalogue has none of that name.
     `protocol`: the one in force when it was opened, `protocol_version` its hash; None where none was kept. `people`:
-    names of contacts by id. `nodes`: the device of each check. `since`, `until`: what `curves` cover; `cut`: the
+    names of contacts by id. `nodes`: the device of each check. `works`: titles of announced work, by name and language.
+    `since`, `until`: what `curves` cover; `cut`: the
     incident lasted longer. `unmeasured`: why measurements cannot be read.
     """
 
@@ -69,6 +70,7 @@ class Material:
     kind: KindFacts | None = None
     people: Mapping[str, str] = field(default_factory=dict)
     nodes: Mapping[CheckId, NodeId] = field(default_factory=dict)
+    works: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
     since: datetime | None = None
     until: datetime | None = None

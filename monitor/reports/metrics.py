@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from monitor.core.text import Text, say
 
 METRICS: Mapping[str, Text] = {
+    "age": say("time since the last report"),
     "battery": say("voltage of the battery"),
     "charge": say("charge of the battery"),
     "cpu": say("use of the processor"),

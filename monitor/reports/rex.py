@@ -132,6 +132,7 @@ def _data(material: Material, missing: tuple[Gap, ...]) -> dict[str, Any]:
         "site": material.site,
         "root_cause": incident.check,
         "cause": incident.cause,
+        "maintenance": list(dict.fromkeys(event.window for event in incident.timeline if event.window)),
         "moments": moments,
         "measures": [
             {

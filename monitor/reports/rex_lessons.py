@@ -133,6 +133,9 @@ def _badly(pen: Pen) -> Iterator[Text]:
             )
         if one.name == "acknowledged" and one.outcome is Outcome.NEVER:
             yield say("Nobody acknowledged the incident")
+    lapses = sum(event.kind is EventKind.UNACKNOWLEDGED for event in material.incident.timeline)
+    if lapses:
+        yield say("Acknowledgements that ended before the incident did: {count}", count=lapses)
     late = [n for n in material.notices if is_late(n, now)]
     if late:
         worst = pen.span(max(lateness(n, now) for n in late))

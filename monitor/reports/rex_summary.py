@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerts.service_words import title_in
 from alerts.wording import SEVERITIES, wording
 from monitor.core.incident import BLIND
 from monitor.core.text import Text, say
@@ -28,12 +29,21 @@ def glance(pen: Pen) -> Facts:
         (say("Incident kind"), pen.w(say("{title} ({kind})", title=pen.title, kind=incident.kind))),
         (say("Severity"), pen.w(SEVERITIES[incident.worst])),
         (say("Root cause"), root(pen)),
+        *_announced(pen),
         (say("When"), pen.w(when(pen))),
         (say("Client's service"), service(pen)),
         (say("Target"), target(pen)),
         (say("Cause"), pen.w(incident.cause)),
     ]
     return Facts(pen.t(say("The incident at a glance")), tuple((pen.t(label), words) for label, words in rows))
+
+
+def _announced(pen: Pen) -> list[tuple[Text, Words]]:
+    """The announced work that each episode belongs to; no row where none does, which nobody could document either."""
+    names = dict.fromkeys(event.window for event in pen.material.incident.timeline if event.window)
+    language = pen.context.speech.language
+    shown = tuple(title_in(pen.material.works.get(name, {}), language, name) for name in names)
+    return [(say("Announced maintenance"), pen.w(pen.names(shown)))] if shown else []
 
 
 def root(pen: Pen) -> Words:

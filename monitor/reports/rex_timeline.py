@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from alerts.internal_words import event_text
 from monitor.core.events import Event, EventKind
 from monitor.core.text import Text, say
 from monitor.reports.document import Section, Table, Tone, Words
@@ -23,6 +24,9 @@ KINDS = {
     EventKind.RECOVERED: say("Recovery"),
     EventKind.RELAPSED: say("Setback"),
     EventKind.ACKNOWLEDGED: say("Acknowledgement"),
+    EventKind.UNACKNOWLEDGED: say("End of the acknowledgement"),
+    EventKind.FLAPPING: say("Instability"),
+    EventKind.STEADY: say("Stability"),
     EventKind.NOTE: say("Note"),
     EventKind.CAUSE: say("Cause"),
     EventKind.RESOLVED: say("End"),
@@ -94,7 +98,7 @@ def _told(pen: Pen, line: Line) -> Text | str:
         if event.kind is EventKind.COVERED:
             return say("{count} checks fail because of it, not told by themselves: {names}", count=count, names=names)
         return say("{count} checks are looked at again: {names}", count=count, names=names)
-    text = pen.t(event.text)
+    text = pen.t(event_text(event) if event.text else event.text)
     if event.check is None or event.kind is EventKind.DISRUPTED or not text:
         return text
     if event.kind is EventKind.COVERED:

@@ -419,6 +419,7 @@ TAKEN = replace(happened(EventKind.ACKNOWLEDGED, OPENED, actor="awa"), until=HAL
 def test_an_acknowledgement_for_a_time_says_until_when():
     message = compose(planned(Audience.INTERNAL, Step.UPDATE), story(opening(), DISRUPTION, TAKEN), context("en"))
     assert "awa is on it until 14:37 (since 14:07, Douala time)" in message.text
+    assert "So it is (until 14:37) (awa)" in message.text
 
 
 def test_an_acknowledgement_that_lapsed_wakes_somebody():

@@ -33,6 +33,7 @@ checks:
   hmp-disk: {probe: disk, device: hmp, mount: /, warning: 80%, critical: 90%, incident: hmp-disk-full}
   hmp-door: {probe: tcp, device: hmp, port: 1}
   other-door: {probe: tcp, device: other, port: 1}
+maintenance: {updates: {at: "02:00", for: 1 h, devices: [hmp], title: {fr: Mises à jour}}}
 operations: {to: [admin]}
 """
 NAME = IncidentId("26-0001")
@@ -90,6 +91,7 @@ def test_everything_on_record_is_gathered(store: Store, inventory: Inventory, in
     assert found.kind is not None
     assert found.kind.target == timedelta(minutes=20)
     assert found.nodes[DISK] == NodeId("hmp")
+    assert found.works == {"updates": {"fr": "Mises à jour"}}
     assert found.audit_head == store.audit_head()
     assert found.releve_version
     assert found.inventory_version == inventory.version

@@ -11,7 +11,7 @@ import pytest
 
 from alerts.language import speech
 from alerts.notice import NoticeState, Step
-from monitor.core.events import EventKind
+from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId
 from monitor.core.incident import BLIND
 from monitor.core.incident import replay as incidents_of
@@ -442,3 +442,41 @@ def test_after_a_relapse_the_summary_says_what_the_last_run_came_to(
     (first,) = material.runs
     again = replace(first, id=RunId("R26-0099"), started_at=first.started_at + timedelta(hours=1), state=state)
     assert said in written(rex(replace(material, runs=(again, first)), ENGLISH), "summary")
+
+
+def test_what_wavered_and_who_was_on_it_until_when_stand_in_the_timeline(stories: Stories) -> None:
+    material = stories["bare"]()
+    opened = material.incident.timeline[0]
+
+    def then(minutes: int, kind: EventKind, text: str, **more: object) -> Event:
+        return replace(opened, at=opened.at + timedelta(minutes=minutes), kind=kind, text=say(text), **more)
+
+    told = (
+        opened,
+        then(1, EventKind.FLAPPING, "timed out", check=CheckId("fo")),
+        then(2, EventKind.ACKNOWLEDGED, "Acknowledged", actor="awa", until=opened.at + timedelta(minutes=30)),
+        then(30, EventKind.UNACKNOWLEDGED, "The acknowledgement has lapsed: nobody is on it"),
+        then(40, EventKind.STEADY, "answers", check=CheckId("fo")),
+    )
+    document = rex(replace(material, incident=replace(material.incident, timeline=told)), ENGLISH)
+    (table,) = blocks(document, "timeline", Table)
+    rows = [(row[2].text, row[3].text) for row in table.rows][1:]
+    until = ENGLISH.clock(opened.at + timedelta(minutes=30))
+    assert rows == [
+        ("Instability", "fo: It comes and goes: timed out"),
+        ("Acknowledgement", f"Acknowledged (until {until})"),
+        ("End of the acknowledgement", "The acknowledgement has lapsed: nobody is on it"),
+        ("Stability", "fo: It is steady again: answers"),
+    ]
+    assert "Acknowledgements that ended before the incident did: 1" in written(document, "lessons")
+
+
+def test_the_announced_work_that_an_incident_belongs_to_stands_at_its_head(stories: Stories) -> None:
+    material = stories["bare"]()
+    assert not [label for label, _ in rex(material, ENGLISH).facts.rows if label == "Announced maintenance"]
+    opened = replace(material.incident.timeline[0], window="new-fibre")
+    again = replace(opened, kind=EventKind.REOPENED, window="radio")
+    incident = replace(material.incident, timeline=(opened, again, again), window="radio")
+    document = rex(replace(material, incident=incident, works={"new-fibre": {"fr": "Nouvelle fibre"}}), ENGLISH)
+    assert ("Announced maintenance", Words("Nouvelle fibre, radio")) in document.facts.rows
+    assert document.data["maintenance"] == ["new-fibre", "radio"]
