@@ -60,7 +60,7 @@ class Health:
     @property
     def phase(self) -> Phase:
         """SOFT while the last result is on another side than belief."""
-        return Phase.HARD if _side(self.latest) == _side(self.confirmed) else Phase.SOFT
+        return Phase.HARD if _side(self.latest) is _side(self.confirmed) else Phase.SOFT
 
     @property
     def confirmed_down(self) -> bool:
@@ -110,6 +110,8 @@ def advance(
     *,
     down: bool = False,
     flapping: FlappingPolicy | None = None,
+    summary: Text = NOTHING,
+    levels: tuple[tuple[str, Severity], ...] = (),
 ) -> tuple[Health, tuple[HealthChanged, ...]]:
     """Return the health of `check` after the result `seen` at `now`, and the change if belief changed.
 
@@ -119,38 +121,47 @@ def advance(
     3. UNKNOWN is believed after `confirm` consecutive UNKNOWNs, and over OK also after `confirm` results that were
        not OK but did not agree: something is wrong, and we cannot say what.
     4. It flaps as the window of its last results says under the policy `flapping`; what we cannot see is no change.
+
+    `summary`, `levels`: what the result says besides, kept as it is.
     """
     if health is None:
         health = Health(Severity.OK, Severity.OK, 0, 0, now, now, now)
-    good = seen is Severity.OK
-    run = health.run + 1 if _side(seen) == _side(health.latest) else 1
-    noted = replace(
-        health,
+    good, side = seen is Severity.OK, _side(seen)
+    run = health.run + 1 if side is _side(health.latest) else 1
+    changes, known, wavering = _window(health, seen, flapping)
+    noted = Health(  # each result comes through here, and `replace` would take three times as long
+        confirmed=health.confirmed,
         latest=seen,
         run=run,
         fails=0 if good else health.fails + 1,
+        began_at=health.began_at,
         turned_at=now if run == 1 else health.turned_at,
         seen_at=now,
         ok_at=now if good else health.ok_at,
-        down=down and seen is Severity.CRITICAL if _side(seen) is _Side.BAD else health.down,
+        down=down and seen is Severity.CRITICAL if side is _Side.BAD else health.down,
+        summary=summary,
+        changes=changes,
+        known=known,
+        flapping=wavering,
+        levels=levels,
     )
-    if flapping is not None and seen is not Severity.UNKNOWN:
-        noted = _wavering(noted, seen, flapping)
     after = _belief(noted, policy)
     if after is health.confirmed:
         return noted, ()
-    crossed = _side(after) != _side(health.confirmed)
+    crossed = _side(after) is not _side(health.confirmed)
     began_at = noted.turned_at if crossed else health.began_at
     believed = replace(noted, confirmed=after, began_at=began_at)
     return believed, (HealthChanged(check, health.confirmed, after, began_at, now),)
 
 
-def _wavering(health: Health, seen: Severity, policy: FlappingPolicy) -> Health:
+def _window(health: Health, seen: Severity, policy: FlappingPolicy | None) -> tuple[int, Severity | None, bool]:
+    """Return the window of changes after the result `seen`, what was last seen, and whether that is flapping."""
+    if policy is None or seen is Severity.UNKNOWN:
+        return health.changes, health.known, health.flapping
     changes = pushed(health.changes, changed=health.known is not None and seen is not health.known)
     if changes == health.changes and seen is health.known:
-        return health if not health.flapping or policy.enabled else replace(health, flapping=False)
-    flapping = wavers(changes, policy, before=health.flapping)
-    return replace(health, changes=changes, known=seen, flapping=flapping)
+        return changes, seen, health.flapping and policy.enabled
+    return changes, seen, wavers(changes, policy, before=health.flapping)
 
 
 def _belief(health: Health, policy: ConfirmPolicy) -> Severity:

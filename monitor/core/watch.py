@@ -40,9 +40,16 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
     before = state.healths.get(check)
     verdict, levels = settled(verdict, {} if before is None else dict(before.levels))
     health, changes = advance(
-        check, before, verdict.severity, watched.policy, now, down=verdict.down, flapping=watched.flapping
+        check,
+        before,
+        verdict.severity,
+        watched.policy,
+        now,
+        down=verdict.down,
+        flapping=watched.flapping,
+        summary=verdict.summary,
+        levels=tuple(levels.items()),
     )
-    health = replace(health, summary=verdict.summary, levels=tuple(levels.items()))
     state = _seen(plan, state, check, health, verdict)
     if before is not None and before.well and health.well and not _matters(plan, state, check):
         return Taken(state)
@@ -59,14 +66,12 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
 
 
 def _seen(plan: Plan, state: State, check: CheckId, health: Health, verdict: Verdict) -> State:
-    asked = plan.figures.get(check, frozenset())
-    figures = {(check, metric.name): metric.value for metric in verdict.metrics if metric.name in asked}
-    return replace(
-        state,
-        healths={**state.healths, check: health},
-        figures={**state.figures, **figures} if figures else state.figures,
-        stale=state.stale - {check} if check in state.stale else state.stale,
-    )
+    healths = {**state.healths, check: health}
+    asked = plan.figures.get(check)
+    if asked is None and check not in state.stale:
+        return replace(state, healths=healths)
+    figures = {(check, metric.name): metric.value for metric in verdict.metrics if metric.name in (asked or ())}
+    return replace(state, healths=healths, figures={**state.figures, **figures}, stale=state.stale - {check})
 
 
 def _matters(plan: Plan, state: State, check: CheckId) -> bool:
