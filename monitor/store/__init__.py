@@ -1,6 +1,7 @@
 """What survives: events, notices and the audit in one database, samples in another."""
 
 from monitor.store.audit import AuditEntry, AuditReport, BadHead
+from monitor.store.batch import Batch, Loaded
 from monitor.store.errors import (
     Corrupt,
     DiskFailed,
@@ -20,7 +21,7 @@ from monitor.store.folder import Writer, current_writer
 from monitor.store.history import Sample, Series
 from monitor.store.rows import health_from_json, health_to_json
 from monitor.store.runs import run_id, run_number
-from monitor.store.store import Batch, Loaded, Store, open_store
+from monitor.store.store import Store, open_store
 
 __all__ = [
     "AuditEntry",

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
 from alerts.notice import Notice, NoticeKey, NoticeState
 from monitor.clock import SystemClock
 from monitor.core.events import Event, EventKind
-from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
 from monitor.core.plan import State
-from monitor.core.timekeeping import Guard
 from monitor.store import audit, jobs, log, outbox, runs
-from monitor.store.audit import AuditEntry, AuditReport, parse_head
+from monitor.store.audit import AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
+from monitor.store.batch import Batch, Loaded
 from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
 from monitor.store.errors import DiskFull, corrupt, gone, translated
 from monitor.store.folder import (
@@ -40,7 +37,7 @@ from monitor.store.history import KEEP, History, Sample, Series
 from monitor.store.rows import canonical, digest, guard_from_json, guard_to_json, incident_number
 from monitor.store.tables import STATE_REVISIONS
 from probes.beat import Job
-from runbooks.run import Run, RunEvent, RunId
+from runbooks.run import Run, RunId
 
 REMEMBERED = 32
 """Batches whose names are kept, to recognise one that is handed in again."""
@@ -48,49 +45,6 @@ _BATCHES, _GUARD, _AUTOMATION, _MAINTENANCE = "batches", "guard", "automation", 
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one change brings, written in one transaction or not at all.
-
-    `healths`: the changed ones only; `removed`: checks whose health is forgotten; `notices`: new ones; `protocols`: the
-    protocol (JSON-ready) that an incident is opened under. `run_events`: what runbooks do. `automation`: what people
-    set of it (JSON-ready), None to leave it. `id` makes the batch itself known: handed in again after an
-    unknown outcome, it changes nothing the second time, whatever it holds.
-    """
-
-    events: tuple[Event, ...] = ()
-    healths: Mapping[CheckId, Health] = field(default_factory=dict)
-    removed: tuple[CheckId, ...] = ()
-    notices: tuple[Notice, ...] = ()
-    protocols: Mapping[IncidentId, Mapping[str, Any]] = field(default_factory=dict)
-    audit: tuple[AuditEntry, ...] = ()
-    guard: Guard | None = None
-    run_events: tuple[RunEvent, ...] = ()
-    automation: Mapping[str, Any] | None = None
-    maintenance: tuple[Mapping[str, Any], ...] | None = None
-    id: str = field(default_factory=lambda: uuid4().hex)
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor.
-
-    `died_at`: when a notice was last given up for good. `runs`: those that go on or ended lately, `next_run` the number
-    of the next; `automation` as in Batch. `jobs`: those that report themselves, by their check.
-    """
-
-    state: State
-    died_at: datetime | None
-    sent: dict[IncidentId, set[NoticeKey]]
-    protocols: dict[IncidentId, dict[str, Any]]
-    guard: Guard | None
-    runs: dict[RunId, Run] = field(default_factory=dict)
-    next_run: int = 1
-    automation: Mapping[str, Any] = field(default_factory=dict)
-    maintenance: tuple[Mapping[str, Any], ...] = ()
-    jobs: Mapping[CheckId, Job] = field(default_factory=dict)
 
 
 class Store:

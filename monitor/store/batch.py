@@ -1,0 +1,62 @@
+"""What is handed in to be written in one transaction, and what the last run left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from alerts.notice import Notice, NoticeKey
+from monitor.core.events import Event
+from monitor.core.health import Health
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.plan import State
+from monitor.core.timekeeping import Guard
+from monitor.store.audit import AuditEntry
+from probes.beat import Job
+from runbooks.run import Run, RunEvent, RunId
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one change brings, written in one transaction or not at all.
+
+    `healths`: the changed ones only; `removed`: checks whose health is forgotten; `notices`: new ones; `protocols`: the
+    protocol (JSON-ready) that an incident is opened under. `run_events`: what runbooks do. `automation`: what people
+    set of it (JSON-ready), None to leave it. `id` makes the batch itself known: handed in again after an
+    unknown outcome, it changes nothing the second time, whatever it holds.
+    """
+
+    events: tuple[Event, ...] = ()
+    healths: Mapping[CheckId, Health] = field(default_factory=dict)
+    removed: tuple[CheckId, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    protocols: Mapping[IncidentId, Mapping[str, Any]] = field(default_factory=dict)
+    audit: tuple[AuditEntry, ...] = ()
+    guard: Guard | None = None
+    run_events: tuple[RunEvent, ...] = ()
+    automation: Mapping[str, Any] | None = None
+    maintenance: tuple[Mapping[str, Any], ...] | None = None
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor.
+
+    `died_at`: when a notice was last given up for good. `runs`: those that go on or ended lately, `next_run` the number
+    of the next; `automation` as in Batch. `jobs`: those that report themselves, by their check.
+    """
+
+    state: State
+    died_at: datetime | None
+    sent: dict[IncidentId, set[NoticeKey]]
+    protocols: dict[IncidentId, dict[str, Any]]
+    guard: Guard | None
+    runs: dict[RunId, Run] = field(default_factory=dict)
+    next_run: int = 1
+    automation: Mapping[str, Any] = field(default_factory=dict)
+    maintenance: tuple[Mapping[str, Any], ...] = ()
+    jobs: Mapping[CheckId, Job] = field(default_factory=dict)
