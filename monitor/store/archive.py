@@ -24,6 +24,7 @@ from typing import IO, Any
 from monitor.core.text import Text, say
 from monitor.store.audit import AuditEntry
 from monitor.store.ballast import SIZE, Ballast
+from monitor.store.batch import Batch
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import Corrupt, DiskFull, HistoryUnavailable, StoreError, disk_full, translated
 from monitor.store.folder import (
@@ -37,7 +38,7 @@ from monitor.store.folder import (
     prepare,
     sync_folder,
 )
-from monitor.store.store import Batch, Store, open_locked, open_store
+from monitor.store.store import Store, open_locked, open_store
 from monitor.store.tables import HISTORY_REVISIONS, STATE_REVISIONS
 
 FORMAT = 1
