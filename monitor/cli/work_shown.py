@@ -22,7 +22,7 @@ def work_table(works: list[dict[str, Any]], words: Speech, now: datetime) -> Tab
             work_state(one, words),
             unbroken(at_site(one["from"], words, now)),
             unbroken(at_site(one["until"], words, now)),
-            unbroken(_concerned(one, words)),
+            unbroken(", ".join([*one["nodes"], *one["checks"]])),
             one["kind"] or words.translate(N_("nothing")),
             unbroken(_by(one, words)),
         )
@@ -42,14 +42,8 @@ def _named(one: dict[str, Any]) -> str:
     return str(one["id"]) if one["title"] == one["id"] else f"{one['id']} ({one['title']})"
 
 
-def _concerned(one: dict[str, Any], words: Speech) -> str:
-    """The devices and checks that were named, and how many checks that comes to."""
-    names = ", ".join([*one["nodes"], *one["checks"]])
-    return words.render(say("{names} (checks: {count})", names=names, count=one["concerned"]))
-
-
 def _by(one: dict[str, Any], words: Speech) -> str:
-    who = person(one["by"]) if one["by"] else words.translate(N_("the inventory"))
+    who = person(one["by"]) if one["by"] else words.translate(N_("inventory"))
     return words.render(say("{who}: {why}", who=who, why=one["reason"])) if one["reason"] else who
 
 
