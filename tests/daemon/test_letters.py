@@ -13,7 +13,7 @@ from monitor.core.incident import fold
 from monitor.core.maintenance import Span, Weekly, Window
 from monitor.core.services import Leaf, Service, View
 from monitor.core.text import say
-from monitor.core.verdict import Severity
+from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.letters import Letters, Moment
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -67,3 +67,75 @@ def test_announced_work_is_called_by_its_title_with_the_end_that_was_planned_whe
 def test_what_belongs_to_no_announced_work_says_nothing_of_any(first_notice):
     text = first_notice(Moment(AT, True, (), windows=(WORK,)), replace(INCIDENT, window=""))
     assert "nnounced maintenance" not in text
+
+
+# --- from the desk to the outbox ---------------------------------------------------------------------------------
+
+DOOR = CheckId("door")
+BAD, GOOD = Verdict(Severity.CRITICAL, say("shut"), down=True), Verdict(Severity.OK, say("open"))
+SERVICES = ("incidents: {office", "services: {agents: {count: [door, room]}}\nincidents: {office")
+
+
+def own(store, *steps):
+    """The texts of the notices to our own people, oldest first, of `steps` or of all."""
+    found = [one for one in store.notices() if one.key.audience is Audience.INTERNAL]
+    return [(one.key.step, one.message.text) for one in found if not steps or one.key.step in steps]
+
+
+async def test_a_notice_leads_with_what_the_services_were_able_to_do_when_it_was_written(
+    desk_on, inventory_of, store, machine
+):
+    desk = desk_on(inventory_of(SERVICES))
+    await desk.take(CheckId("room"), GOOD, machine.now(), 0.0)
+    await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    machine.pass_(60)
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    machine.pass_(60)
+    await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    assert [(step, text.split(".")[0]) for step, text in own(store)] == [
+        (Step.FIRST_NOTICE, "Agents: 1 of 2"),
+        (Step.RESOLVED, "Agents: 2 of 2"),
+    ]
+
+
+async def test_when_the_time_of_an_acknowledgement_is_up_operations_are_told_once(
+    desk_on, inventory_of, store, machine
+):
+    desk = desk_on(inventory_of())
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    (name,) = desk.state.incidents
+    await desk.acknowledge(name, "awa", "going to see", timedelta(minutes=30))
+    for _ in range(3):
+        machine.pass_(20 * 60)
+        await desk.tick()
+    ((_, text),) = own(store, Step.UNACKNOWLEDGED)
+    assert text.startswith("Nobody is on it any more: ")
+    assert "The acknowledgement by awa ended at " in text
+
+
+async def test_what_comes_and_goes_is_told_as_that_and_not_each_time(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of())
+    for n in range(40):
+        machine.pass_(60)
+        await desk.take(DOOR, BAD if n % 2 == 0 else GOOD, machine.now(), 0.0)
+    told = own(store)
+    assert desk.state.healths[DOOR].flapping
+    assert len(told) < 20, "half of what happened"
+    assert "It has come and gone since " in told[-1][1], "the relapse as which it begins to waver is one message"
+    for _ in range(30):
+        machine.pass_(60)
+        await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    assert [step for step, _ in own(store)[len(told) :]] == [Step.RESOLVED]
+
+
+async def test_what_fails_of_announced_work_is_told_with_its_planned_end(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of())
+    span = Span(machine.now(), machine.now() + timedelta(hours=2))
+    await desk.announce(Window("new-door", frozenset({DOOR}), span, "office"), "awa")
+    machine.pass_(60)
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    ((_, text),) = own(store)
+    assert text.startswith("Announced maintenance, Critical: ")
+    assert "Announced maintenance: new-door, planned end: 05:00, Douala time" in text
+    client = [one.message.text for one in store.notices() if one.key.audience is Audience.CLIENT]
+    assert client[0].startswith("Announced maintenance, planned end 05:00, Douala time: ")
