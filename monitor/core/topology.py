@@ -101,9 +101,9 @@ def standing(
 ) -> Standing:
     """Return whether something upstream of `check` explains that it fails since `failing_since`.
 
-    1. COVERED by the first cause if a check that it needs is CRITICAL, or if on every way to it something is down and
-       nothing between there and here has shown life since: a router that answers on its battery proves that the mains
-       cut is not why the link behind it is dead.
+    1. COVERED by the first cause if a check that it needs is CRITICAL, or out of sight for a cause, or if on every way
+       to it something is down and nothing between there and here has shown life since: a router that answers on its
+       battery proves that the mains cut is not why the link behind it is dead.
     2. WAIT as long as what stands before it is being confirmed, was never seen, or its last OK is older than the
        failure: then it is looked at again first, so that the order of polling never decides what is told.
     3. FREE otherwise. What we cannot see (UNKNOWN) explains nothing, proves nothing and holds nothing back.
@@ -135,12 +135,19 @@ class _Search:
     def _needed(self, check: CheckId, asked: frozenset[CheckId]) -> Standing | None:
         """COVERED by the first cause of a check that `check` needs, WAIT for those that are undecided, else None."""
         needs = tuple(name for name in self._topology.needs.get(check, ()) if name not in asked)
+        waits: list[CheckId] = []
         for name in needs:
             health = self._healths.get(name)
             if health is not None and (health.confirmed is Severity.CRITICAL or health.explains):
                 return Standing(Place.COVERED, (self._root_of(name, asked),))
-        undecided = tuple(name for name in needs if self._undecided(name))
-        return Standing(Place.WAIT, undecided) if undecided else None
+            if health is not None and health.confirmed is Severity.UNKNOWN:
+                found = self.standing(name, asked)  # what put it out of sight is the cause here, too
+                if found.place is Place.COVERED:
+                    return found
+                waits += found.by
+            elif self._undecided(name):
+                waits.append(name)
+        return Standing(Place.WAIT, tuple(dict.fromkeys(waits))) if waits else None
 
     def _root_of(self, check: CheckId, asked: frozenset[CheckId]) -> CheckId:
         """The first cause of `check`, which is bad: what covers it, else itself."""

@@ -94,6 +94,25 @@ def test_a_gate_is_explained_by_the_gates_before_it_and_not_by_itself():
     assert upstream(site, CheckId("link")) == (CheckId("ping"),)
 
 
+@pytest.mark.parametrize(
+    ("seen", "place", "by"),
+    [
+        ({"disk-sql": BAD}, Place.COVERED, ("disk-sql",)),
+        ({"disk-sql": BLIND, "ping-sql": DOWN}, Place.COVERED, ("ping-sql",)),
+        ({"disk-sql": BLIND, "ping-sql": FAILING}, Place.WAIT, ("ping-sql",)),
+        ({"disk-sql": BLIND, "ping-sql": STALE}, Place.WAIT, ("ping-sql",)),
+        ({"disk-sql": BLIND, "ping-sql": GOOD}, Place.FREE, ()),
+        ({"disk-sql": FAILING, "ping-sql": GOOD}, Place.WAIT, ("disk-sql",)),
+        ({"disk-sql": GOOD, "ping-sql": DOWN}, Place.FREE, ()),
+    ],
+)
+def test_what_is_needed_and_out_of_sight_is_explained_by_what_put_it_there(seen, place, by):
+    """The database's server is off: the page that needs the database fails for that, whatever the database says."""
+    site = replace(topology({"sql": (), "crm": ()}), needs={CheckId("disk-crm"): (CheckId("disk-sql"),)})
+    healths = {CheckId("ping-crm"): GOOD} | {CheckId(name): health for name, health in seen.items()}
+    assert standing(site, healths, CheckId("disk-crm"), FAILED) == Standing(place, tuple(map(CheckId, by)))
+
+
 def test_a_check_that_stands_nowhere_is_on_its_own():
     assert standing(CHAIN, {}, CheckId("elsewhere"), FAILED) == Standing(Place.FREE)
     assert upstream(CHAIN, CheckId("elsewhere")) == ()
