@@ -40,6 +40,8 @@ def service_short(outlook: Sequence[Outlook], speech: Speech) -> str:
     """Return the first service in the fewest words, `62/100 agents able to call`, for an SMS; empty for none."""
     for one in _told(outlook)[:1]:
         seen, title = one.view, title_in(one.service.titles, speech.language, one.service.name)
+        if seen.total == 1:
+            return speech.render(say("{title}: {view}", title=title, view=view_text(seen, speech)))
         able, total = speech.number(seen.able), speech.number(seen.total)
         most = speech.number(seen.able + seen.unsure)
         return f"{able}/{total} {title}" if able == most else f"{able}-{most}/{total} {title}"
@@ -47,7 +49,12 @@ def service_short(outlook: Sequence[Outlook], speech: Speech) -> str:
 
 
 def view_text(seen: View, speech: Speech) -> Text:
-    """Return `62 of 100`, or `62 to 70 of 100 (8 not visible)` where nobody can see whether some of them work."""
+    """Return `62 of 100`, or `62 to 70 of 100 (8 not visible)` where nobody can see whether some of them work.
+
+    Of a service that counts nothing, whether it works: `yes`, `no`, `not visible`.
+    """
+    if seen.total == 1:
+        return say("not visible") if seen.unsure else say("yes") if seen.able else say("no")
     able, total = speech.number(seen.able), speech.number(seen.total)
     most, unsure = speech.number(seen.able + seen.unsure), speech.number(seen.unsure)
     if able == most:

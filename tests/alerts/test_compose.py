@@ -326,6 +326,9 @@ def test_the_service_view_leads_in_the_html_and_in_the_sms_too():
     ("seen", "line"),
     [
         (outlook(able=62.5, total=100), "Agents able to call: 62.5 of 100."),
+        (outlook("calls possible", able=1, total=1), "Calls possible: yes."),
+        (outlook("calls possible", able=0, total=1), "Calls possible: no."),
+        (outlook("calls possible", able=0, unsure=1, total=1), "Calls possible: not visible."),
         (outlook(unsure=8), "Agents able to call: 62 to 70 of 100 (8 not visible)."),
         (outlook(unsure=1), "Agents able to call: 62 to 63 of 100 (1 not visible)."),
         (outlook(able=0, unsure=1500, total=1500), "Agents able to call: 0 to 1,500 of 1,500 (1,500 not visible)."),

@@ -103,7 +103,7 @@ def test_its_catalogue_is_the_table_of_s14(inventory):
 def test_its_service_is_interrupted_by_whatever_keeps_agents_from_calling(inventory):
     services = inventory.plan.services
     (calls,) = services.values()
-    assert calls.titles == {"fr": "agents en mesure d'appeler", "en": "agents able to call"}
+    assert calls.titles == {"fr": "appels vers OCM possibles", "en": "calls to OCM possible"}
     asked = leaves(calls.rule, services)
     assert asked == {"floor-switch-ping", "hermes-login", "sql-service", "onnet", "fo", "ocm-sip"}
     for lost in asked:
