@@ -61,11 +61,12 @@ class Leave:
         self.policy = policy
 
     async def stop(self, actor: str) -> None:
-        """The emergency stop. Raises Refused when it holds and could not be written down."""
+        """The emergency stop, after which nothing is armed. Raises Refused when it holds and could not be written down."""
         at = self._clock.now()
-        self.policy = replace(self.policy, halted_by=actor, halted_at=at)  # at once, whatever the disk says
+        self.policy = replace(self.policy, halted_by=actor, halted_at=at, armed={})  # at once, whatever the disk says
         async with self._changing:
-            await self._set(replace(self.policy, halted_by=actor, halted_at=at), actor, "automation stop", {})
+            stopped = replace(self.policy, halted_by=actor, halted_at=at, armed={})
+            await self._set(stopped, actor, "automation stop", {})
             why = self._desk.journal.trouble
         if why is not None:
             text = say(

@@ -367,6 +367,15 @@ async def test_a_stop_that_comes_while_somebody_lifts_the_last_one_holds(site, t
         assert daemon.journal.store.automation() == daemon.automation.policy.as_json()
 
 
+async def test_after_an_emergency_stop_nothing_is_armed_any_more(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await daemon.automation.arm("uid:1", "open-door", daemon.clock.now() + timedelta(hours=1))
+        await daemon.automation.stop("uid:2")
+        await daemon.automation.arm("uid:1")
+        assert daemon.automation.policy.armed == {}
+        assert daemon.journal.store.automation()["armed"] == {}
+
+
 async def test_of_two_who_arm_at_once_both_are_heard(site, tmp_path):
     async with running(site(), tmp_path / "data") as daemon:
         until_then = daemon.clock.now() + timedelta(hours=1)
