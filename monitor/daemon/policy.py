@@ -61,7 +61,7 @@ class Leave:
         self.policy = policy
 
     async def stop(self, actor: str) -> None:
-        """The emergency stop, after which nothing is armed. Raises Refused when it holds and could not be written down."""
+        """The emergency stop; nothing is armed after it. Raises Refused when it holds and cannot be written down."""
         at = self._clock.now()
         self.policy = replace(self.policy, halted_by=actor, halted_at=at, armed={})  # at once, whatever the disk says
         async with self._changing:
