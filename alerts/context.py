@@ -35,6 +35,15 @@ class AnnouncedWork:
 
 
 @dataclass(frozen=True, slots=True)
+class Conference:
+    """A conference call: when, how one dials in, and the names of those who are to come."""
+
+    at: datetime
+    bridge: str
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """The site, the reader, and the moment of writing.
 
@@ -68,6 +77,7 @@ class Context:
     url: str = ""
     outlook: tuple[Outlook, ...] = ()
     work: AnnouncedWork | None = None
+    conference: Conference | None = None
 
     def t(self, text: Text) -> str:
         """Return `text` in the reader's words."""

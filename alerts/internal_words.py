@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alerts.conference_words import STEPS, conference_facts, conference_short, conference_subject, conference_what
 from alerts.context import Context, person
 from alerts.in_charge import Void, lost
 from alerts.internal_facts import internal_facts
@@ -37,14 +38,19 @@ def internal_sheet(planned: Planned, incident: Incident, context: Context) -> Sh
     """Return the parts of a message to our own people."""
     title = title_of(incident, context)
     named = f"{title} ({context.node})" if context.node else title
+    step, reference, called = planned.key.step, str(incident.id), planned.key.step in STEPS
     return Sheet(
-        subject=subject_of(incident, context, named, planned.key.step),
+        subject=conference_subject(step, context, reference, named)
+        if called
+        else subject_of(incident, context, named, step),
         title=named,
-        what=_what(planned, incident, context, named),
+        what=conference_what(step, context, named) if called else _what(planned, incident, context, named),
         impact=_impact(incident, context),
         following=_following(incident, context),
-        short=lambda shown: _short(planned, incident, context, shown),
-        facts=internal_facts(incident, context),
+        short=lambda shown: (
+            conference_short(step, context, reference, shown) if called else _short(planned, incident, context, shown)
+        ),
+        facts=(*conference_facts(step, context), *internal_facts(incident, context)),
         colour=GREEN if incident.resolved_at is not None else COLOURS[incident.severity],
         remarks=_remarks(incident, context),
         events=_events(incident, context),
@@ -127,6 +133,8 @@ def _began(step: Step, incident: Incident) -> datetime:
         return incident.changed_at
     if step is Step.FLAPPING and incident.flapping_at is not None:
         return incident.flapping_at
+    if step in (Step.LONG_SOON, Step.LONG) and incident.disrupted_at is not None:
+        return incident.disrupted_at
     if step is Step.DISRUPTED and incident.episode == 1 and incident.disrupted_at is not None:
         return incident.disrupted_at
     return episode_began(incident)
@@ -150,6 +158,10 @@ def _worse(step: Step) -> Text | None:
         return say("Worse, {severity}: {title}: {summary}, since {began}.")
     if step is Step.DISRUPTED:
         return say("The client's service is now interrupted: {title}: {summary}, since {began}.")
+    if step is Step.LONG_SOON:
+        return say("Soon a long interruption: {title}: {summary}, service interrupted since {began}.")
+    if step is Step.LONG:
+        return say("Long interruption from now on: {title}: {summary}, service interrupted since {began}.")
     return None
 
 
@@ -278,6 +290,10 @@ def _short(planned: Planned, incident: Incident, context: Context, title: str) -
         return context.t(say("{reference} {severity}: {title}. NOBODY IS ON IT any more.", **values))
     if planned.key.step is Step.FLAPPING:
         return context.t(say("{reference} {severity}: {title}. It comes and goes; its end is told.", **values))
+    if planned.key.step is Step.LONG_SOON:
+        return context.t(say("{reference} {title}. SOON A LONG INTERRUPTION: prepare the redundant site.", **values))
+    if planned.key.step is Step.LONG:
+        return context.t(say("{reference} {title}. LONG INTERRUPTION: decide on the redundant site.", **values))
     if incident.disruption_seen_at is None:
         return context.t(say("{reference} {severity}: {title}. Client's service not interrupted.", **values))
     if context.next_at is None or not context.live:

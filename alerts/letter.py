@@ -8,6 +8,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from alerts.invitation import organised
 from alerts.language import translation
 from alerts.mail_url import MailServer
 from alerts.parcel import Parcel, TransportError
@@ -40,9 +41,19 @@ def letter(parcel: Parcel, server: MailServer) -> EmailMessage:
     text, html = _bodies(parcel)
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
+    if notice.message.calendar:
+        _add_calendar(message, parcel, server)
     # Set before, it would have become a header of the text part alone.
     message["Content-Language"] = notice.language
     return message
+
+
+def _add_calendar(message: EmailMessage, parcel: Parcel, server: MailServer) -> None:
+    """Add the invitation as a part that mail programs answer (RFC 6047), its organiser being the sender."""
+    calendar, method = organised(parcel.notice.message.calendar, parcel.site_name, address_of(server.sender))
+    message.add_alternative(
+        calendar, subtype="calendar", cte="base64", params={"method": method.value, "charset": "utf-8"}
+    )
 
 
 def address_of(address: str) -> str:

@@ -37,7 +37,17 @@ class Step(StrEnum):
     """To our own people: Relève asks, or cannot repair it."""
     RUNBOOK = "runbook"
     """What a runbook has to say."""
+    CONFERENCE = "conference"
+    """An invitation to the conference call about an interruption that lasts (S17)."""
+    CONFERENCE_CANCELLED = "conference_cancelled"
+    LONG_SOON = "long_soon"
+    """To our own people: the interruption is about to count as long (S19)."""
+    LONG = "long"
     TEST = "test"
+
+
+BY_TIME = frozenset({Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG})
+"""What only the passing of time makes due: it waits as long as the clock cannot be trusted."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,12 +112,16 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A notice in words: `text` and `html` say the same; `short` is one GSM-7 SMS."""
+    """A notice in words: `text` and `html` say the same; `short` is one GSM-7 SMS.
+
+    `calendar`: an invitation or its cancellation (RFC 5546), which has yet to be given its organiser; mostly empty.
+    """
 
     subject: str
     text: str
     html: str
     short: str
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
@@ -16,6 +16,10 @@ MOST_SLOTS = 500
 days of them would keep the daemon from starting, and no message could name them."""
 AT_THE_END = timedelta(seconds=5)
 """An end that comes so soon after a slot of the grid is itself what the client is told then."""
+CONFERENCE_IN = timedelta(minutes=10)
+"""From the invitation to the conference: time to read it and to dial in."""
+LONG_SOON = 5 / 6
+"""The part of `long_after` after which our own people are warned of it: 5 h of 6 (S19)."""
 EVERYBODY_TOLD = "all"
 """Reserved in `to`: everybody who was told of the incident."""
 
@@ -45,7 +49,9 @@ class Protocol:
     """Who is told what, by when; frozen with an incident when it opens.
 
     `first_to` within `first_within` of the confirmed interruption, `update_to` on every multiple of `update_every`
-    since it began, `resolved_to` at the end; `operations` of everything. An empty tuple or None leaves a step out.
+    since it began, `conference_to` once it has lasted `conference_after`, `resolved_to` at the end; `operations` of
+    everything. An empty tuple or None leaves a step out. `bridge`: how one dials in. `long_after`: from then on an
+    interruption is a long one.
     """
 
     live: bool = True
@@ -56,6 +62,9 @@ class Protocol:
     resolved_to: tuple[str, ...] = (EVERYBODY_TOLD,)
     operations: tuple[str, ...] = ()
     long_after: timedelta = timedelta(hours=6)
+    conference_to: tuple[str, ...] = ()
+    conference_after: timedelta | None = None
+    bridge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,7 @@ def due(protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], now
     """
     existing = {key for key in sent if key.incident == incident.id}
     calls = [*_internal(protocol, incident), *_client(protocol, incident, existing, now)]
+    calls += [*_conference(protocol, incident, existing, now), *_long(protocol, incident, existing, now)]
     planned = [plan for call in calls for plan in _addressed(protocol, call, incident)]
     return tuple(plan for plan in planned if plan.key not in existing)
 
@@ -145,6 +155,62 @@ def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
         Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, tuple(at for _, at in missed)
     )
     return [*calls, *(_update(protocol, n, at, skipped=True) for n, at in missed), end]
+
+
+def conference_at(protocol: Protocol, incident: Incident) -> datetime | None:
+    """Return when the people invited are to dial in; None when the interruption leads to no conference.
+
+    Some minutes after the invitation, which is due once the interruption has lasted `conference_after`, or was seen to.
+    """
+    due_at = _conference_due(protocol, incident)
+    if due_at is None or protocol.conference_after is None:
+        return None
+    return due_at + min(CONFERENCE_IN, protocol.conference_after / 6)
+
+
+def _conference_due(protocol: Protocol, incident: Incident) -> datetime | None:
+    began, seen, after = incident.disrupted_at, incident.disruption_seen_at, protocol.conference_after
+    if began is None or seen is None or after is None or not protocol.conference_to:
+        return None
+    return max(began + after, seen)
+
+
+def _conference(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:
+    """The invitation, once an episode; its cancellation where the interruption ends before anybody dialled in.
+
+    One that was never sent although the interruption lasted long enough is kept as skipped: a deadline that was missed.
+    """
+    due_at, starts_at = _conference_due(protocol, incident), conference_at(protocol, incident)
+    ended = incident.resolved_at
+    if due_at is None or starts_at is None or due_at > (ended or now):
+        return []
+    known = any(key.step is Step.CONFERENCE and key.n == incident.episode for key in existing)
+    missed = ended is not None and not known
+    calls = [
+        _Call(audience, Step.CONFERENCE, incident.episode, due_at, to, skipped=missed)
+        for audience, to in ((Audience.CLIENT, protocol.conference_to), (Audience.INTERNAL, protocol.operations))
+    ]
+    if ended is None or missed or ended >= starts_at:
+        return calls
+    return calls + [replace(call, step=Step.CONFERENCE_CANCELLED, due_at=ended) for call in calls]
+
+
+def _long(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:
+    """That an interruption is about to count as long, and that it does: our own people decide what follows.
+
+    Like an invitation, what was not said in time is kept as skipped once the interruption is over.
+    """
+    began, seen, ended = incident.disrupted_at, incident.disruption_seen_at, incident.resolved_at
+    if began is None or seen is None:
+        return []
+    known = {key.step for key in existing if key.n == incident.episode}
+    after, calls = protocol.long_after, list[_Call]()
+    for step, moment in ((Step.LONG_SOON, began + after * LONG_SOON), (Step.LONG, began + after)):
+        at = max(moment, seen)
+        if at <= (ended or now):
+            missed = ended is not None and step not in known
+            calls.append(_Call(Audience.INTERNAL, step, incident.episode, at, protocol.operations, skipped=missed))
+    return calls
 
 
 def _stood_for(protocol: Protocol) -> timedelta:

@@ -11,7 +11,7 @@ from alerts.protocol import Protocol
 
 def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
     """Return `protocol` as JSON-ready data, durations in seconds; `protocol_from_json` gives it back equal."""
-    every = protocol.update_every
+    every, conference = protocol.update_every, protocol.conference_after
     return {
         "live": protocol.live,
         "first_to": list(protocol.first_to),
@@ -21,12 +21,18 @@ def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
         "resolved_to": list(protocol.resolved_to),
         "operations": list(protocol.operations),
         "long_after": protocol.long_after.total_seconds(),
+        "conference_to": list(protocol.conference_to),
+        "conference_after": None if conference is None else conference.total_seconds(),
+        "bridge": protocol.bridge,
     }
 
 
 def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
-    """Return the protocol that `protocol_to_json` wrote. Raises KeyError when a part of it is missing."""
-    every = data["update_every"]
+    """Return the protocol that `protocol_to_json` wrote. Raises KeyError when a part of it is missing.
+
+    One that was frozen before there were conferences has none.
+    """
+    every, conference = data["update_every"], data.get("conference_after")
     return Protocol(
         live=data["live"],
         first_to=tuple(data["first_to"]),
@@ -36,4 +42,7 @@ def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
         resolved_to=tuple(data["resolved_to"]),
         operations=tuple(data["operations"]),
         long_after=timedelta(seconds=data["long_after"]),
+        conference_to=tuple(data.get("conference_to", ())),
+        conference_after=None if conference is None else timedelta(seconds=conference),
+        bridge=data.get("bridge", ""),
     )

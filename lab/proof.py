@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lab.recorder import Recording
 
 CLIENT, INTERNAL = "client", "internal"
-FIRST, UPDATE, RESOLVED = "first_notice", "update", "resolved"
+FIRST, UPDATE, RESOLVED, CONFERENCE = "first_notice", "update", "resolved", "conference"
 KEY = "X-Releve-Key"
 """Header of a notice: incident/audience/step/number/recipient."""
 WITHIN = timedelta(seconds=30)
@@ -99,13 +99,22 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What really happened at the site, and who had to be told: `client` and `operations` are addresses."""
+    """What really happened at the site, and who had to be told: `client` and `operations` are addresses.
+
+    `called`: the client's people who are called to a conference once an interruption lasts, and told of its end.
+    """
 
     fault_at: datetime
     repaired_at: datetime | None
     client: str
     operations: frozenset[str]
     expected: Expected = field(default_factory=Expected)
+    called: frozenset[str] = frozenset()
+
+    @property
+    def outside(self) -> frozenset[str]:
+        """All addresses of the client."""
+        return self.called | {self.client}
 
 
 def received(letters: Iterable[Letter], messages: Iterable[Sms]) -> tuple[Received, ...]:
@@ -146,6 +155,7 @@ def faults_of(evidence: Sequence[Received], servers: Servers, story: Story) -> t
         [
             *_one_incident(evidence),
             *client(evidence, story),
+            *_called(evidence, story),
             *_operations(evidence, story),
             *_form(evidence, story),
             *_mended(story),
@@ -197,9 +207,18 @@ def _client(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
 
 
 def _client_not_told(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
-    told = sum(one.to == story.client for one in evidence)
+    told = sum(one.to in story.outside for one in evidence)
     if told:
         yield say("the client received {count} messages of what is none of its concern", count=told)
+
+
+def _called(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
+    """An interruption that lasts long enough for an update lasts long enough for a conference."""
+    lasted = story.expected.client is Client.UPDATED
+    for address in sorted(story.called):
+        count = len(client_told(evidence, address, CONFERENCE))
+        if count > 1 or (lasted and count == 0):
+            yield say("{who} was called to the conference {count} times instead of once", who=address, count=count)
 
 
 def _operations(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
@@ -212,16 +231,16 @@ def _operations(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
 
 
 def _form(evidence: Sequence[Received], story: Story) -> Iterable[Text]:
-    strangers = _names({one.to for one in evidence} - {story.client} - story.operations)
+    strangers = _names({one.to for one in evidence} - story.outside - story.operations)
     if strangers:
         yield say("people were told who are not concerned: {names}", names=strangers)
-    if any((one.to == story.client) != (one.audience == CLIENT) for one in evidence):
+    if any((one.to in story.outside) != (one.audience == CLIENT) for one in evidence):
         yield say("the client and our own people were mixed up")
     if len({one.message_id for one in evidence}) != len(evidence):
         yield say("a Message-ID came twice")
     if any(one.reference not in one.subject + one.text for one in evidence):
         yield say("a message does not name its reference")
-    if any(_INWARD.search(one.subject + one.text) for one in evidence if one.to == story.client):
+    if any(_INWARD.search(one.subject + one.text) for one in evidence if one.to in story.outside):
         yield say("a message to the client names an address of the site")
 
 

@@ -145,6 +145,7 @@ class Stage:
         contacts, protocol = inventory.contacts, inventory.protocol
         self._names = {address: one.name for one in contacts.values() for address in one.addresses.values()}
         self._client = contacts[protocol.first_to[0]].addresses["mail"]
+        self._called = frozenset(contacts[name].addresses["mail"] for name in protocol.conference_to)
         self._operations = frozenset(a for name in protocol.operations for a in contacts[name].addresses.values())
         self._shown: set[str] = set()
         self._events: dict[str, int] = {}
@@ -218,7 +219,7 @@ class Stage:
         from lab.proof import Story
 
         mended_at = self.site.moments.get(self.scenario.mended)
-        return Story(fault_at, mended_at, self._client, self._operations, self.scenario.expected)
+        return Story(fault_at, mended_at, self._client, self._operations, self.scenario.expected, self._called)
 
     def _arrived(self) -> tuple[Received, ...]:
         from lab.proof import received

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from alerts.notice import Notice, NoticeKey, NoticeState, Planned, Step
+from alerts.notice import BY_TIME, Notice, NoticeKey, NoticeState, Planned
 from alerts.protocol import Protocol, due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.clock import Clock
@@ -379,7 +379,7 @@ class Desk:
             if time_passed or before.get(name) is not incident:
                 planned += due(protocol, incident, self.sent.get(name, set()), now)
         if not self.trusted():
-            planned = [plan for plan in planned if plan.key.step is not Step.UPDATE]
+            planned = [plan for plan in planned if plan.key.step not in BY_TIME]
         return planned
 
     def links_down(self) -> frozenset[NodeId]:

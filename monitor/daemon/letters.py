@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from alerts.compose import compose
-from alerts.context import AnnouncedWork, Context
+from alerts.conference_words import STEPS
+from alerts.context import AnnouncedWork, Conference, Context
 from alerts.delivery import route
+from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
-from alerts.notice import MAIL_DOMAIN, Notice, NoticeState, Planned
-from alerts.protocol import Contact, Protocol, next_update
+from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeState, Planned, Step
+from alerts.protocol import Contact, Protocol, conference_at, next_update
 from alerts.service_words import title_in
 from monitor.core.ids import NodeId
 from monitor.core.impact import Outlook
@@ -59,6 +61,8 @@ class Letters:
             state, answer = NoticeState.DEAD, self.own_words(_no_way(key.recipient, contact))
         channel, address = way if way is not None else ("", "")
         origin = self._origin(incident)
+        if incident is not None and key.step in STEPS and not planned.instead_of:
+            message = replace(message, calendar=self._calendar(planned, incident, protocol, message, at.now))
         return Notice(
             key=key,
             due_at=planned.due_at,
@@ -73,6 +77,27 @@ class Letters:
             answer=answer,
             in_reply_to=key.thread_id(origin, self._domain),
         )
+
+    def _calendar(
+        self, planned: Planned, incident: Incident, protocol: Protocol, message: Message, now: datetime
+    ) -> str:
+        """Return the invitation to the conference call, or its end: for everybody the same meeting."""
+        starts_at = conference_at(protocol, incident)
+        if starts_at is None:
+            return ""
+        contacts = [self._inventory.contacts.get(name) for name in (*protocol.conference_to, *protocol.operations)]
+        invited = {one.addresses["mail"]: one.name for one in contacts if one is not None and "mail" in one.addresses}
+        same_for_all = replace(planned.key, step=Step.CONFERENCE, audience=Audience.CLIENT, recipient="")
+        meeting = Meeting(
+            uid=same_for_all.message_id(self._origin(incident), self._domain),
+            starts_at=starts_at,
+            title=message.subject,
+            words=message.text,
+            place=protocol.bridge,
+            invited=[(name, address) for address, name in invited.items()],
+        )
+        cancelled = planned.key.step is Step.CONFERENCE_CANCELLED
+        return invitation(meeting, Method.CANCEL if cancelled else Method.REQUEST, now)
 
     def own_words(self, text: Text) -> str:
         """Return `text` as the site's people read it."""
@@ -120,7 +145,15 @@ class Letters:
             url=site.url,
             outlook=at.outlook,
             work=None if incident is None else _work(incident, at.windows, language),
+            conference=None if incident is None else self._conference(incident, protocol),
         )
+
+    def _conference(self, incident: Incident, protocol: Protocol) -> Conference | None:
+        starts_at = conference_at(protocol, incident)
+        if starts_at is None:
+            return None
+        names = dict.fromkeys((*protocol.conference_to, *protocol.operations))
+        return Conference(starts_at, protocol.bridge, tuple(self._people.get(name, name) for name in names))
 
 
 def _own(words: Mapping[str, str], language: str) -> str:

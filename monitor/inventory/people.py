@@ -124,6 +124,9 @@ def protocol(scope: Scope) -> Protocol | None:
         resolved_to=(EVERYBODY_TOLD,) if keys.resolved is None else tuple(dict.fromkeys(keys.resolved.to)),
         operations=operations,
         long_after=keys.long_after,
+        conference_to=() if keys.conference is None else tuple(dict.fromkeys(keys.conference.to)),
+        conference_after=None if keys.conference is None else keys.conference.after,
+        bridge="" if keys.conference is None else keys.conference.bridge or "",
     )
     _warn_if_nobody(read, entry, scope)
     return read
@@ -153,8 +156,11 @@ def _look_at_steps(table: TableNode, scope: Scope) -> None:
         entry = table.entries.get(step)
         if entry is None:
             continue
-        if step in ("conference", "crisis_report"):
+        if step == "crisis_report":
             scope.not_acted_on(entry.at, f"protocol.{step}")
+        if step == "conference" and isinstance(entry.value, TableNode) and "bridge" not in entry.value.entries:
+            message = say("whoever is invited does not read how to dial in")
+            scope.problems.warn(entry.at, f"protocol.{step}", message, say('give it bridge: "+237..., code ..."'))
         if isinstance(entry.value, TableNode):
             everybody = (EVERYBODY_TOLD,) if step == "resolved" else ()
             _look_at_names(entry.value.get("to"), f"protocol.{step}.to", scope, everybody)

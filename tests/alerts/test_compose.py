@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.compose import compose
-from alerts.context import AnnouncedWork, Context
+from alerts.context import AnnouncedWork, Conference, Context
 from alerts.gsm import LIMIT, septets
 from alerts.internal_words import commands
 from alerts.language import speech
@@ -676,3 +676,68 @@ def test_the_runbook_of_a_kind_is_told_before_it_begins_and_how_it_ended_when_al
     assert f"Repair: {CHECK} is OK again" in " ".join(late.split())
     theirs = compose(planned(Audience.CLIENT, Step.RESOLVED), over, context("en", runbook="restart-service")).text
     assert CHECK not in theirs
+
+
+# The conference call
+
+
+CALL = Conference(BEGAN + timedelta(minutes=70), "+237 000, code 1", ("DSI OCM", "Desk ATT", "Administrateur SI"))
+
+
+@pytest.mark.parametrize(
+    ("language", "what", "subject"),
+    [
+        (
+            "fr",
+            "Conférence téléphonique à 15 h 15, heure de Douala, au sujet de : Arrêt d’un service applicatif.",
+            "[Relève] 26-0042 Arrêt d’un service applicatif : conférence téléphonique à 15 h 15",
+        ),
+        (
+            "en",
+            "Conference call at 15:15, Douala time about: Application service stopped.",
+            "[Relève] 26-0042 Application service stopped: conference call at 15:15",
+        ),
+    ],
+)
+def test_whoever_is_called_together_reads_when_how_and_what_about(language, what, subject):
+    at = context(language, conference=CALL, now=BEGAN + timedelta(minutes=60))
+    message = compose(planned(Audience.CLIENT, Step.CONFERENCE), OPEN, at)
+    assert message.subject.replace("\xa0", " ") == subject
+    assert first_three(message)[0].replace("\xa0", " ") == what
+    for word in ("+237 000, code 1", "DSI OCM, Desk ATT, Administrateur SI"):
+        assert word in message.text
+    assert "+237 000, code 1" in message.short
+    assert re.search("15( h |:)15", message.short.replace("\xa0", " "))
+    for secret in (HOST, ADDRESS, CHECK):
+        assert secret not in message.text
+
+
+def test_without_a_bridge_the_invitation_says_so():
+    at = context("en", conference=replace(CALL, bridge=""))
+    message = compose(planned(Audience.CLIENT, Step.CONFERENCE), OPEN, at)
+    assert "Dial-in: not in the inventory: ask whoever sent this" in message.text
+
+
+def test_a_call_that_is_off_says_nothing_of_dialling_in():
+    over = story(opening(), DISRUPTION, happened(EventKind.RESOLVED, BEGAN + timedelta(minutes=65)))
+    at = context("en", conference=CALL, next_at=None, now=BEGAN + timedelta(minutes=65))
+    for audience in Audience:
+        message = compose(planned(audience, Step.CONFERENCE_CANCELLED), over, at)
+        assert "conference call of 15:15" in message.text.splitlines()[0]
+        assert "+237" not in message.text + message.short
+        assert "cancelled" in message.subject
+        assert "cancelled" in message.short
+
+
+@pytest.mark.parametrize(
+    ("step", "begins"),
+    [
+        (Step.LONG_SOON, "Soon a long interruption: Application service stopped"),
+        (Step.LONG, "Long interruption from now on: Application service stopped"),
+    ],
+)
+def test_a_long_interruption_is_told_as_one(step, begins):
+    message = compose(planned(Audience.INTERNAL, step), OPEN, context("en"))
+    assert message.text.startswith(begins)
+    assert "service interrupted since 14:05" in message.text
+    assert "redundant site" in message.short

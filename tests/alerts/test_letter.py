@@ -3,6 +3,7 @@
 import email
 import email.policy
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.invitation import Meeting, Method, invitation
 from alerts.letter import address_of, letter, one_line
 from alerts.mail_url import parse_url
 from alerts.notice import Audience, NoticeKey, Step
@@ -22,6 +24,10 @@ HEADERS = {
     "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
     "X-Auto-Response-Suppress", "Content-Language", "X-Releve-Key", "X-Releve-Audit", "Content-Type", "MIME-Version",
 }  # fmt: skip
+
+
+def plain_date() -> datetime:
+    return datetime(2026, 11, 22, 14, 15, tzinfo=UTC)
 
 
 def received(parcel: Parcel) -> EmailMessage:
@@ -42,6 +48,19 @@ def test_the_headers_say_who_what_when_and_that_a_machine_wrote(parcel):
     assert message["X-Releve-Key"] == "26-0042/internal/update/3/awa"
     assert message["X-Releve-Audit"].strip() == "ab" * 32
     assert message["Content-Language"] == "fr"
+
+
+@pytest.mark.parametrize("method", Method)
+def test_an_invitation_is_a_part_that_mail_programs_answer(parcel, method):
+    plain = parcel().notice.message
+    meeting = Meeting("u@x", plain_date(), "Conférence", "Mots", "+237 000", [("Awa", "awa@example.org")])
+    calendar = invitation(meeting, method, plain_date())
+    message = received(parcel(message=replace(plain, calendar=calendar)))
+    kinds = [part.get_content_type() for part in message.walk()]
+    assert kinds == ["multipart/alternative", "text/plain", "text/html", "text/calendar"]
+    part = list(message.walk())[-1]
+    assert part.get_param("method") == method.value
+    assert 'ORGANIZER;CN="Média Contact":mailto:noc@example.org' in part.get_content().replace("\r\n ", "")
 
 
 def test_text_and_html_arrive_as_they_were_written(parcel):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import MOST_SLOTS, Protocol, due, next_update
+from alerts.protocol import MOST_SLOTS, Protocol, conference_at, due, next_update
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold
@@ -463,3 +463,90 @@ def test_a_lapse_of_the_episode_before_is_no_news_of_a_relapse():
     )
     planned = due(PROTOCOL, again, (), half + timedelta(minutes=9))
     assert Step.UNACKNOWLEDGED not in {plan.key.step for plan in planned}
+
+
+CALLED = replace(
+    PROTOCOL, conference_to=("dsi", "att"), conference_after=timedelta(minutes=60), bridge="+237 000, code 1"
+)
+HOUR = BEGAN + timedelta(minutes=60)
+INVITED = {
+    "client/conference/1/dsi",
+    "client/conference/1/att",
+    "internal/conference/1/admin",
+}
+
+
+def only(planned: tuple[Planned, ...], *steps: Step) -> tuple[Planned, ...]:
+    return tuple(plan for plan in planned if plan.key.step in steps)
+
+
+def test_after_an_hour_the_client_s_it_and_our_own_people_are_called_together():
+    assert only(due(CALLED, OPEN, (), HOUR - timedelta(seconds=1)), Step.CONFERENCE) == ()
+    planned = only(due(CALLED, OPEN, (), HOUR), Step.CONFERENCE)
+    assert told(planned) == INVITED
+    assert {plan.due_at for plan in planned} == {HOUR}
+    assert conference_at(CALLED, OPEN) == HOUR + timedelta(minutes=10)
+    assert only(due(CALLED, OPEN, keys(planned), HOUR + timedelta(hours=3)), Step.CONFERENCE) == ()
+
+
+@pytest.mark.parametrize(("minutes", "off"), [(65, True), (69, True), (70, False), (90, False)])
+def test_a_call_is_taken_back_only_before_it_begins(minutes, off):
+    sent = keys(due(CALLED, OPEN, (), HOUR))
+    ended = fold(OPEN, happened(EventKind.RESOLVED, BEGAN + timedelta(minutes=minutes)))
+    cancelled = {text.replace("conference", "conference_cancelled") for text in INVITED} if off else set()
+    planned = due(CALLED, ended, sent, BEGAN + timedelta(minutes=minutes))
+    assert told(only(planned, Step.CONFERENCE_CANCELLED)) == cancelled
+    assert only(planned, Step.CONFERENCE) == ()
+
+
+def test_an_invitation_that_could_not_be_sent_is_kept_as_missed_and_never_taken_back():
+    ended = fold(OPEN, happened(EventKind.RESOLVED, HOUR + timedelta(minutes=5)))
+    planned = due(CALLED, ended, (), HOUR + timedelta(hours=5))
+    assert told(only(planned, Step.CONFERENCE, Step.CONFERENCE_CANCELLED)) == {f"{text} skipped" for text in INVITED}
+
+
+def test_what_was_over_before_the_hour_calls_nobody():
+    ended = fold(OPEN, happened(EventKind.RESOLVED, HOUR - timedelta(minutes=1)))
+    assert only(due(CALLED, ended, (), HOUR + timedelta(hours=5)), Step.CONFERENCE, Step.CONFERENCE_CANCELLED) == ()
+
+
+def test_a_relapse_after_the_hour_calls_together_at_once_and_the_call_gives_time_to_dial_in():
+    seen = HOUR + timedelta(minutes=20)
+    again = incident_of(
+        OPENING,
+        DISRUPTION,
+        happened(EventKind.RESOLVED, HOUR - timedelta(minutes=5)),
+        happened(EventKind.REOPENED, seen, Severity.CRITICAL, seen),
+        happened(EventKind.DISRUPTED, seen, None, seen),
+    )
+    planned = only(due(CALLED, again, (), seen), Step.CONFERENCE)
+    assert told(planned) == {text.replace("/1/", "/2/") for text in INVITED}
+    assert {plan.due_at for plan in planned} == {seen}
+    assert conference_at(CALLED, again) == seen + timedelta(minutes=10)
+
+
+def test_what_does_not_interrupt_the_client_calls_nobody_and_is_never_long():
+    quiet = incident_of(OPENING)
+    planned = due(CALLED, quiet, (), BEGAN + timedelta(hours=9))
+    assert only(planned, Step.CONFERENCE, Step.LONG_SOON, Step.LONG) == ()
+    assert conference_at(CALLED, quiet) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "steps"),
+    [
+        (4.9, set()),
+        (5, {"internal/long_soon/1/admin"}),
+        (5.9, {"internal/long_soon/1/admin"}),
+        (6, {"internal/long_soon/1/admin", "internal/long/1/admin"}),
+    ],
+)
+def test_our_own_people_are_warned_an_hour_before_an_interruption_is_long_and_when_it_is(hours, steps):
+    planned = due(PROTOCOL, OPEN, (), BEGAN + timedelta(hours=hours))
+    assert told(only(planned, Step.LONG_SOON, Step.LONG)) == steps
+
+
+def test_in_a_rehearsal_nobody_outside_is_called_and_operations_read_who_would_have_been():
+    planned = only(due(replace(CALLED, live=False), OPEN, (), HOUR), Step.CONFERENCE)
+    assert told(planned) == {"client/conference/1/admin", "internal/conference/1/admin"}
+    assert {plan.instead_of for plan in planned} == {(), ("dsi", "att")}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import Protocol, due, next_update
+from alerts.protocol import Protocol, conference_at, due, next_update
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold
@@ -124,6 +124,9 @@ protocols = st.builds(
     update_every=st.sampled_from([None, timedelta(minutes=10), timedelta(minutes=60)]),
     resolved_to=st.sampled_from([("all",), ("all", "crisis"), ("dsi",), ()]),
     operations=st.sampled_from([("admin",), ("admin", "night")]),
+    long_after=st.sampled_from([timedelta(minutes=30), timedelta(hours=6)]),
+    conference_to=st.sampled_from([(), ("dsi",), ("dsi", "att")]),
+    conference_after=st.sampled_from([None, timedelta(minutes=20), timedelta(minutes=60)]),
 )
 
 
@@ -211,8 +214,12 @@ def test_nobody_is_updated_after_the_end_and_none_early(protocol, legs, tick):
 
 @given(protocols, legs, ticks, ticks)
 def test_the_size_of_the_tick_does_not_matter(protocol, legs, tick, other):
-    """Only which of the slots are sent in time depends on it; no recipient, step or moment does."""
-    assert set(lived(protocol, legs, tick).kept) == set(lived(protocol, legs, other).kept)
+    """Only what is sent in time depends on it, and so what must be taken back; no recipient, step or moment does."""
+    fine, coarse = (
+        {text for text in lived(protocol, legs, one).kept if "/conference_cancelled/" not in text}
+        for one in (tick, other)
+    )
+    assert fine == coarse
 
 
 @given(protocols, legs, ticks)
@@ -249,8 +256,10 @@ def test_the_promised_next_update_is_the_one_that_comes(protocol, legs, tick):
         return
     sent = world.known
     assert promised > world.now
-    assert due(protocol, world.incident, sent, promised - SECOND / 10) == ()
-    assert {plan.due_at for plan in due(protocol, world.incident, sent, promised)} == {promised}
+    early = due(protocol, world.incident, sent, promised - SECOND / 10)
+    assert {plan.key.step for plan in early} <= {Step.CONFERENCE, Step.LONG_SOON, Step.LONG}
+    updates = [plan for plan in due(protocol, world.incident, sent, promised) if plan.key.step is Step.UPDATE]
+    assert {plan.due_at for plan in updates} == {promised}
 
 
 @given(protocols, legs, ticks)
@@ -269,3 +278,37 @@ def test_a_lapse_that_leaves_nobody_on_it_is_always_told(protocol, legs, tick):
     lapses = sum(event.kind is EventKind.UNACKNOWLEDGED for event in world.incident.timeline)
     told = {plan.key.n for _, plan, _ in world.told if plan.key.step is Step.UNACKNOWLEDGED}
     assert told == set(range(1, lapses + 1))
+
+
+@given(protocols, legs, ticks)
+def test_whoever_is_invited_is_invited_once_an_episode_and_told_when_it_is_off(protocol, legs, tick):
+    world = lived(protocol, legs, tick)
+    for at, plan, incident in world.told:
+        if plan.key.step is Step.CONFERENCE and not plan.skipped:
+            starts_at = conference_at(protocol, incident)
+            assert incident.open
+            assert plan.due_at <= at
+            assert starts_at > plan.due_at
+            off = {
+                other.key.recipient
+                for _, other, _ in world.told
+                if (other.key.step, other.key.n, other.key.audience)
+                == (Step.CONFERENCE_CANCELLED, plan.key.n, plan.key.audience)
+            }
+            ends = [
+                event.at
+                for event in world.incident.timeline
+                if event.kind is EventKind.RESOLVED and event.at >= plan.due_at
+            ]
+            assert (plan.key.recipient in off) is bool(ends and ends[0] < starts_at)
+
+
+@given(protocols, legs, ticks)
+def test_nobody_is_told_that_a_call_is_off_who_was_not_invited(protocol, legs, tick):
+    invited = set()
+    for _, plan, _ in lived(protocol, legs, tick).told:
+        who = (plan.key.audience, plan.key.n, plan.key.recipient)
+        if plan.key.step is Step.CONFERENCE and not plan.skipped:
+            invited.add(who)
+        if plan.key.step is Step.CONFERENCE_CANCELLED:
+            assert who in invited

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from icalendar import Calendar
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from monitor.core.events import RELEVE, Event, EventKind
@@ -139,3 +140,43 @@ async def test_what_fails_of_announced_work_is_told_with_its_planned_end(desk_on
     assert "Announced maintenance: new-door, planned end: 05:00, Douala time" in text
     client = [one.message.text for one in store.notices() if one.key.audience is Audience.CLIENT]
     assert client[0].startswith("Announced maintenance, planned end 05:00, Douala time: ")
+
+
+async def test_everybody_is_called_to_the_same_meeting_and_it_is_taken_back_under_the_same_name(
+    desk_on, inventory_of, store, machine
+):
+    called = (
+        "protocol: {first_notice",
+        "protocol: {conference: {to: [att], after: 30 min, bridge: '+237 000'}, first_notice",
+    )
+    desk = desk_on(inventory_of(called))
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    machine.pass_(30 * 60)
+    await desk.tick()
+    await desk.tick()
+    machine.pass_(60)
+    await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    found = {one.key: Calendar.from_ical(one.message.calendar) for one in store.notices() if one.message.calendar}
+    assert {(key.step, key.recipient) for key in found} == {
+        (step, name) for step in (Step.CONFERENCE, Step.CONFERENCE_CANCELLED) for name in ("att", "admin")
+    }
+    events = {key: calendar.walk("VEVENT")[0] for key, calendar in found.items()}
+    assert len({str(event["uid"]) for event in events.values()}) == 1
+    starts = {event.decoded("dtstart") for event in events.values()}
+    assert starts == {datetime(2026, 11, 23, 2, 35, tzinfo=UTC)}
+    methods = {(key.step, str(found[key]["method"]), int(events[key]["sequence"])) for key in found}
+    assert methods == {(Step.CONFERENCE, "REQUEST", 0), (Step.CONFERENCE_CANCELLED, "CANCEL", 1)}
+    for event in events.values():
+        guests = {str(guest) for guest in event["attendee"]}
+        assert guests == {"mailto:att@example.org", "mailto:admin@example.org"}
+        assert str(event["location"]) == "+237 000"
+
+
+async def test_a_rehearsal_enters_nothing_into_anybody_s_calendar_for_the_client(desk_on, inventory_of, store, machine):
+    called = ("protocol: {first_notice", "protocol: {live: false, conference: {to: [att], after: 30 min}, first_notice")
+    desk = desk_on(inventory_of(called))
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    machine.pass_(30 * 60)
+    await desk.tick()
+    client = [one for one in store.notices() if one.key.step is Step.CONFERENCE and one.key.audience is Audience.CLIENT]
+    assert [(one.key.recipient, one.message.calendar) for one in client] == [("admin", "")]

@@ -93,6 +93,9 @@ def test_the_contracts_example_is_valid(read, lines):
         resolved_to=("all",),
         operations=("admin",),
         long_after=timedelta(hours=6),
+        conference_to=("ocm-it", "att"),
+        conference_after=timedelta(hours=1),
+        bridge="+237 000, code 1",
     )
     assert inventory.contacts["admin"].order == ("mail", "sms")
     assert inventory.links["fo"].capacity == 4e6
@@ -108,7 +111,6 @@ def test_the_contracts_example_warns_of_what_is_not_acted_on(read, lines):
         "devices.sql.sql",
         "devices.sbc.sip",
         "links.fh.radio",
-        "protocol.conference",
         "protocol.crisis_report",
     ]
 

@@ -207,3 +207,39 @@ def test_letters_and_short_messages_become_evidence_in_the_order_of_their_arriva
     assert (first.channel, first.reference, first.message_id) == ("sms", "26-0001", "0123")
     assert (second.reference, second.audience, second.step, second.n) == ("26-0001", "client", "update", 3)
     assert (third.reference, third.step) == ("", "")
+
+
+DSI = "dsi@example.org"
+CALLED = replace(STORY, called=frozenset({ATT, DSI}))
+
+
+def call(to: str, n: int = 1) -> Received:
+    return one(14, to, "conference", n, audience="client")
+
+
+@pytest.mark.parametrize(
+    ("calls", "fault"),
+    [
+        ((call(ATT), call(DSI)), []),
+        ((call(ATT),), [f"{DSI} was called to the conference 0 times instead of once"]),
+        ((call(ATT), call(DSI), call(DSI, 2)), [f"{DSI} was called to the conference 2 times instead of once"]),
+        (
+            (call(ATT), replace(call(DSI), audience="internal")),
+            [
+                f"{DSI} was called to the conference 0 times instead of once",
+                "the client and our own people were mixed up",
+            ],
+        ),
+        (
+            (call(ATT), replace(call(DSI), text="26-0001 at 10.20.0.1")),
+            ["a message to the client names an address of the site"],
+        ),
+    ],
+)
+def test_an_interruption_that_lasts_calls_those_who_are_to_come_once(calls, fault):
+    assert said((*GOOD, *calls), SERVERS, CALLED) == fault
+
+
+def test_one_that_is_short_need_call_nobody():
+    short = replace(CALLED, expected=replace(STORY.expected, client=Client.TOLD))
+    assert said(without(2, 3), SERVERS, short) == []
