@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = {
     *("pydantic", "yaml", "sqlalchemy", "alembic", "rich", "aiohttp", "aionut", "apprise", "starlette", "uvicorn"),
-    *("jinja2", "babel", "psutil", "plotext", "gufo", "pymodbus", "pysnmp"),
+    *("jinja2", "babel", "psutil", "plotext", "gufo", "pymodbus", "pysnmp", "icalendar"),
     *("asyncio", "sqlite3", "ssl", "logging", "multiprocessing", "concurrent.futures", "email", "http.client"),
 }
 SHOW = (
