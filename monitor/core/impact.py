@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from monitor.core.health import Health
 from monitor.core.ids import CheckId
@@ -26,63 +27,97 @@ class Outlook:
 
 def outlook(plan: Plan, state: State) -> tuple[Outlook, ...]:
     """Return every service of `plan` as `state` shows it, in the order of the inventory."""
-    sight = _sight(plan, state)
+    impact = Impact(plan, state)
     found = []
-    for name, service in plan.services.items():
-        seen = view(name, plan.services, sight, state.figures)
+    for service in plan.services.values():
+        seen = impact.view(service, impact.works)
         found.append(Outlook(service, seen, interrupted(service, seen)))
     return tuple(found)
 
 
-def _sight(plan: Plan, state: State) -> Sight:
-    """Whether what a check looks at works: as it is believed, or as its cause explains what is not believed yet."""
-    behind = {
-        name
-        for incident in state.incidents.values()
-        if incident.open and incident.recovered_at is None
-        for name in incident.covered
-    }
+class Impact:
+    """What the failures that `state` shows mean for the services of `plan`; what is asked often is found out once."""
 
-    def look(check: CheckId) -> Works:
-        health = state.healths.get(check)
-        if health is None or check in state.stale:
+    def __init__(self, plan: Plan, state: State) -> None:
+        self._plan, self._state = plan, state
+
+    def interrupted_since(self, incident: Incident) -> datetime | None:
+        """Return since when `incident` interrupts the client's service, None if it does not.
+
+        With the first failure that is its work and that a service asks. It interrupts a service that is interrupted if
+        its failures alone would, or if without them it would not be, or, where no open incident is either, if they add
+        to it. Without services in the inventory: with the first failure that it explains of a kind that always
+        interrupts.
+        """
+        if not self._plan.services:
+            return _first_that_always_interrupts(self._plan, self._state, incident)
+        healths, since = self._state.healths, list[datetime]()
+        for service in self._plan.services.values():
+            own = self._own(incident) & leaves(service.rule, self._plan.services)
+            if own and interrupted(service, self.view(service, self.works)) and self._is_to_blame(service, incident):
+                since += [_failing_since(healths[check]) for check in own if check in healths]
+        return min(since, default=None)
+
+    def view(self, service: Service, sight: Sight) -> View:
+        """Return what `service` is able to do by `sight`."""
+        return view(service.name, self._plan.services, sight, self._state.figures)
+
+    def works(self, check: CheckId) -> Works:
+        """Whether what `check` looks at works: as it is believed, or as its cause explains what is not believed yet."""
+        health = self._state.healths.get(check)
+        if health is None or check in self._state.stale:
             return Works.UNSURE
-        if health.confirmed is Severity.CRITICAL or check in behind:
+        if health.confirmed is Severity.CRITICAL or check in self._behind:
             return Works.NO
         if health.confirmed is Severity.UNKNOWN:
             return Works.UNSURE
-        return Works.NO if _cut_off(plan, state, check, health) is not None else Works.YES
+        return Works.NO if check in self._cut_off else Works.YES
 
-    return look
+    @cached_property
+    def _behind(self) -> frozenset[CheckId]:
+        """What lies behind a cause that goes on."""
+        return frozenset(
+            name
+            for incident in self._state.incidents.values()
+            if incident.open and incident.recovered_at is None
+            for name in incident.covered
+        )
 
+    @cached_property
+    def _cut_off(self) -> Mapping[CheckId, CheckId]:
+        """The failures that are not believed yet and that a cause explains, each with that cause."""
+        found: dict[CheckId, CheckId] = {}
+        for name, health in self._state.healths.items():
+            if health.latest is Severity.OK or health.confirmed is not Severity.OK:
+                continue
+            if health.latest is not Severity.WARNING:
+                place = standing(self._plan.topology, self._state.healths, name, health.turned_at)
+                if place.place is Place.COVERED:
+                    found[name] = place.by[0]
+        return found
 
-def _cut_off(plan: Plan, state: State, check: CheckId, health: Health) -> CheckId | None:
-    """The cause that explains a failure that is not believed yet; None for one that nothing explains, or none."""
-    if health.confirmed is not Severity.OK or health.latest in (Severity.OK, Severity.WARNING):
-        return None
-    found = standing(plan.topology, state.healths, check, health.turned_at)
-    return found.by[0] if found.place is Place.COVERED else None
+    def _own(self, incident: Incident) -> frozenset[CheckId]:
+        """The failures that are the work of `incident`, those that are not believed yet among them."""
+        own = set(incident.covered) if incident.check is None else {incident.check, *incident.covered}
+        return frozenset(own | {name for name, cause in self._cut_off.items() if cause in own})
 
+    def _is_to_blame(self, service: Service, incident: Incident) -> bool:
+        if self._decides(service, incident):
+            return True
+        others = [other for other in self._state.incidents.values() if other.open and other.id != incident.id]
+        if any(self._decides(service, other) for other in others):
+            return False
+        without = self.view(service, self._well(self._own(incident)))
+        return without.able > self.view(service, self.works).able
 
-def interrupted_since(plan: Plan, state: State, incident: Incident) -> datetime | None:
-    """Return since when `incident` interrupts the client's service, None if it does not.
+    def _decides(self, service: Service, incident: Incident) -> bool:
+        """Whether the failures of `incident` suffice to interrupt the service, or are needed to."""
+        own = self._own(incident)
+        alone = self.view(service, lambda check: self.works(check) if check in own else Works.YES)
+        return interrupted(service, alone) or not interrupted(service, self.view(service, self._well(own)))
 
-    With the first failure that is its work and that a service asks. It interrupts a service that is interrupted if its
-    failures alone would, or if without them it would not be, or, where no open incident is either, if they add to it.
-    Without services in the inventory: with the first failure that it explains of a kind that always interrupts.
-    """
-    if not plan.services:
-        return _first_that_always_interrupts(plan, state, incident)
-    sight = _sight(plan, state)
-    since: list[datetime] = []
-    for name, service in plan.services.items():
-        asked = leaves(service.rule, plan.services)
-        if not interrupted(service, view(name, plan.services, sight, state.figures)):
-            continue
-        own = _own(plan, state, incident) & asked
-        if own and _is_to_blame(plan, state, service, sight, incident):
-            since += [_failing_since(state.healths[check]) for check in own if check in state.healths]
-    return min(since, default=None)
+    def _well(self, checks: Collection[CheckId]) -> Sight:
+        return lambda check: Works.YES if check in checks else self.works(check)
 
 
 def _first_that_always_interrupts(plan: Plan, state: State, incident: Incident) -> datetime | None:
@@ -97,38 +132,5 @@ def _first_that_always_interrupts(plan: Plan, state: State, incident: Incident) 
     return min(began, default=None)
 
 
-def _own(plan: Plan, state: State, incident: Incident) -> frozenset[CheckId]:
-    """The failures that are the work of `incident`, those that are not believed yet among them."""
-    root = incident.check
-    own = set(incident.covered) if root is None else {root, *incident.covered}
-    own |= {name for name, health in state.healths.items() if _cut_off(plan, state, name, health) in own}
-    return frozenset(own)
-
-
 def _failing_since(health: Health) -> datetime:
     return health.turned_at if health.confirmed is Severity.OK else health.began_at
-
-
-def _is_to_blame(plan: Plan, state: State, service: Service, sight: Sight, incident: Incident) -> bool:
-    if _decides(plan, state, service, sight, incident):
-        return True
-    others = [other for other in state.incidents.values() if other.open and other.id != incident.id]
-    if any(_decides(plan, state, service, sight, other) for other in others):
-        return False
-    own = _own(plan, state, incident)
-    return _seen(plan, state, service, _well(sight, own)).able > _seen(plan, state, service, sight).able
-
-
-def _decides(plan: Plan, state: State, service: Service, sight: Sight, incident: Incident) -> bool:
-    """Whether the failures of `incident` suffice to interrupt the service, or are needed to."""
-    own = _own(plan, state, incident)
-    alone = _seen(plan, state, service, lambda check: sight(check) if check in own else Works.YES)
-    return interrupted(service, alone) or not interrupted(service, _seen(plan, state, service, _well(sight, own)))
-
-
-def _seen(plan: Plan, state: State, service: Service, sight: Sight) -> View:
-    return view(service.name, plan.services, sight, state.figures)
-
-
-def _well(sight: Sight, checks: Collection[CheckId]) -> Sight:
-    return lambda check: Works.YES if check in checks else sight(check)

@@ -8,7 +8,7 @@ from datetime import datetime
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.health import Health, HealthChanged, released
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.impact import interrupted_since
+from monitor.core.impact import Impact
 from monitor.core.incident import BLIND, Incident, Interruption, fold
 from monitor.core.maintenance import Window, excused, excused_until
 from monitor.core.plan import Plan, State
@@ -198,7 +198,7 @@ class Work:
             pending = left
             left = [name for name in pending if not self._place_one(name)]
         told = self._told()
-        waiting = any(not health.well and name not in told for name, health in self.state.healths.items())
+        waiting = any(name not in told and not health.well for name, health in self.state.healths.items())
         if waiting is not self.state.waiting:
             self.state = replace(self.state, waiting=waiting)
 
@@ -308,19 +308,20 @@ class Work:
 
     def detect(self) -> None:
         """Say of each open incident, once, that it interrupts the client's service."""
+        impact = Impact(self.plan, self.state)
         for incident in tuple(self.state.incidents.values()):
             if incident.open and incident.disruption_seen_at is None:
-                since = self._disrupted_since(incident)
+                since = self._disrupted_since(incident, impact)
                 if since is not None:
                     text = say("The client's service is interrupted")
                     self.tell(incident.id, EventKind.DISRUPTED, text, incident.check, None, "", since)
 
-    def _disrupted_since(self, incident: Incident) -> datetime | None:
+    def _disrupted_since(self, incident: Incident, impact: Impact) -> datetime | None:
         """When the interruption began: with the root's own failure, or with the first covered one that interrupts."""
         mode = self.plan.interruption.get(incident.kind, Interruption.NEVER)
         if mode is Interruption.ALWAYS and incident.severity is Severity.CRITICAL:
             return incident.changed_at or incident.began_at
-        return interrupted_since(self.plan, self.state, incident) if mode is Interruption.DETECTED else None
+        return impact.interrupted_since(incident) if mode is Interruption.DETECTED else None
 
 
 def _failing_since(health: Health) -> datetime:
