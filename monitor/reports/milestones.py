@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alerts.notice import Audience, Notice, NoticeState, Step
+from alerts.notice import BY_TIME, Audience, Notice, NoticeState, Step
 from monitor.core.events import EventKind
 from monitor.core.incident import Incident
 from monitor.reports.material import Material
@@ -16,7 +16,7 @@ from runbooks.run import Run, RunState
 ON_THE_MINUTE = timedelta(minutes=1)
 """An update and the message of the end are due at the very moment of which they tell, so they leave just after it; late
 is what leaves in another minute ("on the minute", S16). What has a time limit is late from the limit on."""
-GRACE = {Step.UPDATE: ON_THE_MINUTE, Step.RESOLVED: ON_THE_MINUTE}
+GRACE = dict.fromkeys((*BY_TIME, Step.CONFERENCE_CANCELLED, Step.RESOLVED), ON_THE_MINUTE)
 
 
 @dataclass(frozen=True, slots=True)

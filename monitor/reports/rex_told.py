@@ -40,7 +40,7 @@ def told(pen: Pen) -> Section:
     notices = pen.material.notices
     client = tuple(n for n in notices if n.key.audience is Audience.CLIENT)
     own = tuple(n for n in notices if n.key.audience is Audience.INTERNAL)
-    blocks: list[Block] = [pen.paragraph(_promise(pen)), Heading(pen.t(say("To the client")))]
+    blocks: list[Block] = [pen.paragraph(_promise(pen)), *_conference(pen), Heading(pen.t(say("To the client")))]
     if client and not is_live(pen.material):
         text = say("Rehearsal: what follows went to operations in the client's place. The client was not told.")
         blocks.append(pen.paragraph(text, Tone.BAD))
@@ -70,6 +70,20 @@ def _promise(pen: Pen) -> Text:
         update=", ".join(pen.contact(name) for name in protocol.update_to),
         every=pen.span(every),
     )
+
+
+def _conference(pen: Pen) -> list[Block]:
+    """The conference that the protocol in force wants, if any."""
+    protocol = pen.material.protocol
+    if protocol is None or protocol.conference_after is None or not protocol.conference_to:
+        return []
+    people = ", ".join(pen.contact(name) for name in protocol.conference_to)
+    text = say(
+        "Conference call with {people} once it has lasted {after}.",
+        people=people,
+        after=pen.span(protocol.conference_after),
+    )
+    return [pen.paragraph(text)]
 
 
 def _messages(pen: Pen, notices: tuple[Notice, ...], title: Text, none: Text) -> list[Block]:
@@ -144,6 +158,8 @@ def _late(pen: Pen, notice: Notice) -> Words:
 
 def _answer(pen: Pen, notice: Notice) -> Words:
     state = STATES[notice.state]
+    if notice.state is NoticeState.SKIPPED and notice.key.step is not Step.UPDATE:
+        state = say("missed; it was over before it could be sent")
     good = notice.state is NoticeState.SENT
     tone = Tone.PLAIN if good or notice.state in (NoticeState.PENDING, NoticeState.SENDING) else Tone.BAD
     if not notice.answer:

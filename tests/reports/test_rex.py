@@ -229,6 +229,22 @@ def test_each_message_is_shown_with_when_it_was_due_and_left_and_what_the_server
     )
 
 
+def test_a_conference_that_was_to_be_called_is_promised_and_one_that_was_missed_is_named(stories: Stories) -> None:
+    material = stories["link"]()
+    assert material.protocol is not None
+    protocol = replace(material.protocol, conference_to=("att",), conference_after=timedelta(minutes=60))
+    key = replace(material.notices[2].key, step=Step.CONFERENCE, n=1)
+    missed = replace(material.notices[3], key=key)
+    late = replace(material.notices[2], key=replace(key, n=2))
+    material = replace(material, protocol=protocol, notices=(*material.notices, missed, late))
+    document = rex(material, ENGLISH)
+    assert "Conference call with Desk ATT once it has lasted 1\u00a0h." in written(document, "told")
+    client, _ = blocks(document, "told", Table)
+    rows = [[cell.text for cell in row] for row in client.rows if row[0].text == "conference call"]
+    assert [row[5] for row in rows if row[3] == "not sent"] == ["missed; it was over before it could be sent"]
+    assert [row[4] for row in rows if row[3] != "not sent"] == ["4\u00a0min\u00a010\u00a0s"]
+
+
 def test_a_rehearsal_is_no_proof_that_the_client_was_told(stories: Stories) -> None:
     material = stories["link"]()
     assert material.protocol is not None
