@@ -54,6 +54,10 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
     if before is not None and before.well and health.well and not _matters(plan, state, check):
         return Taken(state)
     work = Work(plan, state, now)
+    if before is not None and _goes_on(plan, state, before, health, check):
+        work.reconsider(check)
+        if not work.events:
+            return Taken(state)
     for change in changes:
         work.follow(change, verdict.summary)
     work.waver(check)
@@ -80,6 +84,19 @@ def _matters(plan: Plan, state: State, check: CheckId) -> bool:
         state.waiting
         or check in plan.figures
         or any(i.open and (check == i.check or check in i.covered) for i in state.incidents.values())
+    )
+
+
+def _goes_on(plan: Plan, state: State, before: Health, health: Health, check: CheckId) -> bool:
+    """Whether a failure that is told already merely goes on: in a storm, most results."""
+    if state.waiting or check in plan.figures or health.latest is Severity.OK:
+        return False
+    return (
+        before.latest is health.latest
+        and before.confirmed is health.confirmed
+        and before.flapping is health.flapping
+        and before.down is health.down
+        and any(incident.explains(check) for incident in state.incidents.values())
     )
 
 
