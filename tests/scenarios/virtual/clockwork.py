@@ -153,6 +153,7 @@ class Clockwork:
 
     def run(self, until: float, acts: list[tuple[float, Act | Restart]]) -> None:
         """Let time pass until `until` seconds, with what people do on the way."""
+        self.desk.restart(self.zero)  # as the daemon begins: by what is stored, which is nothing yet
         self._start(0.0)
         self._push(TICK, "tick", None)
         for at, act in acts:

@@ -12,6 +12,7 @@ from alerts.notice import Audience, Step
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import BLIND, Interruption, fold
+from monitor.core.maintenance import Span
 from monitor.core.verdict import Severity
 from tests.scenarios.virtual.sight import component_of, own_faults, upstream_of
 from tests.scenarios.virtual.spans import (
@@ -39,10 +40,20 @@ LATEST_LOOK = 120.0
 
 @dataclass
 class Truth:
-    """The judge of one play. `excused`: when announced work silences a check."""
+    """The judge of one play. `excused`: when work that people announced excuses a check; the inventory's is added."""
 
     played: Played
     excused: dict[CheckId, Spans] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        plan = self.played.desk.plan
+        written = [
+            (window.scope, seconds(window.when.start), seconds(window.when.end))
+            for window in plan.maintenance
+            if isinstance(window.when, Span)
+        ]
+        for check, spans in silences(written).items():
+            self.excused[check] = union(self.excused.get(check, ()), spans)
 
     def violations(self) -> list[str]:
         """Return every sentence that should not be true."""
