@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -40,6 +40,8 @@ class Impact:
 
     def __init__(self, plan: Plan, state: State) -> None:
         self._plan, self._state = plan, state
+        self._causes: dict[CheckId, CheckId | None] = {}
+        self._leaves: dict[str, frozenset[CheckId]] = {}
 
     def interrupted_since(self, incident: Incident) -> datetime | None:
         """Return since when `incident` interrupts the client's service, None if it does not.
@@ -53,7 +55,7 @@ class Impact:
             return _first_that_always_interrupts(self._plan, self._state, incident)
         healths, since = self._state.healths, list[datetime]()
         for service in self._plan.services.values():
-            own = self._own(incident) & leaves(service.rule, self._plan.services)
+            own = self._own(incident, service)
             if own and interrupted(service, self.view(service, self.works)) and self._is_to_blame(service, incident):
                 since += [_failing_since(healths[check]) for check in own if check in healths]
         return min(since, default=None)
@@ -71,7 +73,7 @@ class Impact:
             return Works.NO
         if health.confirmed is Severity.UNKNOWN:
             return Works.UNSURE
-        return Works.NO if check in self._cut_off else Works.YES
+        return Works.NO if self._cut_off(check, health) is not None else Works.YES
 
     @cached_property
     def _behind(self) -> frozenset[CheckId]:
@@ -83,23 +85,29 @@ class Impact:
             for name in incident.covered
         )
 
-    @cached_property
-    def _cut_off(self) -> Mapping[CheckId, CheckId]:
-        """The failures that are not believed yet and that a cause explains, each with that cause."""
-        found: dict[CheckId, CheckId] = {}
-        for name, health in self._state.healths.items():
-            if health.latest is Severity.OK or health.confirmed is not Severity.OK:
-                continue
-            if health.latest is not Severity.WARNING:
-                place = standing(self._plan.topology, self._state.healths, name, health.turned_at)
-                if place.place is Place.COVERED:
-                    found[name] = place.by[0]
-        return found
+    def _cut_off(self, check: CheckId, health: Health) -> CheckId | None:
+        """The cause that explains a failure that is not believed yet; None for one that nothing explains, or none."""
+        if health.confirmed is not Severity.OK or health.latest in (Severity.OK, Severity.WARNING):
+            return None
+        if check not in self._causes:
+            found = standing(self._plan.topology, self._state.healths, check, health.turned_at)
+            self._causes[check] = found.by[0] if found.place is Place.COVERED else None
+        return self._causes[check]
 
-    def _own(self, incident: Incident) -> frozenset[CheckId]:
-        """The failures that are the work of `incident`, those that are not believed yet among them."""
+    def _own(self, incident: Incident, service: Service) -> frozenset[CheckId]:
+        """The failures that are the work of `incident` and that `service` asks, those not believed yet among them."""
         own = set(incident.covered) if incident.check is None else {incident.check, *incident.covered}
-        return frozenset(own | {name for name, cause in self._cut_off.items() if cause in own})
+        healths, asked = self._state.healths, self._asked(service)
+        return frozenset(
+            check
+            for check in asked
+            if check in own or (check in healths and self._cut_off(check, healths[check]) in own)
+        )
+
+    def _asked(self, service: Service) -> frozenset[CheckId]:
+        if service.name not in self._leaves:
+            self._leaves[service.name] = leaves(service.rule, self._plan.services)
+        return self._leaves[service.name]
 
     def _is_to_blame(self, service: Service, incident: Incident) -> bool:
         if self._decides(service, incident):
@@ -107,12 +115,12 @@ class Impact:
         others = [other for other in self._state.incidents.values() if other.open and other.id != incident.id]
         if any(self._decides(service, other) for other in others):
             return False
-        without = self.view(service, self._well(self._own(incident)))
+        without = self.view(service, self._well(self._own(incident, service)))
         return without.able > self.view(service, self.works).able
 
     def _decides(self, service: Service, incident: Incident) -> bool:
         """Whether the failures of `incident` suffice to interrupt the service, or are needed to."""
-        own = self._own(incident)
+        own = self._own(incident, service)
         alone = self.view(service, lambda check: self.works(check) if check in own else Works.YES)
         return interrupted(service, alone) or not interrupted(service, self.view(service, self._well(own)))
 
