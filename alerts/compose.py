@@ -66,7 +66,8 @@ def _short(sheet: Sheet, lead: str, view: str) -> str:
     if view and _room(f"{lead}{view}. {sheet.short('')}") >= min(SHORTEST_TITLE, septets(plain(sheet.title)) or 0):
         lead = f"{lead}{view}. "
     room = _room(lead + sheet.short(""))
-    return cut(lead + sheet.short(cut(sheet.title, max(room, SHORTEST_TITLE))))
+    # The dots of a title that was cut end its sentence.
+    return cut(lead + sheet.short(cut(sheet.title, max(room, SHORTEST_TITLE))).replace("....", "..."))
 
 
 def _room(frame: str) -> int:

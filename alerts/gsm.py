@@ -10,6 +10,8 @@ BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+LONGEST_REST = 12
+"""Signs of a word that was cut through and is left out; more of them say something by themselves."""
 EXTENDED = frozenset("^{}\\[~]|€\f")
 """Each takes two septets: an escape before it."""
 _LIKE = {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "…": "...", "œ": "oe"}
@@ -49,4 +51,10 @@ def cut(text: str, limit: int = LIMIT) -> str:
         if used > limit:
             break
         kept += sign
-    return kept.rstrip() + "..." if limit >= 3 else "..."[:limit]
+    return _whole_words(kept) + "..." if limit >= 3 else "..."[:limit]
+
+
+def _whole_words(text: str) -> str:
+    """`text` without the word that was cut through, unless that is a long one, and without what no text ends with."""
+    words, _, rest = text.rpartition(" ")
+    return (words if words and len(rest) <= LONGEST_REST else text).rstrip(" :;,.(")

@@ -23,7 +23,7 @@ from alerts.sheet import (
 )
 from alerts.wording import SEVERITIES, wording
 from monitor.core.events import RELEVE, Event, EventKind
-from monitor.core.incident import BLIND, Call, Incident
+from monitor.core.incident import BLIND, OTHER, Call, Incident
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
 
@@ -37,13 +37,14 @@ COLOURS = {Severity.CRITICAL: RED, Severity.WARNING: ORANGE, Severity.UNKNOWN: G
 def internal_sheet(planned: Planned, incident: Incident, context: Context) -> Sheet:
     """Return the parts of a message to our own people."""
     title = title_of(incident, context)
-    named = f"{title} ({context.node})" if context.node else title
+    where = _where(incident, context)
+    named = f"{title} ({where})" if where else title
     step, reference, called = planned.key.step, str(incident.id), planned.key.step in STEPS
     return Sheet(
         subject=conference_subject(step, context, reference, named)
         if called
         else subject_of(incident, context, named, step),
-        title=named,
+        title=_title_of_sms(planned, incident, context, named),
         what=conference_what(step, context, named) if called else _what(planned, incident, context, named),
         impact=_impact(incident, context),
         following=_following(incident, context),
@@ -54,8 +55,20 @@ def internal_sheet(planned: Planned, incident: Incident, context: Context) -> Sh
         colour=GREEN if incident.resolved_at is not None else COLOURS[incident.severity],
         remarks=_remarks(incident, context),
         events=_events(incident, context),
-        todo=commands(incident, _call(planned, incident)),
+        todo=commands(incident, _call(planned, incident), work=_work_going_on(incident, context)),
     )
+
+
+def _where(incident: Incident, context: Context) -> str:
+    """Where it is: the node, and for a kind whose name says nothing of what failed, the check."""
+    return str(incident.check) if incident.check is not None and incident.kind in (OTHER, BLIND) else context.node
+
+
+def _title_of_sms(planned: Planned, incident: Incident, context: Context, named: str) -> str:
+    """What an SMS calls it: while it goes on also what the check says, of which as much is kept as there is room."""
+    if incident.resolved_at is not None or planned.key.step in STEPS or _call(planned, incident) is not None:
+        return named
+    return context.t(say("{title}: {what}", title=named, what=context.line(incident.title)))
 
 
 def trial_sheet(context: Context) -> Sheet:
@@ -79,17 +92,28 @@ def trial_sheet(context: Context) -> Sheet:
     )
 
 
-def commands(incident: Incident, call: Call | None = None) -> tuple[str, ...]:
-    """Return what a person can do next, as complete commands, the most urgent first; at most three."""
+def commands(incident: Incident, call: Call | None = None, *, work: str = "") -> tuple[str, ...]:
+    """Return what a person can do next, as complete commands, the most urgent first; at most three.
+
+    `work`: the announced work that goes on and that the incident belongs to; of such an incident the cause is known.
+    """
     found = []
     if call is not None and call.asks:
         found += [f"releve runbook approve {call.run}", f"releve runbook refuse {call.run}"]
     if incident.open and incident.acknowledged_at is None:
         found.append(f"releve incident ack {incident.id}")
     found.append(f"releve incident show {incident.id}")
-    if not incident.cause:
+    if work:
+        found.append(f"releve maintenance end {work}")
+    elif not incident.window and not incident.cause:
         found.append(f'releve incident cause {incident.id} "..."')
     return tuple(found[:MOST_COMMANDS])
+
+
+def _work_going_on(incident: Incident, context: Context) -> str:
+    """The announced work that can still be ended, which the incident belongs to; empty for none."""
+    until = None if context.work is None else context.work.until
+    return incident.window if incident.open and until is not None and until > context.now else ""
 
 
 def _call(planned: Planned, incident: Incident) -> Call | None:
@@ -253,10 +277,19 @@ def _events(incident: Incident, context: Context) -> Facts:
     return tuple(
         (
             context.day_and_clock(event.at),
-            context.line(event_text(event)) + ("" if event.actor == RELEVE else f" ({person(event.actor)})"),
+            context.line(_told(event, incident)) + ("" if event.actor == RELEVE else f" ({person(event.actor)})"),
         )
         for event in told
     )
+
+
+def _told(event: Event, incident: Incident) -> Text:
+    """What an event says, with what it is about where that is not the root cause or its words do not say so."""
+    if event.kind is EventKind.CAUSE:
+        return say("Cause: {cause}", cause=event.text)
+    if event.check is None or event.check == incident.check:
+        return event_text(event)
+    return say("{check}: {summary}", check=event.check, summary=event_text(event))
 
 
 SAID_OF_ROOT = {

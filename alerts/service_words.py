@@ -41,7 +41,8 @@ def service_short(outlook: Sequence[Outlook], speech: Speech) -> str:
     for one in _told(outlook)[:1]:
         seen, title = one.view, title_in(one.service.titles, speech.language, one.service.name)
         if seen.total == 1:
-            return speech.render(say("{title}: {view}", title=title, view=view_text(seen, speech)))
+            line = speech.render(say("{title}: {view}", title=title, view=view_text(seen, speech)))
+            return line[:1].upper() + line[1:]
         able, total = speech.number(seen.able), speech.number(seen.total)
         most = speech.number(seen.able + seen.unsure)
         return f"{able}/{total} {title}" if able == most else f"{able}-{most}/{total} {title}"

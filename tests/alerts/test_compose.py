@@ -359,6 +359,41 @@ def test_of_many_services_the_first_and_those_that_are_not_whole_are_told():
     assert first.startswith("Service 0: 10 of 10; the seventh: 9 of 10. Impact: ")
 
 
+@pytest.mark.parametrize(
+    ("language", "begins"),
+    [("en", "Calls to OCM possible: no. 26-0042 "), ("fr", "Appels vers OCM possibles : non. 26-0042 ")],
+)
+def test_an_sms_begins_with_a_capital_letter(language, begins):
+    seen = outlook("calls to OCM possible", able=0, total=1, french="appels vers OCM possibles")
+    short = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), OPEN, context(language, outlook=(seen,))).short
+    assert short.startswith(begins)
+
+
+def test_an_sms_to_our_people_says_what_failed_as_far_as_there_is_room():
+    short = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), story(opening()), context("en")).short
+    assert "Application service stopped (srv-onnet-01): the service Onnet on 10.20.30.40 is stopped. Client's" in short
+    long = story(replace(opening(), text=verbatim("a sentence of a device " * 9)))
+    cut_off = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), long, context("en")).short
+    assert re.search(r"\): a sentence of a device [a-z ]+[a-z]\.\.\. Client's service not interrupted\.$", cut_off)
+    ended = story(opening(), happened(EventKind.RESOLVED, OPENED))
+    assert "is stopped" not in compose(planned(Audience.INTERNAL, Step.RESOLVED), ended, context("en")).short
+
+
+@pytest.mark.parametrize("kind", ["other", "blind"])
+def test_a_kind_whose_name_says_nothing_of_what_failed_is_told_with_the_check(kind):
+    message = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), story(opening(kind)), context("en"))
+    assert message.subject.endswith(f"({CHECK})")
+    assert f"({CHECK})" in message.short
+
+
+def test_a_mail_says_which_event_is_a_cause_and_which_is_about_another_check():
+    noted = happened(EventKind.CAUSE, OPENED, verbatim("cut by a digger"), actor="awa", check="")
+    other = happened(EventKind.NOTE, OPENED, verbatim("no answer"), check="poste-001")
+    message = compose(planned(Audience.INTERNAL, Step.UPDATE), story(opening(), noted, other), context("en"))
+    assert "- Cause: cut by a digger (awa)\n" in message.text
+    assert "- poste-001: no answer\n" in message.text
+
+
 def test_an_sms_that_has_no_room_for_the_service_view_is_as_it_was_without():
     long = outlook(
         "agents who are able to call customers by the dialler of this centre, as far as it can be seen today"
@@ -491,6 +526,14 @@ def test_what_belongs_to_announced_work_is_told_as_announced_with_its_end():
     assert first_three(message)[0].startswith("Announced maintenance, Critical: ")
     assert f"Announced maintenance: New fibre to {HOST}, planned end: 17:07, Douala time" in message.text
     assert "Cause: announced maintenance" in message.text
+    assert "  releve maintenance end new-fibre\n" in message.text
+    assert "releve incident cause" not in message.text
+
+
+def test_announced_work_whose_end_has_passed_is_not_ended_once_more():
+    late = context("en", work=WORK, now=WORK.until)
+    message = compose(planned(Audience.INTERNAL, Step.UPDATE), announced(), late)
+    assert "releve maintenance end" not in message.text
 
 
 def test_a_client_reads_that_it_is_announced_maintenance_until_when_and_nothing_of_its_title():

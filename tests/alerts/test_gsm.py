@@ -44,6 +44,19 @@ def test_a_cut_text_fits_and_is_of_the_alphabet(text, limit):
     assert taken <= limit
 
 
+@pytest.mark.parametrize(
+    ("text", "limit", "kept"),
+    [
+        ("Data link cut or unstable (fo)", 29, "Data link cut or unstable..."),
+        ("Data link cut or unstable", 20, "Data link cut or..."),
+        ("Verbindungsunterbrechung", 12, "Verbindun..."),
+        ("on Verbindungsunterbrechung", 22, "on Verbindungsunter..."),
+    ],
+)
+def test_what_is_cut_ends_with_a_word_unless_the_word_is_long(text, limit, kept):
+    assert cut(text, limit) == kept
+
+
 @given(st.text(alphabet=sorted(BASIC - set("\n\r ")), max_size=LIMIT))
 def test_what_fits_is_left_alone(text):
     assert cut(text) == text
