@@ -40,6 +40,7 @@ class Health:
     believed takes nothing of that back. `summary`: the last result's own words. `changes`: which of the last results
     differed from the one before (`flapping.pushed`), what we could not see left out, for which `known` is the last
     that we saw; `flapping`: it wavers. `levels`: the metrics that are held above OK by their margin.
+    `graded_at`: the first of the consecutive results that are just as bad as the latest.
     """
 
     confirmed: Severity
@@ -56,6 +57,7 @@ class Health:
     known: Severity | None = None
     flapping: bool = False
     levels: tuple[tuple[str, Severity], ...] = ()
+    graded_at: datetime | None = None
 
     @property
     def phase(self) -> Phase:
@@ -144,6 +146,7 @@ def advance(
         known=known,
         flapping=wavering,
         levels=levels,
+        graded_at=health.graded_at if seen is health.latest and health.graded_at is not None else now,
     )
     after = _belief(noted, policy)
     if after is health.confirmed:
@@ -188,6 +191,7 @@ def not_after(health: Health, now: datetime) -> Health:
         turned_at=min(health.turned_at, now),
         seen_at=min(health.seen_at, now),
         ok_at=None if health.ok_at is None else min(health.ok_at, now),
+        graded_at=None if health.graded_at is None else min(health.graded_at, now),
     )
 
 

@@ -96,7 +96,9 @@ class Impact:
 
     def _own(self, incident: Incident, service: Service) -> frozenset[CheckId]:
         """The failures that are the work of `incident` and that `service` asks, those not believed yet among them."""
-        own = set(incident.covered) if incident.check is None else {incident.check, *incident.covered}
+        own = set(incident.covered)
+        if incident.check is not None and incident.severity is Severity.CRITICAL:  # else it is down for another's sake
+            own.add(incident.check)
         healths, asked = self._state.healths, self._asked(service)
         return frozenset(
             check

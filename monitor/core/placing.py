@@ -13,7 +13,7 @@ from monitor.core.incident import BLIND, Incident, Interruption, fold
 from monitor.core.maintenance import Window, excused, excused_until
 from monitor.core.plan import Plan, State
 from monitor.core.text import Text, say
-from monitor.core.topology import Place, standing
+from monitor.core.topology import Place, standing, upstream
 from monitor.core.verdict import Severity
 
 
@@ -75,7 +75,7 @@ class Work:
         elif incident.kind == BLIND:
             text = say("The check is seen again; what it shows is told as an incident of its own")
             self.tell(incident.id, EventKind.RESOLVED, text, change.check)
-        elif incident.flapping_at is None or change.after > incident.severity:
+        elif incident.flapping_at is None and change.after <= incident.severity:
             self.tell(incident.id, EventKind.SEVERITY, summary, change.check, change.after)
 
     def waver(self, check: CheckId) -> None:
@@ -224,6 +224,34 @@ class Work:
             and name in self.plan.checks
         ]
 
+    def worsen(self) -> None:
+        """Say of each incident that its root got worse, unless what got worse is something that lies before it.
+
+        A position that is slow is out of reach when the mains are cut: that is the mains' doing, and told as that.
+        """
+        for incident in tuple(self.state.incidents.values()):
+            health = None if incident.check is None else self.state.healths.get(incident.check)
+            if health is None or incident.check is None or not incident.open or incident.recovered_at is not None:
+                continue
+            if health.confirmed is Severity.UNKNOWN or health.confirmed <= incident.severity:
+                continue
+            if incident.window or self._got_worse(incident.check, health):
+                self.tell(incident.id, EventKind.SEVERITY, health.summary, incident.check, health.confirmed)
+            else:
+                self.state = replace(self.state, waiting=True)
+
+    def _got_worse(self, check: CheckId, health: Health) -> bool:
+        """Whether nothing that lies before `check` is why it got worse, and nothing there has only just come back."""
+        since = health.graded_at or health.began_at
+        found = standing(self.plan.topology, self.state.healths, check, since)
+        if found.place is Place.WAIT:
+            self.reprobe.extend(gate for gate in found.by if not self._being_confirmed(gate))
+        if found.place is not Place.FREE:
+            return False
+        before = (*upstream(self.plan.topology, check), *self.plan.topology.needs.get(check, ()))
+        seen = (self.state.healths[name] for name in before if name in self.state.healths)
+        return not any(since < one.turned_at and self.now - one.turned_at < self.plan.settle for one in seen)
+
     def _may_come_back(self, incident: Incident) -> bool:
         recovered = incident.recovered_at or self.now
         if self.now - recovered < self.plan.settle:
@@ -320,8 +348,17 @@ class Work:
         """When the interruption began: with the root's own failure, or with the first covered one that interrupts."""
         mode = self.plan.interruption.get(incident.kind, Interruption.NEVER)
         if mode is Interruption.ALWAYS and incident.severity is Severity.CRITICAL:
-            return incident.changed_at or incident.began_at
+            return self._critical_since(incident)
         return impact.interrupted_since(incident) if mode is Interruption.DETECTED else None
+
+    def _critical_since(self, incident: Incident) -> datetime:
+        """When it became critical: with the first result that showed it, not when it was told."""
+        if incident.changed_at is None:
+            return incident.began_at
+        health = None if incident.check is None else self.state.healths.get(incident.check)
+        if health is None or health.graded_at is None or health.latest is not Severity.CRITICAL:
+            return incident.changed_at
+        return min(health.graded_at, incident.changed_at)
 
 
 def _failing_since(health: Health) -> datetime:

@@ -65,6 +65,7 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
     work.verify(check, verdict.severity)
     work.reconsider(check)
     work.place()
+    work.worsen()
     work.detect()
     return Taken(work.state, tuple(work.events), tuple(dict.fromkeys(work.reprobe)))
 
@@ -133,6 +134,7 @@ def pass_time(plan: Plan, state: State, now: datetime) -> Taken:
             work.tell(incident.id, EventKind.UNACKNOWLEDGED, text)
     if state.waiting:
         work.place()
+        work.worsen()
         work.detect()
     return Taken(work.state, tuple(work.events))  # what waits is looked at again with its next result, not each time
 

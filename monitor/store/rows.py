@@ -50,12 +50,13 @@ def health_to_json(health: Health) -> dict[str, Any]:
         "known": None if health.known is None else health.known.word,
         "flapping": health.flapping,
         "levels": {name: level.word for name, level in health.levels},
+        "graded_at": None if health.graded_at is None else health.graded_at.isoformat(),
     }
 
 
 def health_from_json(data: Mapping[str, Any]) -> Health:
     """Return the health that `health_to_json` wrote. Raises KeyError or ValueError if it did not."""
-    ok_at, known = data["ok_at"], data.get("known")
+    ok_at, known, graded_at = data["ok_at"], data.get("known"), data.get("graded_at")
     return Health(
         confirmed=Severity[data["confirmed"].upper()],
         latest=Severity[data["latest"].upper()],
@@ -71,6 +72,7 @@ def health_from_json(data: Mapping[str, Any]) -> Health:
         known=None if known is None else Severity[known.upper()],
         flapping=data.get("flapping", False),
         levels=tuple((name, Severity[word.upper()]) for name, word in data.get("levels", {}).items()),
+        graded_at=None if graded_at is None else datetime.fromisoformat(graded_at),
     )
 
 

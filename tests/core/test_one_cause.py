@@ -280,11 +280,13 @@ def test_it_is_void_once_things_get_worse():
     watch.see("crm", WARNING)
     watch.good("router", "ups")
     watch.ack()
-    assert watch.see("crm", CRITICAL) == [SEVERITY]
+    assert watch.see("crm", CRITICAL) == []
+    assert watch.good("router", "ups") == [SEVERITY]
     assert (watch.only.status, watch.only.acknowledged_at) == (Status.OPEN, None)
     watch.ack()
     assert watch.see("crm", WARNING) == [SEVERITY]
-    assert watch.see("crm", CRITICAL) == [SEVERITY]
+    watch.see("crm", CRITICAL)
+    assert watch.good("router", "ups") == [SEVERITY]
     assert watch.only.status is Status.ACKNOWLEDGED
 
 
