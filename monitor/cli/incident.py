@@ -55,7 +55,7 @@ def show(settings: Settings, name: str, as_json: bool) -> int:
     if as_json:
         emit_json(one)
     else:
-        from monitor.cli.shown import incident_page
+        from monitor.cli.incident_shown import incident_page
         from monitor.cli.status import site_now
 
         site = site_now(settings)

@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text as Styled
 
-from alerts.context import Context, person
-from alerts.internal_words import SAID_OF_ROOT
-from monitor.cli.context import print_table
-from monitor.core.events import RELEVE
-from monitor.core.text import N_, NARROW_SPACE, NO_BREAK_SPACE, Speech, Text, say
+from alerts.context import Context
+from monitor.core.text import N_, NARROW_SPACE, NO_BREAK_SPACE, Speech, say
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, OverflowMethod
@@ -27,29 +24,6 @@ SEVERITY = {
     "critical": (N_("CRITICAL"), "bold red"),
 }
 STATUS = {"open": N_("open"), "acknowledged": N_("acknowledged"), "resolved": N_("resolved")}
-NOTICE_STATE = {
-    "pending": (N_("waiting"), "yellow"),
-    "sending": (N_("being sent"), "yellow"),
-    "sent": (N_("sent"), "green"),
-    "dead": (N_("refused"), "bold red"),
-    "skipped": (N_("missed"), "bold red"),
-}
-STEP = {
-    "first_notice": N_("first notice"),
-    "worsened": N_("worsened"),
-    "disrupted": N_("service interrupted"),
-    "flapping": N_("comes and goes"),
-    "conference": N_("conference call"),
-    "conference_cancelled": N_("conference call cancelled"),
-    "long_soon": N_("soon a long interruption"),
-    "long": N_("long interruption"),
-    "unacknowledged": N_("nobody is on it"),
-    "update": N_("update"),
-    "resolved": N_("resolved notice"),
-    "person_called": N_("person called"),
-    "runbook": N_("runbook's message"),
-    "test": N_("test"),
-}
 RUN_STATE = {
     "running": (N_("running"), "yellow"),
     "waiting": (N_("waits for an answer"), "bold yellow"),
@@ -192,95 +166,6 @@ def state_word(table: dict[str, tuple[str, str]], name: str, words: Speech) -> S
     return unbroken(words.translate(text), style)
 
 
-def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, daemon: bool = True) -> None:
-    """Print one incident as of `at`: what, timeline, who was told, what to do and who is told next.
-
-    `one` may hold `next_update_at` and `next_update_to`, as in the JSON of `status`.
-    """
-    now = moment(at)
-    assert now is not None
-    say_, site = words.translate, Context("", words, now)
-    out.print(Styled.assemble(one["id"], "  ", severity(one["severity"], words), "  ", say_(STATUS[one["status"]])))
-    out.print(unbroken(one["title"]))
-    times = {name: moment(one[f"{name}_at"]) for name in ("began", "opened", "acknowledged", "resolved")}
-    shown = {name: "" if at is None else site.at(at) for name, at in times.items()}
-    if shown["acknowledged"]:
-        shown["acknowledged"] += f" ({person(one['acknowledged_by'])})"
-    until, wavers = moment(one["acknowledged_until"]), moment(one["flapping_since"])
-    facts = (
-        (N_("Kind"), one["kind"]),
-        (N_("Root cause"), one["root_cause"] or say_(N_("opened by hand"))),
-        (N_("Cause"), one["cause"] or say_(N_("not documented"))),
-        (N_("Began"), shown["began"]),
-        (N_("Confirmed"), shown["opened"]),
-        (N_("Announced maintenance"), one["maintenance"] or ""),
-        (N_("Comes and goes"), "" if wavers is None else words.render(say("since {at}", at=site.at(wavers)))),
-        (N_("Acknowledged"), shown["acknowledged"]),
-        (N_("Acknowledged until"), "" if until is None or not shown["acknowledged"] else site.at(until)),
-        (N_("Resolved"), shown["resolved"]),
-        (N_("Suppressed checks"), _suppressed(one["suppressed"])),
-    )
-    grid = Table.grid(padding=(0, 2))
-    for name, value in facts:
-        if value:
-            grid.add_row(say_(name), unbroken(value))
-    print_table(grid, out)
-    out.print()
-    print_table(_timeline(one, words, now), out)
-    out.print()
-    print_table(_notices(one, words, now), out)
-    if one["runs"]:
-        out.print()
-        print_table(run_table(one["runs"], words, now), out)
-    following = [*_not_yet(one, words, now), told_next(one, words, now)] if daemon else []
-    print_what_to_do(out, commands_about(one, daemon=daemon), words, following, daemon=daemon)
-
-
-def _suppressed(names: list[str]) -> str:
-    return f"{len(names)} ({', '.join(names)})" if names else ""
-
-
-def _timeline(one: dict[str, Any], words: Speech, now: datetime) -> Table:
-    table = table_of((N_("Time"), N_("Who"), N_("What")), words)
-    for line in one["timeline"]:
-        who = SELF if line["actor"] == RELEVE else person(line["actor"])
-        table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(_told(line, words, now)))
-    return table
-
-
-def _told(line: dict[str, Any], words: Speech, now: datetime) -> str:
-    """A line of a timeline with what it is about, where its own words do not say so."""
-    check, text = line["data"].get("check"), line["text"]
-    if line["kind"] == "cause":
-        return words.render(say("Cause: {cause}", cause=text))
-    if line["data"].get("until"):
-        return words.render(say("{text} (until {until})", text=text, until=at_site(line["data"]["until"], words, now)))
-    if not check or line["kind"] == "disrupted":
-        return str(text)
-    frame = SAID_OF_ROOT.get(line["kind"])
-    if frame is not None:
-        text = words.render(Text(frame.template, (("summary", text),)))
-    if line["kind"] == "covered":
-        return words.render(say("{check}: {summary} (because of this, not told by itself)", check=check, summary=text))
-    return words.render(say("{check}: {summary}", check=check, summary=text))
-
-
-def _notices(one: dict[str, Any], words: Speech, now: datetime) -> Table:
-    titles = (N_("Message"), N_("To"), N_("Due"), N_("Left"), N_("State"), N_("The server said"))
-    table = table_of(titles, words)
-    for notice in one["notices"]:
-        text, style = NOTICE_STATE[notice["state"]]
-        table.add_row(
-            unbroken(words.translate(STEP[notice["step"]])),
-            unbroken(f"{notice['recipient']}{NO_BREAK_SPACE}({notice['channel']})"),
-            clock_with_seconds(notice["due_at"], words, now),
-            clock_with_seconds(notice["sent_at"], words, now),
-            Styled(words.translate(text), style=style),
-            unbroken(notice["answer"]),
-        )
-    return table
-
-
 def clock_with_seconds(iso: str | None, words: Speech, now: datetime) -> str:
     """Return the time of day at the site to the second, after the day if that is not today."""
     at = moment(iso)
@@ -288,24 +173,6 @@ def clock_with_seconds(iso: str | None, words: Speech, now: datetime) -> str:
         return ""
     clock, day = at.astimezone(words.zone).strftime("%H:%M:%S"), words.date(at)
     return clock if day == words.date(now) else f"{day} {clock}"
-
-
-def _not_yet(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
-    """A line for each message that is due to somebody and has not left."""
-    lines = []
-    for notice in one["notices"]:
-        at = moment(notice["due_at"])
-        if at is not None and notice["state"] in ("pending", "sending"):
-            step, due = words.translate(STEP[notice["step"]]), Context("", words, now).at(at)
-            text = say(
-                "{id}: {step} to {to} has not left yet, due {at}",
-                id=one["id"],
-                step=step,
-                to=notice["recipient"],
-                at=due,
-            )
-            lines.append(words.render(text))
-    return lines
 
 
 def told_next(one: dict[str, Any], words: Speech, now: datetime) -> str:
@@ -356,24 +223,6 @@ def answers_to(runs: Iterable[dict[str, Any]]) -> list[str]:
     """Return the two answers to the first of `runs` that waits for one; none where none does."""
     waiting = [run["id"] for run in runs if run["state"] == "waiting"]
     return [f"releve runbook {answer} {run}" for run in waiting[:1] for answer in ("approve", "refuse")]
-
-
-def commands_about(one: dict[str, Any], *, daemon: bool = True) -> list[str]:
-    """Return at most three complete commands for whoever reads the page of one incident."""
-    commands = [] if daemon else [start_command()]
-    commands += answers_to(one["runs"])
-    root = one["root_cause"]
-    if one["status"] == "open":
-        commands.append(f"releve incident ack {one['id']}")
-    failed = [each["recipient"] for each in one["notices"] if each["state"] in ("dead", "pending") and each["answer"]]
-    commands += [f"releve notify test {name}" for name in dict.fromkeys(failed)][:1]
-    if one["status"] != "resolved" and root and not root.startswith(OWN_CHECKS):
-        commands.append(f"releve check {root}")
-    if not one["cause"]:
-        commands.append(f'releve incident cause {one["id"]} "..."')
-    if one["status"] != "resolved" and not root:
-        commands.append(f'releve incident resolve {one["id"]} "..."')
-    return commands[:MOST_COMMANDS]
 
 
 def print_what_to_do(

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from alerts.language import speech
 from alerts.notice import NoticeState, Step
-from monitor.cli import series_shown, shown, site_shown
+from monitor.cli import incident_shown, series_shown, shown, site_shown
 from monitor.core.incident import Status
 from monitor.core.verdict import Severity
 
@@ -92,12 +92,12 @@ def status_page(status, words=FRENCH, **how):
 
 
 def incident_page(one, words=FRENCH, *, daemon=True):
-    return printed(lambda out: shown.incident_page(out, one, words, "2026-11-23T02:05:00.000Z", daemon=daemon))
+    return printed(lambda out: incident_shown.incident_page(out, one, words, "2026-11-23T02:05:00.000Z", daemon=daemon))
 
 
 def test_every_state_has_its_word():
-    assert set(shown.STEP) == {step.value for step in Step}
-    assert set(shown.NOTICE_STATE) == {state.value for state in NoticeState}
+    assert set(incident_shown.STEP) == {step.value for step in Step}
+    assert set(incident_shown.NOTICE_STATE) == {state.value for state in NoticeState}
     assert set(shown.STATUS) == {status.value for status in Status}
     assert set(shown.SEVERITY) == {severity.word for severity in Severity}
     assert set(shown.WORST_FIRST) == {*shown.SEVERITY, None}
@@ -191,7 +191,7 @@ def test_the_page_of_an_incident_tells_its_story():
 def test_whom_no_message_reached_is_tried_again():
     refused = {"step": "update", "recipient": "att", "channel": "mail", "state": "dead", "answer": "550 no"}
     notice = {**refused, "due_at": "2026-11-23T02:01:00.000Z", "sent_at": None}
-    commands = shown.commands_about(incident(notices=[notice, notice]))
+    commands = incident_shown.commands_about(incident(notices=[notice, notice]))
     assert commands == ["releve incident ack 26-0003", "releve notify test att", "releve check fo"]
 
 
@@ -204,17 +204,17 @@ def test_a_message_that_has_not_left_is_named_before_the_next_one():
 
 
 def test_what_no_check_ends_is_ended_by_hand():
-    commands = shown.commands_about(incident(root_cause=None, status="acknowledged", cause="seen"))
+    commands = incident_shown.commands_about(incident(root_cause=None, status="acknowledged", cause="seen"))
     assert commands == ['releve incident resolve 26-0003 "..."']
 
 
 def test_the_own_checks_of_releve_are_no_checks_to_run():
-    assert not [one for one in shown.commands_about(incident(root_cause="releve-outbox")) if "check" in one]
+    assert not [one for one in incident_shown.commands_about(incident(root_cause="releve-outbox")) if "check" in one]
 
 
 def test_after_the_end_there_is_nothing_to_do_but_the_cause():
     over = incident(status="resolved", resolved_at="2026-11-23T02:04:00.000Z", next_update_at=None)
-    assert shown.commands_about(over) == ['releve incident cause 26-0003 "..."']
+    assert incident_shown.commands_about(over) == ['releve incident cause 26-0003 "..."']
     assert "aucun, sauf rechute" in incident_page(over)
     assert "To do: nothing." in incident_page({**over, "cause": "a digger"}, ENGLISH)
 
