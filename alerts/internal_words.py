@@ -119,6 +119,8 @@ def _work_going_on(incident: Incident, context: Context) -> str:
 def _call(planned: Planned, incident: Incident) -> Call | None:
     """Return what a run had to say and this message hands on; None for any other message."""
     step = planned.key.step
+    if step is Step.REMINDER:
+        return incident.calls[-1] if incident.calls else None
     if step not in (Step.PERSON_CALLED, Step.RUNBOOK):
         return None
     person = step is Step.PERSON_CALLED
@@ -127,6 +129,9 @@ def _call(planned: Planned, incident: Incident) -> Call | None:
 
 def _what(planned: Planned, incident: Incident, context: Context, title: str) -> str:
     step, call = planned.key.step, _call(planned, incident)
+    if call is not None and step is Step.REMINDER:
+        text = say("A person is still needed, since {at}: {what}", at=context.at(call.at), what=context.line(call.text))
+        return context.t(text)
     if call is not None:
         said = context.line(call.text)
         return context.t(

@@ -35,6 +35,8 @@ class Step(StrEnum):
     RESOLVED = "resolved"
     PERSON_CALLED = "person_called"
     """To our own people: Relève asks, or cannot repair it."""
+    REMINDER = "reminder"
+    """To our own people: what Relève asked still waits for an answer."""
     RUNBOOK = "runbook"
     """What a runbook has to say."""
     CONFERENCE = "conference"
@@ -46,7 +48,7 @@ class Step(StrEnum):
     TEST = "test"
 
 
-BY_TIME = frozenset({Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG})
+BY_TIME = frozenset({Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG, Step.REMINDER})
 """What only the passing of time makes due: it waits as long as the clock cannot be trusted."""
 
 

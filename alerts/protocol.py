@@ -16,6 +16,8 @@ MOST_SLOTS = 500
 days of them would keep the daemon from starting, and no message could name them."""
 AT_THE_END = timedelta(seconds=5)
 """An end that comes so soon after a slot of the grid is itself what the client is told then."""
+REMIND_EVERY = timedelta(minutes=30)
+"""How often our own people are reminded of a question that waits; a run stands still meanwhile."""
 CONFERENCE_IN = timedelta(minutes=10)
 """From the invitation to the conference: time to read it and to dial in."""
 LONG_SOON = 5 / 6
@@ -89,8 +91,9 @@ def due(protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], now
     reason exists; `due_at` is the moment that the contract sets for it: the end of `within`, or the slot of the grid.
     """
     existing = {key for key in sent if key.incident == incident.id}
-    calls = [*_internal(protocol, incident), *_client(protocol, incident, existing, now)]
-    calls += [*_conference(protocol, incident, existing, now), *_long(protocol, incident, existing, now)]
+    calls = [*_internal(protocol, incident), *_reminder(protocol, incident, now)]
+    calls += [*_client(protocol, incident, existing, now), *_conference(protocol, incident, existing, now)]
+    calls += _long(protocol, incident, existing, now)
     planned = [plan for call in calls for plan in _addressed(protocol, call, incident)]
     return tuple(plan for plan in planned if plan.key not in existing)
 
@@ -125,6 +128,20 @@ def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
     if incident.resolved_at is not None:
         calls.append(_Call(Audience.INTERNAL, Step.RESOLVED, incident.episode, incident.resolved_at, to))
     return calls
+
+
+def _reminder(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]:
+    """That a question still waits: at the last slot of a grid of its own, which began with the incident.
+
+    A slot that comes soon after the question was put is left out, and none is made good for: one reminder is enough.
+    """
+    if not incident.awaits_answer:
+        return []
+    n = (now - incident.opened_at) // REMIND_EVERY
+    at, asked = incident.opened_at + n * REMIND_EVERY, incident.calls[-1]
+    if at - asked.at < REMIND_EVERY / 2:
+        return []
+    return [_Call(Audience.INTERNAL, Step.REMINDER, n, at, asked.to or protocol.operations)]
 
 
 def _unsteady(protocol: Protocol, incident: Incident, told_at: tuple[datetime | None, ...]) -> list[_Call]:

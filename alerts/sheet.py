@@ -50,7 +50,7 @@ def subject_of(incident: Incident, context: Context, title: str, step: Step) -> 
 
     Only the end differs, and what needs a person: whoever reads nothing but subjects must see it.
     """
-    if step is Step.PERSON_CALLED:
+    if step in (Step.PERSON_CALLED, Step.REMINDER):
         return context.t(say("{reference} {title}: a person is needed", reference=incident.id, title=title))
     if step is Step.UNACKNOWLEDGED:
         return context.t(say("{reference} {title}: nobody is on it any more", reference=incident.id, title=title))

@@ -23,6 +23,7 @@ STEPS = {
     Step.UPDATE: say("update"),
     Step.RESOLVED: say("resolved notice"),
     Step.PERSON_CALLED: say("call for a person"),
+    Step.REMINDER: say("reminder of a question"),
     Step.RUNBOOK: say("message of a runbook"),
     Step.TEST: say("test"),
 }

@@ -784,3 +784,13 @@ def test_a_long_interruption_is_told_as_one(step, begins):
     assert message.text.startswith(begins)
     assert "service interrupted since 14:05" in message.text
     assert "redundant site" in message.short
+
+
+def test_a_reminder_repeats_the_question_and_how_to_answer_it():
+    question = replace(happened(EventKind.CALLED, OPENED, say("may I restart it?")), run="R26-0012", asks=True)
+    doing = replace(happened(EventKind.REPAIR, OPENED), run="R26-0012")
+    message = compose(planned(Audience.INTERNAL, Step.REMINDER), story(opening(), doing, question), context("en"))
+    assert message.text.startswith("A person is still needed, since 14:07, Douala time: may I restart it?")
+    assert "a person is needed" in message.subject
+    assert "releve runbook approve R26-0012" in message.text
+    assert "A PERSON IS NEEDED" in message.short

@@ -550,3 +550,53 @@ def test_in_a_rehearsal_nobody_outside_is_called_and_operations_read_who_would_h
     planned = only(due(replace(CALLED, live=False), OPEN, (), HOUR), Step.CONFERENCE)
     assert told(planned) == {"client/conference/1/admin", "internal/conference/1/admin"}
     assert {plan.instead_of for plan in planned} == {(), ("dsi", "att")}
+
+
+def asked(at: datetime, *, asks: bool = True) -> Event:
+    return replace(happened(EventKind.CALLED, at), run="R26-0001", asks=asks)
+
+
+def doing(at: datetime) -> Event:
+    return replace(happened(EventKind.REPAIR, at), run="R26-0001")
+
+
+HALF = timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "slots"),
+    [
+        (29, set()),
+        (30, {"internal/reminder/1/admin"}),
+        (59, {"internal/reminder/1/admin"}),
+        (60, {"internal/reminder/2/admin"}),
+        (600, {"internal/reminder/20/admin"}),
+    ],
+)
+def test_a_question_that_waits_is_repeated_every_half_hour(minutes, slots):
+    waits = incident_of(OPENING, doing(OPENED), asked(OPENED + timedelta(minutes=1)))
+    planned = only(due(PROTOCOL, waits, (), OPENED + timedelta(minutes=minutes)), Step.REMINDER)
+    assert told(planned) == slots
+
+
+def test_a_question_that_was_put_just_before_a_slot_is_not_repeated_at_it():
+    waits = incident_of(OPENING, doing(OPENED), asked(OPENED + HALF - timedelta(minutes=10)))
+    assert only(due(PROTOCOL, waits, (), OPENED + HALF), Step.REMINDER) == ()
+    assert len(only(due(PROTOCOL, waits, (), OPENED + 2 * HALF), Step.REMINDER)) == 1
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (doing(OPENED + timedelta(minutes=5)),),
+        (replace(happened(EventKind.REPAIR_ENDED, OPENED + timedelta(minutes=5)), run="R26-0001"),),
+    ],
+)
+def test_a_question_that_was_answered_is_not_repeated(after):
+    answered = incident_of(OPENING, doing(OPENED), asked(OPENED + timedelta(minutes=1)), *after)
+    assert only(due(PROTOCOL, answered, (), OPENED + timedelta(hours=5)), Step.REMINDER) == ()
+
+
+def test_news_that_asks_nothing_is_not_repeated():
+    quiet = incident_of(OPENING, doing(OPENED), asked(OPENED + timedelta(minutes=1), asks=False))
+    assert only(due(PROTOCOL, quiet, (), OPENED + timedelta(hours=5)), Step.REMINDER) == ()
