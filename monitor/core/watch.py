@@ -50,11 +50,12 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
         summary=verdict.summary,
         levels=tuple(levels.items()),
     )
+    known = None if check in state.stale else before  # what was silent counted as able to work, as far as anybody knew
     state = _seen(plan, state, check, health, verdict)
-    if before is not None and before.well and health.well and not _matters(plan, state, check):
+    if known is not None and known.well and health.well and not _matters(plan, state, check):
         return Taken(state)
     work = Work(plan, state, now)
-    if before is not None and _goes_on(plan, state, before, health, check):
+    if known is not None and _goes_on(plan, state, known, health, check):
         work.reconsider(check)
         if not work.events:
             return Taken(state)

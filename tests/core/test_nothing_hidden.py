@@ -1,0 +1,79 @@
+"""What could hide a failure from everybody: a gate that happens to be well, silent work on one of two ways, silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from monitor.core.events import EventKind
+from monitor.core.health import ConfirmPolicy
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.incident import Interruption
+from monitor.core.plan import Plan, State, Watched
+from monitor.core.services import Leaf, Rule, Service, Way
+from monitor.core.text import say
+from monitor.core.topology import Node, Topology
+from monitor.core.verdict import Severity, Verdict
+from monitor.core.watch import pass_time, reload, take
+
+OK, CRITICAL = Severity.OK, Severity.CRITICAL
+START = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def site(confirm: int = 1, **changes: object) -> Plan:
+    """Two lines, `fo` and `radio`; the site behind them has a router, and a voice server with a disk."""
+    nodes = {
+        NodeId("fo"): Node(NodeId("fo"), (), (CheckId("fo"),)),
+        NodeId("radio"): Node(NodeId("radio"), (), (CheckId("radio"),)),
+        NodeId("site"): Node(NodeId("site"), (NodeId("fo"), NodeId("radio")), (CheckId("router"),)),
+        NodeId("hmp"): Node(NodeId("hmp"), (NodeId("site"),), (CheckId("hmp"),)),
+    }
+    where = {CheckId(name): NodeId(name) for name in ("fo", "radio", "hmp")}
+    where |= {CheckId("router"): NodeId("site"), CheckId("disk"): NodeId("hmp")}
+    checks = {name: Watched(ConfirmPolicy(confirm), "line", every=MINUTE, timeout=MINUTE / 6) for name in where}
+    return replace(Plan(checks, Topology(nodes, where), {"line": Interruption.DETECTED}), **changes)
+
+
+class Course:
+    """Takes results a second apart and keeps what came of them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.at = plan, START
+        self.state = reload(plan, State(), START).state
+        self.good()
+
+    def see(self, check: str, severity: Severity) -> list[EventKind]:
+        self.at += timedelta(seconds=1)
+        verdict = Verdict(severity, say("{check} seen", check=check), down=severity is CRITICAL)
+        taken = take(self.plan, self.state, CheckId(check), verdict, self.at)
+        self.state = taken.state
+        return [event.kind for event in taken.events]
+
+    def good(self, *checks: str) -> list[EventKind]:
+        return [kind for check in checks or tuple(self.plan.checks) for kind in self.see(check, OK)]
+
+    def down(self, *checks: str) -> list[EventKind]:
+        return [kind for check in checks for kind in self.see(check, CRITICAL)]
+
+    def wait(self, span: timedelta) -> list[EventKind]:
+        self.at += span
+        taken = pass_time(self.plan, self.state, self.at)
+        self.state = taken.state
+        return [event.kind for event in taken.events]
+
+    @property
+    def open(self) -> dict[str, set[str]]:
+        return {str(one.check): set(one.covered) for one in self.state.incidents.values() if one.open}
+
+
+def service(way: Way, *checks: str, below: float = 1) -> dict[str, Service]:
+    return {"calls": Service("calls", Rule(way, tuple(Leaf(CheckId(name)) for name in checks)), below=below)}
+
+
+def test_a_check_that_is_heard_of_again_and_still_fails_may_show_that_a_service_is_interrupted():
+    course = Course(site(services=service(Way.ANY, "radio", "fo")))
+    course.down("radio")
+    assert course.wait(10 * MINUTE) == []
+    assert course.down("fo") == [EventKind.OPENED]  # nobody knows of the radio
+    assert course.down("radio") == [EventKind.DISRUPTED] * 2
