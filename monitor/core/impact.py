@@ -77,12 +77,9 @@ class Impact:
 
     @cached_property
     def _behind(self) -> frozenset[CheckId]:
-        """What lies behind a cause that goes on."""
+        """What lies behind a cause, and what was not seen well again after it."""
         return frozenset(
-            name
-            for incident in self._state.incidents.values()
-            if incident.open and incident.recovered_at is None
-            for name in incident.covered
+            name for incident in self._state.incidents.values() if incident.open for name in incident.covered
         )
 
     def _cut_off(self, check: CheckId, health: Health) -> CheckId | None:

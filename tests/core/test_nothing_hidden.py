@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from monitor.core.events import EventKind
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
+from monitor.core.impact import outlook
 from monitor.core.incident import Interruption
 from monitor.core.plan import Plan, State, Watched
 from monitor.core.services import Leaf, Rule, Service, Way
@@ -69,6 +70,16 @@ class Course:
 
 def service(way: Way, *checks: str, below: float = 1) -> dict[str, Service]:
     return {"calls": Service("calls", Rule(way, tuple(Leaf(CheckId(name)) for name in checks)), below=below)}
+
+
+def test_what_is_not_verified_yet_after_its_cause_is_not_shown_as_able_to_work():
+    course = Course(site(services=service(Way.COUNT, "hmp")))
+    course.down("radio", "fo", "router", "hmp")
+    assert outlook(course.plan, course.state)[0].view.able == 0
+    course.good("radio", "fo", "router")
+    assert outlook(course.plan, course.state)[0].view.able == 0
+    course.good("hmp")
+    assert outlook(course.plan, course.state)[0].view.able == 1
 
 
 def test_a_check_that_is_heard_of_again_and_still_fails_may_show_that_a_service_is_interrupted():
