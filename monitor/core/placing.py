@@ -273,7 +273,7 @@ class Work:
             self.reprobe.extend(gate for gate in found.by if not self._being_confirmed(gate))
             return False
         if found.place is Place.COVERED:
-            cause = self._telling(found.by[0])
+            cause = self._cause(found.by)
             if cause is None:
                 return False
             self._cover(cause, check, health)
@@ -281,6 +281,26 @@ class Work:
         self._leave_others(check)
         self._open(check, health)
         return True
+
+    def _cause(self, causes: tuple[CheckId, ...]) -> Incident | None:
+        """The incident of the first of `causes`, but for those that silent work excuses; None while it is not told.
+
+        One that wavers and happens to be well is told now: nobody knows when it fails next, and whether it does.
+        """
+        loud = next((name for name in causes if self._telling(name) is not None or not self._is_silent(name)), None)
+        if loud is None:
+            return None
+        if self._telling(loud) is None and self.state.healths[loud].latest is Severity.OK:
+            self._place_if_wavering(loud)
+        return self._telling(loud)
+
+    def _place_if_wavering(self, check: CheckId) -> None:
+        if self.state.healths[check].flapping:
+            self._place_one(check)
+
+    def _is_silent(self, check: CheckId) -> bool:
+        window = excused(self.state.windows, check, self.now)
+        return window is not None and not window.kind
 
     def _announced(self, check: CheckId, health: Health, window: Window) -> bool:
         """Tell a failure as the announced work's: all of it is one incident, whatever stands behind what."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, NodeId
@@ -45,7 +46,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`by`: the root cause (COVERED), or the upstream checks to look at first (WAIT)."""
+    """`by`: the root causes, the first on the first way first (COVERED), or the checks to look at first (WAIT)."""
 
     place: Place
     by: tuple[CheckId, ...] = ()
@@ -122,10 +123,11 @@ class _Search:
     def standing(self, check: CheckId, asked: frozenset[CheckId]) -> Standing:
         """Return the standing of `check`; `asked` are those whose answer waits for this one."""
         needed = self._needed(check, asked | {check})
-        if needed is not None and needed.place is Place.COVERED:
-            return needed
         node = self._topology.nodes.get(self._topology.where.get(check, NodeId("")))
         reached = Standing(Place.FREE) if node is None else self._reached(node, check, asked | {check})
+        if needed is not None and needed.place is Place.COVERED:
+            also = reached.by if reached.place is Place.COVERED else ()
+            return Standing(Place.COVERED, _each_once(needed.by, also))
         if reached.place is Place.FREE and needed is not None:
             return needed
         if reached.place is Place.WAIT and needed is not None:
@@ -133,70 +135,72 @@ class _Search:
         return reached
 
     def _needed(self, check: CheckId, asked: frozenset[CheckId]) -> Standing | None:
-        """COVERED by the first cause of a check that `check` needs, WAIT for those that are undecided, else None."""
+        """COVERED by the causes of what `check` needs, WAIT for those that are undecided, else None."""
         needs = tuple(name for name in self._topology.needs.get(check, ()) if name not in asked)
-        waits: list[CheckId] = []
+        causes, waits = list[CheckId](), list[CheckId]()
         for name in needs:
             health = self._healths.get(name)
             if health is not None and (health.confirmed is Severity.CRITICAL or health.explains):
-                return Standing(Place.COVERED, (self._root_of(name, asked),))
-            if health is not None and health.confirmed is Severity.UNKNOWN:
+                causes += self._roots_of(name, asked)
+            elif health is not None and health.confirmed is Severity.UNKNOWN:
                 found = self.standing(name, asked)  # what put it out of sight is the cause here, too
-                if found.place is Place.COVERED:
-                    return found
-                waits += found.by
+                (causes if found.place is Place.COVERED else waits).extend(found.by)
             elif self._undecided(name):
                 waits.append(name)
-        return Standing(Place.WAIT, tuple(dict.fromkeys(waits))) if waits else None
+        if causes:
+            return Standing(Place.COVERED, _each_once(causes))
+        return Standing(Place.WAIT, _each_once(waits)) if waits else None
 
-    def _root_of(self, check: CheckId, asked: frozenset[CheckId]) -> CheckId:
-        """The first cause of `check`, which is bad: what covers it, else itself."""
+    def _roots_of(self, check: CheckId, asked: frozenset[CheckId]) -> tuple[CheckId, ...]:
+        """The causes of `check`, which is bad: what covers it, else itself."""
         found = self.standing(check, asked)
-        return found.by[0] if found.place is Place.COVERED else check
+        return found.by if found.place is Place.COVERED else (check,)
 
     def _reached(self, node: Node, check: CheckId, asked: frozenset[CheckId]) -> Standing:
         """How `check` stands to the gates of its own node, and to all that lies before it."""
-        root, unsure = self._root_of_parents(node, asked)
+        roots, unsure = self._roots_of_parents(node, asked)
         before = _before(node, check)
         down = self._first_down(before, asked)
-        if root is not None and (down is not None or not self._alive(before)):
-            if down is None:
+        if roots and (down or not self._alive(before)):
+            if not down:
                 unsure += tuple(gate for gate in before if self._unseen(gate))
-            return Standing(Place.WAIT, unsure) if unsure else Standing(Place.COVERED, (root,))
-        if down is not None:
-            return Standing(Place.COVERED, (down,))
+            return Standing(Place.WAIT, unsure) if unsure else Standing(Place.COVERED, roots)
+        if down:
+            return Standing(Place.COVERED, down)
         undecided = tuple(gate for gate in upstream(self._topology, check) if self._undecided(gate))
         return Standing(Place.WAIT, undecided) if undecided else Standing(Place.FREE)
 
-    def _root_of_parents(self, node: Node, asked: frozenset[CheckId]) -> tuple[CheckId | None, tuple[CheckId, ...]]:
-        """The first cause on the first way to `node`, None where some way is not cut; and gates that might disprove it.
+    def _roots_of_parents(
+        self, node: Node, asked: frozenset[CheckId]
+    ) -> tuple[tuple[CheckId, ...], tuple[CheckId, ...]]:
+        """The first causes on the ways to `node`, none where some way is not cut; and gates that might disprove them.
 
         Each node above is judged once, after its parents: along two of everything there are more ways than can be
         walked.
         """
-        lost: dict[NodeId, CheckId | None] = {}
+        lost: dict[NodeId, tuple[CheckId, ...]] = {}
         unsure: list[CheckId] = []
         for each in _parents_first(self._topology, node):
-            root = _on_every_way(each, lost)
+            roots = _on_every_way(each, lost)
             if each is node:
-                return root, tuple(unsure)
+                return roots, tuple(unsure)
             down = self._first_down(each.gates, asked)
-            if down is not None:
-                lost[each.id] = root if root is not None else down
-            elif root is not None and not self._alive(each.gates):
-                lost[each.id] = root
+            if down:
+                lost[each.id] = roots or down
+            elif roots and not self._alive(each.gates):
+                lost[each.id] = roots
                 unsure += [gate for gate in each.gates if self._unseen(gate)]
             else:
-                lost[each.id] = None
-        return None, ()
+                lost[each.id] = ()
+        return (), ()
 
-    def _first_down(self, gates: tuple[CheckId, ...], asked: frozenset[CheckId]) -> CheckId | None:
-        """The first cause of the first gate that is down."""
+    def _first_down(self, gates: tuple[CheckId, ...], asked: frozenset[CheckId]) -> tuple[CheckId, ...]:
+        """The causes of the first gate that is down, none where none is."""
         for gate in gates:
             if gate in self._healths and self._healths[gate].explains:
                 needed = self._needed(gate, asked | {gate}) if gate not in asked else None
-                return needed.by[0] if needed is not None and needed.place is Place.COVERED else gate
-        return None
+                return needed.by if needed is not None and needed.place is Place.COVERED else (gate,)
+        return ()
 
     def _alive(self, gates: tuple[CheckId, ...]) -> bool:
         """Whether a gate was seen well since the failure began."""
@@ -244,7 +248,11 @@ def _parents_first(topology: Topology, node: Node) -> Iterator[Node]:
             stack.append((above, iter(above.parents)))
 
 
-def _on_every_way(node: Node, lost: Mapping[NodeId, CheckId | None]) -> CheckId | None:
-    """Why the first parent is `lost`, if all are; a parent that is not judged (unknown, or below) is not lost."""
-    causes = [lost.get(name) for name in node.parents]
-    return causes[0] if causes and None not in causes else None
+def _on_every_way(node: Node, lost: Mapping[NodeId, tuple[CheckId, ...]]) -> tuple[CheckId, ...]:
+    """Why each parent is `lost`, if all are; a parent that is not judged (unknown, or below) is not lost."""
+    causes = [lost.get(name, ()) for name in node.parents]
+    return _each_once(*causes) if all(causes) else ()
+
+
+def _each_once(*names: Iterable[CheckId]) -> tuple[CheckId, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(names)))

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.events import EventKind
+from monitor.core.flapping import SAMPLES
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.impact import outlook
 from monitor.core.incident import Interruption
+from monitor.core.maintenance import Span, Window, scope_of
 from monitor.core.plan import Plan, State, Watched
 from monitor.core.services import Leaf, Rule, Service, Way
 from monitor.core.text import say
@@ -70,6 +72,46 @@ class Course:
 
 def service(way: Way, *checks: str, below: float = 1) -> dict[str, Service]:
     return {"calls": Service("calls", Rule(way, tuple(Leaf(CheckId(name)) for name in checks)), below=below)}
+
+
+def test_a_failure_behind_a_gate_that_wavers_is_told_though_the_gate_is_well_just_now():
+    course = Course(site(confirm=3))
+    for _ in range(6):
+        course.down("hmp")
+        course.good("hmp", "router", "fo", "radio")
+    assert course.state.healths[CheckId("hmp")].flapping
+    assert course.open == {}
+    for _ in range(3):
+        course.down("disk")
+    course.good("hmp", "router", "fo", "radio")
+    assert course.open == {"hmp": {"disk"}}
+    for _ in range(SAMPLES):
+        course.good("hmp")
+    course.good("disk")
+    assert course.open == {}
+
+
+def test_silent_work_on_one_of_two_ways_does_not_hide_that_the_other_one_broke():
+    plan = site(services=service(Way.ALL, "hmp"))
+    work = Window("patch", scope_of(plan.topology, [NodeId("fo")]), Span(START, START + 60 * MINUTE))
+    course = Course(replace(plan, maintenance=(work,)))
+    course.down("fo")
+    assert course.open == {}
+    course.down("radio")
+    course.down("router", "hmp")
+    assert course.open == {"radio": {"router", "hmp"}}
+    (incident,) = course.state.incidents.values()
+    assert incident.disruption_seen_at is not None
+
+
+def test_silent_work_on_both_ways_hides_what_stands_behind_them_until_it_is_over():
+    plan = site()
+    scope = scope_of(plan.topology, [NodeId("fo"), NodeId("radio")])
+    course = Course(replace(plan, maintenance=(Window("patch", scope, Span(START, START + 60 * MINUTE)),)))
+    course.down("fo", "radio", "router", "hmp")
+    assert course.open == {}
+    course.wait(60 * MINUTE)
+    assert course.open == {"fo": {"router", "hmp"}, "radio": set()}
 
 
 def test_what_is_not_verified_yet_after_its_cause_is_not_shown_as_able_to_work():

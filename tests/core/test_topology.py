@@ -74,7 +74,7 @@ def test_a_failure_is_explained_from_the_top_and_waits_for_what_was_not_looked_a
 @pytest.mark.parametrize(
     ("fo", "fh", "place", "by"),
     [
-        (DOWN, DOWN, Place.COVERED, ("ping-fo",)),
+        (DOWN, DOWN, Place.COVERED, ("ping-fo", "ping-fh")),
         (DOWN, GOOD, Place.FREE, ()),
         (GOOD, DOWN, Place.FREE, ()),
         (DOWN, FAILING, Place.WAIT, ("ping-fh",)),
@@ -223,8 +223,8 @@ def ladder(levels):
 @pytest.mark.parametrize(
     ("down", "place", "by"),
     [
-        ({"a0", "b0"}, Place.COVERED, ("ping-a0",)),
-        ({"a7", "b7", "a20"}, Place.COVERED, ("ping-a7",)),
+        ({"a0", "b0"}, Place.COVERED, ("ping-a0", "ping-b0")),
+        ({"a7", "b7", "a20"}, Place.COVERED, ("ping-a7", "ping-b7")),
         ({"a0", "b29"}, Place.FREE, ()),
     ],
 )
