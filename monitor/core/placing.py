@@ -13,7 +13,7 @@ from monitor.core.incident import BLIND, Incident, Interruption, fold
 from monitor.core.maintenance import Window, excused, excused_until
 from monitor.core.plan import Plan, State
 from monitor.core.text import Text, say
-from monitor.core.topology import Place, standing, upstream
+from monitor.core.topology import Place, Standing, standing, upstream
 from monitor.core.verdict import Severity
 
 
@@ -182,10 +182,14 @@ class Work:
             if check not in incident.covered:
                 continue
             long_ago = self.now - self.plan.settle
-            found = standing(self.plan.topology, self.state.healths, check, health.began_at, alive_since=long_ago)
+            found = self._standing(check, health.began_at, alive_since=long_ago)
             if found.place is Place.FREE:
                 text = say("What lies before it works again, and it still fails: told by itself from here on")
                 self.tell(incident.id, EventKind.UNCOVERED, text, check)
+
+    def _standing(self, check: CheckId, since: datetime, alive_since: datetime | None = None) -> Standing:
+        calm_since = self.now - self.plan.settle
+        return standing(self.plan.topology, self.state.healths, check, since, alive_since, calm_since)
 
     def place(self) -> None:
         """Place every check that is believed bad and told nowhere.
@@ -243,7 +247,7 @@ class Work:
     def _got_worse(self, check: CheckId, health: Health) -> bool:
         """Whether nothing that lies before `check` is why it got worse, and nothing there has only just come back."""
         since = health.graded_at or health.began_at
-        found = standing(self.plan.topology, self.state.healths, check, since)
+        found = self._standing(check, since)
         if found.place is Place.WAIT:
             self.reprobe.extend(gate for gate in found.by if not self._being_confirmed(gate))
         if found.place is not Place.FREE:
@@ -268,7 +272,7 @@ class Work:
         window = excused(self.state.windows, check, self.now)
         if window is not None:
             return bool(window.kind) and self._announced(check, health, window)
-        found = standing(self.plan.topology, self.state.healths, check, _failing_since(health))
+        found = self._standing(check, _failing_since(health))
         if found.place is Place.WAIT:
             self.reprobe.extend(gate for gate in found.by if not self._being_confirmed(gate))
             return False

@@ -99,6 +99,7 @@ def standing(
     check: CheckId,
     failing_since: datetime,
     alive_since: datetime | None = None,
+    calm_since: datetime | None = None,
 ) -> Standing:
     """Return whether something upstream of `check` explains that it fails since `failing_since`.
 
@@ -109,16 +110,25 @@ def standing(
        failure: then it is looked at again first, so that the order of polling never decides what is told.
     3. FREE otherwise. What we cannot see (UNKNOWN) explains nothing, proves nothing and holds nothing back.
 
-    `alive_since`: life counts only where it has lasted since then.
+    `alive_since`: life counts only where it has lasted since then. `calm_since`: what wavers explains nothing any more
+    if it has been well since then.
     """
-    return _Search(topology, healths, failing_since, alive_since).standing(check, frozenset())
+    return _Search(topology, healths, failing_since, alive_since, calm_since).standing(check, frozenset())
 
 
 class _Search:
     """One question, why something fails since `since`: what is asked of its nodes on the way, each once."""
 
-    def __init__(self, topology: Topology, healths: Healths, since: datetime, alive_since: datetime | None) -> None:
-        self._topology, self._healths, self._since, self._alive_since = topology, healths, since, alive_since
+    def __init__(
+        self,
+        topology: Topology,
+        healths: Healths,
+        since: datetime,
+        alive_since: datetime | None,
+        calm_since: datetime | None,
+    ) -> None:
+        self._topology, self._healths, self._since = topology, healths, since
+        self._alive_since, self._calm_since = alive_since, calm_since
 
     def standing(self, check: CheckId, asked: frozenset[CheckId]) -> Standing:
         """Return the standing of `check`; `asked` are those whose answer waits for this one."""
@@ -140,7 +150,7 @@ class _Search:
         causes, waits = list[CheckId](), list[CheckId]()
         for name in needs:
             health = self._healths.get(name)
-            if health is not None and (health.confirmed is Severity.CRITICAL or health.explains):
+            if health is not None and (health.confirmed is Severity.CRITICAL or self._explains(health)):
                 causes += self._roots_of(name, asked)
             elif health is not None and health.confirmed is Severity.UNKNOWN:
                 found = self.standing(name, asked)  # what put it out of sight is the cause here, too
@@ -197,10 +207,14 @@ class _Search:
     def _first_down(self, gates: tuple[CheckId, ...], asked: frozenset[CheckId]) -> tuple[CheckId, ...]:
         """The causes of the first gate that is down, none where none is."""
         for gate in gates:
-            if gate in self._healths and self._healths[gate].explains:
+            if gate in self._healths and self._explains(self._healths[gate]):
                 needed = self._needed(gate, asked | {gate}) if gate not in asked else None
                 return needed.by if needed is not None and needed.place is Place.COVERED else (gate,)
         return ()
+
+    def _explains(self, health: Health) -> bool:
+        calm = self._calm_since is not None and health.turned_at <= self._calm_since
+        return health.explains and not (calm and health.confirmed is Severity.OK and health.latest is Severity.OK)
 
     def _alive(self, gates: tuple[CheckId, ...]) -> bool:
         """Whether a gate was seen well since the failure began."""

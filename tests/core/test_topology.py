@@ -113,6 +113,19 @@ def test_what_is_needed_and_out_of_sight_is_explained_by_what_put_it_there(seen,
     assert standing(site, healths, CheckId("disk-crm"), FAILED) == Standing(place, tuple(map(CheckId, by)))
 
 
+@pytest.mark.parametrize(
+    ("calm_since", "place", "by"),
+    [(None, Place.COVERED, ("ping-switch",)), (BEFORE, Place.COVERED, ("ping-switch",)), (SINCE, Place.FREE, ())],
+)
+def test_what_wavers_explains_until_it_has_been_well_for_long(calm_since, place, by):
+    """It comes and goes for many results more in the books than in the world."""
+    wavers = replace(health(Severity.OK, ok_at=SINCE, down=True), flapping=True)
+    healths = {CheckId("ping-router"): GOOD, CheckId("ping-switch"): wavers, CheckId("ping-hmp"): GOOD}
+    site = replace(CHAIN, needs={CheckId("disk-hmp"): (CheckId("ping-switch"),)})
+    found = standing(site, healths, CheckId("disk-hmp"), FAILED, calm_since=calm_since)
+    assert found == Standing(place, tuple(map(CheckId, by)))
+
+
 def test_a_check_that_stands_nowhere_is_on_its_own():
     assert standing(CHAIN, {}, CheckId("elsewhere"), FAILED) == Standing(Place.FREE)
     assert upstream(CHAIN, CheckId("elsewhere")) == ()
