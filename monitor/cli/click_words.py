@@ -63,6 +63,7 @@ PLACES = (
     N_("TEXT"),
     N_("TIME"),
     N_("VALUE"),
+    N_("WHEN"),
 )
 """What stands in usage and help for what the user writes; `commands.localized` looks them up."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gettext
 import importlib.util
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from monitor.core.text import LANGUAGES, Text
 from monitor.secret import expanded
@@ -111,6 +113,24 @@ def emit_json(data: Any) -> None:
     import json
 
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def as_typed(command: str) -> str:
+    """Return a command of ours with the inventory and the state that this command line names, so that it can be pasted.
+
+    What an environment variable names is there for the pasted one too.
+    """
+    here = click.get_current_context(silent=True)
+    program, _space, rest = command.partition(" ")
+    if here is None or program != "releve":
+        return command
+    root = here.find_root()
+    typed = [
+        f"--{name} {shlex.quote(str(root.params[name]))}"
+        for name in ("inventory", "data")
+        if root.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    return " ".join([program, *typed, rest])
 
 
 def console(*, messages: bool = False) -> Console:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli import offline
-from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings, print_table, warn
+from monitor.cli.context import (
+    ExitCode,
+    Failure,
+    Settings,
+    as_typed,
+    console,
+    emit_json,
+    pass_settings,
+    print_table,
+    warn,
+)
 from monitor.cli.reading import act, ask, daemon_or_none, legible, segment, site_speech
 from monitor.core.ids import IncidentId
 from monitor.core.text import N_, say
@@ -61,7 +71,9 @@ def show(settings: Settings, name: str, as_json: bool) -> int:
         site = site_now(settings)
         running = {each["id"]: each for each in site["incidents"]}.get(one["id"], {})
         told = {key: value for key, value in running.items() if key.startswith("next_update")}
-        incident_page(console(), {**one, **told}, site_speech(settings), site["at"], daemon=site["daemon"] is not None)
+        work = next((each for each in site["maintenance"] if each["id"] == one["maintenance"]), None)
+        words, daemon = site_speech(settings), site["daemon"] is not None
+        incident_page(console(), {**one, **told}, words, site["at"], work=work, daemon=daemon)
     return ExitCode.WRONG if one["status"] != "resolved" else ExitCode.DONE
 
 
@@ -153,6 +165,9 @@ def resolve(settings: Settings, name: str, text: str, as_json: bool) -> int:
 
 
 def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool) -> int:
+    if not text.strip(". …") and text:
+        # The commands that pages and mails offer end with dots, and a stated cause is told to the client.
+        raise Failure(say("write your own words in place of {dots}", dots=text))
     chosen = _chosen(settings, name)
     api = daemon_or_none(settings)
     if api is not None:
@@ -173,7 +188,7 @@ def _done(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: boo
         state = state_of(one, words, SystemClock().now())
         console().print(f"{one['id']}  {state}  {one['timeline'][-1]['text']}")
     if not daemon:
-        text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=start_command())
+        text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=as_typed(start_command()))
         warn(words.render(text))
     return ExitCode.DONE
 
@@ -234,7 +249,7 @@ def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
 
     found = store.incident(IncidentId(name))
     if found is None:
-        raise Failure(say("there is no incident {id}", id=name))
+        raise Failure(say("there is no incident {id}; `releve incident list` shows them", id=name))
     words = site_speech(settings)
     runs = [run_json(run, words) for run in store.runs(found.id)]
     return incident_json(found, store.notices(found.id), words, runs)

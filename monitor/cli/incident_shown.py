@@ -28,6 +28,7 @@ from monitor.cli.shown import (
     told_next,
     unbroken,
 )
+from monitor.cli.work_shown import announced_by, named_work
 from monitor.core.events import RELEVE
 from monitor.core.text import N_, NO_BREAK_SPACE, Speech, Text, say
 
@@ -46,6 +47,7 @@ STEP = {
     "worsened": N_("worsened"),
     "disrupted": N_("service interrupted"),
     "flapping": N_("comes and goes"),
+    "reminder": N_("reminder of a question"),
     "conference": N_("conference call"),
     "conference_cancelled": N_("conference call cancelled"),
     "long_soon": N_("soon a long interruption"),
@@ -59,10 +61,19 @@ STEP = {
 }
 
 
-def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, daemon: bool = True) -> None:
+def incident_page(
+    out: Console,
+    one: dict[str, Any],
+    words: Speech,
+    at: str,
+    *,
+    work: dict[str, Any] | None = None,
+    daemon: bool = True,
+) -> None:
     """Print one incident as of `at`: what, timeline, who was told, what to do and who is told next.
 
-    `one` may hold `next_update_at` and `next_update_to`, as in the JSON of `status`.
+    `one` may hold `next_update_at` and `next_update_to`, as in the JSON of `status`; `work` is the announced work that
+    it belongs to, as in that JSON.
     """
     now = moment(at)
     assert now is not None
@@ -77,10 +88,10 @@ def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, 
     facts = (
         (N_("Kind"), one["kind"]),
         (N_("Root cause"), one["root_cause"] or say_(N_("opened by hand"))),
-        (N_("Cause"), one["cause"] or say_(N_("not documented"))),
+        (N_("Cause"), _cause(one, words)),
         (N_("Began"), shown["began"]),
         (N_("Confirmed"), shown["opened"]),
-        (N_("Announced maintenance"), one["maintenance"] or ""),
+        (N_("Announced maintenance"), _work(one, work, words, now)),
         (N_("Comes and goes"), "" if wavers is None else words.render(say("since {at}", at=site.at(wavers)))),
         (N_("Acknowledged"), shown["acknowledged"]),
         (N_("Acknowledged until"), "" if until is None or not shown["acknowledged"] else site.at(until)),
@@ -100,7 +111,23 @@ def incident_page(out: Console, one: dict[str, Any], words: Speech, at: str, *, 
         out.print()
         print_table(run_table(one["runs"], words, now), out)
     following = [*_not_yet(one, words, now), told_next(one, words, now)] if daemon else []
-    print_what_to_do(out, commands_about(one, daemon=daemon), words, following, daemon=daemon)
+    print_what_to_do(out, commands_about(one, work=work, daemon=daemon), words, following, daemon=daemon)
+
+
+def _cause(one: dict[str, Any], words: Speech) -> str:
+    if one["cause"]:
+        return str(one["cause"])
+    return words.render(say("announced maintenance") if one["maintenance"] else say("not yet known"))
+
+
+def _work(one: dict[str, Any], work: dict[str, Any] | None, words: Speech, now: datetime) -> str:
+    """The announced work that an incident belongs to, until when it goes on and who announced it for what."""
+    if work is None:
+        return one["maintenance"] or ""
+    line = named_work(work)
+    if work["active"]:
+        line = words.render(say("{title}, planned end: {until}", title=line, until=at_site(work["until"], words, now)))
+    return words.render(say("{title} ({who})", title=line, who=announced_by(work, words)))
 
 
 def _suppressed(names: list[str]) -> str:
@@ -166,8 +193,8 @@ def _not_yet(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
     return lines
 
 
-def commands_about(one: dict[str, Any], *, daemon: bool = True) -> list[str]:
-    """Return at most three complete commands for whoever reads the page of one incident."""
+def commands_about(one: dict[str, Any], *, work: dict[str, Any] | None = None, daemon: bool = True) -> list[str]:
+    """Return at most three complete commands for whoever reads the page of one incident, which belongs to `work`."""
     commands = [] if daemon else [start_command()]
     commands += answers_to(one["runs"])
     root = one["root_cause"]
@@ -177,7 +204,9 @@ def commands_about(one: dict[str, Any], *, daemon: bool = True) -> list[str]:
     commands += [f"releve notify test {name}" for name in dict.fromkeys(failed)][:1]
     if one["status"] != "resolved" and root and not root.startswith(OWN_CHECKS):
         commands.append(f"releve check {root}")
-    if not one["cause"]:
+    if work is not None and work["active"] and one["status"] != "resolved":
+        commands.append(f"releve maintenance end {work['id']}")
+    if not one["cause"] and not one["maintenance"]:
         commands.append(f'releve incident cause {one["id"]} "..."')
     if one["status"] != "resolved" and not root:
         commands.append(f'releve incident resolve {one["id"]} "..."')

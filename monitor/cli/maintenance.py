@@ -34,8 +34,8 @@ def maintenance() -> None:
 @click.argument("name")
 @click.option("--device", "devices", metavar="NAME", multiple=True, help=N_("A device or link; more than once."))
 @click.option("--check", "checks", metavar="CHECK", multiple=True, help=N_("A check; more than once."))
-@click.option("--from", "begins", metavar="TIME", default="", help=N_('Site time, "2026-12-01 22:00"; default: now.'))
-@click.option("--until", "ends", metavar="TIME", default="", help=N_("Until when, like --from."))
+@click.option("--from", "begins", metavar="WHEN", default="", help=N_('Site time, "2026-12-01 22:00"; default: now.'))
+@click.option("--until", "ends", metavar="WHEN", default="", help=N_("Until when, like --from."))
 @click.option("--for", "span", metavar="TIME", default="", help=N_("For how long: 4h; instead of --until."))
 @click.option("--incident", "kind", metavar="KIND", default="", help=N_("As which kind failures are told."))
 @click.option("--reason", default="", help=N_("What is done; it stands in every list."))
@@ -181,6 +181,11 @@ def end(settings: Settings, name: str, as_json: bool) -> int:
     if as_json:
         emit_json(one)
     else:
-        text = say("{id} is over: what still fails of it is told from now on.", id=one["id"])
+        begun = one["from"] != one["until"]
+        text = (
+            say("{id} is over: what still fails of it is told from now on.", id=one["id"])
+            if begun
+            else say("{id} is called off.", id=one["id"])
+        )
         console().print(words.render(text))
     return ExitCode.DONE

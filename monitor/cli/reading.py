@@ -30,7 +30,7 @@ def inventory_of(settings: Settings) -> Inventory:
         words = settings.speech(reading.language)
         for problem in reading.problems:
             warn(problem_line(problem_json(problem, words), words))
-        raise Failure(say("{path} is wrong; nothing was started", path=str(settings.inventory)))
+        raise Failure(say("{path} is wrong; nothing was done", path=str(settings.inventory)))
     return reading.inventory
 
 

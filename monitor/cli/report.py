@@ -109,7 +109,7 @@ def _chosen(store: Store, name: str) -> Incident:
     if name:
         found = store.incident(IncidentId(name))
         if found is None:
-            raise Failure(say("there is no incident {id}", id=name))
+            raise Failure(say("there is no incident {id}; `releve incident list` shows them", id=name))
         return found
     newest = store.incidents(1)
     if not newest:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from alerts.context import person
-from monitor.cli.context import print_table
+from monitor.cli.context import as_typed, print_table
 from monitor.cli.shown import (
     RUN_STATE,
     SELF,
@@ -182,7 +182,8 @@ def policy_page(out: Console, policy: dict[str, Any], words: Speech, now: dateti
         text = say("SIMULATION: runbooks only say what they would do (automation: {{live: true}} lets them act).")
         out.print(unbroken(words.render(text), style="cyan"))
     if not daemon:
-        text = say("No daemon runs, so nothing acts at the moment. `{command}` starts one.", command=start_command())
+        start = as_typed(start_command())
+        text = say("No daemon runs, so nothing acts at the moment. `{command}` starts one.", command=start)
         out.print(unbroken(words.render(text)))
     for name, until in policy["armed"].items():
         text = say("{runbook} may interrupt what still works until {at}", runbook=name, at=at_site(until, words, now))

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from alerts.context import Context
+from monitor.cli.context import as_typed
 from monitor.core.text import N_, NARROW_SPACE, NO_BREAK_SPACE, Speech, say
 
 if TYPE_CHECKING:
@@ -232,7 +233,8 @@ def print_what_to_do(
     out.print()
     out.print(words.render(say("To do:") if commands else say("To do: nothing.")))
     for command in commands:
-        out.print(f"  {command}")
+        # Never folded: a line break in it would be pasted too.
+        out.print(f"  {as_typed(command)}", soft_wrap=True)
     if not daemon:
         out.print(words.render(say("Next messages: none leaves while no daemon runs.")))
     elif following:

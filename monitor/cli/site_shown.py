@@ -10,7 +10,7 @@ from rich.text import Text as Styled
 
 from alerts.context import Context
 from alerts.service_words import view_text
-from monitor.cli.context import print_table
+from monitor.cli.context import as_typed, print_table
 from monitor.cli.shown import (
     RUN_STATE,
     WORST_FIRST,
@@ -46,7 +46,8 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
     seen = any(one["severity"] is not None for one in status["checks"]) or not status["checks"]
     out.print(Styled.assemble(head, "  ", severity(status["severity"] if seen else None, words)))
     if daemon is None:
-        text = say("No daemon runs: this is what the last one knew. `{command}` starts one.", command=start_command())
+        start = as_typed(start_command())
+        text = say("No daemon runs: this is what the last one knew. `{command}` starts one.", command=start)
         out.print(unbroken(words.render(text)))
     elif daemon["journal"]:
         out.print(unbroken(daemon["journal"], style="bold red"))
@@ -116,8 +117,9 @@ def _going_table(runs: list[dict[str, Any]], words: Speech, now: datetime) -> Ta
     return table
 
 
-def _worst_first(one: dict[str, Any]) -> tuple[int, str]:
-    return WORST_FIRST.index(one["severity"]), one["began_at"]
+def _worst_first(one: dict[str, Any]) -> tuple[bool, int, str]:
+    """What interrupts the client's service before all else, however long something else has been critical."""
+    return one["disrupted_at"] is None, WORST_FIRST.index(one["severity"]), one["began_at"]
 
 
 def _check_table(checks: list[dict[str, Any]], words: Speech, now: datetime) -> Table:

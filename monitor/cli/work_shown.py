@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from alerts.context import person
+from monitor.cli.context import as_typed
 from monitor.cli.shown import at_site, table_of, unbroken
 from monitor.core.text import N_, Speech, say
 
@@ -18,13 +19,13 @@ def work_table(works: list[dict[str, Any]], words: Speech, now: datetime) -> Tab
     table = table_of((N_("Work"), N_("State"), N_("From"), N_("Until"), N_("On"), N_("Told as"), N_("By")), words)
     for one in works:
         table.add_row(
-            unbroken(_named(one)),
+            unbroken(named_work(one)),
             work_state(one, words),
             unbroken(at_site(one["from"], words, now)),
             unbroken(at_site(one["until"], words, now)),
             unbroken(", ".join([*one["nodes"], *one["checks"]])),
             one["kind"] or words.translate(N_("nothing")),
-            unbroken(_by(one, words)),
+            unbroken(announced_by(one, words)),
         )
     return table
 
@@ -38,11 +39,13 @@ def work_state(one: dict[str, Any], words: Speech) -> Styled:
     return unbroken(words.translate(N_("over")), "dim")
 
 
-def _named(one: dict[str, Any]) -> str:
+def named_work(one: dict[str, Any]) -> str:
+    """Return what announced work is called: its name, with its title where it has one."""
     return str(one["id"]) if one["title"] == one["id"] else f"{one['id']} ({one['title']})"
 
 
-def _by(one: dict[str, Any], words: Speech) -> str:
+def announced_by(one: dict[str, Any], words: Speech) -> str:
+    """Return who announced the work, and why where that was said."""
     who = person(one["by"]) if one["by"] else words.translate(N_("inventory"))
     return words.render(say("{who}: {why}", who=who, why=one["reason"])) if one["reason"] else who
 
@@ -61,5 +64,5 @@ def work_lines(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
         if one["kind"]
         else say("Nothing of it is told meanwhile; what still fails at the end is told then.")
     )
-    ends = say("To end it earlier: {command}", command=f"releve maintenance end {one['id']}")
+    ends = say("To end it earlier: {command}", command=as_typed(f"releve maintenance end {one['id']}"))
     return [words.render(text) for text in (span, told, ends)]

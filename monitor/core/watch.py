@@ -10,10 +10,10 @@ from monitor.core.health import Health, Phase, advance
 from monitor.core.hysteresis import settled
 from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
-from monitor.core.maintenance import Window, scope_of
+from monitor.core.maintenance import Span, Window, scope_of
 from monitor.core.placing import Work, record
 from monitor.core.plan import Plan, State
-from monitor.core.text import say
+from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 
 
@@ -205,8 +205,15 @@ def work_ended(state: State, name: str, now: datetime) -> tuple[State, Window]:
         raise Refused(say("there is no announced work {name}; there is: {names}", name=name, names=names))
     ended = window.cut_short(now)
     if ended is None:
-        raise Refused(say("the work {name} does not go on now", name=name))
+        raise Refused(_not_now(window))
     return _with(state, ended), ended
+
+
+def _not_now(window: Window) -> Text:
+    """Why `window` cannot be ended: over is over, and what recurs stands in the inventory."""
+    if isinstance(window.when, Span):
+        return say("the work {name} does not go on now", name=window.id)
+    return say("the work {name} does not go on now; what recurs is called off in the inventory", name=window.id)
 
 
 def _with(state: State, window: Window) -> State:

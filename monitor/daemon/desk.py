@@ -286,7 +286,7 @@ class Desk:
         # It ended long ago and has left the desk: what is added to its log tells nobody anything any more.
         incident = await self.journal.ask(self.journal.store.incident, name)
         if incident is None:
-            raise Refused(say("there is no incident {id}", id=name))
+            raise Refused(say("there is no incident {id}; `releve incident list` shows them", id=name))
         event = event_of(incident, self.clock.now())
         await self.journal.commit(Batch(events=(event,), audit=audit, guard=self.guard()))
         return incidents.fold(incident, event) or incident

@@ -180,7 +180,12 @@ class _Api:
         journal = self.daemon.journal
         incident = self.daemon.desk.state.incidents.get(name) or await journal.ask(journal.store.incident, name)
         if incident is None:
-            return error(404, self.speech(request).render(say("there is no incident {id}", id=name)))
+            return error(
+                404,
+                self.speech(request).render(
+                    say("there is no incident {id}; `releve incident list` shows them", id=name)
+                ),
+            )
         return JSONResponse(await self._shown(incident, request))
 
     async def _shown(self, incident: Incident, request: Request) -> dict[str, Any]:

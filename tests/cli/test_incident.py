@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import shlex
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,14 +21,15 @@ operations: {to: [admin]}
 
 
 @pytest.fixture
-def releve(tmp_path, capsys):
+def releve(tmp_path, capsys, monkeypatch):
     """Run one command line in English on a site of its own; return exit code, stdout and stderr."""
     inventory = tmp_path / "inventory.yaml"
     inventory.write_text(SITE, encoding="utf-8")
+    monkeypatch.setenv("RELEVE_INVENTORY", str(inventory))
+    monkeypatch.setenv("RELEVE_DATA", str(tmp_path / "data"))
 
     def run(*arguments, lang="en"):
-        options = ["--inventory", str(inventory), "--data", str(tmp_path / "data"), "--lang", lang]
-        code = cli.carry_out([*options, *arguments])
+        code = cli.carry_out(["--lang", lang, *arguments])
         out, err = capsys.readouterr()
         return code, out, err
 
@@ -70,6 +72,25 @@ def test_every_page_ends_with_complete_commands(releve, opened):
     _, out, _ = releve("status")
     assert f"releve incident ack {opened}" in out
     assert "releve run" in out
+
+
+def test_commands_name_the_site_that_was_named_so_that_they_can_be_pasted(releve, opened, tmp_path, capsys):
+    elsewhere = tmp_path / "another folder"
+    (tmp_path / "data").rename(elsewhere)
+    assert cli.carry_out(["--data", str(elsewhere), "--lang", "en", "incident", "show"]) == 1
+    pasted = next(line for line in capsys.readouterr().out.splitlines() if "incident ack" in line)
+    assert pasted == f"  releve --data '{elsewhere}' incident ack {opened}"
+    assert cli.carry_out(shlex.split(pasted)[1:]) == 0
+
+
+@pytest.mark.parametrize("action", ["cause", "note", "resolve"])
+@pytest.mark.parametrize("dots", ["...", "…", " ... "])
+def test_the_dots_of_a_command_that_was_pasted_are_not_told_to_anybody(releve, opened, action, dots):
+    code, out, err = releve("incident", action, opened, dots)
+    assert (code, out) == (2, "")
+    assert "your own words" in err
+    one = json.loads(releve("incident", "show", "--json")[1])
+    assert (one["status"], one["cause"], len(one["timeline"])) == ("open", "", 1)
 
 
 def test_an_incident_that_is_not_there_is_an_error_without_a_traceback(releve, opened):

@@ -24,16 +24,16 @@ operations: {to: [admin]}
 
 
 @pytest.fixture
-def releve(tmp_path, capsys):
+def releve(tmp_path, capsys, monkeypatch):
     """Run one command line in English on a site of its own; return exit code, stdout and stderr."""
     inventory = tmp_path / "inventory.yaml"
     at = (datetime.now(UTC) + timedelta(hours=7)).strftime("%H:%M")  # noqa: TID251 - Douala is an hour ahead
     inventory.write_text(SITE.replace("IN-SIX-HOURS", at), encoding="utf-8")
+    monkeypatch.setenv("RELEVE_INVENTORY", str(inventory))
+    monkeypatch.setenv("RELEVE_DATA", str(tmp_path / "data"))
 
     def run(*arguments):
-        code = cli.carry_out(
-            ["--inventory", str(inventory), "--data", str(tmp_path / "data"), "--lang", "en", *arguments]
-        )
+        code = cli.carry_out(["--lang", "en", *arguments])
         out, err = capsys.readouterr()
         return code, out, err
 
@@ -72,7 +72,7 @@ def test_work_to_come_is_announced_in_the_sites_time_and_can_be_called_off(relev
     one = json.loads(out)
     assert (code, one["active"], one["coming"], one["kind"]) == (0, False, True, "link-unstable")
     assert (one["from"], one["until"]) == ("2098-12-01T21:00:00.000Z", "2098-12-02T01:00:00.000Z")
-    assert releve("maintenance", "end", "radio")[0] == 0
+    assert releve("maintenance", "end", "radio")[:2] == (0, "radio is called off.\n")
     assert "radio" not in listed(releve)
 
 
@@ -146,6 +146,14 @@ def test_what_does_not_go_on_cannot_be_ended(releve, name):
     code, out, err = releve("maintenance", "end", name)
     assert (code, out) == (2, "")
     assert name in err
+    assert ("in the inventory" in err) is (name == "weekly")
+
+
+def test_a_moment_is_not_asked_for_as_a_length(releve):
+    _, out, _ = releve("maintenance", "add", "--help")
+    assert re.search(r"--from WHEN .*\n", out)
+    assert re.search(r"--until WHEN .*\n", out)
+    assert re.search(r"--for TIME .*\n", out)
 
 
 def test_a_name_is_free_again_once_its_work_is_over(releve):

@@ -47,16 +47,17 @@ def door():
 
 
 @pytest.fixture
-def releve(tmp_path, capsys, door):
+def releve(tmp_path, capsys, monkeypatch, door):
     """Run one command line in English on a site of its own; return exit code, stdout and stderr."""
     inventory = tmp_path / "inventory.yaml"
     inventory.write_text(SITE.format(port=door.getsockname()[1]), encoding="utf-8")
     (tmp_path / "runbooks").mkdir()
     (tmp_path / "runbooks" / "look.yaml").write_text(BOOK, encoding="utf-8")
+    monkeypatch.setenv("RELEVE_INVENTORY", str(inventory))
+    monkeypatch.setenv("RELEVE_DATA", str(tmp_path / "data"))
 
     def run(*arguments, lang="en"):
-        options = ["--inventory", str(inventory), "--data", str(tmp_path / "data"), "--lang", lang]
-        code = cli.carry_out([*options, *arguments])
+        code = cli.carry_out(["--lang", lang, *arguments])
         out, err = capsys.readouterr()
         return code, out, err
 

@@ -143,6 +143,36 @@ def test_the_worst_comes_first():
     assert page.index("26-0002") < page.index("26-0001")
 
 
+def test_what_interrupts_the_service_comes_before_what_has_been_critical_for_longer():
+    older = incident("26-0001", disrupted_at=None, began_at="2026-11-23T01:00:00.000Z")
+    graver = incident("26-0002", disrupted_at=None)
+    page = status_page(site(older, graver, incident("26-0003", severity="warning")), ENGLISH)
+    assert page.index("26-0003") < page.index("26-0001") < page.index("26-0002")
+    assert page.index("releve incident ack 26-0003") < page.index("releve incident show 26-0003")
+    assert "releve incident show 26-0001" not in page
+
+
+WORK = {
+    "id": "new-fibre", "title": "Neue Faser", "kind": "link-unstable", "reason": "by the operator", "nodes": ["fo"],
+    "checks": [], "concerned": 2, "by": "awa", "from": "2026-11-23T01:00:00.000Z", "until": "2026-11-23T04:00:00.000Z",
+    "active": True, "coming": False, "recurring": False,
+}  # fmt: skip
+
+
+def test_an_incident_of_announced_work_says_until_when_by_whom_and_how_to_end_it():
+    one = incident(maintenance="new-fibre", status="acknowledged")
+    page = printed(
+        lambda out: incident_shown.incident_page(out, one, ENGLISH, "2026-11-23T02:05:00.000Z", work=WORK)
+    ).replace(HARD, " ")
+    said = " ".join(page.split())
+    assert "new-fibre (Neue Faser), planned end: 05:00 (awa: by the operator)" in said
+    assert "Cause announced maintenance" in said
+    assert "  releve maintenance end new-fibre" in page
+    assert "incident cause" not in page
+    over = {**WORK, "active": False}
+    assert "maintenance end" not in " ".join(incident_shown.commands_about(one, work=over))
+
+
 def test_times_are_the_sites_with_the_day_only_when_it_is_another():
     page = status_page(site(incident(), checks=[check("ups", "warning")])).replace(HARD, " ")
     assert "Media Contact Douala, 03 h 05, heure de Douala" in page
