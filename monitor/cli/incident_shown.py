@@ -85,6 +85,7 @@ def incident_page(
     if shown["acknowledged"]:
         shown["acknowledged"] += f" ({person(one['acknowledged_by'])})"
     until, wavers = moment(one["acknowledged_until"]), moment(one["flapping_since"])
+    gone = None if one["status"] == "resolved" else moment(one["recovered_at"])
     facts = (
         (N_("Kind"), one["kind"]),
         (N_("Root cause"), one["root_cause"] or say_(N_("opened by hand"))),
@@ -93,6 +94,10 @@ def incident_page(
         (N_("Confirmed"), shown["opened"]),
         (N_("Announced maintenance"), _work(one, work, words, now)),
         (N_("Comes and goes"), "" if wavers is None else words.render(say("since {at}", at=site.at(wavers)))),
+        (
+            N_("Being verified"),
+            "" if gone is None else words.render(say("the root cause is gone since {at}", at=site.at(gone))),
+        ),
         (N_("Acknowledged"), shown["acknowledged"]),
         (N_("Acknowledged until"), "" if until is None or not shown["acknowledged"] else site.at(until)),
         (N_("Resolved"), shown["resolved"]),

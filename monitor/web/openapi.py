@@ -19,6 +19,7 @@ _INCIDENT = {
         "acknowledged_until": _TIME,
         "resolved_at": _TIME,
         "flapping_since": _TIME,
+        "recovered_at": _TIME,
         "flaps": {"type": "integer"},
         "maintenance": {"type": ["string", "null"], "description": "The announced work that it belongs to."},
         "root_cause": {"type": ["string", "null"]},

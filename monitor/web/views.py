@@ -81,6 +81,7 @@ def incident_json(
         "flapping_since": when(incident.flapping_at),
         "flaps": incident.flaps,
         "maintenance": incident.window or None,
+        "recovered_at": when(incident.recovered_at),
         "resolved_at": when(incident.resolved_at),
         "root_cause": incident.check,
         "suppressed": list(incident.suppressed),

@@ -42,6 +42,7 @@ def incident(name="26-0003", **changes):
         "acknowledged_by": "",
         "acknowledged_until": None,
         "flapping_since": None,
+        "recovered_at": None,
         "flaps": 0,
         "maintenance": None,
         "resolved_at": None,
@@ -312,6 +313,15 @@ def test_an_incident_is_listed_with_its_cause_and_how_much_it_explains(suppresse
     one = incident(title="cut", suppressed=suppressed)
     page = printed(lambda out: out.print(shown.incident_table([one], ENGLISH, NOW)), width=160)
     assert said in page.replace(" \n", "\n").replace(" \n", "\n")
+
+
+def test_what_is_being_verified_is_not_shown_as_if_it_still_failed():
+    one = incident(root_cause="fo", title="the link is down", recovered_at="2026-11-23T02:04:00.000Z")
+    page = status_page(site(one), ENGLISH, terminal=False)
+    assert "fo: the link is down; gone, being verified; 1 check suppressed" in page
+    assert "Being verified     the root cause is gone since 03:04, Douala time" in incident_page(one, ENGLISH)
+    over = {**one, "status": "resolved", "resolved_at": "2026-11-23T02:05:00.000Z"}
+    assert "being verified" not in incident_page(over, ENGLISH).lower()
 
 
 def test_who_is_on_it_for_a_time_is_shown_with_the_end_of_it():

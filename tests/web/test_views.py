@@ -77,6 +77,9 @@ def test_an_incident_tells_who_is_on_it_until_when_that_it_wavers_and_to_which_w
     )  # fmt: skip
     calm = incident_json(replace(incident, window="", flapping_at=None), (), speech("en"))
     assert (calm["flapping_since"], calm["maintenance"]) == (None, None)
+    assert calm["recovered_at"] is None
+    gone = incident_json(replace(incident, recovered_at=NOW), (), speech("en"))
+    assert gone["recovered_at"] == "2026-11-23T02:05:00.000Z"
 
 
 NIGHT = Span(BEGAN - timedelta(hours=1), BEGAN + timedelta(hours=3))
