@@ -59,7 +59,7 @@ class Heartbeat:
         return HeartbeatSeen(job, io.clock.now())
 
     def judge(self, seen: HeartbeatSeen, params: HeartbeatParams) -> Verdict:
-        """A failed or overdue job is CRITICAL; one that has never reported is UNKNOWN until it should have."""
+        """A failed or overdue job is CRITICAL; one that has never reported is OK until it should have: nobody is woken."""
         last = seen.job.last
         if last is None:
             return _never(seen, params)
@@ -88,7 +88,7 @@ def _never(seen: HeartbeatSeen, params: HeartbeatParams) -> Verdict:
             "the job has never reported; it has {left} left. `releve probe show heartbeat` says how it does",
             left=params.within - waited,
         )
-        return Verdict(Severity.UNKNOWN, text)
+        return Verdict(Severity.OK, text)
     text = say(
         "the job has never reported, {waited} after Relève began to wait for it; it should within {within}. "
         "`releve probe show heartbeat` says how it does",

@@ -85,7 +85,7 @@ def incident_page(
     if shown["acknowledged"]:
         shown["acknowledged"] += f" ({person(one['acknowledged_by'])})"
     until, wavers = moment(one["acknowledged_until"]), moment(one["flapping_since"])
-    gone = None if one["status"] == "resolved" else moment(one["recovered_at"])
+    gone = None if one["status"] == "resolved" else moment(one.get("recovered_at"))
     facts = (
         (N_("Kind"), one["kind"]),
         (N_("Root cause"), one["root_cause"] or say_(N_("opened by hand"))),

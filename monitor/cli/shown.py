@@ -110,7 +110,7 @@ def what_and_how_much(one: dict[str, Any], words: Speech) -> str:
     """Return an incident's cause with what it says, and how many failures it explains."""
     root, title, count = one["root_cause"], one["title"], len(one["suppressed"])
     text = words.render(say("{check}: {summary}", check=root, summary=title)) if root else title
-    if one["recovered_at"] and one["status"] != "resolved":
+    if one.get("recovered_at") and one["status"] != "resolved":
         text = words.render(say("{text}; gone, being verified", text=text))
     if not count:
         return text

@@ -54,7 +54,7 @@ def test_a_job_is_judged_by_its_last_word_and_by_how_old_that_is(last, severity,
 
 @pytest.mark.parametrize(
     ("waited", "severity"),
-    [(0, Severity.UNKNOWN), (26, Severity.UNKNOWN), (26.01, Severity.CRITICAL), (-1, Severity.UNKNOWN)],
+    [(0, Severity.OK), (26, Severity.OK), (26.01, Severity.CRITICAL), (-1, Severity.OK)],
 )
 def test_one_that_has_never_reported_has_as_long_as_between_two_reports(waited, severity):
     verdict = judged(Job(NOW - timedelta(hours=waited)))
