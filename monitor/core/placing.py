@@ -112,21 +112,28 @@ class Work:
             self.tell(incident.id, EventKind.NOTE, unseen, check)
             self._free(
                 self.state.incidents[incident.id],
+                incident.covered,
                 say("The inventory no longer has the root cause: looked at by itself from here on"),
             )
 
     def uncover(self, check: CheckId) -> None:
-        """Free what `check` covers once it is believed bad but not down: it explains no failure behind it any more."""
+        """Free what `check` covers once it is believed bad but not down: it explains only what needs it any more."""
         health, incident = self.state.healths[check], self.rooted(check)
         if incident is None or incident.recovered_at is not None or health.explains or incident.window:
             return
         if health.confirmed in (Severity.WARNING, Severity.CRITICAL):
-            self._free(incident, say("The root cause is not down any more: looked at by itself from here on"))
+            freed = tuple(name for name in incident.covered if not self._is_behind(name, check))
+            self._free(incident, freed, say("The root cause is not down any more: looked at by itself from here on"))
 
-    def _free(self, incident: Incident, why: Text) -> None:
-        for covered in incident.covered:
-            self.tell(incident.id, EventKind.UNCOVERED, why, covered)
-        self._release(incident.covered)
+    def _is_behind(self, covered: CheckId, cause: CheckId) -> bool:
+        health = self.state.healths.get(covered)
+        found = Standing(Place.FREE) if health is None else self._standing(covered, _failing_since(health))
+        return found.place is Place.COVERED and cause in found.by
+
+    def _free(self, incident: Incident, covered: tuple[CheckId, ...], why: Text) -> None:
+        for name in covered:
+            self.tell(incident.id, EventKind.UNCOVERED, why, name)
+        self._release(covered)
 
     def _release(self, checks: tuple[CheckId, ...]) -> None:
         healths = dict(self.state.healths)

@@ -46,9 +46,9 @@ class Course:
         self.state = reload(plan, State(), START).state
         self.good()
 
-    def see(self, check: str, severity: Severity) -> list[EventKind]:
+    def see(self, check: str, severity: Severity, *, down: bool = True) -> list[EventKind]:
         self.at += timedelta(seconds=1)
-        verdict = Verdict(severity, say("{check} seen", check=check), down=severity is CRITICAL)
+        verdict = Verdict(severity, say("{check} seen", check=check), down=down and severity is CRITICAL)
         taken = take(self.plan, self.state, CheckId(check), verdict, self.at)
         self.state = taken.state
         return [event.kind for event in taken.events]
@@ -130,3 +130,23 @@ def test_a_check_that_is_heard_of_again_and_still_fails_may_show_that_a_service_
     assert course.wait(10 * MINUTE) == []
     assert course.down("fo") == [EventKind.OPENED]  # nobody knows of the radio
     assert course.down("radio") == [EventKind.DISRUPTED] * 2
+
+
+def test_what_needs_a_check_that_is_critical_but_not_down_stays_its_shadow_result_after_result():
+    lines = site().topology
+    course = Course(site(topology=Topology(lines.nodes, lines.where, {CheckId("disk"): (CheckId("hmp"),)})))
+    course.see("hmp", CRITICAL, down=False)
+    assert course.good("router", "fo", "radio") == [EventKind.OPENED]
+    assert course.down("disk") == [EventKind.COVERED]
+    course.see("router", Severity.WARNING)  # with another failure untold, no result is quiet
+    for _ in range(3):
+        assert [*course.see("hmp", CRITICAL, down=False), *course.down("disk")] == []
+    assert course.see("hmp", Severity.WARNING) == [EventKind.SEVERITY, EventKind.UNCOVERED]
+
+
+def test_what_only_stands_behind_a_check_is_free_of_it_once_it_is_not_down_any_more():
+    course = Course(site())
+    course.down("hmp")
+    course.good("router", "fo", "radio")
+    assert course.down("disk") == [EventKind.COVERED]
+    assert course.see("hmp", CRITICAL, down=False) == [EventKind.UNCOVERED]
