@@ -62,7 +62,8 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
     for change in changes:
         work.follow(change, verdict.summary)
     work.waver(check)
-    work.uncover(check)
+    if changes or before is None or before.explains is not health.explains:
+        work.uncover(check)
     work.verify(check, verdict.severity)
     work.reconsider(check)
     work.place()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
@@ -15,12 +15,14 @@ from monitor.core.flapping import SAMPLES
 from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import BLIND, Incident, Interruption, Status, open_by_hand, replay, resolve_by_hand
+from monitor.core.maintenance import Span, Window, scope_of
 from monitor.core.placing import incident_id, record
 from monitor.core.plan import Plan, State, Watched
+from monitor.core.services import Leaf, Rule, Service, Way
 from monitor.core.text import say
 from monitor.core.topology import Node, Topology, upstream
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import forget, reload, repaired, take, told
+from monitor.core.watch import forget, pass_time, reload, repaired, take, told
 
 OK, WARNING, UNKNOWN, CRITICAL = Severity
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -510,6 +512,67 @@ def test_a_check_has_one_open_incident_at_a_time_and_opens_it_once_a_crossing(to
             if event.kind in (OPENED, REOPENED):
                 assert desk.state.healths[event.check].confirmed is not OK
                 assert desk.state.healths[event.check].fails >= 1
+
+
+OFTEN = st.sampled_from([(OK, False), (CRITICAL, True), (CRITICAL, True), (CRITICAL, False), (WARNING, False)]) | SEEN
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> tuple[Plan, list[tuple[CheckId, Severity, bool] | timedelta]]:
+    """A plan with needs, a service, stale checks and perhaps announced work; and rounds over all of its checks.
+
+    All is well at first; before each few rounds one check changes, and some are not heard of for a while.
+    """
+    plan = draw(plans())
+    plain = [CheckId(f"plain-{name}") for name in NODES]
+    needs = {
+        check: (draw(st.sampled_from(plain[:at])),) for at, check in enumerate(plain) if at and draw(st.booleans())
+    }
+    checks = {name: replace(one, every=timedelta(seconds=10)) for name, one in plan.checks.items()}
+    parts = tuple(map(Leaf, draw(st.lists(st.sampled_from(sorted(checks)), min_size=1, max_size=4, unique=True))))
+    service = Service("calls", Rule(draw(st.sampled_from(Way)), parts), below=draw(st.sampled_from([1.0, 2.0])))
+    scope = scope_of(plan.topology, [NodeId(draw(st.sampled_from(NODES)))])
+    begin, end = (START + timedelta(seconds=draw(st.integers(*limits))) for limits in ((0, 99), (100, 400)))
+    work = Window("work", scope, Span(begin, end), draw(st.sampled_from(["", "cut"])))
+    whole = replace(
+        plan,
+        checks={
+            name: replace(one, kind=draw(st.sampled_from(["cut", "cut", "service"]))) for name, one in checks.items()
+        },
+        topology=replace(plan.topology, needs=needs),
+        services={"calls": service},
+        maintenance=draw(st.sampled_from([(), (work,)])),
+    )
+    names = st.sampled_from(list(checks))
+    world, steps = dict.fromkeys(checks, (OK, False)), list[tuple[CheckId, Severity, bool] | timedelta]()
+    changes = st.tuples(names, OFTEN, st.integers(2, 4), st.frozensets(names, max_size=1), st.booleans())
+    for check, seen, rounds, silent, late in draw(st.lists(changes, min_size=3, max_size=9)):
+        for _ in range(rounds):
+            steps += [(name, *world[name]) for name in checks if name not in silent]
+        world[check] = seen
+        steps += [timedelta(seconds=45)] if late else []
+    return whole, [*steps, *((name, *world[name]) for name in checks)]
+
+
+@settings(max_examples=200)
+@given(courses())
+def test_a_result_that_passes_for_quiet_would_have_changed_nothing(told):
+    """What is looked at again after each result all the same comes to the same."""
+    plan, steps = told
+    now = START
+    quick = thorough = reload(plan, State(), now).state
+    for step in steps:
+        thorough = replace(thorough, waiting=True)
+        if isinstance(step, timedelta):
+            now += step
+            one, other = pass_time(plan, quick, now), pass_time(plan, thorough, now)
+        else:
+            now += timedelta(seconds=1)
+            check, seen, down = step
+            verdict = Verdict(seen, say("seen"), down=down)
+            one, other = (take(plan, state, check, verdict, now) for state in (quick, thorough))
+        assert (one.events, one.state) == (other.events, other.state)
+        quick, thorough = one.state, other.state
 
 
 def settled(gate: Health, since: datetime) -> bool:
