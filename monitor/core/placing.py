@@ -13,7 +13,7 @@ from monitor.core.incident import BLIND, Incident, Interruption, fold
 from monitor.core.maintenance import Window, excused, excused_until
 from monitor.core.plan import Plan, State
 from monitor.core.text import Text, say
-from monitor.core.topology import Place, Standing, standing, upstream
+from monitor.core.topology import Place, Standing, came_back, standing, upstream
 from monitor.core.verdict import Severity
 
 
@@ -273,7 +273,8 @@ class Work:
     def _place_one(self, check: CheckId) -> bool:
         """Return whether the failure of `check` is told now.
 
-        It is not while announced work excuses it, or while it waits for a cause that is itself not told yet.
+        It is not while announced work excuses it, or while it waits for a cause that is itself not told yet. If what
+        lies before it failed too, and came back before it was believed, it must be seen to fail anew.
         """
         health = self.state.healths[check]
         window = excused(self.state.windows, check, self.now)
@@ -289,6 +290,10 @@ class Work:
                 return False
             self._cover(cause, check, health)
             return True
+        lately = max(_failing_since(health), self.now - self.plan.settle)
+        if came_back(self.plan.topology, self.state.healths, check, lately):
+            self._release((check,))
+            return False
         self._leave_others(check)
         self._open(check, health)
         return True

@@ -93,6 +93,22 @@ def upstream(topology: Topology, check: CheckId) -> tuple[CheckId, ...]:
     return tuple(found)
 
 
+def came_back(topology: Topology, healths: Healths, check: CheckId, since: datetime) -> bool:
+    """Return whether something before `check`, which fails since `since` or longer, failed as well and is back since.
+
+    Then `check` may be back, too: how it was last seen says nothing of how it is. What lies before something that was
+    well all along has nothing to do with it.
+    """
+    for gate in upstream(topology, check):
+        health = healths.get(gate)
+        if health is not None and health.well:
+            if health.turned_at <= since:
+                break
+            return True
+    needs = (healths.get(name) for name in topology.needs.get(check, ()))
+    return any(health is not None and health.well and health.turned_at > since for health in needs)
+
+
 def standing(
     topology: Topology,
     healths: Healths,

@@ -254,6 +254,23 @@ def test_a_covered_failure_outlives_its_cause_by_what_lies_between_and_is_told()
     assert watch.open == {"ups": set(), "fo": set()}
 
 
+def test_what_failed_with_something_before_it_that_is_back_must_be_seen_to_fail_anew():
+    """A switch restarts, too fast to be believed down: of the positions behind it nobody is told."""
+    watch = Watch(site(confirm=2))
+    watch.good(*NAMES)
+    watch.down("router", "crm")
+    assert watch.down("crm") == []
+    assert watch.good("router", "ups") == []
+    assert (watch.open, watch.reprobe) == ({}, ("crm",))
+    assert watch.see("crm", OK) == []
+    watch.down("router", "crm", "crm")
+    watch.good("router", "ups")
+    assert watch.down("crm") == []
+    assert watch.down("crm") == []
+    assert watch.good("router", "ups") == [OPENED]
+    assert watch.open == {"crm": set()}
+
+
 def test_out_of_sight_is_never_told_as_an_outage():
     watch = Watch(site())
     watch.see("crm", UNKNOWN)
