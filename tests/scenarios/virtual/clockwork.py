@@ -115,20 +115,13 @@ class Restart:
     out: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A look at a check that ended at `at` (seconds)."""
-
-    check: CheckId
-    at: float
-    verdict: Verdict
-
-
 @dataclass
 class Clockwork:
     """The daemon's scheduler under virtual time.
 
     `phase` moves the grid of every check to another place: what is believed must not hang on who is looked at first.
+    `results`: how many there were. `longest_gap`: the most seconds between two of one check, while Relève ran.
+    `busiest`: the most of one check within one minute.
     """
 
     desk: Desk
@@ -136,12 +129,13 @@ class Clockwork:
     sights: Mapping[CheckId, Sight]
     zero: datetime
     phase: str = ""
-    keep_looks: bool = False
-    looks: list[Look] = field(default_factory=list)
     results: int = 0
+    longest_gap: float = 0.0
+    busiest: int = 0
     _heap: list[tuple[float, int, str, object]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
     _turn: dict[CheckId, int] = field(default_factory=dict)
+    _last: dict[CheckId, tuple[int, int, float]] = field(default_factory=dict)
     _running: set[CheckId] = field(default_factory=set)
     _again: set[CheckId] = field(default_factory=set)
 
@@ -193,6 +187,7 @@ class Clockwork:
         self._heap = [(max(at, until + LATER), order, what, about) for at, order, what, about in self._heap]
         self._heap.sort()
         self._turn.clear()
+        self._last.clear()
         self._running.clear()
         self._again.clear()
         self._push(until, "start", None)
@@ -213,14 +208,20 @@ class Clockwork:
         if self._turn.get(name) != order:
             return
         self.results += 1
-        if self.keep_looks:
-            self.looks.append(Look(name, at, verdict))
+        self._note(name, at)
         self._reprobe(self.desk.take(name, verdict, self._clock(at)), at)
         self._running.discard(name)
         grid, every, retry = self._grid[name]
         again, settling = name in self._again, watch.settling(self.desk.state, name)
         self._again.discard(name)
         self._plan(name, next_look(grid, every, retry, at, again=again, settling=settling))
+
+    def _note(self, name: CheckId, at: float) -> None:
+        minute, looks, before = self._last.get(name, (-1, 0, at))
+        self.longest_gap = max(self.longest_gap, at - before)
+        looks = looks + 1 if minute == at // 60 else 1
+        self.busiest = max(self.busiest, looks)
+        self._last[name] = (int(at // 60), looks, at)
 
     def _reprobe(self, names: tuple[CheckId, ...], at: float) -> None:
         for name in names:

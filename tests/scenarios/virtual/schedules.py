@@ -9,16 +9,20 @@ from hypothesis import strategies as st
 
 from monitor.core import incident as incidents
 from monitor.core import watch
+from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, NodeId
+from monitor.core.incident import Incident, Refused
 from monitor.core.maintenance import Span, Window, scope_of
+from monitor.core.text import say
+from monitor.core.verdict import Severity
 from tests.scenarios.virtual.clockwork import Act, Desk, Restart
 from tests.scenarios.virtual.spans import Spans
 from tests.scenarios.virtual.stage import ZERO, Played, play, stage
 from tests.scenarios.virtual.truth import silences
-from tests.scenarios.virtual.world import Fault, Harm
+from tests.scenarios.virtual.world import GENERATOR, MAINS, Fault, Harm
 
 SITE = "small"
-HOUR = 3600.0
+PERSON = "uid:1000"
 CALM_AFTER = 1800.0
 """Seconds that a play goes on after the last fault: what wavers takes twenty results to be steady again."""
 
@@ -33,11 +37,26 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """Silent work on `node` from `at` for `minutes`, announced at its beginning."""
+    """Work on `node` from `at` for `minutes`: silent, or told as one incident of `kind`.
+
+    `called_off`: it was announced for half an hour more, and somebody ends it.
+    """
 
     at: float
     node: str
     minutes: int
+    kind: str = ""
+    called_off: bool = False
+
+    @property
+    def ends(self) -> float:
+        """The second at which it is over."""
+        return self.at + 60.0 * self.minutes
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"work-{self.at:.0f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +67,22 @@ class Stopped:
     out: float
 
 
-Deed = Ack | Announced | Stopped
+@dataclass(frozen=True, slots=True)
+class Repairing:
+    """A runbook is at the incident that opened last, for `minutes`."""
+
+    at: float
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Somebody ends the incident that opened first, if its check is well."""
+
+    at: float
+
+
+Deed = Ack | Announced | Stopped | Repairing | Closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +91,14 @@ class Schedule:
 
     faults: tuple[Fault, ...]
     deeds: tuple[Deed, ...] = field(default=())
+    phase: str = ""
 
     @property
     def until(self) -> float:
         """When it ends: every fault is over, and there was time to see that."""
         ends = [fault.end for fault in self.faults]
-        ends += [deed.at + deed.minutes * 60 for deed in self.deeds if isinstance(deed, Announced)]
+        ends += [deed.ends for deed in self.deeds if isinstance(deed, Announced)]
+        ends += [deed.at + 60 * deed.minutes for deed in self.deeds if isinstance(deed, Repairing)]
         return max(ends, default=0.0) + CALM_AFTER
 
     @property
@@ -70,50 +106,92 @@ class Schedule:
         """When announced work excuses each check."""
         topology = stage(SITE).plan.topology
         return silences(
-            (scope_of(topology, [NodeId(deed.node)]), deed.at, deed.at + 60 * deed.minutes)
+            (scope_of(topology, [NodeId(deed.node)]), deed.at, deed.ends)
             for deed in self.deeds
             if isinstance(deed, Announced)
         )
 
 
-def _act(deed: Deed) -> tuple[float, Act | Restart]:
-    if isinstance(deed, Stopped):
-        return deed.at, Restart(deed.out)
-    if isinstance(deed, Announced):
-        return deed.at, _announcing(deed)
+def _acts(deed: Deed) -> list[tuple[float, Act | Restart]]:
+    match deed:
+        case Stopped():
+            return [(deed.at, Restart(deed.out))]
+        case Announced():
+            over: list[tuple[float, Act | Restart]] = [(deed.ends, _calling_off(deed))] if deed.called_off else []
+            return [(deed.at, _announcing(deed)), *over]
+        case Repairing():
+            run = f"run-{deed.at:.0f}"
+            return [(deed.at, _repairing(run, going=True)), (deed.at + 60 * deed.minutes, _repairing(run, going=False))]
+        case Closing():
+            return [(deed.at, _close)]
+        case Ack():
+            return [(deed.at, _acknowledging(deed))]
 
+
+def _open(desk: Desk) -> list[Incident]:
+    return [incident for incident in desk.state.incidents.values() if incident.open]
+
+
+def _acknowledging(deed: Ack) -> Act:
     def acknowledge(desk: Desk, now: datetime) -> tuple[CheckId, ...]:
-        going = [incident for incident in desk.state.incidents.values() if incident.open]
+        going = _open(desk)
         if not going:
             return ()
         length = timedelta(minutes=deed.minutes) if deed.minutes else None
-        event = incidents.acknowledge(going[-1], "uid:1000", now, "", length)
+        event = incidents.acknowledge(going[-1], PERSON, now, "", length)
         return desk.accept(watch.told(desk.plan, desk.state, event), now)
 
-    return deed.at, acknowledge
+    return acknowledge
+
+
+def _close(desk: Desk, now: datetime) -> tuple[CheckId, ...]:
+    for incident in _open(desk)[:1]:
+        health = None if incident.check is None else desk.state.healths.get(incident.check)
+        failing = health is not None and {health.latest, health.confirmed} != {Severity.OK}
+        try:
+            event = incidents.resolve_by_hand(incident, PERSON, now, "", failing=failing)
+        except Refused:
+            return ()
+        return desk.accept(watch.told(desk.plan, desk.state, event), now)
+    return ()
+
+
+def _repairing(run: str, *, going: bool) -> Act:
+    def repair(desk: Desk, now: datetime) -> tuple[CheckId, ...]:
+        known = [one for one in desk.state.incidents.values() if one.repair is not None and one.repair.run == run]
+        about = _open(desk)[-1:] if going else known
+        kind = EventKind.REPAIR if going else EventKind.REPAIR_ENDED
+        events = tuple(Event(one.id, now, kind, RELEVE, say("a runbook is at it"), run=run) for one in about)
+        return desk.accept(watch.repaired(desk.plan, desk.state, events, now), now)
+
+    return repair
 
 
 def _announcing(deed: Announced) -> Act:
     def announce(desk: Desk, now: datetime) -> tuple[CheckId, ...]:
         start = ZERO + timedelta(seconds=deed.at)
         nodes = (NodeId(deed.node),)
-        window = Window(
-            f"work-{deed.at:.0f}",
-            scope_of(desk.plan.topology, nodes),
-            Span(start, start + timedelta(minutes=deed.minutes)),
-            nodes=nodes,
-            by="uid:1000",
-        )
+        length = timedelta(minutes=deed.minutes + 30 * deed.called_off)
+        scope, span = scope_of(desk.plan.topology, nodes), Span(start, start + length)
+        window = Window(deed.name, scope, span, kind=deed.kind, nodes=nodes, by=PERSON)
         desk.state = watch.announced(desk.state, window, now)
         return ()
 
     return announce
 
 
-def played(schedule: Schedule, phase: str = "") -> Played:
+def _calling_off(deed: Announced) -> Act:
+    def call_off(desk: Desk, now: datetime) -> tuple[CheckId, ...]:
+        desk.state, _ = watch.work_ended(desk.state, deed.name, now)
+        return ()
+
+    return call_off
+
+
+def played(schedule: Schedule) -> Played:
     """Return what comes of `schedule`."""
-    acts = [_act(deed) for deed in schedule.deeds]
-    return play(stage(SITE), schedule.faults, schedule.until, acts, phase=phase)
+    acts = [act for deed in schedule.deeds for act in _acts(deed)]
+    return play(stage(SITE), schedule.faults, schedule.until, acts, phase=schedule.phase)
 
 
 BREAKABLE = (
@@ -139,17 +217,42 @@ def faults(draw: st.DrawFn) -> Fault:
     return Fault(draw(st.sampled_from(names)), harm, start, start + length, float(period))
 
 
+_nodes = st.sampled_from(("hermes", "sql", "floor-a", "fo", "core"))
+_works = st.builds(
+    Announced, _moments, _nodes, st.sampled_from((5, 15, 30)), st.sampled_from(("", "", "hermes-patch")), st.booleans()
+)
 _deeds = st.one_of(
     st.builds(Ack, _moments, st.sampled_from((0, 5, 20))),
     st.builds(Stopped, _moments, st.sampled_from((0.0, 5.0, 60.0, 300.0))),
-    st.builds(
-        Announced, _moments, st.sampled_from(("hermes", "sql", "floor-a", "fo", "core")), st.sampled_from((5, 15, 30))
-    ),
+    st.builds(Repairing, _moments, st.sampled_from((1, 5, 15))),
+    st.builds(Closing, _moments),
+    _works,
 )
 
 
 def schedules() -> st.SearchStrategy[Schedule]:
-    """Return courses of one to four faults and up to three deeds."""
+    """Return courses of one to four faults and up to three deeds, on one of ten orders of polling."""
     several = st.lists(faults(), min_size=1, max_size=4).map(tuple)
     deeds = st.lists(_deeds, max_size=3, unique_by=lambda deed: (type(deed), deed.at)).map(tuple)
-    return st.builds(Schedule, several, deeds)
+    return st.builds(Schedule, several, deeds, st.sampled_from("0123456789"))
+
+
+def lasting() -> st.SearchStrategy[Schedule]:
+    """Return courses of faults that each last long enough to be seen, whoever is looked at first.
+
+    A cut of the mains is one only while the generator does not run.
+    """
+    names = tuple(name for name in BREAKABLE if name not in (MAINS, GENERATOR))
+    fault = st.builds(_lasting, st.sampled_from(names), _moments, _long)
+    several = st.lists(fault, max_size=4, unique_by=lambda one: one.component)
+    dark = st.builds(
+        lambda start, length: [_lasting(name, start, length) for name in (GENERATOR, MAINS)], _moments, _long
+    )
+    return st.builds(lambda some, cut: Schedule((*some, *cut)), several, st.one_of(st.just([]), dark))
+
+
+_long = st.sampled_from((900.0, 1200.0, 1800.0, 2700.0))
+
+
+def _lasting(name: str, start: float, length: float) -> Fault:
+    return Fault(name, Harm.BREAK, start, start + length)

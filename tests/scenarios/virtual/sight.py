@@ -19,6 +19,8 @@ from tests.scenarios.virtual.world import GENERATOR, MAINS, UPS, Component, Harm
 
 QUICK: Final = 0.05
 """Seconds that an answer takes."""
+TAKES: Final = {"ping": 1.0, "link": 1.0, "router": 0.5}
+"""Seconds that a look at what is well takes, of kinds that ask several times."""
 PING_GIVES_UP: Final = 4.0
 """Seconds after which a ping has waited long enough for its last request."""
 BY_SNMP: Final = frozenset({"router", "disk", "service", "link"})
@@ -72,12 +74,13 @@ def sight(check: Check, world: World) -> Sight:
     """Return what `check` shows in `world`."""
     rules = _rules(check, world)
     moments = edges(*(spans for spans, _, _ in rules))
-    shown = tuple(_first(rules, moment) for moment in moments)
+    well = (OK, TAKES.get(check.probe, QUICK))
+    shown = tuple(_first(rules, moment, well) for moment in moments)
     return Sight(tuple(moments), shown)
 
 
-def _first(rules: list[Rule], moment: float) -> tuple[Verdict, float]:
-    return next(((verdict, took) for spans, verdict, took in rules if holds(spans, moment)), (OK, QUICK))
+def _first(rules: list[Rule], moment: float, well: tuple[Verdict, float]) -> tuple[Verdict, float]:
+    return next(((verdict, took) for spans, verdict, took in rules if holds(spans, moment)), well)
 
 
 def _rules(check: Check, world: World) -> list[Rule]:
@@ -153,7 +156,7 @@ def upstream_of(name: str, world: World) -> frozenset[str]:
     while pending:
         part = world.makeup.part(pending.pop())
         above = {*part.via, *part.using, *([part.part_of] if part.part_of else ())}
-        above |= {MAINS, GENERATOR, UPS} if part.fed is not Supply.OWN else set()
+        above |= {MAINS, UPS} if part.fed is not Supply.OWN else set()  # what the generator does shows at the UPS
         pending += above - found
         found |= above
     return frozenset(found)

@@ -16,9 +16,10 @@ from monitor.core.maintenance import Span
 from monitor.core.verdict import Severity
 from tests.scenarios.virtual.sight import component_of, own_faults, upstream_of
 from tests.scenarios.virtual.spans import (
+    FOREVER,
     Spans,
-    holds,
     intersection,
+    longest,
     overlaps,
     union,
     without,
@@ -34,6 +35,10 @@ SEEN_ONCE = 75.0
 """Seconds in which a failure is seen for the first time: an interval, and what silence takes."""
 TOLD_WITHIN = 660.0
 """Seconds in which a failure that stands behind another one is told by itself: what settles has five minutes."""
+SEEN_LATE = 1.0
+"""Seconds by which the answer to one look may take longer than that to the one before."""
+BUSIEST = 20
+"""Looks at one check within a minute: several failures behind it may each ask for one."""
 LATEST_LOOK = 120.0
 """Seconds since the look that a decision stands on: one interval and its own time."""
 
@@ -58,6 +63,7 @@ class Truth:
     def violations(self) -> list[str]:
         """Return every sentence that should not be true."""
         return [
+            *self._watching(),
             *self._roots(),
             *self._ends(),
             *self._untold(),
@@ -108,6 +114,15 @@ class Truth:
         for event in self.played.desk.log:
             if event.kind in (EventKind.OPENED, EventKind.REOPENED) and event.actor == RELEVE:
                 yield event, seconds(event.at)
+
+    def _watching(self) -> Iterator[str]:
+        """Whatever is suppressed, excused or acknowledged is looked at as before, and never in a storm."""
+        clockwork = self.played.clockwork
+        longest = max((check.every + check.timeout).total_seconds() for check in clockwork.checks.values())
+        if clockwork.longest_gap > longest + SEEN_LATE:
+            yield f"a check was not looked at for {clockwork.longest_gap:.1f} s"
+        if clockwork.busiest > BUSIEST:
+            yield f"a check was looked at {clockwork.busiest} times in a minute"
 
     def _roots(self) -> Iterator[str]:
         """Each incident has one root cause that was really bad then."""
@@ -279,14 +294,10 @@ class Truth:
             if one.key.audience is Audience.CLIENT and one.key.step is Step.FIRST_NOTICE
         )
 
-    def sure_roots(self) -> frozenset[CheckId]:
-        """Return the root causes of all incidents whose failure lasted long enough to be told in any order."""
-        sure = {
-            name
-            for name, spans in self.roots.items()
-            if any(end - start >= TOLD_WITHIN for start, end in without(spans, self.excused.get(name, ())))
-        }
-        return frozenset(event.check for event, _ in self._incidents() if event.check in sure)
+    def told_roots(self) -> frozenset[CheckId]:
+        """Return the root cause of each incident, but for failures that others hid too long to be surely told."""
+        brief = {name for name, spans in self.roots.items() if longest(spans, -FOREVER, FOREVER) < TOLD_WITHIN}
+        return frozenset(event.check for event, _ in self._incidents() if event.check is not None) - brief
 
 
 def seconds(at: datetime) -> float:
@@ -301,6 +312,3 @@ def silences(spans: Iterable[tuple[Iterable[CheckId], float, float]]) -> dict[Ch
         for check in checks:
             found[check] = union(found.get(check, ()), [(start, end)])
     return found
-
-
-__all__ = ["Truth", "holds", "seconds", "silences"]
