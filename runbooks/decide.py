@@ -97,15 +97,9 @@ def may_start(
     taken = sorted(footing.busy & set(targets))
     if taken:
         return Hold(Why.BUSY, say("another run acts on {device}", device=taken[0]))
-    for device in sorted(targets):
-        if device in footing.worked_on:
-            work = footing.worked_on[device]
-            text = say(
-                "work is announced on {device} ({name}); `releve maintenance end {name}` ends it",
-                device=device,
-                name=work,
-            )
-            return Hold(Why.MAINTENANCE, text)
+    work = work_on(targets, footing)
+    if work is not None:
+        return Hold(Why.MAINTENANCE, work)
     health = footing.healths.get(subject)
     since = now if health is None or health.confirmed is Severity.OK else health.began_at
     covered = standing(footing.topology, footing.healths, subject, since)
@@ -124,6 +118,18 @@ def may_start(
         wait = book.keys.cooldown - (now - last)
         return Hold(Why.RESTING, say("the last attempt was less than {span} ago", span=wait))
     return Start()
+
+
+def work_on(targets: Collection[NodeId], footing: Footing) -> Text | None:
+    """Return which work is announced on one of `targets`, and what ends it; None where none goes on."""
+    device = min((device for device in targets if device in footing.worked_on), default=None)
+    if device is None:
+        return None
+    return say(
+        "work is announced on {device} ({name}); `releve maintenance end {name}` ends it",
+        device=device,
+        name=footing.worked_on[device],
+    )
 
 
 def _silent_gate(device: NodeId, subject: CheckId, footing: Footing) -> CheckId | None:
@@ -222,14 +228,24 @@ Move = Attempt | Carry | Settle | AskFirst | Wait | Prove | Rest | End
 
 
 def next_move(
-    run: Run, book: Book, now: datetime, *, armed: bool, halted: bool, well: bool, over: Text | None, gone: bool = False
+    run: Run,
+    book: Book,
+    now: datetime,
+    *,
+    armed: bool,
+    halted: bool,
+    well: bool,
+    over: Text | None,
+    work: Text | None = None,
+    gone: bool = False,
 ) -> Move:
     """Return what `run` does next; asked again after a crash, it gives the same answer.
 
     `armed`: what disrupts may be done without asking. `halted`: a person stopped the automation. `well`: the subject's
     check is OK by now, which ends what an incident began, and not what a person wants done all the same. `over`: why
-    the budgets allow no further attempt, None while they do. `gone`: the inventory no longer has the subject's check,
-    so that nothing can prove anything any more.
+    the budgets allow no further attempt, None while they do. `work`: the announced work that whoever is at it now is
+    not to be disturbed in; it stops the run between two attempts, so that nothing is left half done. `gone`: the
+    inventory no longer has the subject's check, so that nothing can prove anything any more.
     """
     well = well and run.incident is not None
     if not run.live:
@@ -248,7 +264,7 @@ def next_move(
     if run.proof is not None and run.proof.ok:
         return End(RunState.SUCCEEDED, say("{check} is OK again", check=run.subject))
     if run.failed_at is not None:
-        return _after_failure(run, book, now, run.failed_at, well=well, over=over)
+        return _after_failure(run, book, now, run.failed_at, well=well, over=over, work=work)
     pending = next((n for n, one in enumerate(run.actions) if one.state is ActionState.PENDING), None)
     if pending is not None:
         return _carry(run, pending, now, armed=armed)
@@ -276,7 +292,9 @@ def _carry(run: Run, n: int, now: datetime, *, armed: bool) -> Move:
     return Carry(n)
 
 
-def _after_failure(run: Run, book: Book, now: datetime, failed_at: datetime, *, well: bool, over: Text | None) -> Move:
+def _after_failure(
+    run: Run, book: Book, now: datetime, failed_at: datetime, *, well: bool, over: Text | None, work: Text | None
+) -> Move:
     if well and (run.proof is None or run.proof.at <= failed_at):
         return Prove()  # once between two attempts: what starts and dies is OK for a moment, again and again
     if run.attempt >= book.keys.budget.attempts:
@@ -284,6 +302,8 @@ def _after_failure(run: Run, book: Book, now: datetime, failed_at: datetime, *, 
         return End(RunState.FAILED, _failed(run, text))
     if over is not None:
         return End(RunState.FAILED, _failed(run, over))
+    if work is not None:
+        return End(RunState.STOPPED, work)
     until = failed_at + book.keys.cooldown
     # Of a clock that was set back, the failure lies ahead: nobody waits until it is reached.
     return Rest(until) if failed_at <= now < until else Attempt()

@@ -64,6 +64,10 @@ class Ground(Protocol):
         """Return why the budgets allow the run no further attempt; None while they do."""
         ...
 
+    def work(self, run: Run) -> Text | None:
+        """Return the announced work that the run must not disturb; None where there is none."""
+        ...
+
 
 @dataclass(slots=True)
 class Execution:
@@ -101,6 +105,7 @@ class Execution:
             halted=ground.halted(run),
             well=ground.well(run.subject, since),
             over=ground.over(run, self.book),
+            work=ground.work(run),
             gone=run.subject not in self.subject.site.checks,
         )
 

@@ -36,7 +36,7 @@ class RunEventKind(StrEnum):
 
 
 class RunState(StrEnum):
-    """Where a run stands. SIMULATED is a dry run; STOPPED was ended by the emergency stop or by a person."""
+    """Where a run stands. SIMULATED is a dry run; STOPPED: by a person, or for announced work."""
 
     RUNNING = "running"
     WAITING = "waiting"

@@ -120,6 +120,10 @@ class Automation:
         """Return why the budgets allow `run` no further attempt; None while they do."""
         return decide.spent(book, run.node, run.targets, self._footing(), self._clock.now())
 
+    def work(self, run: Run) -> Text | None:
+        """Return the announced work that `run` must not disturb; None for what a person began, who knows of it."""
+        return decide.work_on(run.targets, self._footing()) if run.started_by == RELEVE else None
+
     @property
     def _healths(self) -> Mapping[CheckId, Health]:
         return self._desk.state.healths
@@ -215,9 +219,8 @@ class Automation:
         answer = decide.may_start(book, about.check, targets, self._footing(), self._clock.now())
         if isinstance(answer, decide.Hold) and answer.why not in (decide.Why.SPENT, decide.Why.RESTING):
             raise Refused(say("{runbook} cannot start: {why}", runbook=name, why=answer.text))
-        incident = next(
-            (one for one in self._desk.state.incidents.values() if one.open and one.check == about.check), None
-        )
+        going = (one for one in self._desk.state.incidents.values() if one.open and one.check == about.check)
+        incident = next(going, None)
         return await whole(self._start(book, about, plan, incident, actor, live=True))
 
     async def answer(self, name: str, actor: str, words: str, *, yes: bool) -> Run:
@@ -279,7 +282,7 @@ class Automation:
                 raise Refused(say("another run acts on {device}", device=min(self.busy & targets)))
             now = self._clock.now()
             name, self._next = run_id(self._next, now), self._next + 1
-            about = None if incident is None else incident.id
+            about = incident.id if incident else None
             event = started(name, book, subject, plan, incident=about, actor=actor, live=live, at=now)
             run = fold(None, event)
             assert run is not None
@@ -340,8 +343,8 @@ class Automation:
                 await execution.pause(AGAIN)
 
     async def _give_up(self, run: Run, why: Text) -> None:
-        data = {"state": RunState.FAILED.value}
-        await self.record(RunEvent(run.id, self._clock.now(), RunEventKind.ENDED, RELEVE, why, None, data))
+        failed = {"state": RunState.FAILED.value}
+        await self.record(RunEvent(run.id, self._clock.now(), RunEventKind.ENDED, RELEVE, why, None, failed))
 
     def io(self, run: Run | None = None, n: int = 0) -> Io:
         """Return what action `n` of `run` may touch; without a run, what the archiving on its schedule may."""
@@ -379,8 +382,7 @@ class Automation:
     async def finished_or_waiting(self, name: RunId) -> Run:
         """Return the run `name` once it is over, or waits for a person."""
         while self.runs[name].state is RunState.RUNNING:
-            task = self._tasks.get(name)
-            if task is None:
+            if (task := self._tasks.get(name)) is None:
                 return self.runs[name]
             await asyncio.wait([task], timeout=LOOK)
         return self.runs[name]
@@ -390,8 +392,7 @@ class Automation:
         self._closing = True
         for execution in self._executions.values():
             execution.leave()
-        tasks = tuple(self._tasks.values())
-        if tasks:
+        if tasks := tuple(self._tasks.values()):
             await asyncio.wait(tasks, timeout=PATIENCE)
         for task in tasks:
             task.cancel()

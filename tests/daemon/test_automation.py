@@ -14,6 +14,7 @@ import pytest
 from alerts.notice import Step
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Refused
+from monitor.core.maintenance import Span, Window
 from monitor.core.text import ENGLISH, say
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
@@ -125,6 +126,23 @@ async def test_only_a_new_look_counts_as_success_and_spent_attempts_call_a_perso
         ], "what a runbook says leaves once, however often it is tried"  # fmt: skip
         await daemon.automation.tick()
         assert len(daemon.automation.runs) == 1, "a person has it now"
+
+
+async def test_work_that_is_announced_meanwhile_leaves_a_run_no_further_attempt_and_another_follows_it(site, tmp_path):
+    async with running(site(), tmp_path / "data") as daemon:
+        await broken(daemon)
+        await until(daemon, RunState.WAITING)
+        now = daemon.clock.now()
+        work = Window("patch", frozenset({DOOR}), Span(now, now + timedelta(hours=1)))
+        await daemon.desk.announce(work, "uid:5")
+        await daemon.automation.answer("open-door", "uid:5", "it is", yes=True)
+        run = await until(daemon, RunState.STOPPED, RunState.FAILED)
+        assert (run.state, run.attempt, "patch" in said(run)) == (RunState.STOPPED, 1, True)
+        await daemon.automation.tick()
+        assert len(daemon.automation.runs) == 1
+        await daemon.desk.end_work("patch", "uid:5")
+        await daemon.automation.tick()
+        assert (await until(daemon, RunState.WAITING, number=2)).incident == INCIDENT
 
 
 async def test_a_check_that_is_ok_by_itself_spares_the_person_an_answer(site, tmp_path, port):

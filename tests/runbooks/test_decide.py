@@ -185,6 +185,15 @@ def test_what_comes_next(one, expected):
     assert move(one) == expected
 
 
+def test_announced_work_stops_a_run_between_two_attempts_and_leaves_nothing_half_done():
+    text = say("work is announced")
+    failed = run(FAILED, PENDING, PENDING, failed_at=NOW - timedelta(seconds=10))
+    assert move(failed, work=text) == End(RunState.STOPPED, text)
+    assert move(run(DONE, APPROVED, PENDING), work=text) == Carry(1)
+    assert move(run(DONE, DONE, DONE), work=text) == Prove()
+    assert move(failed, work=text, over=say("spent")).state is RunState.FAILED  # a person is called all the same
+
+
 def test_what_disrupts_is_asked_unless_it_is_armed_and_a_question_is_always_asked():
     assert isinstance(move(run(DONE, PENDING, PENDING)), AskFirst)
     assert move(run(DONE, PENDING, PENDING), armed=True) == Carry(1)
