@@ -59,7 +59,7 @@ class Heartbeat:
         return HeartbeatSeen(job, io.clock.now())
 
     def judge(self, seen: HeartbeatSeen, params: HeartbeatParams) -> Verdict:
-        """A failed or overdue job is CRITICAL; one that has never reported is OK until it should have: nobody is woken."""
+        """A failed or overdue job is CRITICAL; one that has never reported is OK until it should have."""
         last = seen.job.last
         if last is None:
             return _never(seen, params)
