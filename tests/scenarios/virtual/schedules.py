@@ -195,8 +195,8 @@ def played(schedule: Schedule) -> Played:
 
 
 BREAKABLE = (
-    "mains", "genset", "core", "router", "floor-a", "floor-b", "hermes", "sql", "hmp", "fo", "fh", "fo-peer", "ocm",
-    "sql-service", "onnet", "hermes-login", "hmp-disk", "ocm-sip", "poste-1", "poste-4", "poste-1-agent",
+    "mains", "ups", "genset", "core", "router", "floor-a", "floor-b", "hermes", "sql", "hmp", "fo", "fh", "fo-peer",
+    "ocm", "sql-service", "onnet", "hermes-login", "hmp-disk", "ocm-sip", "poste-1", "poste-4", "poste-1-agent",
 )  # fmt: skip
 WORSENING = ("ups", "router", "fo", "hmp-disk", "ocm", "ocm-sip", "hermes", "poste-1")
 HIDEABLE = ("router", "hermes", "sql", "hmp", "ups", "genset", "onnet")

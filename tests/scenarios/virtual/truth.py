@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +18,7 @@ from tests.scenarios.virtual.sight import component_of, own_faults, upstream_of
 from tests.scenarios.virtual.spans import (
     FOREVER,
     Spans,
+    holds,
     intersection,
     longest,
     overlaps,
@@ -129,6 +130,8 @@ class Truth:
         for event, at in self._incidents():
             if event.window or event.check is None:
                 continue
+            if holds(self.excused.get(event.check, ()), at):
+                yield f"{event.incident} of {event.check} opened at {at:.1f}, within announced work"
             own = self.own[event.check]
             if overlaps(own, at - SEEN_WITHIN, at):
                 continue
@@ -144,10 +147,13 @@ class Truth:
         """What ended had been seen well; what should have ended did."""
         incidents = {}
         for event in self.played.desk.log:
-            incidents[event.incident] = fold(incidents.get(event.incident), event)
+            before = incidents.get(event.incident)
+            incidents[event.incident] = fold(before, event)
             if event.kind is not EventKind.RESOLVED or event.actor != RELEVE:
                 continue
             incident, at = incidents[event.incident], seconds(event.at)
+            if before is not None and before.covered:
+                yield f"{event.incident} ended at {at:.1f} before {', '.join(before.covered)} behind it was verified"
             if incident is None or incident.check is None or incident.kind == BLIND:
                 continue
             well = self.played.sights[incident.check].spans(Severity.OK)
@@ -249,28 +255,40 @@ class Truth:
                     continue
                 if not overlaps(self._interrupted, at - SEEN_WITHIN, at):
                     yield f"{told.key}: nothing interrupted the service before {at:.1f}"
-                elif incident.check is not None and not overlaps(
-                    self._blamed(incident.check, at), at - SEEN_WITHIN, at
-                ):
+                elif incident.check is not None and not self._blamed(incident.check, at):
                     yield f"{told.key}: {incident.check} had no part in what interrupted the service before {at:.1f}"
 
     @cached_property
     def _interrupted(self) -> Spans:
         return self.played.stage.work.interrupted(self.played.world)
 
-    def _blamed(self, check: CheckId, at: float) -> Spans:
-        """When what is wrong with `check` touches what the service needs by itself, or is needed to interrupt it.
+    def _blamed(self, check: CheckId, at: float) -> bool:
+        """Whether what is wrong with `check` interrupted the service by `at`.
 
+        By itself, or because it is needed to; or it adds to it, while nothing else that has long been there does.
         Of what has no fault of its own it is that of a cause too short to be seen.
         """
-        world, component = self.played.world, component_of(self.played.stage.checks[check])
+        component = component_of(self.played.stage.checks[check])
         mine = {component} if check != UPS else {MAINS, UPS, GENERATOR}
         if not overlaps(self.own[check], at - SEEN_WITHIN, at):
-            mine |= upstream_of(component, world)
-        alone = World(world.makeup, tuple(fault for fault in world.faults if fault.component in mine))
-        others = World(world.makeup, tuple(fault for fault in world.faults if fault.component not in mine))
+            mine |= upstream_of(component, self.played.world)
+        if overlaps(self._decided_by(frozenset(mine)), at - SEEN_WITHIN, at):
+            return True
+        others = {fault.component for fault in self.played.world.faults} - mine
+        if any(without(((at - SEEN_WITHIN, at),), self._decided_by(frozenset({one}))) == () for one in others):
+            return False
+        return overlaps(self.played.stage.work.touched(self._with_faults_of(mine)), at - SEEN_WITHIN, at)
+
+    def _decided_by(self, components: frozenset[str]) -> Spans:
+        """When the faults of `components` suffice to interrupt the service, or are needed to."""
         work = self.played.stage.work
-        return union(work.touched(alone), without(self._interrupted, work.interrupted(others)))
+        rest = {fault.component for fault in self.played.world.faults} - components
+        needed = without(self._interrupted, work.interrupted(self._with_faults_of(rest)))
+        return union(work.interrupted(self._with_faults_of(components)), needed)
+
+    def _with_faults_of(self, components: Collection[str]) -> World:
+        world = self.played.world
+        return World(world.makeup, tuple(fault for fault in world.faults if fault.component in components))
 
     def _interruptions_untold(self) -> Iterator[str]:
         """An interruption that lasts is told to the client, unless announced work is why."""
