@@ -290,13 +290,23 @@ class Work:
                 return False
             self._cover(cause, check, health)
             return True
-        lately = max(_failing_since(health), self.now - self.plan.settle)
-        if came_back(self.plan.topology, self.state.healths, check, lately):
+        if self._may_be_back(check, health):
             self._release((check,))
             return False
         self._leave_others(check)
         self._open(check, health)
         return True
+
+    def _may_be_back(self, check: CheckId, health: Health) -> bool:
+        """Whether what lies before it came back lately, and it may come back, too.
+
+        Not what fails for longer than it takes to restart what lies before it and to come back after it: where a ping
+        is lost now and then it would never be told.
+        """
+        lately = max(_failing_since(health), self.now - self.plan.settle)
+        long_ago = self.now - 2 * self.plan.settle
+        fails_since = health.graded_at or health.began_at
+        return fails_since > long_ago and came_back(self.plan.topology, self.state.healths, check, lately)
 
     def _cause(self, causes: tuple[CheckId, ...]) -> Incident | None:
         """The incident of the first of `causes`, but for those that silent work excuses; None while it is not told.

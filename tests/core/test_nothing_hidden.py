@@ -150,3 +150,16 @@ def test_what_only_stands_behind_a_check_is_free_of_it_once_it_is_not_down_any_m
     course.good("router", "fo", "radio")
     assert course.down("disk") == [EventKind.COVERED]
     assert course.see("hmp", CRITICAL, down=False) == [EventKind.UNCOVERED]
+
+
+def test_a_failure_is_told_however_often_what_stands_before_it_misses_a_beat():
+    course = Course(site(confirm=3))
+    for _ in range(6):  # the disk is looked at every five minutes; a ping of its host is lost now and then
+        course.down("disk")
+        course.at += 4 * MINUTE
+        for _ in range(8):
+            course.good("hmp", "router", "fo", "radio")
+        course.down("hmp")
+        course.good("hmp", "router", "fo", "radio")
+        course.at += MINUTE
+    assert course.open == {"disk": set()}
