@@ -9,28 +9,12 @@ from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.health import Health, HealthChanged, released
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.impact import Impact
-from monitor.core.incident import BLIND, Incident, Interruption, fold
+from monitor.core.incident import BLIND, Incident, Interruption
 from monitor.core.maintenance import Window, excused, excused_until
-from monitor.core.plan import Plan, State
+from monitor.core.plan import Plan, State, incident_id, record
 from monitor.core.text import Text, say
 from monitor.core.topology import Place, Standing, came_back, standing, upstream
 from monitor.core.verdict import Severity
-
-
-def record(state: State, event: Event) -> State:
-    """Return `state` with `event` folded in; for what people do, and to replay a log."""
-    after = fold(state.incidents.get(event.incident), event)
-    if after is None:
-        return state
-    number = state.next_number
-    if event.kind is EventKind.OPENED and event.incident not in state.incidents:
-        number += 1
-    return replace(state, incidents={**state.incidents, event.incident: after}, next_number=number)
-
-
-def incident_id(number: int, at: datetime) -> IncidentId:
-    """Return the name of the incident with that number: year and number, short enough to dictate (`26-0042`)."""
-    return IncidentId(f"{at.year % 100:02}-{number:04}")
 
 
 class Work:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
+from monitor.core.events import Event, EventKind
 from monitor.core.flapping import FlappingPolicy
 from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.incident import OTHER, Incident, Interruption
+from monitor.core.incident import OTHER, Incident, Interruption, fold
 from monitor.core.maintenance import Window
 from monitor.core.services import Service
 from monitor.core.topology import Topology
@@ -17,6 +18,10 @@ from monitor.core.topology import Topology
 REOPEN_WITHIN = timedelta(minutes=15)
 SETTLE = timedelta(minutes=5)
 """What a switch or a server takes to boot once its power is back, so what fails meanwhile is still the cause's work."""
+
+
+SILENT_AFTER = 3
+"""Intervals without a result after which a check is stale: one that is merely late has been missed twice by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +70,26 @@ class State:
     figures: Mapping[tuple[CheckId, str], float] = field(default_factory=dict)
     stale: frozenset[CheckId] = frozenset()
     waiting: bool = field(default=True, compare=False)
+
+
+def record(state: State, event: Event) -> State:
+    """Return `state` with `event` folded in; for what people do, and to replay a log."""
+    after = fold(state.incidents.get(event.incident), event)
+    if after is None:
+        return state
+    number = state.next_number
+    if event.kind is EventKind.OPENED and event.incident not in state.incidents:
+        number += 1
+    return replace(state, incidents={**state.incidents, event.incident: after}, next_number=number)
+
+
+def incident_id(number: int, at: datetime) -> IncidentId:
+    """Return the name of the incident with that number: year and number, short enough to dictate (`26-0042`)."""
+    return IncidentId(f"{at.year % 100:02}-{number:04}")
+
+
+def silence_limit(watched: Watched) -> timedelta | None:
+    """Return after how long without a result a check is stale; None for what does not come by a grid."""
+    if watched.every is None:
+        return None
+    return SILENT_AFTER * watched.every + (watched.timeout or timedelta())

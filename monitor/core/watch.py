@@ -11,8 +11,8 @@ from monitor.core.hysteresis import settled
 from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
 from monitor.core.maintenance import Span, Window, scope_of
-from monitor.core.placing import Work, record
-from monitor.core.plan import Plan, State
+from monitor.core.placing import Work
+from monitor.core.plan import Plan, State, record, silence_limit
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 
@@ -141,17 +141,13 @@ def pass_time(plan: Plan, state: State, now: datetime) -> Taken:
     return Taken(work.state, tuple(work.events))  # what waits is looked at again with its next result, not each time
 
 
-SILENT_AFTER = 3
-"""Intervals without a result after which a check is stale: one that is merely late has been missed twice by then."""
-
-
 def _silent(plan: Plan, state: State, now: datetime) -> frozenset[CheckId]:
     return frozenset(
         name
         for name, health in state.healths.items()
         if (watched := plan.checks.get(name)) is not None
-        and watched.every is not None
-        and now - health.seen_at > SILENT_AFTER * watched.every + (watched.timeout or timedelta())
+        and (limit := silence_limit(watched)) is not None
+        and now - health.seen_at > limit
     )
 
 

@@ -21,8 +21,7 @@ from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.impact import Outlook, outlook
 from monitor.core.incident import Incident, Refused
 from monitor.core.maintenance import Window, window_from_json, window_to_json
-from monitor.core.placing import incident_id
-from monitor.core.plan import Plan, State
+from monitor.core.plan import Plan, State, incident_id
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict

@@ -8,10 +8,9 @@ from datetime import timedelta
 
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId
-from monitor.core.plan import Watched
+from monitor.core.plan import SILENT_AFTER, Watched
 from monitor.core.text import Quantity, Text, say, verbatim
 from monitor.core.verdict import Metric, Severity, Verdict
-from monitor.core.watch import SILENT_AFTER
 from monitor.inventory.model import Check
 from runbooks.recordings import ArchiveReport
 

@@ -15,8 +15,7 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.core.impact import outlook
 from monitor.core.incident import BLIND, Incident, Interruption, Refused, Status, acknowledge
 from monitor.core.maintenance import Span, Window, scope_of
-from monitor.core.placing import record
-from monitor.core.plan import Plan, State, Watched
+from monitor.core.plan import Plan, State, Watched, record
 from monitor.core.services import Leaf, Rule, Service, View, Way
 from monitor.core.text import say
 from monitor.core.thresholds import parse_range

@@ -16,8 +16,7 @@ from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import BLIND, Incident, Interruption, Status, open_by_hand, replay, resolve_by_hand
 from monitor.core.maintenance import Span, Window, scope_of
-from monitor.core.placing import incident_id, record
-from monitor.core.plan import Plan, State, Watched
+from monitor.core.plan import Plan, State, Watched, incident_id, record
 from monitor.core.services import Leaf, Rule, Service, Way
 from monitor.core.text import say
 from monitor.core.topology import Node, Topology, upstream

@@ -12,7 +12,7 @@ import pytest
 from alerts.notice import Audience, Message, Notice, NoticeKey, NoticeState, Step
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.placing import incident_id
+from monitor.core.plan import incident_id
 from monitor.core.text import Quantity, say
 from monitor.core.verdict import Severity
 from monitor.store import Store, open_store

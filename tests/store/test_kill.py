@@ -26,7 +26,7 @@ from monitor.core.ids import CheckId
 from monitor.core.incident import open_by_hand
 from monitor.core.text import say
 from monitor.core.verdict import Severity
-from monitor.core.placing import incident_id
+from monitor.core.plan import incident_id
 from monitor.store import AuditEntry, Batch, Sample, open_store
 
 now = datetime(2026, 11, 23, 2, 5, tzinfo=UTC)
