@@ -11,7 +11,7 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.impact import Impact
 from monitor.core.incident import BLIND, Incident, Interruption
 from monitor.core.maintenance import Window, excused, excused_until
-from monitor.core.plan import Plan, State, incident_id, record
+from monitor.core.plan import Plan, State, incident_id, keeps_silent, record
 from monitor.core.text import Text, say
 from monitor.core.topology import Place, Standing, came_back, standing, upstream
 from monitor.core.verdict import Severity
@@ -267,7 +267,10 @@ class Work:
         found = self._standing(check, _failing_since(health))
         if found.place is Place.WAIT:
             self.reprobe.extend(gate for gate in found.by if not self._being_confirmed(gate))
-            return False
+            if not all(
+                keeps_silent(self.plan, self.state, gate, _failing_since(health), self.now) for gate in found.by
+            ):
+                return False
         if found.place is Place.COVERED:
             cause = self._cause(found.by)
             if cause is None:

@@ -93,3 +93,10 @@ def silence_limit(watched: Watched) -> timedelta | None:
     if watched.every is None:
         return None
     return SILENT_AFTER * watched.every + (watched.timeout or timedelta())
+
+
+def keeps_silent(plan: Plan, state: State, check: CheckId, since: datetime, now: datetime) -> bool:
+    """Return whether `check` gave no result since then, for so long that nobody should wait for one any more."""
+    watched, health = plan.checks.get(check), state.healths.get(check)
+    limit = None if watched is None else silence_limit(watched)
+    return limit is not None and now - since > limit and (health is None or health.seen_at < since)

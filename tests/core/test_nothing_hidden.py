@@ -163,3 +163,15 @@ def test_a_failure_is_told_however_often_what_stands_before_it_misses_a_beat():
         course.good("hmp", "router", "fo", "radio")
         course.at += MINUTE
     assert course.open == {"disk": set()}
+
+
+def test_a_failure_is_told_after_three_intervals_though_a_gate_before_it_never_answers():
+    """A look that hangs in the system never ends; the silence itself is told as our own failure."""
+    course = Course(site())
+    for _ in range(3):
+        course.down("disk")
+        course.good("router", "fo", "radio")
+        assert course.open == {}
+        course.at += MINUTE
+    assert course.down("disk") == [EventKind.OPENED]
+    assert course.open == {"disk": set()}
