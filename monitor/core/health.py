@@ -35,11 +35,11 @@ class Health:
 
     `run` counts the consecutive results of the class of `latest` (good, bad, blind), `fails` those that were not
     OK. `began_at` is the first result of the confirmed state, so that an incident lasts from its first failure and
-    not from when we could not see; `turned_at` the first result of the present run; `ok_at` when the last OK was
-    observed. `down`: the last bad result said that the thing itself is off or out of reach; an OK that is not yet
-    believed takes nothing of that back. `summary`: the last result's own words. `changes`: which of the last results
-    differed from the one before (`flapping.pushed`), what we could not see left out, for which `known` is the last
-    that we saw; `flapping`: it wavers. `levels`: the metrics that are held above OK by their margin.
+    not from when we could not see; `turned_at` the first result of the present run; `ok_at` when the look began that
+    last showed OK. `down`: the last bad result said that the thing itself is off or out of reach; an OK that is not
+    yet believed takes nothing of that back. `summary`: the last result's own words. `changes`: which of the last
+    results differed from the one before (`flapping.pushed`), what we could not see left out, for which `known` is the
+    last that we saw; `flapping`: it wavers. `levels`: the metrics that are held above OK by their margin.
     `graded_at`: the first of the consecutive results that are just as bad as the latest.
     """
 
@@ -114,6 +114,7 @@ def advance(
     flapping: FlappingPolicy | None = None,
     summary: Text = NOTHING,
     levels: tuple[tuple[str, Severity], ...] = (),
+    looked_at: datetime | None = None,
 ) -> tuple[Health, tuple[HealthChanged, ...]]:
     """Return the health of `check` after the result `seen` at `now`, and the change if belief changed.
 
@@ -124,7 +125,7 @@ def advance(
        not OK but did not agree: something is wrong, and we cannot say what.
     4. It flaps as the window of its last results says under the policy `flapping`; what we cannot see is no change.
 
-    `summary`, `levels`: what the result says besides, kept as it is.
+    `summary`, `levels`: what the result says besides, kept as it is. `looked_at`: when the look began, if not `now`.
     """
     if health is None:
         health = Health(Severity.OK, Severity.OK, 0, 0, now, now, now)
@@ -139,7 +140,7 @@ def advance(
         began_at=health.began_at,
         turned_at=now if run == 1 else health.turned_at,
         seen_at=now,
-        ok_at=now if good else health.ok_at,
+        ok_at=(looked_at or now) if good else health.ok_at,
         down=down and seen is Severity.CRITICAL if side is _Side.BAD else health.down,
         summary=summary,
         changes=changes,

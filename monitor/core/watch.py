@@ -26,8 +26,12 @@ class Taken:
     reprobe: tuple[CheckId, ...] = ()
 
 
-def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: datetime) -> Taken:
-    """Return what the verdict of `check`, observed at `now`, changes.
+def take(
+    plan: Plan, state: State, check: CheckId, verdict: Verdict, now: datetime, looked_at: datetime | None = None
+) -> Taken:
+    """Return what the verdict of `check`, known at `now` of a look that began at `looked_at`, changes.
+
+    A look that began before something failed says nothing of what came after, however long its answer took.
 
     1. The health of the check moves (`advance`).
     2. If it stands in an incident, that incident follows: severity, recovery, relapse, end. A root that is no longer
@@ -49,6 +53,7 @@ def take(plan: Plan, state: State, check: CheckId, verdict: Verdict, now: dateti
         flapping=watched.flapping,
         summary=verdict.summary,
         levels=tuple(levels.items()),
+        looked_at=looked_at,
     )
     known = None if check in state.stale else before  # what was silent counted as able to work, as far as anybody knew
     state = _seen(plan, state, check, health, verdict)

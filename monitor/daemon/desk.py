@@ -122,7 +122,8 @@ class Desk:
         for check, seen in results:
             if check in self.plan.checks:
                 at = after_last(state.healths.get(check), seen.at)
-                taken = watch.take(self.plan, state, check, seen.verdict, at)
+                looked_at = at - timedelta(seconds=seen.elapsed)
+                taken = watch.take(self.plan, state, check, seen.verdict, at, looked_at)
                 state, self.seen[check] = taken.state, seen
                 events += taken.events
                 reprobe += taken.reprobe

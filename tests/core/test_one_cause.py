@@ -206,6 +206,20 @@ def test_what_needs_another_check_is_explained_by_it():
     assert watch.open == {"crm": {"web"}}
 
 
+def test_a_look_that_began_before_the_failure_is_no_sign_of_life_after_it():
+    watch = Watch(site())
+    assert watch.see("web", CRITICAL) == []
+    well, before = Verdict(OK, say("fine")), watch.at - timedelta(seconds=2)
+    for name in ("crm", "router", "ups"):
+        taken = take(watch.plan, watch.state, CheckId(name), well, watch.at, before)
+        watch.state = taken.state
+        assert (taken.events, CheckId(name) in taken.reprobe) == ((), True)
+    watch.good("router", "ups")
+    watch.see("crm", CRITICAL)
+    watch.good("router", "ups")
+    assert watch.open == {"crm": {"web"}}
+
+
 def test_what_it_needs_is_looked_at_first():
     watch = Watch(site())
     assert watch.see("web", CRITICAL) == []

@@ -60,11 +60,12 @@ class Desk:
     sent: dict[IncidentId, set[NoticeKey]] = field(default_factory=dict)
     stored: Mapping[CheckId, Health] = field(default_factory=dict)
 
-    def take(self, check: CheckId, verdict: Verdict, at: datetime) -> tuple[CheckId, ...]:
-        """Take a result, and return what is to be looked at again at once."""
+    def take(self, check: CheckId, verdict: Verdict, at: datetime, took: float) -> tuple[CheckId, ...]:
+        """Take a result that came in at `at` after `took` seconds, and return what to look at again at once."""
         health = self.state.healths.get(check)
         at = at if health is None else max(at, health.seen_at)
-        return self.accept(watch.take(self.plan, self.state, check, verdict, at), at)
+        looked_at = at - timedelta(seconds=took)
+        return self.accept(watch.take(self.plan, self.state, check, verdict, at, looked_at), at)
 
     def tick(self, at: datetime) -> tuple[CheckId, ...]:
         """Let time pass until `at`."""
@@ -202,14 +203,14 @@ class Clockwork:
             return  # it was hurried meanwhile
         self._running.add(name)
         verdict, took = self.sights[name].at(at)
-        self._turn[name] = self._push(at + took, "result", (name, verdict))
+        self._turn[name] = self._push(at + took, "result", (name, verdict, took))
 
-    def _result(self, name: CheckId, verdict: Verdict, at: float, order: int) -> None:
+    def _result(self, name: CheckId, verdict: Verdict, took: float, at: float, order: int) -> None:
         if self._turn.get(name) != order:
             return
         self.results += 1
         self._note(name, at)
-        self._reprobe(self.desk.take(name, verdict, self._clock(at)), at)
+        self._reprobe(self.desk.take(name, verdict, self._clock(at), took), at)
         self._running.discard(name)
         grid, every, retry = self._grid[name]
         again, settling = name in self._again, watch.settling(self.desk.state, name)

@@ -200,7 +200,7 @@ BREAKABLE = (
 )  # fmt: skip
 WORSENING = ("ups", "router", "fo", "hmp-disk", "ocm", "ocm-sip", "hermes", "poste-1")
 HIDEABLE = ("router", "hermes", "sql", "hmp", "ups", "genset", "onnet")
-_moments = st.integers(2, 120).map(lambda half: half * 30.0)
+_moments = st.integers(60, 3600).map(float)
 _lengths = st.sampled_from((20, 45, 60, 90, 120, 180, 240, 300, 420, 600, 720, 900, 1200, 1800))
 _periods = st.sampled_from((0, 0, 0, 0, 40, 90, 120, 180, 240, 300, 420))
 
@@ -231,10 +231,10 @@ _deeds = st.one_of(
 
 
 def schedules() -> st.SearchStrategy[Schedule]:
-    """Return courses of one to four faults and up to three deeds, on one of ten orders of polling."""
+    """Return courses of one to four faults and up to three deeds, on one of a hundred orders of polling."""
     several = st.lists(faults(), min_size=1, max_size=4).map(tuple)
     deeds = st.lists(_deeds, max_size=3, unique_by=lambda deed: (type(deed), deed.at)).map(tuple)
-    return st.builds(Schedule, several, deeds, st.sampled_from("0123456789"))
+    return st.builds(Schedule, several, deeds, st.integers(0, 99).map(str))
 
 
 def lasting() -> st.SearchStrategy[Schedule]:

@@ -19,8 +19,8 @@ from tests.scenarios.virtual.world import GENERATOR, MAINS, UPS, Component, Harm
 
 QUICK: Final = 0.05
 """Seconds that an answer takes."""
-TAKES: Final = {"ping": 1.0, "link": 1.0, "router": 0.5}
-"""Seconds that a look at what is well takes, of kinds that ask several times."""
+TAKES: Final = {"ping": 1.0, "link": 1.0, "router": 0.5, "disk": 1.0, "service": 2.0, "http": 0.2}
+"""Seconds that a look at what is well takes, of kinds that ask several times, or for much."""
 PING_GIVES_UP: Final = 4.0
 """Seconds after which a ping has waited long enough for its last request."""
 BY_SNMP: Final = frozenset({"router", "disk", "service", "link"})
