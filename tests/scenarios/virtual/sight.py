@@ -156,7 +156,10 @@ def upstream_of(name: str, world: World) -> frozenset[str]:
     while pending:
         part = world.makeup.part(pending.pop())
         above = {*part.via, *part.using, *([part.part_of] if part.part_of else ())}
-        above |= {MAINS, UPS} if part.fed is not Supply.OWN else set()  # what the generator does shows at the UPS
+        if part.fed is Supply.MAINS:  # what the generator does shows at the UPS
+            above |= {MAINS, UPS}
+        elif part.fed is Supply.UPS:
+            above.add(UPS)
         pending += above - found
         found |= above
     return frozenset(found)

@@ -18,6 +18,7 @@ from tests.scenarios.virtual.sight import component_of, own_faults, upstream_of
 from tests.scenarios.virtual.spans import (
     FOREVER,
     Spans,
+    delayed,
     holds,
     intersection,
     longest,
@@ -89,27 +90,37 @@ class Truth:
         return intersection(self.own[name], bad)
 
     def _hidden_by(self, name: CheckId) -> Spans:
-        return union(*(self.own[cause] for cause in self._causes(name)))
+        return union(*(self._reaching(cause, name) for cause in self._causes(name)))
+
+    def _reaching(self, cause: CheckId, name: CheckId) -> Spans:
+        """When what is wrong with `cause` itself may make `name` fail: on the battery of a UPS, a cut does not."""
+        world = self.played.world
+        if component_of(self.played.stage.checks[cause]) == UPS and MAINS not in self._above(name):
+            return union(world.broken(UPS), delayed(world.unfed, world.makeup.battery))
+        return self.own[cause]
+
+    def _above(self, name: CheckId) -> frozenset[str]:
+        return upstream_of(component_of(self.played.stage.checks[name]), self.played.world)
 
     def _causes(self, name: CheckId) -> list[CheckId]:
         """The checks whose own failure may be why `name` fails."""
-        checks, world = self.played.stage.checks, self.played.world
-        above = upstream_of(component_of(checks[name]), world)
+        checks, above = self.played.stage.checks, self._above(name)
         here = component_of(checks[name])
         found = [other for other, check in checks.items() if component_of(check) in above and self.own[other]]
         if checks[name].probe in ("router",):
             found += [other for other, check in checks.items() if component_of(check) == here and check.gate]
         return [other for other in found if other != name]
 
-    def _must_be_known(self, cause: CheckId, at: float) -> bool:
+    def _must_be_known(self, cause: CheckId, name: CheckId, at: float) -> bool:
         """Whether `cause` goes on at `at` and lasts long enough to be believed, so that it is to be waited for."""
         return any(
-            start <= at - SEEN_ONCE and at < end and end - start >= CONFIRMED_BY for start, end in self._explains(cause)
+            start <= at - SEEN_ONCE and at < end and end - start >= CONFIRMED_BY
+            for start, end in self._explains(cause, name)
         )
 
-    def _explains(self, cause: CheckId) -> Spans:
+    def _explains(self, cause: CheckId, name: CheckId) -> Spans:
         """When `cause` has a failure of its own and shows it: what nobody can see explains nothing."""
-        return intersection(self.own[cause], self.played.sights[cause].spans(Severity.CRITICAL))
+        return intersection(self._reaching(cause, name), self.played.sights[cause].spans(Severity.CRITICAL))
 
     def _incidents(self) -> Iterator[tuple[Event, float]]:
         for event in self.played.desk.log:
@@ -136,8 +147,12 @@ class Truth:
             if overlaps(own, at - SEEN_WITHIN, at):
                 continue
             bad = self.played.sights[event.check].spans(Severity.WARNING, Severity.UNKNOWN, Severity.CRITICAL)
-            causes = [cause for cause in self._causes(event.check) if overlaps(self.own[cause], at - SEEN_WITHIN, at)]
-            sure = [cause for cause in causes if self._must_be_known(cause, at)]
+            causes = [
+                cause
+                for cause in self._causes(event.check)
+                if overlaps(self._reaching(cause, event.check), at - SEEN_WITHIN, at)
+            ]
+            sure = [cause for cause in causes if self._must_be_known(cause, event.check, at)]
             if not overlaps(bad, at - LATEST_LOOK, at) or not causes:
                 yield f"{event.incident} of {event.check} opened at {at:.1f}: nothing was wrong with it"
             elif sure:
