@@ -349,8 +349,16 @@ class Supervisord:
             self._process = subprocess.Popen(
                 [self._program, "-c", self.config], stdout=output, stderr=output, stdin=subprocess.DEVNULL
             )
+        self.wait(self._listens)
         starting = [name for name, keys in programs.items() if keys.get("autostart") != "false"]
         self.wait(lambda: sorted(name for what, name in self.noted() if what == "start") == sorted(starting))
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self._port), 1).close()
+        except OSError:
+            return False
+        return True
 
     def wait(self, holds: Callable[[], bool]) -> None:
         """Return once `holds()`."""
