@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from monitor.core.health import Health
-from monitor.core.ids import CheckId
+from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, Interruption
 from monitor.core.plan import Plan, State
-from monitor.core.services import Service, Sight, View, Works, interrupted, leaves, view
+from monitor.core.services import Part, Service, Sight, View, Works, interrupted, leaves, reduced, view_of
 from monitor.core.topology import Place, standing
 from monitor.core.verdict import Severity
 
@@ -30,7 +30,7 @@ def outlook(plan: Plan, state: State) -> tuple[Outlook, ...]:
     impact = Impact(plan, state)
     found = []
     for service in plan.services.values():
-        seen = impact.view(service, impact.works)
+        seen = view_of(service.rule, plan.services, impact.works, state.figures)
         found.append(Outlook(service, seen, interrupted(service, seen)))
     return tuple(found)
 
@@ -41,7 +41,12 @@ class Impact:
     def __init__(self, plan: Plan, state: State) -> None:
         self._plan, self._state = plan, state
         self._causes: dict[CheckId, CheckId | None] = {}
-        self._leaves: dict[str, frozenset[CheckId]] = {}
+        self._known: dict[CheckId, Works] = {}
+        self._checks: dict[str, frozenset[CheckId]] = {}
+        self._rules: dict[str, Part] = {}
+        self._failing: dict[str, Mapping[CheckId, CheckId | None]] = {}
+        self._interrupted: dict[str, bool] = {}
+        self._deciding: dict[tuple[str, IncidentId], bool] = {}
 
     def interrupted_since(self, incident: Incident) -> datetime | None:
         """Return since when `incident` interrupts the client's service, None if it does not.
@@ -56,16 +61,30 @@ class Impact:
         healths, since = self._state.healths, list[datetime]()
         for service in self._plan.services.values():
             own = self._own(incident, service)
-            if own and interrupted(service, self.view(service, self.works)) and self._is_to_blame(service, incident):
+            if own and self._is_interrupted(service) and self._is_to_blame(service, incident):
                 since += [_failing_since(healths[check]) for check in own if check in healths]
         return min(since, default=None)
 
     def view(self, service: Service, sight: Sight) -> View:
-        """Return what `service` is able to do by `sight`."""
-        return view(service.name, self._plan.services, sight, self._state.figures)
+        """Return what `service` is able to do by `sight`, which may differ from `works` where that is not YES."""
+        services, figures = self._plan.services, self._state.figures
+        if service.name not in self._rules:
+            doubtful = {check for check in self._leaves(service) if self.works(check) is not Works.YES}
+            self._rules[service.name] = reduced(service.rule, services, doubtful, figures)
+        return view_of(self._rules[service.name], services, sight, figures)
+
+    def _leaves(self, service: Service) -> frozenset[CheckId]:
+        if service.name not in self._checks:
+            self._checks[service.name] = leaves(service.rule, self._plan.services)
+        return self._checks[service.name]
 
     def works(self, check: CheckId) -> Works:
         """Whether what `check` looks at works: as it is believed, or as its cause explains what is not believed yet."""
+        if check not in self._known:
+            self._known[check] = self._looked_at(check)
+        return self._known[check]
+
+    def _looked_at(self, check: CheckId) -> Works:
         health = self._state.healths.get(check)
         if health is None or check in self._state.stale:
             return Works.UNSURE
@@ -74,6 +93,11 @@ class Impact:
         if health.confirmed is Severity.UNKNOWN:
             return Works.UNSURE
         return Works.NO if self._cut_off(check, health) is not None else Works.YES
+
+    def _is_interrupted(self, service: Service) -> bool:
+        if service.name not in self._interrupted:
+            self._interrupted[service.name] = interrupted(service, self.view(service, self.works))
+        return self._interrupted[service.name]
 
     @cached_property
     def _behind(self) -> frozenset[CheckId]:
@@ -96,17 +120,19 @@ class Impact:
         own = set(incident.covered)
         if incident.check is not None and incident.severity is Severity.CRITICAL:  # else it is down for another's sake
             own.add(incident.check)
-        healths, asked = self._state.healths, self._asked(service)
-        return frozenset(
-            check
-            for check in asked
-            if check in own or (check in healths and self._cut_off(check, healths[check]) in own)
-        )
+        asked = self._asked(service)
+        return frozenset(check for check, cause in asked.items() if check in own or cause in own)
 
-    def _asked(self, service: Service) -> frozenset[CheckId]:
-        if service.name not in self._leaves:
-            self._leaves[service.name] = leaves(service.rule, self._plan.services)
-        return self._leaves[service.name]
+    def _asked(self, service: Service) -> Mapping[CheckId, CheckId | None]:
+        """What `service` asks and is not well, with the cause of what is not believed yet."""
+        if service.name not in self._failing:
+            healths = self._state.healths
+            self._failing[service.name] = {
+                check: self._cut_off(check, healths[check])
+                for check in self._leaves(service)
+                if check in self._behind or (check in healths and not healths[check].well)
+            }
+        return self._failing[service.name]
 
     def _is_to_blame(self, service: Service, incident: Incident) -> bool:
         if self._decides(service, incident):
@@ -119,9 +145,14 @@ class Impact:
 
     def _decides(self, service: Service, incident: Incident) -> bool:
         """Whether the failures of `incident` suffice to interrupt the service, or are needed to."""
-        own = self._own(incident, service)
-        alone = self.view(service, lambda check: self.works(check) if check in own else Works.YES)
-        return interrupted(service, alone) or not interrupted(service, self.view(service, self._well(own)))
+        key = service.name, incident.id
+        if key not in self._deciding:
+            own = self._own(incident, service)
+            alone = self.view(service, lambda check: self.works(check) if check in own else Works.YES)
+            self._deciding[key] = bool(own) and (
+                interrupted(service, alone) or not interrupted(service, self.view(service, self._well(own)))
+            )
+        return self._deciding[key]
 
     def _well(self, checks: Collection[CheckId]) -> Sight:
         return lambda check: Works.YES if check in checks else self.works(check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -52,7 +52,17 @@ class Rule:
     parts: tuple[Part, ...]
 
 
-Part = Leaf | Figure | Other | Rule
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is reckoned already: `able` surely work, `most` may, of `total`."""
+
+    able: float
+    most: float
+    total: float
+
+
+_ONE = Known(1.0, 1.0, 1.0)
+Part = Leaf | Figure | Other | Rule | Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +107,41 @@ Figures = Mapping[tuple[CheckId, str], float]
 
 def view(name: str, services: Mapping[str, Service], sight: Sight, figures: Figures) -> View:
     """Return what service `name` is able to do. Services must not refer back to one another."""
-    able, most, total = _reckoned(services[name].rule, services, sight, figures)
+    return view_of(services[name].rule, services, sight, figures)
+
+
+def view_of(rule: Part, services: Mapping[str, Service], sight: Sight, figures: Figures) -> View:
+    """Return what `rule` comes to by `sight`."""
+    able, most, total = _reckoned(rule, services, sight, figures)
     return View(able, max(0.0, most - able), total)
+
+
+def reduced(part: Part, services: Mapping[str, Service], doubtful: Collection[CheckId], figures: Figures) -> Part:
+    """Return `part` with all that is not `doubtful` reckoned as working: to ask it often by what differs in these.
+
+    Of thousands of positions a few fail; what those mean is asked for each incident.
+    """
+    if isinstance(part, Leaf):
+        return part if part.check in doubtful else _ONE
+    if isinstance(part, Other):
+        return reduced(services[part.service].rule, services, doubtful, figures)
+    if isinstance(part, Rule):
+        return _reduced_rule(part, services, doubtful, figures)
+    if isinstance(part, Known) or part.check in doubtful:
+        return part
+    return Known(*_reckoned(part, services, lambda check: Works.YES, figures))
+
+
+def _reduced_rule(rule: Rule, services: Mapping[str, Service], doubtful: Collection[CheckId], figures: Figures) -> Part:
+    parts = [reduced(part, services, doubtful, figures) for part in rule.parts]
+    known = [part for part in parts if isinstance(part, Known)]
+    open_parts = [part for part in parts if not isinstance(part, Known)]
+    if not open_parts:
+        return Known(*_reckoned(Rule(rule.way, tuple(known)), services, lambda check: Works.YES, figures))
+    if rule.way is Way.COUNT and known:
+        sums = (sum(column) for column in zip(*((one.able, one.most, one.total) for one in known), strict=True))
+        known = [Known(*sums)]
+    return Rule(rule.way, (*dict.fromkeys(known), *open_parts))  # of what is alike, ALL and ANY need one
 
 
 def interrupted(service: Service, seen: View) -> bool:
@@ -110,6 +153,8 @@ def _reckoned(
     part: Part, services: Mapping[str, Service], sight: Sight, figures: Figures
 ) -> tuple[float, float, float]:
     """How many surely work, how many may, and of how many."""
+    if isinstance(part, Known):
+        return part.able, part.most, part.total
     if isinstance(part, Leaf):
         works = sight(part.check)
         return float(works is Works.YES), float(works is not Works.NO), 1.0
@@ -152,11 +197,16 @@ def _column(known: list[tuple[float, float, float]], index: int) -> list[tuple[f
 
 def leaves(part: Part, services: Mapping[str, Service]) -> frozenset[CheckId]:
     """Return every check that `part` asks."""
-    if isinstance(part, Leaf | Figure):
-        return frozenset({part.check})
-    if isinstance(part, Other):
-        return leaves(services[part.service].rule, services)
-    return frozenset().union(*(leaves(each, services) for each in part.parts))
+    found, pending = set[CheckId](), [part]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, Leaf | Figure):
+            found.add(one.check)
+        elif isinstance(one, Other):
+            pending.append(services[one.service].rule)
+        elif isinstance(one, Rule):
+            pending += one.parts
+    return frozenset(found)
 
 
 def figures_of(part: Part, services: Mapping[str, Service]) -> frozenset[tuple[CheckId, str]]:
@@ -165,6 +215,6 @@ def figures_of(part: Part, services: Mapping[str, Service]) -> frozenset[tuple[C
         return frozenset({(part.check, part.metric)})
     if isinstance(part, Other):
         return figures_of(services[part.service].rule, services)
-    if isinstance(part, Leaf):
+    if isinstance(part, Leaf | Known):
         return frozenset()
     return frozenset().union(*(figures_of(each, services) for each in part.parts))

@@ -7,7 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.ids import CheckId
-from monitor.core.services import Figure, Leaf, Other, Rule, Service, View, Way, Works, interrupted, leaves, view
+from monitor.core.services import (
+    Figure,
+    Leaf,
+    Other,
+    Rule,
+    Service,
+    View,
+    Way,
+    Works,
+    interrupted,
+    leaves,
+    reduced,
+    view,
+    view_of,
+)
 
 YES, NO, UNSURE = Works
 
@@ -111,3 +125,23 @@ def test_what_comes_back_never_makes_a_service_worse(rule, seen, name):
     after = able(rule, **{**seen, name: YES})
     assert 0 <= before.able <= after.able <= after.total
     assert before.able + before.unsure <= after.able + after.unsure <= after.total == before.total
+
+
+PARTS = st.recursive(
+    st.builds(Leaf, st.sampled_from("abcde").map(CheckId))
+    | st.builds(Figure, st.sampled_from("ab").map(CheckId), st.just("free"), st.sampled_from([1.0, 30.0]))
+    | st.just(Other("other")),
+    lambda parts: st.builds(Rule, st.sampled_from(Way), st.lists(parts, min_size=1, max_size=4).map(tuple)),
+    max_leaves=12,
+)
+
+
+@given(PARTS, st.sets(st.sampled_from("abcde").map(CheckId)), st.data())
+def test_a_rule_that_is_reduced_to_what_is_doubtful_comes_to_the_same(rule, doubtful, data):
+    services = {"other": Service("other", Rule(Way.COUNT, (leaf("a"), leaf("e"))))}
+    figures = {(CheckId("a"), "free"): data.draw(st.sampled_from([0.0, 1.0, 18.0]))}
+    short = reduced(rule, services, doubtful, figures)
+    for _ in range(3):
+        seen = {check: data.draw(st.sampled_from(Works)) for check in sorted(doubtful)}
+        whole, part = (view_of(one, services, lambda c: seen.get(c, YES), figures) for one in (rule, short))  # noqa: B023 - asked at once
+        assert whole == part
