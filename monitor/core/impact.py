@@ -172,3 +172,13 @@ def _first_that_always_interrupts(plan: Plan, state: State, incident: Incident) 
 
 def _failing_since(health: Health) -> datetime:
     return health.turned_at if health.confirmed is Severity.OK else health.began_at
+
+
+def critical_since(state: State, incident: Incident) -> datetime:
+    """Return when `incident` became critical: with the first result that showed it, not when it was told."""
+    if incident.changed_at is None:
+        return incident.began_at
+    health = None if incident.check is None else state.healths.get(incident.check)
+    if health is None or health.graded_at is None or health.latest is not Severity.CRITICAL:
+        return incident.changed_at
+    return min(health.graded_at, incident.changed_at)

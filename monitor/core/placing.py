@@ -8,7 +8,7 @@ from datetime import datetime
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.health import Health, HealthChanged, released
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.impact import Impact
+from monitor.core.impact import Impact, critical_since
 from monitor.core.incident import BLIND, Incident, Interruption
 from monitor.core.maintenance import Window, excused, excused_until
 from monitor.core.plan import Plan, State, incident_id, keeps_silent, record
@@ -24,6 +24,8 @@ class Work:
         self.plan, self.state, self.now = plan, state, now
         self.events: list[Event] = []
         self.reprobe: list[CheckId] = []
+        self.held: set[IncidentId] = set()
+        """Those whose root is worse than told, which may be the doing of what lies before it."""
 
     def tell(
         self,
@@ -55,7 +57,7 @@ class Work:
             text = say("Out of sight, the incident stays open: {why}", why=summary)
             self.tell(incident.id, EventKind.NOTE, text, change.check)
         elif incident.recovered_at is not None:
-            self.tell(incident.id, EventKind.RELAPSED, summary, change.check, change.after)
+            return  # `worsen` says whether that is a relapse, or something before it
         elif incident.kind == BLIND:
             text = say("The check is seen again; what it shows is told as an incident of its own")
             self.tell(incident.id, EventKind.RESOLVED, text, change.check)
@@ -193,7 +195,9 @@ class Work:
             pending = left
             left = [name for name in pending if not self._place_one(name)]
         told = self._told()
-        waiting = any(name not in told and not health.well for name, health in self.state.healths.items())
+        waiting = bool(self.held) or any(
+            name not in told and not health.well for name, health in self.state.healths.items()
+        )
         if waiting is not self.state.waiting:
             self.state = replace(self.state, waiting=waiting)
 
@@ -220,20 +224,19 @@ class Work:
         ]
 
     def worsen(self) -> None:
-        """Say of each incident that its root got worse, unless what got worse is something that lies before it.
-
-        A position that is slow is out of reach when the mains are cut: that is the mains' doing, and told as that.
-        """
+        """Say of each incident that its root got worse, or relapsed, unless what lies before it is why."""
         for incident in tuple(self.state.incidents.values()):
             health = None if incident.check is None else self.state.healths.get(incident.check)
-            if health is None or incident.check is None or not incident.open or incident.recovered_at is not None:
+            if health is None or incident.check is None or not incident.open:
                 continue
-            if health.confirmed is Severity.UNKNOWN or health.confirmed <= incident.severity:
+            kind = EventKind.SEVERITY if incident.recovered_at is None else EventKind.RELAPSED
+            worse = health.confirmed > incident.severity or kind is EventKind.RELAPSED
+            if health.confirmed in (Severity.OK, Severity.UNKNOWN) or not worse:
                 continue
             if incident.window or self._got_worse(incident.check, health):
-                self.tell(incident.id, EventKind.SEVERITY, health.summary, incident.check, health.confirmed)
+                self.tell(incident.id, kind, health.summary, incident.check, health.confirmed)
             else:
-                self.state = replace(self.state, waiting=True)
+                self.held.add(incident.id)
 
     def _got_worse(self, check: CheckId, health: Health) -> bool:
         """Whether nothing that lies before `check` is why it got worse, and nothing there has only just come back."""
@@ -273,7 +276,7 @@ class Work:
                 return False
         if found.place is Place.COVERED:
             cause = self._cause(found.by)
-            if cause is None:
+            if cause is None or cause.id in self.held:
                 return False
             self._cover(cause, check, health)
             return True
@@ -381,17 +384,8 @@ class Work:
         """When the interruption began: with the root's own failure, or with the first covered one that interrupts."""
         mode = self.plan.interruption.get(incident.kind, Interruption.NEVER)
         if mode is Interruption.ALWAYS and incident.severity is Severity.CRITICAL:
-            return self._critical_since(incident)
+            return critical_since(self.state, incident)
         return impact.interrupted_since(incident) if mode is Interruption.DETECTED else None
-
-    def _critical_since(self, incident: Incident) -> datetime:
-        """When it became critical: with the first result that showed it, not when it was told."""
-        if incident.changed_at is None:
-            return incident.began_at
-        health = None if incident.check is None else self.state.healths.get(incident.check)
-        if health is None or health.graded_at is None or health.latest is not Severity.CRITICAL:
-            return incident.changed_at
-        return min(health.graded_at, incident.changed_at)
 
 
 def _failing_since(health: Health) -> datetime:

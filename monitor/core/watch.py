@@ -71,8 +71,8 @@ def take(
         work.uncover(check)
     work.verify(check, verdict.severity)
     work.reconsider(check)
-    work.place()
     work.worsen()
+    work.place()
     work.detect()
     return Taken(work.state, tuple(work.events), tuple(dict.fromkeys(work.reprobe)))
 
@@ -140,8 +140,8 @@ def pass_time(plan: Plan, state: State, now: datetime) -> Taken:
             text = say("The acknowledgement has lapsed: nobody is on it")
             work.tell(incident.id, EventKind.UNACKNOWLEDGED, text)
     if state.waiting:
-        work.place()
         work.worsen()
+        work.place()
         work.detect()
     return Taken(work.state, tuple(work.events))  # what waits is looked at again with its next result, not each time
 

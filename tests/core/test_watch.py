@@ -707,8 +707,24 @@ def test_a_service_that_starts_and_dies_is_never_told_as_over():
     assert desk.see("onnet", OK) == (RECOVERED,)
     desk.see("onnet", CRITICAL)
     assert at_it(desk, EventKind.REPAIR_ENDED) == (EventKind.REPAIR_ENDED,), "it was just seen to fail"
-    assert desk.see("onnet", CRITICAL) == (RELAPSED,)
+    desk.see("onnet", CRITICAL)
+    desk.good("ping-hmp", "ping-switch", "ping-router")
+    assert desk.log[-1].kind is RELAPSED
     assert desk.see("onnet", OK) == (RESOLVED,)
+
+
+def test_what_is_cut_off_while_its_end_is_awaited_has_not_relapsed():
+    desk = repairing()
+    assert desk.see("onnet", OK) == (RECOVERED,)
+    desk.see("onnet", CRITICAL)
+    desk.down("ping-hmp")
+    desk.good("ping-switch", "ping-router")
+    desk.see("onnet", CRITICAL)
+    assert desk.incident().severity is CRITICAL
+    assert RELAPSED not in [event.kind for event in desk.log]
+    desk.good("ping-hmp")
+    assert desk.see("onnet", OK) == ()
+    assert at_it(desk, EventKind.REPAIR_ENDED) == (EventKind.REPAIR_ENDED, RESOLVED)
 
 
 def test_a_repair_that_ends_before_the_check_is_ok_ends_nothing():
