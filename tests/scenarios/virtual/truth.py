@@ -93,11 +93,17 @@ class Truth:
         return union(*(self._reaching(cause, name) for cause in self._causes(name)))
 
     def _reaching(self, cause: CheckId, name: CheckId) -> Spans:
-        """When what is wrong with `cause` itself may make `name` fail: on the battery of a UPS, a cut does not."""
-        world = self.played.world
-        if component_of(self.played.stage.checks[cause]) == UPS and MAINS not in self._above(name):
-            return union(world.broken(UPS), delayed(world.unfed, world.makeup.battery))
-        return self.own[cause]
+        """When what is wrong with `cause` itself may make `name` fail, as far as anybody can tell.
+
+        On the battery of a UPS a cut does not; but of what hangs on the UPS alone, with nothing between the two that
+        lives on, nobody can tell it from a battery that is empty.
+        """
+        world, part = self.played.world, component_of(self.played.stage.checks[name])
+        if component_of(self.played.stage.checks[cause]) != UPS or MAINS in self._above(name):
+            return self.own[cause]
+        if not world.makeup.part(part).via and not world.makeup.part(part).part_of:
+            return self.own[cause]
+        return union(world.broken(UPS), delayed(world.unfed, world.makeup.battery))
 
     def _above(self, name: CheckId) -> frozenset[str]:
         return upstream_of(component_of(self.played.stage.checks[name]), self.played.world)
@@ -280,7 +286,8 @@ class Truth:
     def _blamed(self, check: CheckId, at: float) -> bool:
         """Whether what is wrong with `check` interrupted the service by `at`.
 
-        By itself, or because it is needed to; or it adds to it, while nothing else that has long been there does.
+        By itself, or with one more, or because it is needed to; or it adds to it, while nothing else that has long been
+        there does.
         Of what has no fault of its own it is that of a cause too short to be seen.
         """
         component = component_of(self.played.stage.checks[check])
@@ -290,6 +297,8 @@ class Truth:
         if overlaps(self._decided_by(frozenset(mine)), at - SEEN_WITHIN, at):
             return True
         others = {fault.component for fault in self.played.world.faults} - mine
+        if any(overlaps(self._decided_with(mine, one), at - SEEN_WITHIN, at) for one in others):
+            return True
         if any(without(((at - SEEN_WITHIN, at),), self._decided_by(frozenset({one}))) == () for one in others):
             return False
         return overlaps(self.played.stage.work.touched(self._with_faults_of(mine)), at - SEEN_WITHIN, at)
@@ -300,6 +309,12 @@ class Truth:
         rest = {fault.component for fault in self.played.world.faults} - components
         needed = without(self._interrupted, work.interrupted(self._with_faults_of(rest)))
         return union(work.interrupted(self._with_faults_of(components)), needed)
+
+    def _decided_with(self, mine: set[str], one: str) -> Spans:
+        """When the faults of `mine` and of `one` interrupt the service together, and neither does alone."""
+        work = self.played.stage.work
+        alone = (work.interrupted(self._with_faults_of(part)) for part in (mine, {one}))
+        return without(work.interrupted(self._with_faults_of(mine | {one})), *alone)
 
     def _with_faults_of(self, components: Collection[str]) -> World:
         world = self.played.world
