@@ -19,7 +19,7 @@ from tests.scenarios.virtual.clockwork import Act, Desk, Restart
 from tests.scenarios.virtual.spans import Spans
 from tests.scenarios.virtual.stage import ZERO, Played, play, stage
 from tests.scenarios.virtual.truth import silences
-from tests.scenarios.virtual.world import GENERATOR, MAINS, Fault, Harm
+from tests.scenarios.virtual.world import Fault, Harm
 
 SITE = "small"
 PERSON = "uid:1000"
@@ -235,24 +235,3 @@ def schedules() -> st.SearchStrategy[Schedule]:
     several = st.lists(faults(), min_size=1, max_size=4).map(tuple)
     deeds = st.lists(_deeds, max_size=3, unique_by=lambda deed: (type(deed), deed.at)).map(tuple)
     return st.builds(Schedule, several, deeds, st.integers(0, 99).map(str))
-
-
-def lasting() -> st.SearchStrategy[Schedule]:
-    """Return courses of faults that each last long enough to be seen, whoever is looked at first.
-
-    A cut of the mains is one only while the generator does not run.
-    """
-    names = tuple(name for name in BREAKABLE if name not in (MAINS, GENERATOR))
-    fault = st.builds(_lasting, st.sampled_from(names), _moments, _long)
-    several = st.lists(fault, max_size=4, unique_by=lambda one: one.component)
-    dark = st.builds(
-        lambda start, length: [_lasting(name, start, length) for name in (GENERATOR, MAINS)], _moments, _long
-    )
-    return st.builds(lambda some, cut: Schedule((*some, *cut)), several, st.one_of(st.just([]), dark))
-
-
-_long = st.sampled_from((900.0, 1200.0, 1800.0, 2700.0))
-
-
-def _lasting(name: str, start: float, length: float) -> Fault:
-    return Fault(name, Harm.BREAK, start, start + length)
