@@ -62,7 +62,7 @@ class Impact:
         for service in self._plan.services.values():
             own = self._own(incident, service)
             if own and self._is_interrupted(service) and self._is_to_blame(service, incident):
-                since += [_failing_since(healths[check]) for check in own if check in healths]
+                since += [failing_since(healths[check]) for check in own if check in healths]
         return min(since, default=None)
 
     def view(self, service: Service, sight: Sight) -> View:
@@ -170,7 +170,8 @@ def _first_that_always_interrupts(plan: Plan, state: State, incident: Incident) 
     return min(began, default=None)
 
 
-def _failing_since(health: Health) -> datetime:
+def failing_since(health: Health) -> datetime:
+    """Return since when it fails; of one whose failure is not believed, or that only wavers, since it last turned."""
     return health.turned_at if health.confirmed is Severity.OK else health.began_at
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.health import Health, HealthChanged, released
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.impact import Impact, critical_since
+from monitor.core.impact import Impact, critical_since, failing_since
 from monitor.core.incident import BLIND, Incident, Interruption
 from monitor.core.maintenance import Window, excused, excused_until
 from monitor.core.plan import Plan, State, incident_id, keeps_silent, record
@@ -113,7 +113,7 @@ class Work:
 
     def _is_behind(self, covered: CheckId, cause: CheckId) -> bool:
         health = self.state.healths.get(covered)
-        found = Standing(Place.FREE) if health is None else self._standing(covered, _failing_since(health))
+        found = Standing(Place.FREE) if health is None else self._standing(covered, failing_since(health))
         return found.place is Place.COVERED and cause in found.by
 
     def _free(self, incident: Incident, covered: tuple[CheckId, ...], why: Text) -> None:
@@ -164,21 +164,31 @@ class Work:
     def reconsider(self, check: CheckId) -> None:
         """Free a covered failure that its cause does not explain any more, though it goes on.
 
-        Something between the two has shown life for as long as what lies behind a cause may take to come back.
+        Something between the two has shown life for as long as what lies behind a cause may take to come back. What
+        waits to come back after its cause, and is held up by another, is that one's from then on.
         """
         health = self.state.healths[check]
         if health.latest is Severity.OK:
             return
         for incident in tuple(self.state.incidents.values()):
-            if not incident.open or incident.recovered_at is not None or incident.window:
+            if not incident.open or incident.window or check not in incident.covered:
                 continue
-            if check not in incident.covered:
+            if incident.recovered_at is not None:
+                self._hand_over(incident, check, health)
                 continue
             long_ago = self.now - self.plan.settle
             found = self._standing(check, health.began_at, alive_since=long_ago)
             if found.place is Place.FREE:
                 text = say("What lies before it works again, and it still fails: told by itself from here on")
                 self.tell(incident.id, EventKind.UNCOVERED, text, check)
+
+    def _hand_over(self, incident: Incident, check: CheckId, health: Health) -> None:
+        if health.confirmed is Severity.OK:
+            return
+        found = self._standing(check, failing_since(health))
+        cause = self._cause(found.by) if found.place is Place.COVERED else None
+        if cause is not None and cause.id not in (incident.id, *self.held):
+            self._cover(cause, check, health)
 
     def _standing(self, check: CheckId, since: datetime, alive_since: datetime | None = None) -> Standing:
         calm_since = self.now - self.plan.settle
@@ -267,12 +277,10 @@ class Work:
         window = excused(self.state.windows, check, self.now)
         if window is not None:
             return bool(window.kind) and self._announced(check, health, window)
-        found = self._standing(check, _failing_since(health))
+        found = self._standing(check, failing_since(health))
         if found.place is Place.WAIT:
             self.reprobe.extend(gate for gate in found.by if not self._being_confirmed(gate))
-            if not all(
-                keeps_silent(self.plan, self.state, gate, _failing_since(health), self.now) for gate in found.by
-            ):
+            if not all(keeps_silent(self.plan, self.state, gate, failing_since(health), self.now) for gate in found.by):
                 return False
         if found.place is Place.COVERED:
             cause = self._cause(found.by)
@@ -293,7 +301,7 @@ class Work:
         Not what fails for longer than it takes to restart what lies before it and to come back after it: where a ping
         is lost now and then it would never be told.
         """
-        lately = max(_failing_since(health), self.now - self.plan.settle)
+        lately = max(failing_since(health), self.now - self.plan.settle)
         long_ago = self.now - 2 * self.plan.settle
         fails_since = health.graded_at or health.began_at
         return fails_since > long_ago and came_back(self.plan.topology, self.state.healths, check, lately)
@@ -355,7 +363,7 @@ class Work:
         wavers_only = health.confirmed is Severity.OK
         severity = Severity.WARNING if wavers_only else health.confirmed
         text = say("It comes and goes: {summary}", summary=health.summary) if wavers_only else health.summary
-        began_at = excused_until(self.state.windows, check, _failing_since(health), self.now)
+        began_at = excused_until(self.state.windows, check, failing_since(health), self.now)
         name, opened = self._lately(check, kind), EventKind.REOPENED
         if name is None:
             name, opened = incident_id(self.state.next_number, self.now), EventKind.OPENED
@@ -386,8 +394,3 @@ class Work:
         if mode is Interruption.ALWAYS and incident.severity is Severity.CRITICAL:
             return critical_since(self.state, incident)
         return impact.interrupted_since(incident) if mode is Interruption.DETECTED else None
-
-
-def _failing_since(health: Health) -> datetime:
-    """Since when it fails; of one that only wavers, since it last turned."""
-    return health.turned_at if health.confirmed is Severity.OK else health.began_at

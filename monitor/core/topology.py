@@ -171,11 +171,17 @@ class _Search:
             elif health is not None and health.confirmed is Severity.UNKNOWN:
                 found = self.standing(name, asked)  # what put it out of sight is the cause here, too
                 (causes if found.place is Place.COVERED else waits).extend(found.by)
+                if found.place is Place.FREE and self._may_be_seen(name, health):
+                    waits.append(name)
             elif self._undecided(name):
                 waits.append(name)
         if causes:
             return Standing(Place.COVERED, _each_once(causes))
         return Standing(Place.WAIT, _each_once(waits)) if waits else None
+
+    def _may_be_seen(self, check: CheckId, health: Health) -> bool:
+        """Whether `check`, believed out of sight, is not: it showed something, or what put it there is back since."""
+        return health.latest is not Severity.UNKNOWN or came_back(self._topology, self._healths, check, health.seen_at)
 
     def _roots_of(self, check: CheckId, asked: frozenset[CheckId]) -> tuple[CheckId, ...]:
         """The causes of `check`, which is bad: what covers it, else itself."""

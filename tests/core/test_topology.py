@@ -16,6 +16,8 @@ from monitor.core.verdict import Severity
 FAILED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BEFORE, SINCE = FAILED - timedelta(seconds=30), FAILED + timedelta(seconds=1)
 
+LATER = SINCE + timedelta(seconds=1)
+
 
 def health(confirmed: Severity, *, fails: int = 0, ok_at: datetime | None = None, down: bool = False) -> Health:
     return Health(confirmed, confirmed, 1, fails, FAILED, FAILED, SINCE, ok_at, down)
@@ -103,6 +105,8 @@ def test_a_gate_is_explained_by_the_gates_before_it_and_not_by_itself():
         ({"disk-sql": BLIND, "ping-sql": STALE}, Place.WAIT, ("ping-sql",)),
         ({"disk-sql": BLIND, "ping-sql": GOOD}, Place.FREE, ()),
         ({"disk-sql": FAILING, "ping-sql": GOOD}, Place.WAIT, ("disk-sql",)),
+        ({"disk-sql": replace(BLIND, latest=Severity.CRITICAL), "ping-sql": GOOD}, Place.WAIT, ("disk-sql",)),
+        ({"disk-sql": BLIND, "ping-sql": replace(GOOD, turned_at=LATER)}, Place.WAIT, ("disk-sql",)),
         ({"disk-sql": GOOD, "ping-sql": DOWN}, Place.FREE, ()),
     ],
 )

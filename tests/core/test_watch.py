@@ -283,6 +283,23 @@ def test_a_warning_interrupts_nobody_and_getting_critical_interrupts_from_then_o
     assert desk.incident().disrupted_at == critical_at
 
 
+def test_what_waits_to_come_back_after_its_cause_and_is_held_up_by_another_is_told_with_that_one():
+    ups, plan = CheckId("ups"), site()
+    topology = replace(plan.topology, needs={CheckId("ping-hmp"): (ups,)})
+    desk = Desk(replace(plan, topology=topology, checks={**plan.checks, ups: Watched(ConfirmPolicy(1))}))
+    desk.good()
+    desk.down("ping-router")
+    desk.down("ping-switch")
+    desk.down("ping-hmp")
+    assert desk.open == {"ping-router": {"ping-switch", "ping-hmp"}}
+    assert desk.see("ping-router", OK) == (RECOVERED,)
+    desk.good("ping-switch")
+    assert desk.down("ups") == (OPENED,)
+    desk.down("ping-hmp")
+    assert desk.open == {"ups": {"ping-hmp"}}
+    assert not desk.incident().open
+
+
 def test_what_was_slow_and_is_cut_off_is_not_told_as_worse_while_its_cause_goes_on_and_what_it_feeds_boots():
     desk = Desk(site())
     desk.good()
