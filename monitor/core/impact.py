@@ -88,7 +88,7 @@ class Impact:
         health = self._state.healths.get(check)
         if health is None or check in self._state.stale:
             return Works.UNSURE
-        if health.confirmed is Severity.CRITICAL or check in self._behind:
+        if health.confirmed is Severity.CRITICAL or (check in self._behind and health.latest is not Severity.OK):
             return Works.NO
         if health.confirmed is Severity.UNKNOWN:
             return Works.UNSURE

@@ -124,6 +124,20 @@ def test_what_is_not_verified_yet_after_its_cause_is_not_shown_as_able_to_work()
     assert outlook(course.plan, course.state)[0].view.able == 1
 
 
+def test_what_wavers_behind_its_cause_counts_as_able_to_work_when_it_was_just_seen_well():
+    """It wavers in the books for many results more: nobody is interrupted by that."""
+    course = Course(site(services=service(Way.COUNT, "hmp")))
+    course.down("radio", "fo", "router")
+    for _ in range(SAMPLES):
+        course.down("hmp")
+        course.good("hmp")
+    assert course.state.healths[CheckId("hmp")].flapping
+    assert any("hmp" in covered for covered in course.open.values())
+    assert outlook(course.plan, course.state)[0].view.able == 1
+    course.down("hmp")
+    assert outlook(course.plan, course.state)[0].view.able == 0
+
+
 def test_a_check_that_is_heard_of_again_and_still_fails_may_show_that_a_service_is_interrupted():
     course = Course(site(services=service(Way.ANY, "radio", "fo")))
     course.down("radio")
