@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-
-from hypothesis import strategies as st
+from random import Random
 
 from monitor.core import incident as incidents
 from monitor.core import watch
@@ -19,7 +19,7 @@ from tests.scenarios.virtual.clockwork import Act, Desk, Restart
 from tests.scenarios.virtual.spans import Spans
 from tests.scenarios.virtual.stage import ZERO, Played, play, stage
 from tests.scenarios.virtual.truth import silences
-from tests.scenarios.virtual.world import Fault, Harm
+from tests.scenarios.virtual.world import GENERATOR, MAINS, Fault, Harm
 
 SITE = "small"
 PERSON = "uid:1000"
@@ -200,38 +200,80 @@ BREAKABLE = (
 )  # fmt: skip
 WORSENING = ("ups", "router", "fo", "hmp-disk", "ocm", "ocm-sip", "hermes", "poste-1")
 HIDEABLE = ("router", "hermes", "sql", "hmp", "ups", "genset", "onnet")
-_moments = st.integers(60, 3600).map(float)
-_lengths = st.sampled_from((20, 45, 60, 90, 120, 180, 240, 300, 420, 600, 720, 900, 1200, 1800))
-_periods = st.sampled_from((0, 0, 0, 0, 40, 90, 120, 180, 240, 300, 420))
+LENGTHS = (20.0, 45.0, 60.0, 90.0, 120.0, 180.0, 240.0, 300.0, 420.0, 600.0, 720.0, 900.0, 1200.0, 1800.0)
+PERIODS = (0.0, 0.0, 0.0, 0.0, 40.0, 90.0, 120.0, 180.0, 240.0, 300.0, 420.0)
+LASTING = (900.0, 1200.0, 1800.0, 2700.0)
+"""Seconds that are enough to be seen and told, whoever is looked at first."""
+WORKED_ON = ("hermes", "sql", "floor-a", "fo", "core")
 
 
-@st.composite
-def faults(draw: st.DrawFn) -> Fault:
-    """One fault within the first hour."""
-    harm = draw(st.sampled_from((Harm.BREAK, Harm.BREAK, Harm.BREAK, Harm.WORSEN, Harm.HIDE)))
-    names = {Harm.BREAK: BREAKABLE, Harm.WORSEN: WORSENING, Harm.HIDE: HIDEABLE}[harm]
-    start, length = draw(_moments), draw(_lengths)
-    period = draw(_periods) if harm is not Harm.HIDE else 0
-    if period >= length / 2:
-        period = 0
-    return Fault(draw(st.sampled_from(names)), harm, start, start + length, float(period))
+def drawn(seed: int) -> Schedule:
+    """Return the course of events number `seed`: one to four faults, up to three deeds, one of many orders of polling.
+
+    A generator of its own, because the same number must mean the same course wherever and whenever it is played.
+    """
+    chance = Random(seed)
+    some = tuple(_fault(chance) for _ in range(chance.randint(1, 4)))
+    deeds = {(type(deed), deed.at): deed for deed in (_deed(chance) for _ in range(chance.randint(0, 3)))}
+    return Schedule(some, tuple(deeds.values()), str(chance.randint(0, 99)))
 
 
-_nodes = st.sampled_from(("hermes", "sql", "floor-a", "fo", "core"))
-_works = st.builds(
-    Announced, _moments, _nodes, st.sampled_from((5, 15, 30)), st.sampled_from(("", "", "hermes-patch")), st.booleans()
-)
-_deeds = st.one_of(
-    st.builds(Ack, _moments, st.sampled_from((0, 5, 20))),
-    st.builds(Stopped, _moments, st.sampled_from((0.0, 5.0, 60.0, 300.0))),
-    st.builds(Repairing, _moments, st.sampled_from((1, 5, 15))),
-    st.builds(Closing, _moments),
-    _works,
-)
+def _moment(chance: Random) -> float:
+    """Some second of the first hour, once everything has been looked at."""
+    return float(chance.randint(60, 3600))
 
 
-def schedules() -> st.SearchStrategy[Schedule]:
-    """Return courses of one to four faults and up to three deeds, on one of a hundred orders of polling."""
-    several = st.lists(faults(), min_size=1, max_size=4).map(tuple)
-    deeds = st.lists(_deeds, max_size=3, unique_by=lambda deed: (type(deed), deed.at)).map(tuple)
-    return st.builds(Schedule, several, deeds, st.integers(0, 99).map(str))
+def _fault(chance: Random) -> Fault:
+    harm = chance.choice((Harm.BREAK, Harm.BREAK, Harm.BREAK, Harm.WORSEN, Harm.HIDE))
+    name = chance.choice({Harm.BREAK: BREAKABLE, Harm.WORSEN: WORSENING, Harm.HIDE: HIDEABLE}[harm])
+    start, length, period = _moment(chance), chance.choice(LENGTHS), chance.choice(PERIODS)
+    comes_and_goes = harm is not Harm.HIDE and period < length / 2
+    return Fault(name, harm, start, start + length, period if comes_and_goes else 0.0)
+
+
+def _deed(chance: Random) -> Deed:
+    at = _moment(chance)
+    match chance.randint(0, 4):
+        case 0:
+            return Ack(at, chance.choice((0, 5, 20)))
+        case 1:
+            return Stopped(at, chance.choice((0.0, 5.0, 60.0, 300.0)))
+        case 2:
+            return Repairing(at, chance.choice((1, 5, 15)))
+        case 3:
+            return Closing(at)
+        case _:
+            kind = chance.choice(("", "", "hermes-patch"))
+            return Announced(at, chance.choice(WORKED_ON), chance.choice((5, 15, 30)), kind, chance.random() < 1 / 2)
+
+
+def drawn_lasting(seed: int) -> Schedule:
+    """Return course number `seed` of faults that last, up to four and perhaps a cut of the mains beside them.
+
+    Such a cut is one only while the generator does not run.
+    """
+    chance = Random(seed)
+    names = [name for name in BREAKABLE if name not in (MAINS, GENERATOR)]
+    some = [_lasting(chance, name) for name in chance.sample(names, chance.randint(0, 4))]
+    if not some or chance.random() < 1 / 2:
+        cut = _lasting(chance, MAINS)
+        some += [cut, replace(cut, component=GENERATOR)]
+    return Schedule(tuple(some))
+
+
+def _lasting(chance: Random, name: str) -> Fault:
+    start = _moment(chance)
+    return Fault(name, Harm.BREAK, start, start + chance.choice(LASTING))
+
+
+def shortest(schedule: Schedule, wrong: Callable[[Schedule], bool]) -> Schedule:
+    """Return `schedule` without whatever may be left out of it so that it is still `wrong`."""
+    for part in (*schedule.deeds, *schedule.faults):
+        less = replace(
+            schedule,
+            deeds=tuple(deed for deed in schedule.deeds if deed is not part),
+            faults=tuple(fault for fault in schedule.faults if fault is not part),
+        )
+        if less.faults and wrong(less):
+            return shortest(less, wrong)
+    return schedule
