@@ -102,9 +102,7 @@ def stored_site(store: Store, plan: Plan, now: datetime) -> State:
     from dataclasses import replace
 
     from monitor.core import watch
-    from monitor.core.maintenance import window_from_json
     from monitor.daemon.desk import KEEP
 
-    kept = store.load(now, KEEP)
-    state = replace(kept.state, windows=tuple(map(window_from_json, kept.maintenance)))
+    state = store.load(now, KEEP).state
     return replace(state, windows=watch.reload(plan, state, now).state.windows)

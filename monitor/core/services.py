@@ -105,13 +105,8 @@ Sight = Callable[[CheckId], Works]
 Figures = Mapping[tuple[CheckId, str], float]
 
 
-def view(name: str, services: Mapping[str, Service], sight: Sight, figures: Figures) -> View:
-    """Return what service `name` is able to do. Services must not refer back to one another."""
-    return view_of(services[name].rule, services, sight, figures)
-
-
 def view_of(rule: Part, services: Mapping[str, Service], sight: Sight, figures: Figures) -> View:
-    """Return what `rule` comes to by `sight`."""
+    """Return what `rule` comes to by `sight`. Services must not refer back to one another."""
     able, most, total = _reckoned(rule, services, sight, figures)
     return View(able, max(0.0, most - able), total)
 

@@ -258,7 +258,7 @@ class Daemon:
         """Return the checks that have given no result for three intervals, and had them."""
         now = asyncio.get_running_loop().time()
         return selfcheck.silent(
-            self.desk.state.stale, self.desk.inventory.checks, lambda name: self.scheduler.watched_for(name, now)
+            self.desk.state.stale, self.desk.plan.checks, lambda name: self.scheduler.watched_for(name, now)
         )
 
     async def report_heartbeat(self, verdict: Verdict, at: datetime, elapsed: float) -> None:

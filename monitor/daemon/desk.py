@@ -20,7 +20,7 @@ from monitor.core.health import Health, not_after
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.impact import Outlook, outlook
 from monitor.core.incident import Incident, Refused
-from monitor.core.maintenance import Window, window_from_json, window_to_json
+from monitor.core.maintenance import Window
 from monitor.core.plan import Plan, State, incident_id
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
@@ -88,7 +88,6 @@ class Desk:
             died_at=kept.died_at,
         )
         desk._stored = dict(kept.state.healths)
-        desk.state = replace(desk.state, windows=tuple(map(window_from_json, kept.maintenance)))
         return desk
 
     @property
@@ -194,7 +193,7 @@ class Desk:
 
     async def _set_windows(self, change: Callable[[datetime], tuple[State, Window]], entry: AuditEntry) -> Window:
         state, window = change(self.clock.now())
-        kept = tuple(window_to_json(one) for one in state.windows if one.by or one.ended is not None)
+        kept = tuple(one for one in state.windows if one.by or one.ended is not None)
         await self.journal.commit(Batch(maintenance=kept, audit=(entry,), guard=self.guard()))
         self.state = state
         return window
@@ -202,11 +201,6 @@ class Desk:
     def outlook(self) -> tuple[Outlook, ...]:
         """Return what each service of the inventory is able to do now."""
         return outlook(self.plan, self.state)
-
-    @property
-    def waiting_results(self) -> int:
-        """How many results have come in and are not taken yet."""
-        return len(self._results)
 
     async def swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         """Work by another inventory from now on; incidents keep the protocol they were opened under."""
@@ -220,9 +214,7 @@ class Desk:
         await self._accept(watch.reload(plan, self.state, self.clock.now()), audit=audit, removed=gone)
 
     async def hear(self, action: str, name: IncidentId, actor: str, words: str) -> Incident:
-        """Do what a person says of an incident; `action` is one of ACTIONS."""
-        if action == "ack":
-            return await self.acknowledge(name, actor, words)
+        """Do what a person says of an incident; `action` is one of ACTIONS but `ack`, which may be for a time."""
         if action == "note":
             return await self.note(name, actor, words)
         if action == "cause":

@@ -8,10 +8,9 @@ from datetime import timedelta
 
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId
-from monitor.core.plan import SILENT_AFTER, Watched
+from monitor.core.plan import Watched, silence_limit
 from monitor.core.text import Quantity, Text, say, verbatim
 from monitor.core.verdict import Metric, Severity, Verdict
-from monitor.inventory.model import Check
 from runbooks.recordings import ArchiveReport
 
 STORE = CheckId("releve-store")
@@ -227,7 +226,7 @@ def queue_verdict(queue: Queue) -> Verdict:
 
 
 def silent(
-    stale: Iterable[CheckId], checks: Mapping[CheckId, Check], watched_for: Callable[[CheckId], float]
+    stale: Iterable[CheckId], checks: Mapping[CheckId, Watched], watched_for: Callable[[CheckId], float]
 ) -> tuple[CheckId, ...]:
     """Return those of `stale` that have given no result for three intervals, and had them.
 
@@ -237,8 +236,9 @@ def silent(
     return tuple(
         name
         for name in stale
-        if (check := checks.get(name)) is not None
-        and watched_for(name) > (SILENT_AFTER * check.every + check.timeout).total_seconds()
+        if name in checks
+        and (limit := silence_limit(checks[name])) is not None
+        and watched_for(name) > limit.total_seconds()
     )
 
 

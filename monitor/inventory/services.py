@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from graphlib import TopologicalSorter
 
 from monitor.core.ids import CheckId, NodeId
-from monitor.core.services import Figure, Leaf, Other, Part, Rule, Service, Way, Works, figures_of, view
+from monitor.core.services import Figure, Leaf, Other, Part, Rule, Service, Way, Works, figures_of, view_of
 from monitor.core.text import LANGUAGES, N_, Quantity, say
 from monitor.core.topology import find_cycle
 from monitor.inventory.kinds import by_language
@@ -224,7 +224,7 @@ def _own_size(part: Part) -> int:
 
 
 def _look_at_limit(service: Service, services: Mapping[str, Service], scope: Scope) -> None:
-    total = view(service.name, services, lambda _check: Works.YES, {}).total
+    total = view_of(service.rule, services, lambda _check: Works.YES, {}).total
     if service.share or service.below <= total:
         return
     table = scope.sections["services"][service.name].value

@@ -12,6 +12,7 @@ from alerts.notice import Notice, NoticeKey
 from monitor.core.events import Event
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
+from monitor.core.maintenance import Window
 from monitor.core.plan import State
 from monitor.core.timekeeping import Guard
 from monitor.store.audit import AuditEntry
@@ -38,7 +39,7 @@ class Batch:
     guard: Guard | None = None
     run_events: tuple[RunEvent, ...] = ()
     automation: Mapping[str, Any] | None = None
-    maintenance: tuple[Mapping[str, Any], ...] | None = None
+    maintenance: tuple[Window, ...] | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -58,5 +59,4 @@ class Loaded:
     runs: dict[RunId, Run] = field(default_factory=dict)
     next_run: int = 1
     automation: Mapping[str, Any] = field(default_factory=dict)
-    maintenance: tuple[Mapping[str, Any], ...] = ()
     jobs: Mapping[CheckId, Job] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from monitor.clock import SystemClock
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
+from monitor.core.maintenance import window_from_json, window_to_json
 from monitor.core.plan import State
 from monitor.store import audit, jobs, log, outbox, runs
 from monitor.store.audit import AuditReport, parse_head
@@ -75,6 +76,7 @@ class Store:
                 state=State(
                     healths=log.get_healths(connection),
                     incidents=log.get_incidents(connection, which),
+                    windows=tuple(map(window_from_json, log.get(connection, _MAINTENANCE) or ())),
                     next_number=max(log.next_number(connection), self._highest.read() + 1),
                 ),
                 died_at=outbox.last_death(connection),
@@ -84,7 +86,6 @@ class Store:
                 runs=runs.get(connection, runs.recent(now - keep)),
                 next_run=runs.next_number(connection),
                 automation=log.get(connection, _AUTOMATION) or {},
-                maintenance=tuple(log.get(connection, _MAINTENANCE) or ()),
                 jobs=jobs.get(connection),
             )
 
@@ -109,7 +110,7 @@ class Store:
             if batch.automation is not None:
                 log.put(connection, _AUTOMATION, dict(batch.automation))
             if batch.maintenance is not None:
-                log.put(connection, _MAINTENANCE, [dict(window) for window in batch.maintenance])
+                log.put(connection, _MAINTENANCE, [window_to_json(window) for window in batch.maintenance])
             if batch.audit:
                 audit.append(connection, batch.audit, batch.guard.at if batch.guard else SystemClock().now())
             if batch.guard is not None:

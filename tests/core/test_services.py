@@ -19,7 +19,6 @@ from monitor.core.services import (
     interrupted,
     leaves,
     reduced,
-    view,
     view_of,
 )
 
@@ -38,7 +37,7 @@ CHANNELS = Figure(CheckId("pbx"), "capacity", 30)
 def able(rule, figures=None, services=None, **seen: Works) -> View:
     known = {CheckId(name.replace("_", "-")): works for name, works in seen.items()}
     whole = {"s": Service("s", rule), **(services or {})}
-    return view("s", whole, lambda check: known.get(check, YES), figures or {})
+    return view_of(rule, whole, lambda check: known.get(check, YES), figures or {})
 
 
 @pytest.mark.parametrize(

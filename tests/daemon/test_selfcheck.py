@@ -127,7 +127,7 @@ def test_checks_without_results_are_named_and_make_us_blind(stale, severity, wor
 
 
 def test_a_check_is_silent_only_once_it_had_its_intervals(inventory_of):
-    checks = inventory_of((", every: 1 h, confirm: 1, recover: 2", ", every: 60 s, confirm: 1, recover: 2")).checks
+    checks = inventory_of((", every: 1 h, confirm: 1, recover: 2", ", every: 60 s, confirm: 1, recover: 2")).plan.checks
 
     def silent(**watched_for):
         return selfcheck.silent(["door", "room", "gone"], checks, lambda name: watched_for.get(name, 0.0))

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.core.services import Works, interrupted, view
+from monitor.core.services import Works, interrupted, view_of
 from monitor.inventory.load import load
 from monitor.inventory.problems import Level
 
@@ -98,13 +98,13 @@ def test_any_services_and_work_are_read_or_told_and_can_be_reckoned_with(service
         return
     plan = loaded.inventory.plan
     assert (list(plan.services), [window.id for window in plan.maintenance]) == (list(services), list(work))
-    for name, service in plan.services.items():
+    for service in plan.services.values():
         for works in Works:
-            seen = view(name, plan.services, lambda _check, works=works: works, {})
+            seen = view_of(service.rule, plan.services, lambda _check, works=works: works, {})
             assert 0 <= seen.able <= seen.able + seen.unsure <= seen.total
             assert seen.total > 0
-        assert interrupted(service, view(name, plan.services, lambda _check: Works.NO, {}))
-        assert not interrupted(service, view(name, plan.services, lambda _check: Works.UNSURE, {}))
+        assert interrupted(service, view_of(service.rule, plan.services, lambda _check: Works.NO, {}))
+        assert not interrupted(service, view_of(service.rule, plan.services, lambda _check: Works.UNSURE, {}))
     for window in plan.maintenance:
         assert window.scope <= set(plan.checks)
         window.next_span(NOW)

@@ -11,7 +11,7 @@ from monitor.core.ids import CheckId
 from monitor.core.incident import Incident, Interruption
 from monitor.core.maintenance import Span
 from monitor.core.plan import Plan, State
-from monitor.core.services import Works, interrupted, leaves, view
+from monitor.core.services import Works, interrupted, leaves, view_of
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import take
@@ -107,9 +107,9 @@ def test_its_service_is_interrupted_by_whatever_keeps_agents_from_calling(invent
     asked = leaves(calls.rule, services)
     assert asked == {"floor-switch-ping", "hermes-login", "sql-service", "onnet", "fo", "ocm-sip"}
     for lost in asked:
-        seen = view("calls", services, lambda check, lost=lost: Works.NO if check == lost else Works.YES, {})
+        seen = view_of(calls.rule, services, lambda check, lost=lost: Works.NO if check == lost else Works.YES, {})
         assert interrupted(calls, seen)
-    seen = view("calls", services, lambda check: Works.YES if check in asked else Works.NO, {})
+    seen = view_of(calls.rule, services, lambda check: Works.YES if check in asked else Works.NO, {})
     assert not interrupted(calls, seen)
 
 

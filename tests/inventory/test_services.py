@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.core.services import Figure, Leaf, Other, Rule, Service, Way, Works, interrupted, view
+from monitor.core.services import Figure, Leaf, Other, Rule, Service, Way, Works, interrupted, view_of
 from monitor.inventory.problems import Level
 from monitor.inventory.services import MAX_DEPTH
 
@@ -45,9 +45,9 @@ def test_a_service_is_read_with_its_parts_and_its_limit(read, lines):
 def test_what_is_read_says_how_many_are_able(read):
     services = read(SITE + CALLS).inventory.plan.services
     lost = {"poste-001-ping", "poste-002-ping"}
-    seen = view("calls", services, lambda check: Works.NO if check in lost else Works.YES, {})
+    seen = view_of(services["calls"].rule, services, lambda check: Works.NO if check in lost else Works.YES, {})
     assert (seen.able, seen.unsure, seen.total) == (8, 0, 10)
-    without_sql = view("calls", services, lambda check: Works.NO if check == "sql" else Works.YES, {})
+    without_sql = view_of(services["calls"].rule, services, lambda check: Works.NO if check == "sql" else Works.YES, {})
     assert interrupted(services["calls"], without_sql)
     assert not interrupted(services["calls"], seen)
 
