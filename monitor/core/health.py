@@ -79,6 +79,16 @@ class Health:
         """Whether it is OK, in belief and as last seen, and does not waver."""
         return self.confirmed is Severity.OK and self.latest is Severity.OK and not self.flapping
 
+    @property
+    def failing_since(self) -> datetime:
+        """Since when it fails; of one that only wavers, or is not believed yet, since it last turned."""
+        return self.turned_at if self.confirmed is Severity.OK else self.began_at
+
+    @property
+    def as_bad_since(self) -> datetime:
+        """Since when it is as bad as it is: what was slow and is off now may be off for another reason."""
+        return max(self.failing_since, self.graded_at or self.began_at)
+
 
 @dataclass(frozen=True, slots=True)
 class HealthChanged:

@@ -62,7 +62,7 @@ class Impact:
         for service in self._plan.services.values():
             own = self._own(incident, service)
             if own and self._is_interrupted(service) and self._is_to_blame(service, incident):
-                since += [failing_since(healths[check]) for check in own if check in healths]
+                since += [self._failing_since(check, healths[check]) for check in own if check in healths]
         return min(since, default=None)
 
     def view(self, service: Service, sight: Sight) -> View:
@@ -110,25 +110,46 @@ class Impact:
         """The cause that explains a failure that is not believed yet; None for one that nothing explains, or none."""
         if health.confirmed is not Severity.OK or health.latest in (Severity.OK, Severity.WARNING):
             return None
+        return self._cause(check, health.turned_at)
+
+    def _made_worse(self, check: CheckId, health: Health) -> CheckId | None:
+        """The cause of what has an incident of its own, of something less: that it fails now is not the doing of it."""
+        if health.confirmed is not Severity.CRITICAL or check not in self._told_as_less:
+            return None
+        return self._cause(check, self._failing_since(check, health))
+
+    def _failing_since(self, check: CheckId, health: Health) -> datetime:
+        return health.as_bad_since if check in self._told_as_less else health.failing_since
+
+    def _cause(self, check: CheckId, since: datetime) -> CheckId | None:
         if check not in self._causes:
-            found = standing(self._plan.topology, self._state.healths, check, health.turned_at)
+            found = standing(self._plan.topology, self._state.healths, check, since)
             self._causes[check] = found.by[0] if found.place is Place.COVERED else None
         return self._causes[check]
+
+    @cached_property
+    def _told_as_less(self) -> frozenset[CheckId]:
+        """The roots of open incidents that were not critical when last told, or had recovered."""
+        return frozenset(
+            incident.check
+            for incident in self._state.incidents.values()
+            if incident.open and incident.check is not None and not _critical(incident)
+        )
 
     def _own(self, incident: Incident, service: Service) -> frozenset[CheckId]:
         """The failures that are the work of `incident` and that `service` asks, those not believed yet among them."""
         own = set(incident.covered)
-        if incident.check is not None and incident.severity is Severity.CRITICAL:  # else it is down for another's sake
+        if incident.check is not None and _critical(incident):  # else it is down for another's sake
             own.add(incident.check)
         asked = self._asked(service)
         return frozenset(check for check, cause in asked.items() if check in own or cause in own)
 
     def _asked(self, service: Service) -> Mapping[CheckId, CheckId | None]:
-        """What `service` asks and is not well, with the cause of what is not believed yet."""
+        """What `service` asks and is not well, with the cause of what is not believed yet, or worse than told."""
         if service.name not in self._failing:
             healths = self._state.healths
             self._failing[service.name] = {
-                check: self._cut_off(check, healths[check])
+                check: self._cut_off(check, healths[check]) or self._made_worse(check, healths[check])
                 for check in self._leaves(service)
                 if check in self._behind or (check in healths and not healths[check].well)
             }
@@ -170,9 +191,8 @@ def _first_that_always_interrupts(plan: Plan, state: State, incident: Incident) 
     return min(began, default=None)
 
 
-def failing_since(health: Health) -> datetime:
-    """Return since when it fails; of one whose failure is not believed, or that only wavers, since it last turned."""
-    return health.turned_at if health.confirmed is Severity.OK else health.began_at
+def _critical(incident: Incident) -> bool:
+    return incident.severity is Severity.CRITICAL and incident.recovered_at is None
 
 
 def critical_since(state: State, incident: Incident) -> datetime:

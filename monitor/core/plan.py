@@ -18,8 +18,6 @@ from monitor.core.topology import Topology
 REOPEN_WITHIN = timedelta(minutes=15)
 SETTLE = timedelta(minutes=5)
 """What a switch or a server takes to boot once its power is back, so what fails meanwhile is still the cause's work."""
-
-
 SILENT_AFTER = 3
 """Intervals without a result after which a check is stale: one that is merely late has been missed twice by then."""
 
@@ -81,6 +79,11 @@ def record(state: State, event: Event) -> State:
     if event.kind is EventKind.OPENED and event.incident not in state.incidents:
         number += 1
     return replace(state, incidents={**state.incidents, event.incident: after}, next_number=number)
+
+
+def telling(state: State, check: CheckId) -> Incident | None:
+    """Return the incident by which a failure of `check` is told; None while it is told nowhere."""
+    return next((incident for incident in state.incidents.values() if incident.explains(check)), None)
 
 
 def incident_id(number: int, at: datetime) -> IncidentId:

@@ -12,7 +12,7 @@ from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
 from monitor.core.maintenance import Span, Window, scope_of
 from monitor.core.placing import Work
-from monitor.core.plan import Plan, State, record, silence_limit
+from monitor.core.plan import Plan, State, record, silence_limit, telling
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 
@@ -104,7 +104,7 @@ def _goes_on(plan: Plan, state: State, before: Health, health: Health, check: Ch
         and before.confirmed is health.confirmed
         and before.flapping is health.flapping
         and before.down is health.down
-        and any(incident.explains(check) for incident in state.incidents.values())
+        and telling(state, check) is not None
     )
 
 
@@ -139,7 +139,8 @@ def pass_time(plan: Plan, state: State, now: datetime) -> Taken:
         if incident.open and until is not None and until <= now:
             text = say("The acknowledgement has lapsed: nobody is on it")
             work.tell(incident.id, EventKind.UNACKNOWLEDGED, text)
-    if state.waiting:
+    work.end_work()
+    if state.waiting or work.reprobe:
         work.worsen()
         work.place()
         work.detect()
@@ -230,8 +231,7 @@ def settling(state: State, check: CheckId) -> bool:
         return False
     if health.phase is Phase.SOFT:
         return True
-    bad = health.confirmed is not Severity.OK
-    return bad and not any(incident.explains(check) for incident in state.incidents.values())
+    return health.confirmed is not Severity.OK and telling(state, check) is None
 
 
 def forget(state: State, now: datetime, after: timedelta) -> State:

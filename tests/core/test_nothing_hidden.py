@@ -138,6 +138,22 @@ def test_what_wavers_behind_its_cause_counts_as_able_to_work_when_it_was_just_se
     assert outlook(course.plan, course.state)[0].view.able == 0
 
 
+def test_a_cause_interrupts_the_service_through_what_was_ill_by_itself_before_it():
+    """The check of the service was slow, and told so; then the line before it goes, and that is what interrupts."""
+    course = Course(site(confirm=2, services=service(Way.ALL, "disk")))
+    for _ in range(3):
+        course.see("disk", Severity.WARNING)
+        course.good("fo", "radio", "router", "hmp")
+    assert list(course.open) == ["disk"]
+    cut_at = course.at
+    kinds = [kind for _ in range(3) for kind in course.down("fo", "radio", "router", "hmp", "disk")]
+    assert kinds.count(EventKind.DISRUPTED) == 1
+    interrupted = {one.check: one.disrupted_at for one in course.state.incidents.values() if one.disrupted_at}
+    assert list(interrupted) == ["fo"]
+    assert interrupted[CheckId("fo")] > cut_at
+    assert outlook(course.plan, course.state)[0].interrupted
+
+
 def test_a_check_that_is_heard_of_again_and_still_fails_may_show_that_a_service_is_interrupted():
     course = Course(site(services=service(Way.ANY, "radio", "fo")))
     course.down("radio")

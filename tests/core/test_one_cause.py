@@ -408,6 +408,21 @@ def test_what_announced_work_left_broken_is_told_by_itself_when_it_is_over():
     assert watch.only.kind == "crm-disconnected"
 
 
+def test_what_announced_work_left_broken_is_told_by_itself_though_what_it_began_with_is_broken_too():
+    watch = Watch(site(maintenance=(window("hermes-patch"),)))
+    watch.wait(minutes=20)
+    watch.see("web", CRITICAL)
+    watch.see("crm", CRITICAL)
+    assert watch.open == {"web": {"crm"}}
+    watch.wait(minutes=52)
+    assert watch.see("crm", CRITICAL) == []  # what lies behind anything takes its time to come back
+    watch.wait(minutes=5)
+    watch.see("crm", CRITICAL)
+    watch.good("router", "ups")
+    assert watch.open == {"web": set(), "crm": set()}
+    assert watch.good("crm") == [RESOLVED]
+
+
 def test_people_announce_work_and_end_it_before_its_time():
     watch = Watch(site())
     now = watch.at + timedelta(minutes=15)

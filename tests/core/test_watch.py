@@ -166,8 +166,23 @@ def test_what_still_fails_after_the_cause_is_gone_has_time_to_come_back_and_is_t
         assert desk.see("disk", CRITICAL) == ()
     assert desk.open == {"ping-router": {"disk"}}
     desk.second += 300
-    assert desk.see("ping-router", OK) == (UNCOVERED, RESOLVED, OPENED)
+    assert desk.see("ping-router", OK) == ()  # how the disk was seen minutes ago says nothing of how it is
+    assert desk.see("disk", CRITICAL) == (UNCOVERED, RESOLVED, OPENED)
     assert desk.open == {"disk": set()}
+
+
+def test_what_nobody_looked_at_since_its_cause_is_gone_is_not_told_before_somebody_does():
+    desk = Desk(site())
+    desk.good()
+    for name in ("ping-router", "ping-switch", "ping-hmp"):
+        desk.down(name)
+    desk.see("ping-router", OK)
+    desk.second += 1000
+    taken = pass_time(desk.plan, desk.state, desk.now)
+    assert taken.events == ()
+    desk.state = taken.state
+    desk.good("ping-switch", "ping-hmp")
+    assert desk.open == {}
 
 
 def test_a_relapse_while_the_end_is_verified_is_the_same_incident():
@@ -298,6 +313,27 @@ def test_what_waits_to_come_back_after_its_cause_and_is_held_up_by_another_is_to
     desk.down("ping-hmp")
     assert desk.open == {"ups": {"ping-hmp"}}
     assert not desk.incident().open
+
+
+def test_what_waits_to_come_back_stays_with_its_cause_while_what_it_needs_may_come_back_too():
+    """`ping-hmp` was slow and told so by itself; that it is off now is the doing of the router, as all behind it."""
+    plan = site()
+    topology = replace(plan.topology, needs={CheckId("disk"): (CheckId("ping-hmp"),)})
+    desk = Desk(replace(plan, topology=topology))
+    desk.good()
+    desk.see("ping-hmp", WARNING)
+    desk.good("ping-router", "ping-switch")
+    for name in ("ping-router", "ping-switch", "ping-hmp"):
+        desk.down(name)
+    desk.see("disk", UNKNOWN)
+    assert desk.open == {"ping-hmp": set(), "ping-router": {"ping-switch", "disk"}}
+    desk.good("ping-router", "ping-switch")
+    desk.see("disk", CRITICAL)
+    desk.down("ping-hmp")
+    desk.see("disk", CRITICAL)
+    assert desk.open == {"ping-hmp": set(), "ping-router": {"disk"}}
+    desk.good("ping-hmp", "disk")
+    assert desk.open == {}
 
 
 def test_what_was_slow_and_is_cut_off_is_not_told_as_worse_while_its_cause_goes_on_and_what_it_feeds_boots():

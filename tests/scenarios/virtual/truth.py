@@ -27,7 +27,7 @@ from tests.scenarios.virtual.spans import (
     without,
 )
 from tests.scenarios.virtual.stage import ZERO, Played
-from tests.scenarios.virtual.world import GENERATOR, MAINS, UPS, World
+from tests.scenarios.virtual.world import GENERATOR, MAINS, UPS, Harm, World
 
 SEEN_WITHIN = 300.0
 """Seconds in which any failure that goes on is believed and placed: an interval, three results, and its gates'."""
@@ -288,11 +288,11 @@ class Truth:
 
         By itself, or with one more, or because it is needed to; or it adds to it, while nothing else that has long been
         there does.
-        Of what has no fault of its own it is that of a cause too short to be seen.
+        Of what has no fault of its own that stops it, it is that of a cause too short to be seen.
         """
         component = component_of(self.played.stage.checks[check])
         mine = {component} if check != UPS else {MAINS, UPS, GENERATOR}
-        if not overlaps(self.own[check], at - SEEN_WITHIN, at):
+        if not self._stopped_by_itself(check, at) and not self._cause_seen(check, at):
             mine |= upstream_of(component, self.played.world)
         if overlaps(self._decided_by(frozenset(mine)), at - SEEN_WITHIN, at):
             return True
@@ -302,6 +302,22 @@ class Truth:
         if any(without(((at - SEEN_WITHIN, at),), self._decided_by(frozenset({one}))) == () for one in others):
             return False
         return overlaps(self.played.stage.work.touched(self._with_faults_of(mine)), at - SEEN_WITHIN, at)
+
+    def _stopped_by_itself(self, check: CheckId, at: float) -> bool:
+        """Whether a fault of its own made it fail lately, and not only slower or fuller."""
+        world, component = self.played.world, component_of(self.played.stage.checks[check])
+        stops = without(self.own[check], world.harmed(component, Harm.WORSEN))
+        return overlaps(stops, at - SEEN_WITHIN, at)
+
+    def _cause_seen(self, check: CheckId, at: float) -> bool:
+        """Whether something before it failed lately for long enough to be believed."""
+        if not overlaps(self.own[check], at - SEEN_WITHIN, at):
+            return False
+        return any(
+            end - start >= CONFIRMED_BY and overlaps([(start, end)], at - SEEN_WITHIN, at)
+            for cause in self._causes(check)
+            for start, end in self._explains(cause, check)
+        )
 
     def _decided_by(self, components: frozenset[str]) -> Spans:
         """When the faults of `components` suffice to interrupt the service, or are needed to."""
