@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.conference_words import STEPS, conference_facts, conference_short, conference_subject, conference_what
 from alerts.context import Context
 from alerts.notice import Planned, Step
 from alerts.privacy import blanked
@@ -18,20 +17,15 @@ from monitor.core.verdict import Severity
 def client_sheet(planned: Planned, incident: Incident, context: Context) -> Sheet:
     """Return the parts of a client's message."""
     title, step = title_of(incident, context), planned.key.step
-    over, called = incident.resolved_at is not None, planned.key.step in STEPS
-    reference = str(incident.id)
+    over = incident.resolved_at is not None
     return Sheet(
-        subject=conference_subject(step, context, reference, title)
-        if called
-        else subject_of(incident, context, title, step),
+        subject=subject_of(incident, context, title, step),
         title=title,
-        what=conference_what(step, context, title) if called else _what(step, incident, context, title),
+        what=_what(step, incident, context, title),
         impact=_impact(incident, context),
         following=_following(incident, context),
-        short=lambda shown: (
-            conference_short(step, context, reference, shown) if called else _short(incident, context, shown)
-        ),
-        facts=(*conference_facts(step, context), *_facts(incident, context)),
+        short=lambda shown: _short(incident, context, shown),
+        facts=_facts(incident, context),
         colour=GREEN if over else ORANGE if _easing(incident) else RED,
         remarks=_remarks(incident, context),
     )

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from alerts.client_words import client_sheet
+from alerts.conference_words import CONFERENCE, conference_sheet
 from alerts.context import Context
 from alerts.gsm import LIMIT, cut, plain, septets
 from alerts.internal_words import internal_sheet, trial_sheet
@@ -78,9 +79,9 @@ def _room(frame: str) -> int:
 def _sheet(planned: Planned, incident: Incident | None, context: Context) -> Sheet:
     if incident is None or planned.key.step is Step.TEST:
         return trial_sheet(context)
-    if planned.key.audience is Audience.CLIENT:
-        return client_sheet(planned, incident, context)
-    return internal_sheet(planned, incident, context)
+    to_client, step = planned.key.audience is Audience.CLIENT, planned.key.step
+    sheet = (client_sheet if to_client else internal_sheet)(planned, incident, context)
+    return conference_sheet(sheet, step, context, str(incident.id)) if step in CONFERENCE else sheet
 
 
 def _remarks(planned: Planned, context: Context) -> list[str]:

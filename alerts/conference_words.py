@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from alerts.context import Context
 from alerts.notice import Step
-from alerts.sheet import Facts
+from alerts.sheet import Facts, Sheet
 from monitor.core.text import say
 
-STEPS = frozenset({Step.CONFERENCE, Step.CONFERENCE_CANCELLED})
+CONFERENCE = frozenset({Step.CONFERENCE, Step.CONFERENCE_CANCELLED})
 
 
-def conference_what(step: Step, context: Context, title: str) -> str:
-    """Return what happened: that people are called together, or need not come any more."""
+def conference_sheet(sheet: Sheet, step: Step, context: Context, reference: str) -> Sheet:
+    """Return `sheet`, which is of the incident, with what is said of the call in place of what happened."""
+    return replace(
+        sheet,
+        subject=_subject(step, context, reference, sheet.title),
+        what=_what(step, context, sheet.title),
+        short=lambda shown: _short(step, context, reference, shown),
+        facts=(*_facts(step, context), *sheet.facts),
+    )
+
+
+def _what(step: Step, context: Context, title: str) -> str:
+    """What happened: that people are called together, or need not come any more."""
     at = _at(context)
     if step is Step.CONFERENCE_CANCELLED:
         return context.t(say("The conference call of {at} is cancelled: {title} is over.", at=at, title=title))
     return context.t(say("Conference call at {at} about: {title}.", at=at, title=title))
 
 
-def conference_subject(step: Step, context: Context, reference: str, title: str) -> str:
-    """Return the subject: who reads nothing else must know that he is expected, and when."""
+def _subject(step: Step, context: Context, reference: str, title: str) -> str:
+    """The subject: who reads nothing else must know that he is expected, and when."""
     values = {"reference": reference, "title": title, "at": _clock(context)}
     if step is Step.CONFERENCE_CANCELLED:
         return context.t(say("{reference} {title}: conference call of {at} cancelled", **values))
     return context.t(say("{reference} {title}: conference call at {at}", **values))
 
 
-def conference_short(step: Step, context: Context, reference: str, title: str) -> str:
-    """Return the SMS, with how one dials in."""
+def _short(step: Step, context: Context, reference: str, title: str) -> str:
+    """The SMS, with how one dials in."""
     values = {"reference": reference, "title": title, "at": _clock(context)}
     if step is Step.CONFERENCE_CANCELLED:
         return context.t(say("{reference} {title}. Conference call of {at} cancelled: it is over.", **values))
@@ -37,8 +50,8 @@ def conference_short(step: Step, context: Context, reference: str, title: str) -
     return context.t(say("{reference} {title}. Conference call at {at}, dial in: {bridge}.", **values, bridge=bridge))
 
 
-def conference_facts(step: Step, context: Context) -> Facts:
-    """Return when, how one dials in, who is to come and what is talked about; nothing of a call that is cancelled."""
+def _facts(step: Step, context: Context) -> Facts:
+    """When, how one dials in, who is to come and what is talked about; nothing of a call that is cancelled."""
     call = context.conference
     if call is None or step is not Step.CONFERENCE:
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alerts.conference_words import STEPS, conference_facts, conference_short, conference_subject, conference_what
+from alerts.conference_words import CONFERENCE
 from alerts.context import Context, person
 from alerts.in_charge import Void, lost
 from alerts.internal_facts import internal_facts
@@ -39,19 +39,14 @@ def internal_sheet(planned: Planned, incident: Incident, context: Context) -> Sh
     title = title_of(incident, context)
     where = _where(incident, context)
     named = f"{title} ({where})" if where else title
-    step, reference, called = planned.key.step, str(incident.id), planned.key.step in STEPS
     return Sheet(
-        subject=conference_subject(step, context, reference, named)
-        if called
-        else subject_of(incident, context, named, step),
+        subject=subject_of(incident, context, named, planned.key.step),
         title=_title_of_sms(planned, incident, context, named),
-        what=conference_what(step, context, named) if called else _what(planned, incident, context, named),
+        what=_what(planned, incident, context, named),
         impact=_impact(incident, context),
         following=_following(incident, context),
-        short=lambda shown: (
-            conference_short(step, context, reference, shown) if called else _short(planned, incident, context, shown)
-        ),
-        facts=(*conference_facts(step, context), *internal_facts(incident, context)),
+        short=lambda shown: _short(planned, incident, context, shown),
+        facts=internal_facts(incident, context),
         colour=GREEN if incident.resolved_at is not None else COLOURS[incident.severity],
         remarks=_remarks(incident, context),
         events=_events(incident, context),
@@ -66,7 +61,7 @@ def _where(incident: Incident, context: Context) -> str:
 
 def _title_of_sms(planned: Planned, incident: Incident, context: Context, named: str) -> str:
     """What an SMS calls it: while it goes on also what the check says, of which as much is kept as there is room."""
-    if incident.resolved_at is not None or planned.key.step in STEPS or _call(planned, incident) is not None:
+    if incident.resolved_at is not None or planned.key.step in CONFERENCE or _call(planned, incident) is not None:
         return named
     return context.t(say("{title}: {what}", title=named, what=context.line(incident.title)))
 

@@ -68,6 +68,11 @@ class Protocol:
     conference_after: timedelta | None = None
     bridge: str = ""
 
+    @property
+    def called_together(self) -> tuple[str, ...]:
+        """Who is called to the conference, each once."""
+        return tuple(dict.fromkeys((*self.conference_to, *self.operations)))
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from alerts.compose import compose
-from alerts.conference_words import STEPS
+from alerts.conference_words import CONFERENCE
 from alerts.context import AnnouncedWork, Conference, Context
 from alerts.delivery import route
 from alerts.invitation import Meeting, Method, invitation
@@ -61,7 +61,7 @@ class Letters:
             state, answer = NoticeState.DEAD, self.own_words(_no_way(key.recipient, contact))
         channel, address = way if way is not None else ("", "")
         origin = self._origin(incident)
-        if incident is not None and key.step in STEPS and not planned.instead_of:
+        if incident is not None and key.step in CONFERENCE and not planned.instead_of:
             message = replace(message, calendar=self._calendar(planned, incident, protocol, message, at.now))
         return Notice(
             key=key,
@@ -85,7 +85,7 @@ class Letters:
         starts_at = conference_at(protocol, incident)
         if starts_at is None:
             return ""
-        contacts = [self._inventory.contacts.get(name) for name in (*protocol.conference_to, *protocol.operations)]
+        contacts = [self._inventory.contacts.get(name) for name in protocol.called_together]
         invited = {one.addresses["mail"]: one.name for one in contacts if one is not None and "mail" in one.addresses}
         same_for_all = replace(planned.key, step=Step.CONFERENCE, audience=Audience.CLIENT, recipient="")
         meeting = Meeting(
@@ -131,8 +131,8 @@ class Letters:
             now=at.now,
             next_at=upcoming,
             next_to=protocol.update_to if upcoming is not None else (),
-            title=_own(kind.titles, language) if kind is not None else "",
-            usual_cause=_own(kind.causes, language) if kind is not None else "",
+            title=title_in(kind.titles, language, "") if kind is not None else "",
+            usual_cause=title_in(kind.causes, language, "") if kind is not None else "",
             node=node,
             target=None if kind is None else kind.target,
             runbook=(kind.runbook or "") if kind is not None and self._inventory.automation.live else "",
@@ -152,13 +152,8 @@ class Letters:
         starts_at = conference_at(protocol, incident)
         if starts_at is None:
             return None
-        names = dict.fromkeys((*protocol.conference_to, *protocol.operations))
-        return Conference(starts_at, protocol.bridge, tuple(self._people.get(name, name) for name in names))
-
-
-def _own(words: Mapping[str, str], language: str) -> str:
-    """The inventory's own words in `language`; in the other one if it has no more."""
-    return words.get(language) or next(iter(words.values()), "")
+        people = tuple(self._people.get(name, name) for name in protocol.called_together)
+        return Conference(starts_at, protocol.bridge, people)
 
 
 def _work(incident: Incident, windows: Collection[Window], language: str) -> AnnouncedWork | None:

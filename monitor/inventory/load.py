@@ -9,7 +9,7 @@ from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from alerts.protocol import Channel, Contact, Protocol
+from alerts.protocol import Channel, Contact
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.maintenance import Window
 from monitor.core.plan import REOPEN_WITHIN, Plan, Watched
@@ -23,7 +23,7 @@ from monitor.inventory.maintenance import maintenance
 from monitor.inventory.many import Declared, declared_devices
 from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
 from monitor.inventory.needs import look_at_needs
-from monitor.inventory.people import channels, contacts, protocol, reopen_within
+from monitor.inventory.people import Agreed, agreed, channels, contacts
 from monitor.inventory.problems import Place, Problem, Problems
 from monitor.inventory.repairs import actionable, automation, books, look_at_runbooks, recordings
 from monitor.inventory.roles import brought_checks, peer_of
@@ -82,7 +82,7 @@ def load(path: Path) -> Loaded:
 
 def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mapping[str, Book]) -> Inventory | None:
     site = _site(path, scope)
-    told = _People(channels(scope), contacts(scope), protocol(scope))
+    told = _People(channels(scope), contacts(scope), agreed(scope))
     kinds = catalogue(scope)
     things = Watching.of(devices(scope, declared), links(scope), declared)
     look_for_cycles(scope, declared)
@@ -98,7 +98,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     work = maintenance(scope, topology, UTC if site is None else site.timezone)
     _look_at_the_rest(scope)
     policy, sign_of_life = automation(scope), heartbeat_out(scope)
-    if site is None or told.protocol is None or scope.problems.fatal:
+    if site is None or told.agreed is None or scope.problems.fatal:
         return None
     return Inventory(
         path=path,
@@ -110,8 +110,8 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         links=things.links,
         checks=watched,
         kinds=kinds,
-        protocol=told.protocol,
-        plan=plan(topology, watched, kinds, seen, work, reopen_within(scope)),
+        protocol=told.agreed.protocol,
+        plan=plan(topology, watched, kinds, seen, work, told.agreed.reopen_within),
         books=known,
         actionable=acting,
         automation=policy,
@@ -123,7 +123,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
 class _People:
     channels: dict[str, Channel]
     contacts: dict[str, Contact]
-    protocol: Protocol | None
+    agreed: Agreed | None
 
 
 def topology_of(

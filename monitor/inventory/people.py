@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 from alerts.protocol import EVERYBODY_TOLD, Channel, Contact, Protocol
 from monitor.core.ids import NodeId
 from monitor.core.plan import REOPEN_WITHIN
 from monitor.core.text import N_, say
-from monitor.inventory.problems import Level, Place, Problems, nearest
+from monitor.inventory.problems import Level, Place, nearest
 from monitor.inventory.schema import ChannelKeys, ContactKeys, ProtocolKeys, ToKeys
 from monitor.inventory.scope import Scope, names_in, refer
 from monitor.inventory.secrets_in import anchored, look_at
@@ -101,14 +102,21 @@ def _look_at_address(channel: str, address: str, at: Place, where: str, scope: S
         scope.problems.error(at, where, say("{address} is no telephone number", address=address))
 
 
-def protocol(scope: Scope) -> Protocol | None:
-    """Return who is told what; None when it is wrong. Without `protocol:` the client is told nothing."""
+class Agreed(NamedTuple):
+    """What `protocol:` says: who is told what, and how long after its end a relapse reopens an incident."""
+
+    protocol: Protocol
+    reopen_within: timedelta = REOPEN_WITHIN
+
+
+def agreed(scope: Scope) -> Agreed | None:
+    """Return what `protocol:` says; None when it is wrong. Without it the client is told nothing."""
     operations = _operations(scope)
     entry = scope.tree.entries.get("protocol")
     if entry is None or getattr(entry.value, "value", "") is None:
         silent = Protocol(operations=operations, resolved_to=())
         _warn_if_nobody(silent, entry, scope)
-        return silent
+        return Agreed(silent)
     keys = shaped(ProtocolKeys, entry.value, entry.at, "protocol", scope.problems)
     if isinstance(entry.value, TableNode):
         _look_at_steps(entry.value, scope)
@@ -129,16 +137,7 @@ def protocol(scope: Scope) -> Protocol | None:
         bridge="" if keys.conference is None else keys.conference.bridge or "",
     )
     _warn_if_nobody(read, entry, scope)
-    return read
-
-
-def reopen_within(scope: Scope) -> timedelta:
-    """Return for how long after its end a relapse reopens an incident; what is wrong with it `protocol` notes."""
-    entry = scope.tree.entries.get("protocol")
-    if entry is None or getattr(entry.value, "value", "") is None:
-        return REOPEN_WITHIN
-    keys = shaped(ProtocolKeys, entry.value, entry.at, "protocol", Problems())
-    return REOPEN_WITHIN if keys is None else keys.reopen_within
+    return Agreed(read, keys.reopen_within)
 
 
 def _operations(scope: Scope) -> tuple[str, ...]:
