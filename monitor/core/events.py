@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -56,7 +56,7 @@ class Event:
     in the inventory's catalogue. `began_at` (OPENED, REOPENED, DISRUPTED): the first observation that showed it.
     `run`: of which run of a runbook it tells. `to`, `n` (MESSAGE): to which contacts, and a number that names it.
     `asks` (CALLED): the run waits for an answer. `until` (ACKNOWLEDGED): for how long. `window` (OPENED, REOPENED): the
-    announced work that it belongs to.
+    announced work that it belongs to. `data`: what else people said in fields of their own, JSON-ready.
     """
 
     incident: IncidentId
@@ -74,6 +74,7 @@ class Event:
     asks: bool = False
     until: datetime | None = None
     window: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -90,6 +91,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
         "began_at": None if event.began_at is None else event.began_at.isoformat(),
         **({} if event.until is None else {"until": event.until.isoformat()}),
         **({"window": event.window} if event.window else {}),
+        **({"data": dict(event.data)} if event.data else {}),
         **_of_a_run(event),
     }
 
@@ -119,4 +121,5 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
         asks=data.get("asks", False),
         until=None if until is None else datetime.fromisoformat(until),
         window=data.get("window", ""),
+        data=data.get("data", {}),
     )

@@ -87,6 +87,8 @@ class Health:
     @property
     def as_bad_since(self) -> datetime:
         """Since when it is as bad as it is: what was slow and is off now may be off for another reason."""
+        if self.latest is not Severity.CRITICAL:
+            return self.failing_since
         return max(self.failing_since, self.graded_at or self.began_at)
 
 

@@ -643,7 +643,8 @@ def test_what_is_believed_bad_is_told_or_waits_for_something_upstream(told):
             if OK in (health.confirmed, health.latest) or any(i.explains(name) for i in desk.state.incidents.values()):
                 continue
             gates = [desk.state.healths.get(gate) for gate in upstream(plan.topology, name)]
-            assert any(gate is None or gate.confirmed_down or not settled(gate, health.began_at) for gate in gates)
+            since = health.as_bad_since
+            assert any(gate is None or gate.confirmed_down or not settled(gate, since) for gate in gates)
 
 
 @given(stories())
