@@ -35,7 +35,7 @@ bench: $(VENV)/.run
 	@for one in bench/*.py; do echo "$$one"; $(BIN)/python "$$one" || exit 1; done
 
 soak: $(VENV)/.test
-	@$(BIN)/pytest -q -p no:randomly soak
+	@$(BIN)/pytest -q -p no:randomly -n 2 --dist worksteal soak
 	@RELEVE_EVERY_WRITE=1 $(BIN)/pytest -q -n $(WORKERS) tests/scenarios/test_cut_runs.py
 
 # Each set-up step leaves a stamp, so that the second time costs nothing.
