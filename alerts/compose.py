@@ -6,6 +6,7 @@ Where the inventory has services, what they are able to do is the first that any
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alerts.client_words import client_sheet
@@ -21,22 +22,24 @@ from monitor.core.incident import Incident
 from monitor.core.text import Text, say
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
 REHEARSAL = "[ESSAI]"
 """Begins every subject while the protocol is not live, in every language: the contract's own word."""
 NAME = "[Relève]"
+TEXT_LAYOUT, HTML_LAYOUT = "notice.txt", "notice.html"
 MOST_MOMENTS = 24
 """Updates that were missed and are named one by one: a day of them, where one comes each hour."""
 SHORTEST_TITLE = 12
 """Septets of a title that are kept in an SMS whatever stands beside it."""
 
 
-def compose(planned: Planned, incident: Incident | None, context: Context) -> Message:
+def compose(planned: Planned, incident: Incident | None, context: Context, layouts: Path | None = None) -> Message:
     """Return the message of `planned` in the reader's language; `incident` is None for a test only.
 
-    Pure but for the templates that it reads once. A client reads service, impact, times and a stated cause; what a
-    person wrote as the cause is cleared of names and addresses. Our own people read everything.
+    `layouts`: the folder of the layouts, Relève's own where none is given. Pure but for these, which it reads once.
+    A client reads service, impact, times and a stated cause; what a person wrote as the cause is cleared of names and
+    addresses. Our own people read everything.
     """
     sheet = _sheet(planned, incident, context)
     lead = f"{REHEARSAL} " if planned.instead_of else ""
@@ -58,7 +61,7 @@ def compose(planned: Planned, incident: Incident | None, context: Context) -> Me
         "footer": _footer(context),
         "colour": sheet.colour,
     }
-    text, html = (_template(name).render(values) for name in ("notice.txt", "notice.html"))
+    text, html = (_layouts(layouts).get_template(name).render(values) for name in (TEXT_LAYOUT, HTML_LAYOUT))
     return Message(subject, text, html, _short(sheet, lead, service_short(outlook, context.speech)))
 
 
@@ -126,15 +129,14 @@ def _footer(context: Context) -> list[str]:
 
 
 @cache
-def _template(name: str) -> Template:
+def _layouts(where: Path | None) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 - 60 ms
 
-    environment = Environment(
-        loader=FileSystemLoader(folder() / "messages"),
+    return Environment(
+        loader=FileSystemLoader(where or folder() / "messages"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name)
