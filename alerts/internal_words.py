@@ -174,6 +174,8 @@ def _opening(step: Step, incident: Incident) -> Text:
         return say("Nobody is on it any more: {title}: {summary}, since {began}.")
     if step is Step.FLAPPING:
         return say("It comes and goes: {title}: {summary}, since {began}.")
+    if step is Step.OVERRUN:
+        return say("The announced maintenance is over, and it still fails: {title}: {summary}, since {began}.")
     return _worse(step) or _opened(incident)
 
 
@@ -323,6 +325,8 @@ def _short(planned: Planned, incident: Incident, context: Context, title: str) -
         return context.t(say("{reference} {severity}: {title}. NOBODY IS ON IT any more.", **values))
     if planned.key.step is Step.FLAPPING:
         return context.t(say("{reference} {severity}: {title}. It comes and goes; its end is told.", **values))
+    if planned.key.step is Step.OVERRUN:
+        return context.t(say("{reference} {severity}: {title}. MAINTENANCE IS OVER and it still fails.", **values))
     if planned.key.step is Step.LONG_SOON:
         return context.t(say("{reference} {title}. SOON A LONG INTERRUPTION: prepare the redundant site.", **values))
     if planned.key.step is Step.LONG:

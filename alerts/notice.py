@@ -45,6 +45,8 @@ class Step(StrEnum):
     LONG_SOON = "long_soon"
     """To our own people: the interruption is about to count as long (S19)."""
     LONG = "long"
+    OVERRUN = "overrun"
+    """To our own people: the announced work is over, and what it brought down still fails."""
     TEST = "test"
 
 

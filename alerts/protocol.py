@@ -150,15 +150,18 @@ def _reminder(protocol: Protocol, incident: Incident, now: datetime) -> list[_Ca
 
 
 def _unsteady(protocol: Protocol, incident: Incident, told_at: tuple[datetime | None, ...]) -> list[_Call]:
-    """That it comes and goes, unless the message of that same moment says so (`told_at`); that nobody is on it now."""
+    """That it comes and goes, unless the message of that same moment says so (`told_at`); that nobody is on it now;
+    that the work that was announced is over."""
     if not incident.open:
         return []
     to, within, calls = protocol.operations, protocol.first_within, []
-    flapping, lapsed = incident.flapping_at, incident.lapsed_at
+    flapping, lapsed, overrun = incident.flapping_at, incident.lapsed_at, incident.overrun_at
     if flapping is not None and flapping not in told_at:
         calls.append(_Call(Audience.INTERNAL, Step.FLAPPING, incident.flaps, flapping + within, to))
     if lapsed is not None and lapsed >= _episode_at(incident):
         calls.append(_Call(Audience.INTERNAL, Step.UNACKNOWLEDGED, incident.lapses, lapsed + within, to))
+    if overrun is not None:
+        calls.append(_Call(Audience.INTERNAL, Step.OVERRUN, incident.episode, overrun + within, to))
     return calls
 
 

@@ -36,6 +36,8 @@ class EventKind(StrEnum):
     FLAPPING = "flapping"
     """The root cause comes and goes: what it says is held back until it is steady."""
     STEADY = "steady"
+    OVERRUN = "overrun"
+    """The announced work that it belongs to is over, and it still fails."""
     NOTE = "note"
     CAUSE = "cause"
     RESOLVED = "resolved"

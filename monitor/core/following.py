@@ -158,15 +158,18 @@ class Following:
         self.tell(name, EventKind.RESOLVED, text, incident.check, Severity.OK)
 
     def end_work(self) -> None:
-        """Free what an incident of announced work covers once that is over and nothing else holds it up.
+        """Say of an incident of announced work, once that is over, that it fails on, and free what is not its doing.
 
-        It has time to come back, as after any cause, although the root of that incident fails on.
+        What it covers has time to come back, as after any cause; after that nobody should take it for planned.
         """
         for incident in tuple(self.state.incidents.values()):
-            if not (incident.open and incident.window and incident.covered and incident.recovered_at is None):
+            if not (incident.open and incident.window and incident.recovered_at is None):
                 continue
             if any(self._work_goes_on(incident, at) for at in (self.now, self.now - self.plan.settle)):
                 continue
+            if incident.overrun_at is None:
+                text = say("The announced work is over, and it still fails")
+                self.tell(incident.id, EventKind.OVERRUN, text, incident.check)
             root = incident.check
             freed = tuple(name for name in incident.covered if root is None or not self._is_behind(name, root))
             self._free(incident, freed, say("The announced work is over: looked at by itself from here on"))

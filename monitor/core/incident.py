@@ -80,7 +80,8 @@ class Incident:
     that it reached. `repair`: what Relève does about it. `calls`: what its runs had to say to people. An
     acknowledgement holds `acknowledged_until` (None: to the end) for what is no worse than `acknowledged_for`;
     `lapsed_at`: its time ran out then, for the `lapses`th time. `flapping_at`: since when the root cause comes and
-    goes, for the `flaps`th time. `window`: the announced work that it belongs to.
+    goes, for the `flaps`th time. `window`: the announced work that it belongs to; `overrun_at`: it failed on then,
+    though that was over.
     """
 
     id: IncidentId
@@ -107,6 +108,7 @@ class Incident:
     flapping_at: datetime | None = None
     flaps: int = 0
     window: str = ""
+    overrun_at: datetime | None = None
     recovered_at: datetime | None = None
     resolved_at: datetime | None = None
     cause: str = ""
@@ -192,6 +194,8 @@ def _applied(incident: Incident, event: Event) -> Incident:
         return _rooted(incident, event)
     if kind in (EventKind.ACKNOWLEDGED, EventKind.UNACKNOWLEDGED):
         return _acknowledged(incident, event)
+    if kind is EventKind.OVERRUN:
+        return replace(incident, overrun_at=event.at)
     return _noted(incident, event)
 
 
@@ -281,6 +285,7 @@ def _reopened(incident: Incident, event: Event) -> Incident:
         resolved_at=None,
         flapping_at=None,
         window=event.window,
+        overrun_at=None,
     )
     return _void_if_worse(again)
 

@@ -27,6 +27,7 @@ KINDS = {
     EventKind.UNACKNOWLEDGED: say("End of the acknowledgement"),
     EventKind.FLAPPING: say("Instability"),
     EventKind.STEADY: say("Stability"),
+    EventKind.OVERRUN: say("Overrun"),
     EventKind.NOTE: say("Note"),
     EventKind.CAUSE: say("Cause"),
     EventKind.RESOLVED: say("End"),

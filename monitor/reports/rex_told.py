@@ -19,6 +19,7 @@ STEPS = {
     Step.CONFERENCE_CANCELLED: say("conference call cancelled"),
     Step.LONG_SOON: say("soon a long interruption"),
     Step.LONG: say("long interruption"),
+    Step.OVERRUN: say("maintenance overruns"),
     Step.UNACKNOWLEDGED: say("nobody is on it"),
     Step.UPDATE: say("update"),
     Step.RESOLVED: say("resolved notice"),

@@ -425,6 +425,21 @@ def test_the_first_sentence_names_the_cause_and_how_much_it_explains(count, said
     assert said in first_three(message)[0]
 
 
+@pytest.mark.parametrize(
+    ("language", "begins", "short", "subject"),
+    [
+        ("en", "The announced maintenance is over, and it still fails", "MAINTENANCE IS OVER", "maintenance overruns"),
+        ("fr", "La maintenance annoncée est terminée", "MAINTENANCE TERMINÉE", "maintenance prolongée"),
+    ],
+)
+def test_announced_work_that_overruns_is_told_as_that(language, begins, short, subject):
+    incident = story(opening(), happened(EventKind.OVERRUN, OPENED + timedelta(hours=1)))
+    message = compose(planned(Audience.INTERNAL, Step.OVERRUN), incident, context(language))
+    assert first_three(message)[0].startswith(begins)
+    assert short in message.short
+    assert message.subject.endswith(subject)
+
+
 def test_what_comes_and_goes_is_told_so_with_what_is_held_back():
     since = OPENED + timedelta(minutes=5)
     incident = story(opening(), happened(EventKind.FLAPPING, since, say("timed out")))

@@ -384,6 +384,20 @@ def test_operations_are_told_once_that_it_comes_and_goes_and_again_of_the_next_t
     assert told(due(PROTOCOL, anew, sent, again)) == {"internal/flapping/2/admin"}
 
 
+def test_operations_are_told_once_that_announced_work_overruns():
+    over = OPENED + timedelta(hours=1)
+    incident = incident_of(OPENING, DISRUPTION, happened(EventKind.OVERRUN, over))
+    sent = keys(due(PROTOCOL, incident_of(OPENING, DISRUPTION), (), OPENED))
+    planned = [plan for plan in due(PROTOCOL, incident, sent, over) if plan.key.step is Step.OVERRUN]
+    assert told(planned) == {"internal/overrun/1/admin"}
+    assert {plan.due_at for plan in planned} == {over + PROTOCOL.first_within}
+    later = due(PROTOCOL, incident, sent | keys(planned), over + timedelta(hours=5))
+    assert Step.OVERRUN not in {plan.key.step for plan in later}
+    ended = fold(incident, happened(EventKind.RESOLVED, over))
+    assert ended is not None
+    assert Step.OVERRUN not in {plan.key.step for plan in due(PROTOCOL, ended, sent, over)}
+
+
 def test_that_it_comes_and_goes_is_told_to_operations_only():
     wavering = incident_of(OPENING, DISRUPTION, happened(EventKind.FLAPPING, OPENED + timedelta(minutes=1)))
     planned = due(PROTOCOL, wavering, (), OPENED + timedelta(minutes=1))

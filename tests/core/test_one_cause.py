@@ -423,6 +423,19 @@ def test_what_announced_work_left_broken_is_told_by_itself_though_what_it_began_
     assert watch.good("crm") == [RESOLVED]
 
 
+def test_work_that_overruns_says_so_once_an_episode():
+    watch = Watch(site(maintenance=(window("hermes-patch"),)))
+    watch.wait(minutes=20)
+    watch.see("crm", CRITICAL)
+    assert watch.wait(minutes=50) == []  # its end, and the five minutes after it, are its own
+    assert watch.wait(minutes=6) == [EventKind.OVERRUN]
+    assert watch.wait(minutes=6) == []
+    assert watch.only.overrun_at is not None
+    assert watch.good("crm") == [RESOLVED]
+    assert watch.see("crm", CRITICAL) == []
+    assert watch.good("router", "ups") == [OPENED]  # by itself, and of its own kind
+
+
 def test_people_announce_work_and_end_it_before_its_time():
     watch = Watch(site())
     now = watch.at + timedelta(minutes=15)
