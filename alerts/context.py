@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitor.core.answer import CONTACT
 from monitor.core.impact import Outlook
 from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
 
@@ -15,8 +16,14 @@ UID = "uid:"
 """Begins the actor of who came over the local socket: the number of the account."""
 
 
-def person(actor: str) -> str:
-    """Return the name of the account that acted; whoever has none on this machine stays as the record has it."""
+def person(actor: str, people: Mapping[str, str] | None = None) -> str:
+    """Return who acted: the name of an account, or of a contact (`people`: names by id).
+
+    Whoever has none on this machine stays as the record has it.
+    """
+    if actor.startswith(CONTACT):
+        contact = actor.removeprefix(CONTACT)
+        return (people or {}).get(contact, contact)
     number = actor.removeprefix(UID)
     if number == actor or not number.isdecimal():
         return actor
@@ -55,6 +62,7 @@ class Context:
     `alerted`: our own people were told. `live`: False while operations get what is the client's. `channel`: by which a
     test goes. `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
     `outlook`: what each service of the inventory is able to do now. `work`: what the incident was announced as.
+    `ack_link`: by which the reader says that they are on it, empty for none.
     """
 
     site: str
@@ -78,6 +86,7 @@ class Context:
     outlook: tuple[Outlook, ...] = ()
     work: AnnouncedWork | None = None
     conference: Conference | None = None
+    ack_link: str = ""
 
     def t(self, text: Text) -> str:
         """Return `text` in the reader's words."""

@@ -61,7 +61,7 @@ def _doing(incident: Incident, context: Context) -> str:
 
 def _in_charge(incident: Incident, context: Context) -> str:
     """Who is on it, since when, and until when where that was said."""
-    who, until = person(incident.acknowledged_by), incident.acknowledged_until
+    who, until = person(incident.acknowledged_by, context.people), incident.acknowledged_until
     at = context.at(incident.acknowledged_at or incident.opened_at)
     if until is None:
         return context.t(say("{who} has been working on it since {at}", who=who, at=at))

@@ -251,7 +251,7 @@ def _remarks(incident: Incident, context: Context) -> tuple[str, ...]:
     remarks = []
     gone = lost(incident)
     if gone is not None:
-        values = (("who", person(gone.actor)), ("at", context.at(gone.at)))
+        values = (("who", person(gone.actor, context.people)), ("at", context.at(gone.at)))
         why = context.t(Text(VOID[gone.why].template, values))
         remarks.append(context.t(say("{why} Whoever takes over acknowledges it anew.", why=why)))
     if incident.open and incident.flapping_at is not None:
@@ -279,7 +279,8 @@ def _events(incident: Incident, context: Context) -> Facts:
     return tuple(
         (
             context.day_and_clock(event.at),
-            context.line(_told(event, incident)) + ("" if event.actor == RELEVE else f" ({person(event.actor)})"),
+            context.line(_told(event, incident))
+            + ("" if event.actor == RELEVE else f" ({person(event.actor, context.people)})"),
         )
         for event in told
     )

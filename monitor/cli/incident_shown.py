@@ -29,6 +29,7 @@ from monitor.cli.shown import (
     unbroken,
 )
 from monitor.cli.work_shown import announced_by, named_work
+from monitor.core.answer import CONTACT
 from monitor.core.events import RELEVE
 from monitor.core.text import N_, NO_BREAK_SPACE, Speech, Text, say
 
@@ -83,7 +84,7 @@ def incident_page(
     times = {name: moment(one[f"{name}_at"]) for name in ("began", "opened", "acknowledged", "resolved")}
     shown = {name: "" if at is None else site.at(at) for name, at in times.items()}
     if shown["acknowledged"]:
-        shown["acknowledged"] += f" ({person(one['acknowledged_by'])})"
+        shown["acknowledged"] += f" ({person(one['acknowledged_by'], _contacts(one))})"
     until, wavers = moment(one["acknowledged_until"]), moment(one["flapping_since"])
     gone = None if one["status"] == "resolved" else moment(one.get("recovered_at"))
     facts = (
@@ -142,9 +143,15 @@ def _suppressed(names: list[str]) -> str:
 def _timeline(one: dict[str, Any], words: Speech, now: datetime) -> Table:
     table = table_of((N_("Time"), N_("Who"), N_("What")), words)
     for line in one["timeline"]:
-        who = SELF if line["actor"] == RELEVE else person(line["actor"])
+        who = SELF if line["actor"] == RELEVE else person(line["actor"], _contacts(one))
         table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(_told(line, words, now)))
     return table
+
+
+def _contacts(one: dict[str, Any]) -> dict[str, str]:
+    """Names of the contacts that answered a message, by id."""
+    told = (line for line in one["timeline"] if "name" in line["data"])
+    return {line["actor"].removeprefix(CONTACT): line["data"]["name"] for line in told}
 
 
 def _told(line: dict[str, Any], words: Speech, now: datetime) -> str:

@@ -31,7 +31,8 @@ from monitor.inventory.load import Loaded as Reading
 from monitor.inventory.load import load
 from monitor.inventory.model import Check, Inventory
 from monitor.inventory.report import problem_json, problem_line
-from monitor.store import AuditEntry, Batch, Sample, Store
+from monitor.store import AuditEntry, Batch, Sample, Store, StoreError
+from monitor.store.link_key import link_key
 from monitor.store.recordings import RecordingsLedger
 from probes.runner import Result
 from probes.sessions import Sessions
@@ -94,6 +95,7 @@ class Daemon:
         plan = plan_of(inventory)
         desk = Desk.resume(journal, clock, inventory, plan, kept)
         desk.guard, desk.trusted = lambda: clock.guard, lambda: clock.trusted
+        desk.link_key = await _link_key(journal)
         sessions = Sessions()
         daemon = cls(
             path=inventory.path,
@@ -307,6 +309,15 @@ class Daemon:
             self.sign_of_life.swap()
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
+
+
+async def _link_key(journal: Journal) -> bytes:
+    """Return what signs links in messages; empty where the disk does not let us keep it: they go without then."""
+    try:
+        return await journal.ask(link_key, journal.store.folder)
+    except StoreError as error:
+        log.error("messages carry no link", extra={"event": "link_key_missing", "why": error.text.template})
+        return b""
 
 
 async def note_start(daemon: Daemon, version: str) -> None:

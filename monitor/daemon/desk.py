@@ -15,6 +15,7 @@ from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.clock import Clock
 from monitor.core import incident as incidents
 from monitor.core import watch
+from monitor.core.answer import CONTACT, Stage, Way, answered
 from monitor.core.events import Event, EventKind
 from monitor.core.health import Health, not_after
 from monitor.core.ids import CheckId, IncidentId, NodeId
@@ -51,6 +52,7 @@ class Desk:
     Each change is computed by pure functions, written to the journal, and only then becomes the state: what was told
     to anybody can always be read again. A health that is told to nobody yet is written with the next tick, so that a
     storm of failures does not wait for the disk once a result. `died_at`: when a notice last came to nothing.
+    `link_key` signs links in messages; empty for none.
     `look_again` is called with the checks that should be looked at again at once, whoever's turn their result came in.
     """
 
@@ -68,6 +70,7 @@ class Desk:
     seen: dict[CheckId, Seen] = field(default_factory=dict)
     mail_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     died_at: datetime | None = None
+    link_key: bytes = field(default=b"", repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _results: list[tuple[CheckId, Seen]] = field(default_factory=list)
     _stored: dict[CheckId, Health] = field(default_factory=dict)
@@ -208,7 +211,7 @@ class Desk:
 
     async def _swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         gone = tuple(set(self.state.healths) - set(plan.checks))
-        self.inventory, self.plan, self.letters = inventory, plan, Letters(inventory)
+        self.inventory, self.plan, self.letters = inventory, plan, Letters(inventory, self.link_key)
         self.seen = {name: seen for name, seen in self.seen.items() if name in plan.checks}
         audit = (AuditEntry(actor, "inventory", {"version": inventory.version, "path": str(inventory.path)}),)
         await self._accept(watch.reload(plan, self.state, self.clock.now()), audit=audit, removed=gone)
@@ -225,6 +228,13 @@ class Desk:
         """Record that `actor` is on it, for `length` or to the end."""
         words = legible(note)
         return await self._act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words, length))
+
+    async def answer(self, name: IncidentId, contact: str, way: Way, stage: Stage | None = None) -> Incident:
+        """Record that `contact`, who was told of it, answered that they are on it. Raises NotWanted, or Refused."""
+        known = self.inventory.contacts.get(contact)
+        called = legible(known.name if known is not None else contact)
+        actor, data = f"{CONTACT}{contact}", {"way": way.value}
+        return await self._act(name, actor, "ack", lambda i, now: answered(i, contact, called, way, stage, now), data)
 
     async def note(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Add `words` to the incident's log."""
@@ -262,14 +272,20 @@ class Desk:
         return self.state.incidents[name]
 
     async def _act(
-        self, name: IncidentId, actor: str, action: str, event_of: Callable[[Incident, datetime], Event]
+        self,
+        name: IncidentId,
+        actor: str,
+        action: str,
+        event_of: Callable[[Incident, datetime], Event],
+        data: Mapping[str, str] | None = None,
     ) -> Incident:
-        return await self._undisturbed(self._acted(name, actor, action, event_of))
+        entry = AuditEntry(actor, action, {"incident": name, **(data or {})})
+        return await self._undisturbed(self._acted(name, entry, event_of))
 
     async def _acted(
-        self, name: IncidentId, actor: str, action: str, event_of: Callable[[Incident, datetime], Event]
+        self, name: IncidentId, entry: AuditEntry, event_of: Callable[[Incident, datetime], Event]
     ) -> Incident:
-        audit = (AuditEntry(actor, action, {"incident": name}),)
+        audit = (entry,)
         incident = self.state.incidents.get(name)
         if incident is not None:
             event = event_of(incident, self.clock.now())

@@ -7,15 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from alerts.ack_link import LASTS, Claim, link_of
 from alerts.compose import compose
 from alerts.conference_words import CONFERENCE
 from alerts.context import AnnouncedWork, Conference, Context
 from alerts.delivery import route
+from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
-from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeState, Planned, Step
+from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeKey, NoticeState, Planned, Step
 from alerts.protocol import Contact, Protocol, conference_at, next_update
 from alerts.service_words import title_in
+from alerts.sheet import Sheet
+from monitor.core.answer import stage_of
 from monitor.core.ids import NodeId
 from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
@@ -41,8 +45,8 @@ class Moment:
 class Letters:
     """Writes the notices of one inventory."""
 
-    def __init__(self, inventory: Inventory) -> None:
-        self._inventory = inventory
+    def __init__(self, inventory: Inventory, link_key: bytes = b"") -> None:
+        self._inventory, self._link_key = inventory, link_key
         self._domain = urlsplit(inventory.site.url).hostname or MAIL_DOMAIN
         self._private = _private(inventory)
         self._people = {name: contact.name for name, contact in inventory.contacts.items()}
@@ -53,7 +57,9 @@ class Letters:
         contact = self._inventory.contacts.get(key.recipient)
         language = (contact.language if contact is not None else "") or self._inventory.site.language
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
-        message = compose(planned, incident, self._context(incident, protocol, at, language, way))
+        context = self._context(incident, protocol, at, language, way)
+        link = "" if incident is None else self._ack_link(planned, incident, protocol, at.now)
+        message = compose(planned, incident, replace(context, ack_link=link))
         state, answer = NoticeState.PENDING, ""
         if planned.skipped:
             state = NoticeState.SKIPPED
@@ -77,6 +83,19 @@ class Letters:
             answer=answer,
             in_reply_to=key.thread_id(origin, self._domain),
         )
+
+    def _ack_link(self, planned: Planned, incident: Incident, protocol: Protocol, now: datetime) -> str:
+        """Return the link by which the reader says that they are on it; empty where there is nothing to say."""
+        url = self._inventory.site.url
+        if not url or not self._link_key or not may_answer(planned, incident, protocol):
+            return ""
+        claim = Claim(incident.id, stage_of(incident), planned.key.recipient, now + LASTS)
+        return link_of(claim, self._link_key, url)
+
+    def sheet(self, incident: Incident, protocol: Protocol, at: Moment, language: str) -> Sheet:
+        """Return what our own people read of `incident` now, in `language`, outside of any message."""
+        key = NoticeKey(incident.id, Audience.INTERNAL, Step.FIRST_NOTICE, incident.episode, "")
+        return internal_sheet(Planned(key, at.now), incident, self._context(incident, protocol, at, language, None))
 
     def _calendar(
         self, planned: Planned, incident: Incident, protocol: Protocol, message: Message, now: datetime
@@ -165,6 +184,18 @@ def _work(incident: Incident, windows: Collection[Window], language: str) -> Ann
         return AnnouncedWork(incident.window)
     span = window.span_at(incident.episode_at or incident.opened_at)
     return AnnouncedWork(title_in(window.titles, language, window.id), None if span is None else span.end)
+
+
+def may_answer(planned: Planned, incident: Incident, protocol: Protocol) -> bool:
+    """Return whether the message asks its reader to take charge: one of our own people, while nobody has.
+
+    A runbook may tell a contact of the client, who reads the same words but is not asked to act.
+    """
+    reader = planned.key.recipient
+    clients = {*protocol.first_to, *protocol.update_to, *protocol.conference_to, *protocol.resolved_to}
+    ours = reader in protocol.operations or reader not in clients
+    asked = planned.key.audience is Audience.INTERNAL and planned.key.step is not Step.TEST
+    return asked and ours and not planned.instead_of and incident.open and incident.acknowledged_at is None
 
 
 def _no_way(recipient: str, contact: Contact | None) -> Text:

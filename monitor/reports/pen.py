@@ -67,7 +67,7 @@ class Pen:
 
     def who(self, actor: str) -> str:
         """Return who acted: Relève itself, or the name of the account."""
-        return SELF if actor in (RELEVE, "") else self.name(person(actor))
+        return SELF if actor in (RELEVE, "") else self.name(person(actor, self.material.people))
 
     def name(self, name: str) -> str:
         """Return a name of fair length, whoever gave it."""

@@ -1,7 +1,7 @@
 """One file that holds everything: made while the daemon runs, checked before it is put back.
 
-A backup is a ZIP file with `manifest.json`, `state.db` and `history.db`. The manifest names the SHA-256 and the size
-of each database, when the backup was made, and the head of the audit trail in it.
+A backup is a ZIP file with `manifest.json`, `state.db`, `history.db` and `links.key`, the key of the links in messages.
+The manifest names the SHA-256 and the size of each, when the backup was made, and the head of the audit trail in it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from monitor.store.folder import (
     BALLAST_FILE,
     HIGHEST_FILE,
     HISTORY_FILE,
+    KEY_FILE,
     LOCK_FILE,
     STATE_FILE,
     WriterLock,
@@ -38,17 +39,19 @@ from monitor.store.folder import (
     prepare,
     sync_folder,
 )
+from monitor.store.link_key import kept_key
 from monitor.store.store import Store, open_locked, open_store
 from monitor.store.tables import HISTORY_REVISIONS, STATE_REVISIONS
 
-FORMAT = 1
-"""Of the archive; a later one that this version cannot read has another number."""
+FORMAT = 2
+"""Of the archive; a later one that this version cannot read has another number. 1 had no key of links."""
 MANIFEST = "manifest.json"
 _MANIFEST_BYTES = 64 * 1024
 _CHUNK = 2**20
 _SQUEEZE = 1
 """zlib level: samples halve at any level, and a backup should not keep the machine busy."""
 _REVISIONS = {STATE_FILE: STATE_REVISIONS, HISTORY_FILE: HISTORY_REVISIONS}
+_FILES = (*_REVISIONS, KEY_FILE)
 
 
 class Exists(StoreError):
@@ -100,6 +103,10 @@ def back_up(folder: Path, target: Path, now: datetime) -> Backup:
     with translated(target), tempfile.TemporaryDirectory(prefix=".releve-backup-", dir=target.parent) as work:
         for name in names:
             _copy(folder / name, Path(work) / name)
+        key = kept_key(folder)
+        if key is not None:
+            (Path(work) / KEY_FILE).write_bytes(key)
+            names = (*names, KEY_FILE)
         made = Path(work) / target.name
         _pack(
             made,
@@ -181,7 +188,7 @@ def restore(
         with translated(folder), tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as work:
             manifest = _unpack(source, Path(work))
             aside = _set_aside(folder, found, now) if found else None
-            for name in _REVISIONS:
+            for name in _FILES:
                 if (Path(work) / name).exists():
                     _hand_over(Path(work) / name, folder)
                     (Path(work) / name).rename(folder / name)
@@ -235,7 +242,8 @@ def _unpack(source: Path, work: Path) -> Mapping[str, Any]:
         for name, seal in manifest["files"].items():
             with archive.open(name) as packed:
                 _write_checked(source, packed, work / name, str(seal["sha256"]), int(seal["size"]))
-            _check_database(source, work / name)
+            if name in _REVISIONS:
+                _check_database(source, work / name)
     return manifest
 
 
@@ -253,7 +261,7 @@ def _reading(source: Path) -> Iterator[zipfile.ZipFile]:
 def _manifest(source: Path, archive: zipfile.ZipFile) -> Mapping[str, Any]:
     with archive.open(MANIFEST) as packed:
         manifest: Mapping[str, Any] = json.loads(packed.read(_MANIFEST_BYTES))
-    if manifest["format"] != FORMAT:
+    if manifest["format"] not in range(1, FORMAT + 1):
         raise StoreError(
             say(
                 "{path} was made by a newer version of Relève ({version}); install that version",
@@ -263,7 +271,7 @@ def _manifest(source: Path, archive: zipfile.ZipFile) -> Mapping[str, Any]:
         )
     datetime.fromisoformat(manifest["made_at"])
     names = set(manifest["files"])
-    if STATE_FILE not in names or not names <= set(_REVISIONS):
+    if STATE_FILE not in names or not names <= set(_FILES):
         raise _damaged(source, ", ".join(sorted(names)))
     return manifest
 

@@ -17,6 +17,7 @@ from monitor.store.errors import NetworkFileSystem, WriterBusy, translated
 
 STATE_FILE, HISTORY_FILE = "state.db", "history.db"
 LOCK_FILE, BALLAST_FILE, HIGHEST_FILE = "lock", "ballast", "highest"
+KEY_FILE = "links.key"
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
     {

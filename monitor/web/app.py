@@ -22,6 +22,7 @@ from monitor.daemon.desk import ACTIONS, NEED_WORDS
 from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
+from monitor.web.ack import AckApi
 from monitor.web.heartbeat import HeartbeatApi
 from monitor.web.maintenance import MaintenanceApi
 from monitor.web.openapi import description
@@ -41,6 +42,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/readyz", api.readyz),
             Route("/metrics", api.metrics),
             *HeartbeatApi(daemon, api.speech).routes(),
+            *AckApi(daemon, api.speech).routes(),
             Route("/api/v1/openapi.json", api.openapi),
             Route("/api/v1/status", own(api.status)),
             Route("/api/v1/checks", own(api.checks)),

@@ -34,6 +34,7 @@ def event_json(event: Event, speech: Speech) -> dict[str, Any]:
         "run": event.run or None,
         "until": when(event.until),
         "maintenance": event.window or None,
+        **event.data,
     }
     return {
         "at": when(event.at),
