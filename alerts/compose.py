@@ -51,7 +51,8 @@ def compose(planned: Planned, incident: Incident | None, context: Context, layou
     values = {
         "subject": subject,
         "language": context.speech.language,
-        "lines": (*lines, sheet.following),
+        # A title of the inventory may go over several lines, and would move what stands below it.
+        "lines": tuple(" ".join(line.splitlines()) for line in (*lines, sheet.following)),
         "remarks": (*_remarks(planned, context), *sheet.remarks),
         "facts": sheet.facts,
         "events": sheet.events,

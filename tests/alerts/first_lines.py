@@ -51,8 +51,8 @@ def _what_it_is(told: Told) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """With common spaces in the place of those at which no line may break."""
-    return text.replace("\u00a0", " ").replace("\u202f", " ")
+    """In one line, with common spaces in the place of those at which no line may break."""
+    return " ".join(text.split())
 
 
 class _Shown(HTMLParser):

@@ -123,7 +123,7 @@ VIEWS: Mapping[str, Mapping[str, object]] = {
     "with services": {"outlook": OUTLOOK},
     "uncertain time": {"trusted": False, "title": "Panne du service d’enregistrement des conversations"},
     "no update to come": {"next_at": None, "next_to": ()},
-    "in the site's zone": {"url": "https://releve.example.org/"},
+    "a title in two lines": {"title": "Enregistrement\ndes conversations"},
 }
 """What else a message may depend on: each is laid over some of the messages in turn, so that all meet all steps."""
 
