@@ -174,7 +174,7 @@ def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
     calls = [_Call(Audience.CLIENT, Step.FIRST_NOTICE, incident.episode, first_by, protocol.first_to)]
     if incident.resolved_at is None:
         return calls + _updates(protocol, incident, existing, since, now)
-    missed = _slots(protocol, incident, existing, since, incident.resolved_at - _stood_for(protocol))
+    missed = _slots(protocol, incident, existing, since, incident.resolved_at - end_stands_for(protocol))
     to = _told_at_the_end(protocol, existing, missed=bool(missed))
     end = _Call(
         Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, tuple(at for _, at in missed)
@@ -238,8 +238,8 @@ def _long(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey
     return calls
 
 
-def _stood_for(protocol: Protocol) -> timedelta:
-    """How long before the end an update may have been due for which the message of the end stands without a word."""
+def end_stands_for(protocol: Protocol) -> timedelta:
+    """Return how long before the end an update may have been due for which the end's message stands without a word."""
     return min(AT_THE_END, (protocol.update_every or AT_THE_END) / 10)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +9,7 @@ from rich.table import Table
 
 from monitor.cli.shown import at_site, moment, unbroken
 from monitor.core.text import N_, Quantity
-from probes.cleaning import one_line
+from monitor.reports import spreadsheet
 
 if TYPE_CHECKING:
     from monitor.core.text import Speech
@@ -20,37 +17,17 @@ if TYPE_CHECKING:
 PLOT_CELLS = (78, 18)
 TICKS = (5, 6)
 """Labels of a curve below and beside it."""
-FORMULA = re.compile('(^|[,;])(?=[ "]*[-=+@\uff0d\uff1d\uff0b\uff20])')
-"""Where a cell begins that a spreadsheet takes for a formula (OWASP, CSV Injection; the last four are of full width).
-One of another language than the file's separates columns elsewhere, quotes or not."""
 
 
 def as_csv(series: list[dict[str, Any]], words: Speech) -> str:
     """Return series as CSV; in French with `;`, decimal commas and a BOM, so that Excel opens it."""
-    french = words.language == "fr"
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=";" if french else ",", lineterminator="\r\n")
-    writer.writerow(
-        [
-            words.translate(N_("time")),
-            words.translate(N_("metric")),
-            words.translate(N_("value")),
-            words.translate(N_("unit")),
-        ]
+    head = (N_("time"), N_("metric"), N_("value"), N_("unit"))
+    rows = (
+        (_moment(iso), str(one["metric"]), float(value), str(one["unit"]))
+        for one in series
+        for iso, value in one["samples"]
     )
-    for one in series:
-        name, unit = _inert(one["metric"]), _inert(one["unit"])
-        for iso, value in one["samples"]:
-            local = _moment(iso).astimezone(words.zone)
-            shown = local.strftime("%d/%m/%Y %H:%M:%S" if french else "%Y-%m-%dT%H:%M:%S%z")
-            number = f"{value:.10g}"
-            writer.writerow([shown, name, number.replace(".", ",") if french else number, unit])
-    return ("\ufeff" if french else "") + text.getvalue()
-
-
-def _inert(words: str) -> str:
-    """Return `words` so that a spreadsheet shows them: what a device or a probe says must not be carried out."""
-    return FORMULA.sub(r"\1'", one_line(words))
+    return spreadsheet.as_csv((words.translate(title) for title in head), rows, words)
 
 
 def series_table(series: list[dict[str, Any]], words: Speech, now: datetime) -> Table:

@@ -115,8 +115,8 @@ class Section:
 class Document:
     """A whole document. `reference` and `site` stand on every page; `status` says whether it is final.
 
-    `page`: the word for a page. `contents`: what the list of sections is called. `data`: the same as figures and ISO
-    times, JSON-ready, for other tools.
+    `header`: what stands before the reference at the top of every page. `page`: the word for a page. `contents`: what
+    the list of sections is called. `data`: the same as figures and ISO times, JSON-ready, for other tools.
     """
 
     reference: str
@@ -131,6 +131,7 @@ class Document:
     page: str
     contents: str
     data: dict[str, Any]
+    header: str = "REX"
 
 
 T = TypeVar("T")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from alerts.notice import Audience, Notice, NoticeState, Step
+from alerts.protocol import Protocol
 from monitor.core.text import Text, say
 from monitor.reports.document import Block, Heading, Paragraph, Section, Table, Tone, Words
 from monitor.reports.milestones import is_late, is_live, lateness
@@ -42,7 +45,11 @@ def told(pen: Pen) -> Section:
     notices = pen.material.notices
     client = tuple(n for n in notices if n.key.audience is Audience.CLIENT)
     own = tuple(n for n in notices if n.key.audience is Audience.INTERNAL)
-    blocks: list[Block] = [pen.paragraph(_promise(pen)), *_conference(pen), Heading(pen.t(say("To the client")))]
+    blocks: list[Block] = [
+        pen.paragraph(promise_of(pen.material.protocol, pen.contact)),
+        *_conference(pen),
+        Heading(pen.t(say("To the client"))),
+    ]
     if client and not is_live(pen.material):
         text = say("Rehearsal: what follows went to operations in the client's place. The client was not told.")
         blocks.append(pen.paragraph(text, Tone.BAD))
@@ -53,24 +60,24 @@ def told(pen: Pen) -> Section:
     return Section("told", pen.t(say("Communication: the proof")), tuple(blocks))
 
 
-def _promise(pen: Pen) -> Text:
-    """What the protocol in force when the incident was opened wants."""
-    protocol = pen.material.protocol
+def promise_of(protocol: Protocol | None, contact: Callable[[str], str]) -> Text:
+    """Return what the protocol in force when the incident was opened wants; `contact`: what each is called."""
     if protocol is None:
         return say("The protocol that was in force is not on record.")
-    within, every = pen.span(protocol.first_within), protocol.update_every
-    first = ", ".join(pen.contact(name) for name in protocol.first_to)
+    every = protocol.update_every
+    first = ", ".join(contact(name) for name in protocol.first_to)
     if not first:
         return say("The protocol in force told no client of anything.")
     if every is None or not protocol.update_to:
+        within = protocol.first_within
         return say("Protocol in force: {first} told within {within}; no updates.", first=first, within=within)
     return say(
         "Protocol in force: {first} told within {within} of the confirmed interruption, then {update} every {every} "
         "until it is over.",
         first=first,
-        within=within,
-        update=", ".join(pen.contact(name) for name in protocol.update_to),
-        every=pen.span(every),
+        within=protocol.first_within,
+        update=", ".join(contact(name) for name in protocol.update_to),
+        every=every,
     )
 
 

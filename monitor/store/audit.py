@@ -105,6 +105,13 @@ def head(connection: Connection) -> str:
     return short_head(*_last(connection))
 
 
+def moments(connection: Connection, action: str, since: datetime, until: datetime) -> tuple[datetime, ...]:
+    """Return when `action` was done from `since` to `until`, oldest first."""
+    within = audit.c.at.between(moment(since), moment(until))
+    query = select(audit.c.at).where(audit.c.action == action, within).order_by(audit.c.seq)
+    return tuple(datetime.fromisoformat(at) for at in connection.scalars(query))
+
+
 def verify(connection: Connection, expected: str | None = None) -> AuditReport:
     """Return whether the chain is whole, and, with an `expected` head, whether it still holds that entry.
 

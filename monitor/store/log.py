@@ -104,6 +104,12 @@ def recent(since: datetime) -> Select[tuple[str]]:
     return select(incidents.c.id).where(or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at >= since))
 
 
+def between(since: datetime, until: datetime) -> Select[tuple[str]]:
+    """Return the query of the incidents that were open at some time from `since` up to `until`."""
+    ended = or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at >= since)
+    return select(incidents.c.id).where(incidents.c.opened_at < until, ended)
+
+
 def latest(limit: int | None, *, open_only: bool) -> Select[tuple[str]]:
     """Return the query of the `limit` latest incidents, or of the open ones among them."""
     query = select(incidents.c.id).order_by(incidents.c.opened_at.desc(), incidents.c.number.desc())

@@ -197,6 +197,10 @@ class Store:
         found = self._read(lambda c: log.get_incidents(c, log.latest(limit, open_only=open_only)))
         return list(reversed(found.values()))
 
+    def incidents_between(self, since: datetime, until: datetime) -> list[Incident]:
+        """Return the incidents that were open at some time from `since` up to `until`, oldest first."""
+        return list(self._read(lambda c: log.get_incidents(c, log.between(since, until))).values())
+
     def incident(self, name: IncidentId) -> Incident | None:
         """Return one incident with its full timeline, or None."""
         return self._read(lambda c: log.get_incidents(c, log.named(name))).get(name)
@@ -235,6 +239,10 @@ class Store:
     def audit_head(self) -> str:
         """Return the head of the audit trail as mails carry it (`128-3f9c1a2b4d5e6f70`)."""
         return self._read(audit.head)
+
+    def starts(self, since: datetime, until: datetime) -> tuple[datetime, ...]:
+        """Return when Relève was started from `since` to `until`, as the audit trail says."""
+        return self._read(lambda connection: audit.moments(connection, "start", since, until))
 
     def verify_audit(self, head: str | None = None) -> AuditReport:
         """Return whether the audit trail is whole and, with the `head` of a mail, still holds it. Raises BadHead."""
