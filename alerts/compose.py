@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from alerts.client_words import client_sheet
 from alerts.conference_words import CONFERENCE, conference_sheet
 from alerts.context import Context
+from alerts.draft_words import draft_sheet, lengthened, words_added
 from alerts.gsm import LIMIT, cut, plain, septets
 from alerts.internal_words import internal_sheet, trial_sheet
 from alerts.language import folder
@@ -48,12 +49,13 @@ def compose(planned: Planned, incident: Incident | None, context: Context, layou
     view = service_line(outlook, context.speech)
     lines = (sheet.what, sheet.impact) if not view else (f"{view} {sheet.impact}", sheet.what)
     subject = f"{lead}{NAME} {sheet.subject}"
+    added = words_added(planned, incident, context)
     values = {
         "subject": subject,
         "language": context.speech.language,
         # A title of the inventory may go over several lines, and would move what stands below it.
         "lines": tuple(" ".join(line.splitlines()) for line in (*lines, sheet.following)),
-        "remarks": (*_remarks(planned, context), *sheet.remarks),
+        "remarks": (*_remarks(planned, context), *added, *sheet.remarks),
         "facts": sheet.facts,
         "events": sheet.events,
         "events_title": context.t(say("Latest events:")),
@@ -66,7 +68,7 @@ def compose(planned: Planned, incident: Incident | None, context: Context, layou
         "colour": sheet.colour,
     }
     text, html = (_layouts(layouts).get_template(name).render(values) for name in (TEXT_LAYOUT, HTML_LAYOUT))
-    return Message(subject, text, html, _short(sheet, lead, service_short(outlook, context.speech)))
+    return Message(subject, text, html, lengthened(_short(sheet, lead, service_short(outlook, context.speech)), added))
 
 
 def _short(sheet: Sheet, lead: str, view: str) -> str:
@@ -88,6 +90,8 @@ def _sheet(planned: Planned, incident: Incident | None, context: Context) -> She
         return trial_sheet(context)
     to_client, step = planned.key.audience is Audience.CLIENT, planned.key.step
     sheet = (client_sheet if to_client else internal_sheet)(planned, incident, context)
+    if step is Step.DRAFT:
+        return draft_sheet(sheet, context, str(incident.id))
     return conference_sheet(sheet, step, context, str(incident.id)) if step in CONFERENCE else sheet
 
 

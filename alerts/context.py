@@ -63,6 +63,7 @@ class Context:
     test goes. `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
     `outlook`: what each service of the inventory is able to do now. `work`: what the incident was announced as.
     `ack_link`: by which the reader says that they are on it, empty for none.
+    `draft`: the first lines of the update to come.
     """
 
     site: str
@@ -87,6 +88,7 @@ class Context:
     work: AnnouncedWork | None = None
     conference: Conference | None = None
     ack_link: str = ""
+    draft: tuple[str, ...] = ()
 
     def t(self, text: Text) -> str:
         """Return `text` in the reader's words."""

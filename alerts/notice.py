@@ -47,10 +47,12 @@ class Step(StrEnum):
     LONG = "long"
     OVERRUN = "overrun"
     """To our own people: the announced work is over, and what it brought down still fails."""
+    DRAFT = "draft"
+    """To our own people: the next update to the client is drafted, and may still be given words."""
     TEST = "test"
 
 
-BY_TIME = frozenset({Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG, Step.REMINDER})
+BY_TIME = frozenset({Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG, Step.REMINDER, Step.DRAFT})
 """What only the passing of time makes due: it waits as long as the clock cannot be trusted."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
+from monitor.core.draft import draft_for
 from monitor.core.ids import NodeId
 from monitor.core.incident import Incident
 from monitor.secret import Secret
@@ -22,6 +23,10 @@ CONFERENCE_IN = timedelta(minutes=10)
 """From the invitation to the conference: time to read it and to dial in."""
 LONG_SOON = 5 / 6
 """The part of `long_after` after which our own people are warned of it: 5 h of 6 (S19)."""
+DRAFT_BEFORE = timedelta(minutes=10)
+"""From when on an update counts as drafted: time to read it and to add a sentence."""
+DRAFT_SHARE = 6
+"""A draft is shown no earlier than this part of the time between two updates."""
 EVERYBODY_TOLD = "all"
 """Reserved in `to`: everybody who was told of the incident."""
 
@@ -53,7 +58,7 @@ class Protocol:
     `first_to` within `first_within` of the confirmed interruption, `update_to` on every multiple of `update_every`
     since it began, `conference_to` once it has lasted `conference_after`, `resolved_to` at the end; `operations` of
     everything. An empty tuple or None leaves a step out. `bridge`: how one dials in. `long_after`: from then on an
-    interruption is a long one.
+    interruption is a long one. `draft_before`: how long before an update our own people are shown its draft, if at all.
     """
 
     live: bool = True
@@ -67,6 +72,7 @@ class Protocol:
     conference_to: tuple[str, ...] = ()
     conference_after: timedelta | None = None
     bridge: str = ""
+    draft_before: timedelta | None = None
 
     @property
     def called_together(self) -> tuple[str, ...]:
@@ -98,7 +104,7 @@ def due(protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], now
     existing = {key for key in sent if key.incident == incident.id}
     calls = [*_internal(protocol, incident), *_reminder(protocol, incident, now)]
     calls += [*_client(protocol, incident, existing, now), *_conference(protocol, incident, existing, now)]
-    calls += _long(protocol, incident, existing, now)
+    calls += [*_long(protocol, incident, existing, now), *_draft(protocol, incident, now)]
     planned = [plan for call in calls for plan in _addressed(protocol, call, incident)]
     return tuple(plan for plan in planned if plan.key not in existing)
 
@@ -111,6 +117,27 @@ def next_update(protocol: Protocol, incident: Incident, now: datetime) -> dateti
     if every is None or not protocol.update_to:
         return None
     return began + max(1, (now - began) // every + 1) * every
+
+
+def draft_ready_at(protocol: Protocol, at: datetime) -> datetime:
+    """Return from when on the draft of the update due at `at` is shown to people: 10 minutes before, if not set."""
+    lead, every = protocol.draft_before or DRAFT_BEFORE, protocol.update_every
+    return at - (lead if every is None else min(lead, every / DRAFT_SHARE))
+
+
+def _draft(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]:
+    """That the next update is drafted: to our own people, where they asked for it and nobody has given it words yet.
+
+    One that was missed is made good for by nothing: its update has left.
+    """
+    at, every, since = next_update(protocol, incident, now), protocol.update_every, incident.disruption_seen_at
+    began = incident.disrupted_at
+    if protocol.draft_before is None or at is None or every is None or since is None or began is None:
+        return []
+    ready_at = draft_ready_at(protocol, at)
+    if not since < ready_at <= now or draft_for(incident.drafts, (at,)) is not None:
+        return []
+    return [_Call(Audience.INTERNAL, Step.DRAFT, (at - began) // every, ready_at, protocol.operations)]
 
 
 def _episode_at(incident: Incident) -> datetime:

@@ -24,15 +24,16 @@ def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
         "conference_to": list(protocol.conference_to),
         "conference_after": None if conference is None else conference.total_seconds(),
         "bridge": protocol.bridge,
+        "draft_before": None if protocol.draft_before is None else protocol.draft_before.total_seconds(),
     }
 
 
 def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
     """Return the protocol that `protocol_to_json` wrote. Raises KeyError when a part of it is missing.
 
-    One that was frozen before there were conferences has none.
+    One that was frozen before there were conferences, or drafts, has none.
     """
-    every, conference = data["update_every"], data.get("conference_after")
+    every, conference, draft = data["update_every"], data.get("conference_after"), data.get("draft_before")
     return Protocol(
         live=data["live"],
         first_to=tuple(data["first_to"]),
@@ -45,4 +46,5 @@ def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
         conference_to=tuple(data.get("conference_to", ())),
         conference_after=None if conference is None else timedelta(seconds=conference),
         bridge=data.get("bridge", ""),
+        draft_before=None if draft is None else timedelta(seconds=draft),
     )

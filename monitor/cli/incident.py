@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli import offline
+from monitor.cli.chosen import chosen_incident, incidents
 from monitor.cli.context import (
     ExitCode,
     Failure,
@@ -19,7 +20,8 @@ from monitor.cli.context import (
     print_table,
     warn,
 )
-from monitor.cli.reading import act, ask, daemon_or_none, legible, segment, site_speech
+from monitor.cli.draft import draft
+from monitor.cli.reading import act, ask, daemon_or_none, segment, site_speech
 from monitor.core.ids import IncidentId
 from monitor.core.text import N_, say
 
@@ -32,6 +34,9 @@ JSON = click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."
 @click.group(help=N_("Show incidents and act on them."))
 def incident() -> None:
     """Group the commands about incidents."""
+
+
+incident.add_command(draft)
 
 
 @incident.command("list", help=N_("List incidents, newest first."))
@@ -61,7 +66,7 @@ def list_(settings: Settings, open_only: bool, as_json: bool) -> int:
 @pass_settings
 def show(settings: Settings, name: str, as_json: bool) -> int:
     """Show one incident whole."""
-    one = _incident(settings, _chosen(settings, name, any_status=True))
+    one = _incident(settings, chosen_incident(settings, name, any_status=True))
     if as_json:
         emit_json(one)
     else:
@@ -109,7 +114,7 @@ def ack(settings: Settings, name: str, words: str, span: str, text: str, as_json
     if words and text:
         raise Failure(say("say what you are going to do once: as TEXT, or with --note"))
     length = _length(span)
-    chosen, said = _chosen(settings, name, untaken_first=True), words or text
+    chosen, said = chosen_incident(settings, name, untaken_first=True), words or text
     api = daemon_or_none(settings)
     if api is not None:
         body = {"text": said} | ({} if length is None else {"for": f"{length.total_seconds():.3f}s"})
@@ -168,7 +173,7 @@ def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool
     if not text.strip(". …") and text:
         # The commands that pages and mails offer end with dots, and a stated cause is told to the client.
         raise Failure(say("write your own words in place of {dots}", dots=text))
-    chosen = _chosen(settings, name)
+    chosen = chosen_incident(settings, name)
     api = daemon_or_none(settings)
     if api is not None:
         one = act(api, f"/api/v1/incidents/{segment(chosen)}/{action}", {"text": text})
@@ -191,48 +196,6 @@ def _done(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: boo
         text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=as_typed(start_command()))
         warn(words.render(text))
     return ExitCode.DONE
-
-
-def _chosen(settings: Settings, name: str, *, any_status: bool = False, untaken_first: bool = False) -> str:
-    """The incident that is meant: the one named, else the only open one (or, for reading, the newest).
-
-    `untaken_first`: among several, the only one that nobody has acknowledged.
-    """
-    if name:
-        return legible(name)
-    running = incidents(settings, open_only=True)
-    untaken = [one for one in running if one["status"] == "open"] if untaken_first else []
-    if len(untaken) == 1 or len(running) == 1:
-        return str((untaken or running)[0]["id"])
-    if running:
-        names = ", ".join(str(one["id"]) for one in running)
-        raise Failure(say("several incidents are open, name one of them: {names}", names=names))
-    ended = incidents(settings, open_only=False) if any_status else []
-    if not ended:
-        raise Failure(say("no incident is open"))
-    return str(ended[0]["id"])
-
-
-def incidents(settings: Settings, *, open_only: bool, fresh: bool = False) -> list[dict[str, Any]]:
-    """Return the incidents, newest first, as the daemon knows them or as they are stored.
-
-    Where there is no state yet there are none if that is `fresh`; else Failure is raised: it may lie elsewhere.
-    """
-    api = daemon_or_none(settings)
-    if api is not None:
-        found: list[dict[str, Any]] = ask(api, "/api/v1/incidents" + ("?open=1" if open_only else ""))
-        return found
-    if fresh:
-        return offline.read_or(settings, lambda store: _stored(settings, store, open_only=open_only), [])
-    return offline.read(settings, lambda store: _stored(settings, store, open_only=open_only))
-
-
-def _stored(settings: Settings, store: Store, *, open_only: bool) -> list[dict[str, Any]]:
-    from monitor.web.views import incident_json
-
-    words, found = site_speech(settings), store.incidents(open_only=open_only)
-    notices = store.headlines([one.id for one in found])
-    return [incident_json(one, notices[one.id], words) for one in found]
 
 
 def _incident(settings: Settings, name: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ STEP = {
     "conference_cancelled": N_("conference call cancelled"),
     "long_soon": N_("soon a long interruption"),
     "long": N_("long interruption"),
+    "overrun": N_("maintenance overruns"),
+    "draft": N_("draft of an update"),
     "unacknowledged": N_("nobody is on it"),
     "update": N_("update"),
     "resolved": N_("resolved notice"),
@@ -222,4 +224,6 @@ def commands_about(one: dict[str, Any], *, work: dict[str, Any] | None = None, d
         commands.append(f'releve incident cause {one["id"]} "..."')
     if one["status"] != "resolved" and not root:
         commands.append(f'releve incident resolve {one["id"]} "..."')
+    if one.get("next_update_at"):
+        commands.append(f"releve incident draft edit {one['id']}")
     return commands[:MOST_COMMANDS]

@@ -328,7 +328,7 @@ def _subject(settings: Settings, name: str, given: str) -> str:
         return legible(given)
     inventory = inventory_of(settings)
     kinds = {kind.name for kind in inventory.kinds.values() if kind.runbook == name}
-    from monitor.cli.incident import incidents
+    from monitor.cli.chosen import incidents
 
     found = [
         one for one in incidents(settings, open_only=True, fresh=True) if one["kind"] in kinds and one["root_cause"]

@@ -48,6 +48,8 @@ class EventKind(StrEnum):
     """A person is needed: to answer, or because Relève cannot repair it."""
     MESSAGE = "message"
     """A runbook has something to say to somebody."""
+    DRAFTED = "drafted"
+    """A person gave words for the next update, or took them back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.core.draft import Draft, drafted
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.text import Text, say, verbatim
@@ -81,7 +82,7 @@ class Incident:
     acknowledgement holds `acknowledged_until` (None: to the end) for what is no worse than `acknowledged_for`;
     `lapsed_at`: its time ran out then, for the `lapses`th time. `flapping_at`: since when the root cause comes and
     goes, for the `flaps`th time. `window`: the announced work that it belongs to; `overrun_at`: it failed on then,
-    though that was over.
+    though that was over. `drafts`: people's words for updates.
     """
 
     id: IncidentId
@@ -116,6 +117,7 @@ class Incident:
     suppressed: tuple[CheckId, ...] = ()
     repair: Repair | None = None
     calls: tuple[Call, ...] = ()
+    drafts: tuple[Draft, ...] = ()
     timeline: tuple[Event, ...] = ()
 
     @property
@@ -249,6 +251,8 @@ def _noted(incident: Incident, event: Event) -> Incident:
         return replace(incident, repair=_repair(incident, event))
     if event.kind in (EventKind.CALLED, EventKind.MESSAGE):
         return replace(incident, calls=(*incident.calls, _call(incident, event)))
+    if event.kind is EventKind.DRAFTED:
+        return replace(incident, drafts=drafted(incident.drafts, event))
     return incident
 
 

@@ -227,24 +227,24 @@ class Desk:
     async def acknowledge(self, name: IncidentId, actor: str, note: str, length: timedelta | None = None) -> Incident:
         """Record that `actor` is on it, for `length` or to the end."""
         words = legible(note)
-        return await self._act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words, length))
+        return await self.act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words, length))
 
     async def answer(self, name: IncidentId, contact: str, way: Way, stage: Stage | None = None) -> Incident:
         """Record that `contact`, who was told of it, answered that they are on it. Raises NotWanted, or Refused."""
         known = self.inventory.contacts.get(contact)
         called = legible(known.name if known is not None else contact)
         actor, data = f"{CONTACT}{contact}", {"way": way.value}
-        return await self._act(name, actor, "ack", lambda i, now: answered(i, contact, called, way, stage, now), data)
+        return await self.act(name, actor, "ack", lambda i, now: answered(i, contact, called, way, stage, now), data)
 
     async def note(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Add `words` to the incident's log."""
         words = legible(words)
-        return await self._act(name, actor, "note", lambda i, now: incidents.note(i, actor, now, words))
+        return await self.act(name, actor, "note", lambda i, now: incidents.note(i, actor, now, words))
 
     async def state_cause(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Record the cause as `actor` states it."""
         words = legible(words)
-        return await self._act(name, actor, "cause", lambda i, now: incidents.state_cause(i, actor, now, words))
+        return await self.act(name, actor, "cause", lambda i, now: incidents.state_cause(i, actor, now, words))
 
     async def resolve(self, name: IncidentId, actor: str, words: str) -> Incident:
         """End an incident that no check ends."""
@@ -254,7 +254,7 @@ class Desk:
             failing = health is not None and {health.latest, health.confirmed} != {Severity.OK}
             return incidents.resolve_by_hand(incident, actor, now, legible(words), failing=failing)
 
-        return await self._act(name, actor, "resolve", end)
+        return await self.act(name, actor, "resolve", end)
 
     async def open(self, kind: str, severity: Severity, actor: str, words: str) -> Incident:
         """Open an incident that no check has seen. Raises Refused when the catalogue has no such kind."""
@@ -271,7 +271,7 @@ class Desk:
         await self._accept(taken, audit=(AuditEntry(actor, "open", {"incident": name, "kind": kind}),))
         return self.state.incidents[name]
 
-    async def _act(
+    async def act(
         self,
         name: IncidentId,
         actor: str,
@@ -279,6 +279,7 @@ class Desk:
         event_of: Callable[[Incident, datetime], Event],
         data: Mapping[str, str] | None = None,
     ) -> Incident:
+        """Record the event that `actor` makes of an incident, in the audit as `action`. Raises Refused."""
         entry = AuditEntry(actor, action, {"incident": name, **(data or {})})
         return await self._undisturbed(self._acted(name, entry, event_of))
 
@@ -361,11 +362,15 @@ class Desk:
     ) -> tuple[Notice, ...]:
         if not planned:
             return ()
-        at = Moment(now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state), state.windows)
+        at = self.moment(state, now)
         return tuple(
             self.letters.write(plan, state.incidents[plan.key.incident], protocols[plan.key.incident], at)
             for plan in planned
         )
+
+    def moment(self, state: State, now: datetime) -> Moment:
+        """Return what a message written at `now` knows besides its incident."""
+        return Moment(now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state), state.windows)
 
     def _turning(self, state: State) -> set[CheckId]:
         """The checks whose health differs from the written one in more than when it was last seen."""

@@ -59,7 +59,10 @@ class Letters:
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
         context = self._context(incident, protocol, at, language, way)
         link = "" if incident is None else self._ack_link(planned, incident, protocol, at.now)
-        message = compose(planned, incident, replace(context, ack_link=link))
+        drafted: tuple[str, ...] = ()
+        if incident is not None and key.step is Step.DRAFT and context.next_at is not None:
+            drafted = self._drafted(planned, incident, protocol, at, context)
+        message = compose(planned, incident, replace(context, ack_link=link, draft=drafted))
         state, answer = NoticeState.PENDING, ""
         if planned.skipped:
             state = NoticeState.SKIPPED
@@ -96,6 +99,15 @@ class Letters:
         """Return what our own people read of `incident` now, in `language`, outside of any message."""
         key = NoticeKey(incident.id, Audience.INTERNAL, Step.FIRST_NOTICE, incident.episode, "")
         return internal_sheet(Planned(key, at.now), incident, self._context(incident, protocol, at, language, None))
+
+    def _drafted(
+        self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment, context: Context
+    ) -> tuple[str, ...]:
+        """Return the first three lines of the update to come, in the language of those who may change it."""
+        due_at = context.next_at or at.now
+        key = replace(planned.key, audience=Audience.CLIENT, step=Step.UPDATE)
+        then = self._context(incident, protocol, replace(at, now=due_at), context.speech.language, None)
+        return tuple(compose(Planned(key, due_at), incident, then).text.splitlines()[:3])
 
     def _calendar(
         self, planned: Planned, incident: Incident, protocol: Protocol, message: Message, now: datetime

@@ -135,6 +135,7 @@ def agreed(scope: Scope) -> Agreed | None:
         conference_to=() if keys.conference is None else tuple(dict.fromkeys(keys.conference.to)),
         conference_after=None if keys.conference is None else keys.conference.after,
         bridge="" if keys.conference is None else keys.conference.bridge or "",
+        draft_before=None if update is None else update.draft,
     )
     _warn_if_nobody(read, entry, scope)
     return Agreed(read, keys.reopen_within)

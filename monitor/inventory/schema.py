@@ -184,6 +184,9 @@ class UpdateKeys(Part):
 
     to: To
     every: Span = timedelta(minutes=60)
+    draft: Span | None = Field(
+        default=None, description=N_("operations are shown each update this long before it leaves; at most every / 6")
+    )
 
 
 class ConferenceKeys(Part):

@@ -35,6 +35,7 @@ KINDS = {
     EventKind.REPAIR_ENDED: say("Repair"),
     EventKind.CALLED: say("Call for a person"),
     EventKind.MESSAGE: say("Message"),
+    EventKind.DRAFTED: say("Draft"),
 }
 
 

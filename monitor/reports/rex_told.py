@@ -23,6 +23,7 @@ STEPS = {
     Step.LONG_SOON: say("soon a long interruption"),
     Step.LONG: say("long interruption"),
     Step.OVERRUN: say("maintenance overruns"),
+    Step.DRAFT: say("draft of an update"),
     Step.UNACKNOWLEDGED: say("nobody is on it"),
     Step.UPDATE: say("update"),
     Step.RESOLVED: say("resolved notice"),

@@ -23,6 +23,7 @@ from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
 from monitor.web.ack import AckApi
+from monitor.web.drafts import DraftsApi
 from monitor.web.heartbeat import HeartbeatApi
 from monitor.web.maintenance import MaintenanceApi
 from monitor.web.openapi import description
@@ -50,6 +51,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/incidents", own(api.incidents)),
             Route("/api/v1/incidents", own(api.open), methods=["POST"]),
             Route("/api/v1/incidents/{id}", own(api.incident)),
+            *DraftsApi(daemon).routes(own),
             Route("/api/v1/incidents/{id}/{action}", own(api.act), methods=["POST"]),
             Route("/api/v1/maintenance", own(work.all)),
             Route("/api/v1/maintenance", own(work.add), methods=["POST"]),

@@ -104,6 +104,26 @@ _ACK_BODY = {
     "type": "object",
     "properties": {"text": {"type": "string"}, "for": {"type": "string", "description": "How long: 2h."}},
 }
+_DRAFT = {
+    "type": "object",
+    "properties": {
+        "incident": {"type": "string"},
+        "n": {"type": "integer", "description": "Which slot of the grid."},
+        "ready_at": _TIME,
+        "due_at": _TIME,
+        "words": {"type": "string", "description": "What a person added."},
+        "by": {"type": "string"},
+        "at": _TIME,
+        "messages": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_DRAFT_BODY = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string"},
+        "n": {"type": "integer", "description": "The slot that is meant; refused once its message is written."},
+    },
+}
 _ACTIONS = {
     "ack": "Take charge of the incident.",
     "note": "Add a note to its log.",
@@ -126,6 +146,11 @@ def description() -> dict[str, Any]:
             "post": _acts("Open an incident that no check has seen.", one),
         },
         "/api/v1/incidents/{id}": {"get": _reads("One incident with its log and its notices.", one, ("id",))},
+        "/api/v1/incidents/{id}/draft": {
+            "get": _reads("The next update to the client, as it would leave.", _DRAFT, ("id",)),
+            "post": _acts("Give words for it.", _DRAFT, ("id",), _DRAFT_BODY),
+        },
+        "/api/v1/incidents/{id}/draft/drop": {"post": _acts("Take the words back.", _DRAFT, ("id",), _DRAFT_BODY)},
         "/api/v1/maintenance": {
             "get": _reads("Announced work, what goes on first.", {"type": "array", "items": work}),
             "post": _acts("Announce work.", work, body=_ANNOUNCED),

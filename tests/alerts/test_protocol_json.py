@@ -13,6 +13,19 @@ names = st.lists(st.text(min_size=1, max_size=8), max_size=3).map(tuple)
 spans = st.timedeltas(timedelta(), timedelta(days=30))
 
 
-@given(st.builds(Protocol, st.booleans(), names, spans, names, st.none() | spans, names, names, spans))
+@given(
+    st.builds(
+        Protocol,
+        st.booleans(),
+        names,
+        spans,
+        names,
+        st.none() | spans,
+        names,
+        names,
+        spans,
+        draft_before=st.none() | spans,
+    )
+)
 def test_a_stored_protocol_comes_back_equal(protocol):
     assert protocol_from_json(json.loads(json.dumps(protocol_to_json(protocol)))) == protocol

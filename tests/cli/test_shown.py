@@ -236,7 +236,7 @@ def test_a_message_that_has_not_left_is_named_before_the_next_one():
 
 def test_what_no_check_ends_is_ended_by_hand():
     commands = incident_shown.commands_about(incident(root_cause=None, status="acknowledged", cause="seen"))
-    assert commands == ['releve incident resolve 26-0003 "..."']
+    assert commands == ['releve incident resolve 26-0003 "..."', "releve incident draft edit 26-0003"]
 
 
 def test_the_own_checks_of_releve_are_no_checks_to_run():

@@ -103,6 +103,12 @@ def test_the_contracts_example_is_valid(read, lines):
     assert inventory.kinds["service-stopped"].target == timedelta(minutes=5)
 
 
+def test_an_update_may_be_shown_to_our_own_people_before_it_leaves(read):
+    asked = read(CONTRACT.replace("{every: 60 min, to: [att]}", "{every: 60 min, to: [att], draft: 5 min}")).inventory
+    assert asked is not None
+    assert asked.protocol.draft_before == timedelta(minutes=5)
+
+
 def test_the_contracts_example_warns_of_what_is_not_acted_on(read, lines):
     told = [line for line in lines(read(CONTRACT).problems, Level.WARNING) if "does not act" in line]
     assert [line.partition(":")[2].partition(" ")[2].partition(":")[0] for line in told] == [

@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from sqlalchemy import event
@@ -327,3 +328,30 @@ def test_an_address_that_is_none_is_refused(written):
 def test_the_socket_is_for_its_owner_only(tmp_path):
     with unix_socket(tmp_path / SOCKET):
         assert (tmp_path / SOCKET).stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_draft_is_read_given_words_and_cleared_of_them(served):
+    inventory = served.data.parent / "inventory.yaml"
+    more = """
+incidents: {office: {interruption: always}}
+protocol: {first_notice: {to: [admin]}, update: {every: 60 min, to: [admin]}}
+"""
+    inventory.write_text(SITE + more, encoding="utf-8")
+    api = LocalApi(served.data, "en")
+    assert (await aside(api.post, "/api/v1/reload", {}))["taken"]
+    opened = await aside(api.post, "/api/v1/incidents", {"kind": "office", "text": "no light"})
+    path = f"/api/v1/incidents/{opened['id']}/draft"
+    one = await aside(api.get, path)
+    assert (one["n"], one["words"], one["messages"][0]["recipient"]) == (1, "", "admin")
+    given = await aside(api.post, path, {"text": "A technician is on his way.", "n": 1})
+    assert given["words"] == "A technician is on his way."
+    assert "A technician is on his way." in given["messages"][0]["text"]
+    assert (await aside(api.post, f"{path}/drop", {}))["words"] == ""
+    for body, status in (({"text": "x", "n": 7}, 409), ({"text": "x", "n": "1"}, 400), ({"text": " "}, 400)):
+        with pytest.raises(ApiError) as refused:
+            await aside(api.post, path, body)
+        assert refused.value.status == status
+    with pytest.raises(ApiError) as refused:
+        await aside(api.get, "/api/v1/incidents/26-9999/draft")
+    assert refused.value.status == 409
+    assert await aside(fetched, served.port, path) == (401, ANY)
