@@ -126,8 +126,11 @@ VIEWS: Mapping[str, Mapping[str, object]] = {
     "uncertain time": {"trusted": False, "title": "Panne du service d’enregistrement des conversations"},
     "no update to come": {"next_at": None, "next_to": ()},
     "a title in two lines": {"title": "Enregistrement\ndes conversations"},
+    "in a rehearsal": {"live": False},
+    "with a link": {"ack_link": "https://releve.example.org/ack/" + "MjYtMDA0Mi1hd2E" * 8},
 }
-"""What else a message may depend on: each is laid over some of the messages in turn, so that all meet all steps."""
+"""What else a message may depend on: each is laid over some of the messages in turn. They are an odd number, so that
+each meets every step in every language."""
 
 
 def _context(incident: Incident, language: str, more: Mapping[str, object]) -> Context:
@@ -159,7 +162,7 @@ def every() -> Iterator[Told]:
                     view, more = next(turns)
                     n = 1 if step in (Step.PERSON_CALLED, Step.RUNBOOK) else incident.episode
                     planned = Planned(NoticeKey(ID, reader, step, n, "att"), incident.timeline[-1].at)
-                    if view == "uncertain time":
+                    if view == "in a rehearsal":
                         planned = replace(planned, instead_of=("att", "dsi"), gap=(NEXT,))
                     told = ", ".join((step.value, reader.value, language, state, *((view,) if view else ())))
                     yield Told(told, planned, incident, _context(incident, language, more))
