@@ -115,7 +115,7 @@ def _facts(incident: Incident, context: Context) -> Facts:
     began, end = interruption_began(incident), incident.resolved_at or context.now
     rows = [
         (say("Cause:"), cause_of(incident, context, context.line(blanked(incident.cause, context.private)))),
-        (say("What is being done:"), _doing(incident, context)),
+        (say("What is being done:"), doing(incident, context)),
         (say("Reference:"), str(incident.id)),
         (say("Began:"), context.at(began)),
     ]
@@ -125,7 +125,8 @@ def _facts(incident: Incident, context: Context) -> Facts:
     return tuple((context.t(label), value) for label, value in rows if value)
 
 
-def _doing(incident: Incident, context: Context) -> str:
+def doing(incident: Incident, context: Context) -> str:
+    """Return what is being done about it, as the client reads it; empty once it is over."""
     if incident.resolved_at is not None:
         return ""
     if incident.recovered_at is not None:

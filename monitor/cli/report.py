@@ -11,6 +11,7 @@ from monitor.cli.context import ExitCode, Failure, Settings, pass_settings, warn
 from monitor.cli.documents import FORMATS, OUTPUT, STDOUT, format_of, site_of, write
 from monitor.cli.reading import legible
 from monitor.cli.report_comms import comms
+from monitor.cli.report_public import public
 from monitor.core.ids import IncidentId
 from monitor.core.text import N_, say
 
@@ -79,3 +80,4 @@ def _chosen(store: Store, name: str) -> Incident:
 
 
 report.add_command(comms)
+report.add_command(public)

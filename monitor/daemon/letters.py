@@ -8,9 +8,10 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from alerts.ack_link import LASTS, Claim, link_of
+from alerts.announced import announced_work
 from alerts.compose import compose
 from alerts.conference_words import CONFERENCE
-from alerts.context import AnnouncedWork, Conference, Context
+from alerts.context import Conference, Context
 from alerts.delivery import route
 from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
@@ -26,6 +27,7 @@ from monitor.core.incident import Incident
 from monitor.core.maintenance import Window
 from monitor.core.text import Text, say
 from monitor.inventory.model import Inventory
+from monitor.inventory.privacy import private_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Letters:
     def __init__(self, inventory: Inventory, link_key: bytes = b"") -> None:
         self._inventory, self._link_key = inventory, link_key
         self._domain = urlsplit(inventory.site.url).hostname or MAIL_DOMAIN
-        self._private = _private(inventory)
+        self._private = private_names(inventory)
         self._people = {name: contact.name for name, contact in inventory.contacts.items()}
 
     def write(self, planned: Planned, incident: Incident | None, protocol: Protocol, at: Moment) -> Notice:
@@ -175,7 +177,7 @@ class Letters:
             trusted=at.trusted,
             url=site.url,
             outlook=at.outlook,
-            work=None if incident is None else _work(incident, at.windows, language),
+            work=None if incident is None else announced_work(incident, at.windows, language),
             conference=None if incident is None else self._conference(incident, protocol),
         )
 
@@ -185,17 +187,6 @@ class Letters:
             return None
         people = tuple(self._people.get(name, name) for name in protocol.called_together)
         return Conference(starts_at, protocol.bridge, people)
-
-
-def _work(incident: Incident, windows: Collection[Window], language: str) -> AnnouncedWork | None:
-    """The announced work that `incident` belongs to, with the end that was planned when it happened."""
-    if not incident.window:
-        return None
-    window = next((one for one in windows if one.id == incident.window), None)
-    if window is None:
-        return AnnouncedWork(incident.window)
-    span = window.span_at(incident.episode_at or incident.opened_at)
-    return AnnouncedWork(title_in(window.titles, language, window.id), None if span is None else span.end)
 
 
 def may_answer(planned: Planned, incident: Incident, protocol: Protocol) -> bool:
@@ -214,20 +205,3 @@ def _no_way(recipient: str, contact: Contact | None) -> Text:
     if contact is None:
         return say("the inventory has no contact {name}", name=recipient)
     return say("no channel leads to {name}: give an address for one of the channels", name=recipient)
-
-
-def _private(inventory: Inventory) -> tuple[str, ...]:
-    """Every host name and address, which no client should read in what a person wrote.
-
-    The links' own names are none of them: `FO` is the contract's word, and what the client wants to read.
-    """
-    devices = inventory.devices.values()
-    links = inventory.links.values()
-    names = {
-        *(str(device.id) for device in devices),
-        *(device.target.address for device in devices),
-        *(link.peer for link in links if link.peer),
-        *(link.interface for link in links),
-        *(str(check) for check in inventory.checks if NodeId(check) not in inventory.links),
-    }
-    return tuple(sorted(names, key=len, reverse=True))

@@ -25,6 +25,7 @@ from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
 from monitor.inventory.needs import look_at_needs
 from monitor.inventory.people import Agreed, agreed, channels, contacts
 from monitor.inventory.problems import Place, Problem, Problems
+from monitor.inventory.public import look_at_titles, public
 from monitor.inventory.repairs import actionable, automation, books, look_at_runbooks, recordings
 from monitor.inventory.roles import brought_checks, peer_of
 from monitor.inventory.schema import NOT_ACTED_ON, InventoryKeys, SiteKeys
@@ -97,10 +98,10 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     seen = services(scope, watched)
     work = maintenance(scope, topology, UTC if site is None else site.timezone)
     _look_at_the_rest(scope)
-    policy, sign_of_life = automation(scope), heartbeat_out(scope)
+    policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope)
     if site is None or told.agreed is None or scope.problems.fatal:
         return None
-    return Inventory(
+    inventory = Inventory(
         path=path,
         version=scope.folder.version,
         site=site,
@@ -116,7 +117,10 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         actionable=acting,
         automation=policy,
         heartbeat=sign_of_life,
+        public=shown,
     )
+    look_at_titles(scope, inventory)
+    return inventory
 
 
 @dataclass(frozen=True, slots=True)

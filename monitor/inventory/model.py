@@ -107,6 +107,18 @@ class HeartbeatOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Public:
+    """What anybody may read of the service. `titles`: of the page, by language, empty for the site's name.
+
+    It is written at least `every`. A service of which less than the part `degraded_below` (0..1) works is degraded.
+    """
+
+    titles: Mapping[str, str] = field(default_factory=dict)
+    every: timedelta = timedelta(minutes=5)
+    degraded_below: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """A whole site. `version` is a hash of what was read, so that two readings can be told apart.
 
@@ -128,3 +140,4 @@ class Inventory:
     actionable: Actionable = field(default_factory=Actionable)
     automation: Automation = field(default_factory=Automation)
     heartbeat: HeartbeatOut | None = None
+    public: Public = field(default_factory=Public)

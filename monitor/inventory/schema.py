@@ -271,6 +271,18 @@ class HeartbeatKeys(Part):
     )
 
 
+class PublicKeys(Part):
+    """What anybody may read of the service: its state and what the client was told, without any internals."""
+
+    title: Words | None = Field(default=None, description=N_("of the page; the site's name, if absent"))
+    every: Span | None = Field(
+        default=None, description=N_("written anew at least as often, and stale after two and a half; 5 min, if absent")
+    )
+    degraded_below: PerCent | None = Field(
+        default=None, description=N_("a service of which less works is degraded; 90%, if absent")
+    )
+
+
 class InventoryKeys(Part):
     """The whole file, for the JSON Schema; the loader looks at its parts one by one."""
 
@@ -284,6 +296,7 @@ class InventoryKeys(Part):
     recordings: Mapping[str, RecordingsKeys] | None = None
     automation: AutomationKeys | None = None
     heartbeat: HeartbeatKeys | None = None
+    public: PublicKeys | None = None
     protocol: ProtocolKeys | None = None
     operations: ToKeys | None = None
     include: list[Word] | None = Field(default=None, description=N_("further files, relative to this one: *.yaml"))

@@ -1,0 +1,53 @@
+"""What anybody may read of the service: `public:` of the inventory."""
+
+from __future__ import annotations
+
+from alerts.public_words import for_all, plain
+from monitor.core.text import say
+from monitor.inventory.kinds import by_language
+from monitor.inventory.model import Inventory, Public
+from monitor.inventory.privacy import machines, people
+from monitor.inventory.schema import PublicKeys
+from monitor.inventory.scope import Scope
+from monitor.inventory.shape import shaped
+from monitor.inventory.yaml_nodes import Entry, Node, ScalarNode, TableNode, is_null
+
+
+def public(scope: Scope) -> Public:
+    """Return what `public:` says; what is wrong with it is noted."""
+    usual, entry = Public(), scope.tree.entries.get("public")
+    if entry is None or is_null(entry.value):
+        return usual
+    keys = shaped(PublicKeys, entry.value, entry.at, "public", scope.problems)
+    if keys is None:
+        return usual
+    return Public(
+        titles=by_language(keys.title),
+        every=keys.every or usual.every,
+        degraded_below=usual.degraded_below if keys.degraded_below is None else keys.degraded_below / 100,
+    )
+
+
+def look_at_titles(scope: Scope, inventory: Inventory) -> None:
+    """Warn of each title of a service or an incident kind of which strangers would read a part only."""
+    if "public" not in scope.tree.entries or is_null(scope.tree.entries["public"].value):
+        return
+    names = machines(inventory) | people(inventory)
+    for section in ("services", "incidents"):
+        for name, entry in scope.sections[section].items():
+            for node in _titles(entry):
+                shown = for_all(node.text, names)
+                if shown != plain(node.text):
+                    message = say(
+                        "this names a machine, an address or a contact; the public reads {shown}", shown=shown
+                    )
+                    hint = say("choose words that name none")
+                    scope.problems.warn(node.at, f"{section}.{name}.title", message, hint)
+
+
+def _titles(entry: Entry) -> list[ScalarNode]:
+    title = entry.value.get("title") if isinstance(entry.value, TableNode) else None
+    nodes: list[Node | None] = [title]
+    if isinstance(title, TableNode):
+        nodes = [inner.value for inner in title.entries.values()]
+    return [node for node in nodes if isinstance(node, ScalarNode) and isinstance(node.value, str)]

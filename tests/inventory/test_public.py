@@ -1,0 +1,62 @@
+"""`public:` of the inventory: what is taken, what is refused at its place, and titles that name too much."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from monitor.inventory.model import Public
+from monitor.inventory.problems import Level
+
+SITE = """\
+site: {name: Petit site}
+contacts: {admin: {name: Admin, sms: "+237600000000"}}
+channels: {sms: {url: "gammu:/var/spool/gammu"}}
+operations: {to: [admin]}
+devices: {crm-01: {address: 192.0.2.1}}
+"""
+
+
+def test_an_inventory_without_it_has_what_is_usual(read):
+    for text in (SITE, SITE + "public:\n", SITE + "public: {}\n"):
+        assert read(text).inventory.public == Public()
+
+
+def test_what_is_written_is_taken(read):
+    loaded = read(SITE + "public: {title: {fr: Service, en: The service}, every: 10 min, degraded_below: 75%}\n")
+    assert loaded.problems == ()
+    titles = {"fr": "Service", "en": "The service"}
+    assert loaded.inventory.public == Public(titles, timedelta(minutes=10), 0.75)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("5", "6:9 public: "),
+        ("{titel: x}", "6:10 public.titel: unknown key titel (did you mean title?)"),
+        ("{every: 0 s}", "6:17 public.every: "),
+        ("{degraded_below: 0.9}", "6:26 public.degraded_below: "),
+        ("{degraded_below: 101%}", "6:26 public.degraded_below: "),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_place(read, lines, written, problem):
+    loaded = read(f"{SITE}public: {written}\n")
+    assert loaded.inventory is None
+    (line,) = lines(loaded.problems)
+    assert line.startswith(problem)
+
+
+def test_a_title_that_names_a_machine_is_warned_of_where_strangers_read_it(read, lines):
+    titles = """\
+checks: {door: {probe: tcp, device: crm-01, port: 1}}
+services: {crm: {title: {fr: Accès à CRM-01, en: access to the CRM}, all: [door]}}
+incidents: {odd: {title: see 192.0.2.1}}
+"""
+    assert lines(read(SITE + titles).problems, Level.WARNING) == []
+    warned = lines(read(SITE + titles + "public: {every: 5 min}\n").problems, Level.WARNING)
+    said = "this names a machine, an address or a contact; the public reads"
+    assert warned == [
+        f"7:30 services.crm.title: {said} Accès à […] (choose words that name none)",
+        f"8:26 incidents.odd.title: {said} see […] (choose words that name none)",
+    ]
