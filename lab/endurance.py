@@ -8,6 +8,8 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,6 +44,8 @@ ABSENCE = 5.0
 ABSENT_ONCE_IN = 10
 LONGEST_LIFE = 3.0
 """Seconds that the daemon lives at most between two kills."""
+IN_FLIGHT = timedelta(seconds=1)
+"""What the daemon had handed to the kernel arrives although it is gone."""
 END_WITHIN = 90.0
 """Seconds for the end of the interruption to be told, once the daemon is left in peace."""
 
@@ -68,10 +72,27 @@ class Blow(StrEnum):
     MID_MESSAGE = "while the server has the message and has not answered yet"
 
 
-async def survive(make: Callable[[Path, Path, Mapping[str, str]], Killable], kills: int, seed: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What is left of an ordeal: `wrong`, as `lost` says it, and figures of what arrived.
+
+    `copies`: letters that came once more. `window`: the longest time from a letter's arrival to the kill after which it
+    came again; it was being handed over until then.
+    """
+
+    wrong: list[str]
+    kills: int
+    notices: int
+    skipped: int
+    letters: int
+    copies: int
+    window: timedelta
+
+
+async def survive(make: Callable[[Path, Path, Mapping[str, str]], Killable], kills: int, seed: int) -> Aftermath:
     """Let the daemon that `make` makes of an inventory, a data folder and an environment go through `kills` kills.
 
-    Returns what was lost, as `lost` says it; the same `seed` gives the same blows.
+    The same `seed` gives the same blows.
     """
     ordeal = Ordeal(Mailbox(SystemClock()), random.Random(seed))  # noqa: S311 - chance, not a secret
     with tempfile.TemporaryDirectory(prefix="releve-kill-") as folder:  # short: a socket's path has 108 bytes
@@ -83,7 +104,17 @@ async def survive(make: Callable[[Path, Path, Mapping[str, str]], Killable], kil
         finally:
             await daemon.stop()
             await ordeal.close()
-    return lost(ordeal.mailbox.letters, notices)
+    letters = ordeal.mailbox.letters
+    windows = _windows(letters, ordeal.killed_at)
+    return Aftermath(
+        wrong=lost(letters, notices, ordeal.killed_at),
+        kills=len(ordeal.killed_at),
+        notices=len(notices),
+        skipped=sum(notice["state"] == "skipped" for notice in notices),
+        letters=len(letters),
+        copies=len(windows),
+        window=max((window for _, window in windows if window is not None), default=timedelta()),
+    )
 
 
 class Ordeal:
@@ -92,6 +123,8 @@ class Ordeal:
     def __init__(self, mailbox: Mailbox, chance: random.Random) -> None:
         self.mailbox, self._chance = mailbox, chance
         self.far = Door(Mute)
+        self.killed_at: list[datetime] = []
+        self._clock = SystemClock()
         mailbox.delay = self._now_and_then_slow
 
     @property
@@ -109,7 +142,7 @@ class Ordeal:
         self.mailbox.open()
         await daemon.start()
         await self._told(lambda letter: letter.header(KEY).split("/")[2] == "first_notice")
-        self._must(await daemon.kill())
+        await self._kill(daemon)
         for n in range(kills - 1):
             if n % ABSENT_ONCE_IN == 0:
                 await asyncio.sleep(ABSENCE)
@@ -138,12 +171,12 @@ class Ordeal:
                 await self._next_message()
             else:
                 await asyncio.sleep(self._chance.uniform(0, LONGEST_LIFE))
-        self._must(await daemon.kill())
+        await self._kill(daemon)
 
-    @staticmethod
-    def _must(killed: bool) -> None:
-        if not killed:
+    async def _kill(self, daemon: Killable) -> None:
+        if not await daemon.kill():
             raise RuntimeError("the daemon had ended by itself before it was killed")
+        self.killed_at.append(self._clock.now())
 
     async def _next_message(self) -> None:
         """Wait until the server has a message that it will take its time to answer."""
@@ -172,12 +205,15 @@ class Ordeal:
                 await asyncio.sleep(0.2)
 
 
-def lost(letters: Iterable[Letter], notices: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what went wrong, in words for a test's report.
+def lost(
+    letters: Sequence[Letter], notices: Sequence[Mapping[str, Any]], killed_at: Sequence[datetime] = ()
+) -> list[str]:
+    """Return what went wrong, in words for a test's report; `killed_at`: when the daemon was gone after each kill.
 
     1. Every notice was received, or was skipped and a message that was received names it.
     2. The slots of the grid are without a hole from the first update to the last.
     3. What came twice came under the same Message-ID with the same content, and nobody got what nobody wrote.
+    4. It came again only because the daemon was killed after it had handed it over and before it had noted that.
     """
     by_key: dict[str, list[Letter]] = defaultdict(list)
     for letter in letters:
@@ -196,7 +232,24 @@ def lost(letters: Iterable[Letter], notices: Sequence[Mapping[str, Any]]) -> lis
     named = sum(_named(copies[0].text) for copies in by_key.values())
     if named != len(skipped):
         wrong.append(f"{len(skipped)} updates were skipped and {named} were named in later messages")
-    return wrong + _holes(state)
+    again = [key for key, window in _windows(letters, killed_at) if window is None]
+    return wrong + [f"{key} came again without a kill in between" for key in again] + _holes(state)
+
+
+def _windows(letters: Iterable[Letter], killed_at: Sequence[datetime]) -> list[tuple[str, timedelta | None]]:
+    """Of each letter that came once more, its key and how long after the one before it the daemon was killed.
+
+    None where it was not killed in between.
+    """
+    found: list[tuple[str, timedelta | None]] = []
+    before: dict[str, datetime] = {}
+    for letter in sorted(letters, key=lambda one: one.at):
+        key = letter.header(KEY)
+        if key in before:
+            kills = [at for at in killed_at if before[key] - IN_FLIGHT <= at <= letter.at]
+            found.append((key, max(timedelta(), kills[0] - before[key]) if kills else None))
+        before[key] = letter.at
+    return found
 
 
 def _named(text: str) -> int:

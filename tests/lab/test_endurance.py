@@ -1,6 +1,6 @@
 """What counts as lost: by the letters that arrived and the notices that were written."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
@@ -11,10 +11,11 @@ from lab.mailbox import Letter
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def letter(key: str, text: str = "", identity: str = "") -> Letter:
+def letter(key: str, text: str = "", identity: str = "", after: float = 0) -> Letter:
     message = EmailMessage()
     message["X-Releve-Key"] = key
-    return Letter(AT, "att@example.org", "", identity or f"{key}@id", text, message)
+    at = AT + timedelta(seconds=after)
+    return Letter(at, "att@example.org", "", identity or f"{key}@id", text, message)
 
 
 def notice(key: str, state: str = "sent") -> dict[str, str]:
@@ -29,7 +30,13 @@ STANDS_FOR_ONE = f"Still interrupted.\n{GAP}04:38. This message stands for them.
     ("letters", "notices", "wrong"),
     [
         ([letter(FIRST), letter(TWO)], [notice(FIRST), notice(TWO)], []),
-        ([letter(TWO), letter(TWO)], [notice(TWO)], []),
+        ([letter(TWO), letter(TWO, after=3)], [notice(TWO)], []),
+        ([letter(TWO), letter(TWO, after=0.5)], [notice(TWO)], [f"{TWO} came again without a kill in between"]),
+        (
+            [letter(TWO), letter(TWO, after=3), letter(TWO, after=4)],
+            [notice(TWO)],
+            [f"{TWO} came again without a kill in between"],
+        ),
         (
             [letter(TWO), letter(FOUR, STANDS_FOR_ONE)],
             [notice(TWO), notice(THREE, "skipped"), notice(FOUR)],
@@ -38,8 +45,8 @@ STANDS_FOR_ONE = f"Still interrupted.\n{GAP}04:38. This message stands for them.
         ([letter(FIRST)], [notice(FIRST), notice(TWO)], [f"{TWO} is sent and never arrived"]),
         ([letter(TWO)], [notice(TWO), notice(THREE, "pending")], [f"{THREE} is pending at the end"]),
         ([letter(TWO), letter(THREE)], [notice(TWO)], [f"{THREE} arrived and nobody wrote it"]),
-        ([letter(TWO), letter(TWO, "other")], [notice(TWO)], [f"{TWO} arrived in two versions"]),
-        ([letter(TWO), letter(TWO, "", "x@y")], [notice(TWO)], [f"{TWO} arrived in two versions"]),
+        ([letter(TWO), letter(TWO, "other", after=3)], [notice(TWO)], [f"{TWO} arrived in two versions"]),
+        ([letter(TWO), letter(TWO, "", "x@y", after=3)], [notice(TWO)], [f"{TWO} arrived in two versions"]),
         (
             [letter(TWO, "", "x@y"), letter(THREE, "", "x@y")],
             [notice(TWO), notice(THREE)],
@@ -55,4 +62,4 @@ STANDS_FOR_ONE = f"Still interrupted.\n{GAP}04:38. This message stands for them.
     ],
 )
 def test_each_way_of_losing_a_notice_has_its_words(letters, notices, wrong):
-    assert lost(letters, notices) == wrong
+    assert lost(letters, notices, [AT + timedelta(seconds=2)]) == wrong
