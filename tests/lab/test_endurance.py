@@ -33,7 +33,7 @@ STANDS_FOR_ONE = f"Still interrupted.\n{GAP}04:38. This message stands for them.
         ([letter(TWO), letter(TWO, after=3)], [notice(TWO)], []),
         ([letter(TWO), letter(TWO, after=0.5)], [notice(TWO)], [f"{TWO} came again without a kill in between"]),
         (
-            [letter(TWO), letter(TWO, after=3), letter(TWO, after=4)],
+            [letter(TWO), letter(TWO, after=4), letter(TWO, after=5)],
             [notice(TWO)],
             [f"{TWO} came again without a kill in between"],
         ),
