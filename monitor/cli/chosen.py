@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.cli import offline
 from monitor.cli.context import Failure, Settings
-from monitor.cli.reading import ask, daemon_or_none, legible, site_speech
+from monitor.cli.reading import ask, daemon_or_none, legible, segment, site_speech
+from monitor.core.ids import IncidentId
 from monitor.core.text import say
 
 if TYPE_CHECKING:
@@ -54,3 +55,24 @@ def _stored(settings: Settings, store: Store, *, open_only: bool) -> list[dict[s
     words, found = site_speech(settings), store.incidents(open_only=open_only)
     notices = store.headlines([one.id for one in found])
     return [incident_json(one, notices[one.id], words) for one in found]
+
+
+def one_incident(settings: Settings, name: str) -> dict[str, Any]:
+    """Return one incident whole, as the daemon knows it or as it is stored. Raises Failure where there is none."""
+    api = daemon_or_none(settings)
+    if api is not None:
+        one: dict[str, Any] = ask(api, f"/api/v1/incidents/{segment(name)}")
+        return one
+    return offline.read(settings, lambda store: _one_stored(settings, store, name))
+
+
+def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
+    from monitor.web.runs_json import run_json
+    from monitor.web.views import incident_json
+
+    found = store.incident(IncidentId(name))
+    if found is None:
+        raise Failure(say("there is no incident {id}; `releve incident list` shows them", id=name))
+    words = site_speech(settings)
+    runs = [run_json(run, words) for run in store.runs(found.id)]
+    return incident_json(found, store.notices(found.id), words, runs)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from monitor.cli import offline
-from monitor.cli.chosen import chosen_incident, incidents
+from monitor.cli.chosen import chosen_incident, incidents, one_incident
 from monitor.cli.context import (
     ExitCode,
     Failure,
@@ -20,13 +20,11 @@ from monitor.cli.context import (
     print_table,
     warn,
 )
+from monitor.cli.crisis import action, decide, need, role
 from monitor.cli.draft import draft
-from monitor.cli.reading import act, ask, daemon_or_none, segment, site_speech
+from monitor.cli.reading import act, daemon_or_none, segment, site_speech
 from monitor.core.ids import IncidentId
 from monitor.core.text import N_, say
-
-if TYPE_CHECKING:
-    from monitor.store import Store
 
 JSON = click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
 
@@ -37,6 +35,8 @@ def incident() -> None:
 
 
 incident.add_command(draft)
+for command in (action, decide, need, role):
+    incident.add_command(command)
 
 
 @incident.command("list", help=N_("List incidents, newest first."))
@@ -66,7 +66,7 @@ def list_(settings: Settings, open_only: bool, as_json: bool) -> int:
 @pass_settings
 def show(settings: Settings, name: str, as_json: bool) -> int:
     """Show one incident whole."""
-    one = _incident(settings, chosen_incident(settings, name, any_status=True))
+    one = one_incident(settings, chosen_incident(settings, name, any_status=True))
     if as_json:
         emit_json(one)
     else:
@@ -196,23 +196,3 @@ def _done(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: boo
         text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=as_typed(start_command()))
         warn(words.render(text))
     return ExitCode.DONE
-
-
-def _incident(settings: Settings, name: str) -> dict[str, Any]:
-    api = daemon_or_none(settings)
-    if api is not None:
-        one: dict[str, Any] = ask(api, f"/api/v1/incidents/{segment(name)}")
-        return one
-    return offline.read(settings, lambda store: _one_stored(settings, store, name))
-
-
-def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
-    from monitor.web.runs_json import run_json
-    from monitor.web.views import incident_json
-
-    found = store.incident(IncidentId(name))
-    if found is None:
-        raise Failure(say("there is no incident {id}; `releve incident list` shows them", id=name))
-    words = site_speech(settings)
-    runs = [run_json(run, words) for run in store.runs(found.id)]
-    return incident_json(found, store.notices(found.id), words, runs)

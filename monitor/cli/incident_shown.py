@@ -11,6 +11,7 @@ from rich.text import Text as Styled
 from alerts.context import Context, person
 from alerts.internal_words import SAID_OF_ROOT
 from monitor.cli.context import print_table
+from monitor.cli.crisis_shown import crisis_part, next_action
 from monitor.cli.shown import (
     MOST_COMMANDS,
     OWN_CHECKS,
@@ -118,8 +119,10 @@ def incident_page(
     if one["runs"]:
         out.print()
         print_table(run_table(one["runs"], words, now), out)
+    crisis_part(out, one, words, now)
     following = [*_not_yet(one, words, now), told_next(one, words, now)] if daemon else []
-    print_what_to_do(out, commands_about(one, work=work, daemon=daemon), words, following, daemon=daemon)
+    todo = commands_about(one, work=work, daemon=daemon, late=next_action(one, now))
+    print_what_to_do(out, todo, words, following, daemon=daemon)
 
 
 def _cause(one: dict[str, Any], words: Speech) -> str:
@@ -146,7 +149,7 @@ def _timeline(one: dict[str, Any], words: Speech, now: datetime) -> Table:
     table = table_of((N_("Time"), N_("Who"), N_("What")), words)
     for line in one["timeline"]:
         who = SELF if line["actor"] == RELEVE else person(line["actor"], _contacts(one))
-        table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(_told(line, words, now)))
+        table.add_row(clock_with_seconds(line["at"], words, now), who, unbroken(told_line(line, words, now)))
     return table
 
 
@@ -156,13 +159,15 @@ def _contacts(one: dict[str, Any]) -> dict[str, str]:
     return {line["actor"].removeprefix(CONTACT): line["data"]["name"] for line in told}
 
 
-def _told(line: dict[str, Any], words: Speech, now: datetime) -> str:
-    """A line of a timeline with what it is about, where its own words do not say so."""
+def told_line(line: dict[str, Any], words: Speech, now: datetime) -> str:
+    """Return a line of a timeline with what it is about, and until when, where its own words do not say so."""
     check, text = line["data"].get("check"), line["text"]
     if line["kind"] == "cause":
         return words.render(say("Cause: {cause}", cause=text))
     if line["data"].get("until"):
         return words.render(say("{text} (until {until})", text=text, until=at_site(line["data"]["until"], words, now)))
+    if line["data"].get("due_at"):
+        return words.render(say("{text}, until {until}", text=text, until=at_site(line["data"]["due_at"], words, now)))
     if not check or line["kind"] == "disrupted":
         return str(text)
     frame = SAID_OF_ROOT.get(line["kind"])
@@ -207,13 +212,19 @@ def _not_yet(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
     return lines
 
 
-def commands_about(one: dict[str, Any], *, work: dict[str, Any] | None = None, daemon: bool = True) -> list[str]:
-    """Return at most three complete commands for whoever reads the page of one incident, which belongs to `work`."""
+def commands_about(
+    one: dict[str, Any], *, work: dict[str, Any] | None = None, daemon: bool = True, late: str = ""
+) -> list[str]:
+    """Return at most three complete commands for whoever reads the page of one incident, which belongs to `work`.
+
+    `late`: what ends the action that is late.
+    """
     commands = [] if daemon else [start_command()]
     commands += answers_to(one["runs"])
     root = one["root_cause"]
     if one["status"] == "open":
         commands.append(f"releve incident ack {one['id']}")
+    commands += [late] if late else []
     failed = [each["recipient"] for each in one["notices"] if each["state"] in ("dead", "pending") and each["answer"]]
     commands += [f"releve notify test {name}" for name in dict.fromkeys(failed)][:1]
     if one["status"] != "resolved" and root and not root.startswith(OWN_CHECKS):

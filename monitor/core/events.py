@@ -50,6 +50,15 @@ class EventKind(StrEnum):
     """A runbook has something to say to somebody."""
     DRAFTED = "drafted"
     """A person gave words for the next update, or took them back."""
+    ROLE = "role"
+    """Somebody has a part in the crisis cell: `data` of these six is what `monitor.core.crisis` folds."""
+    ACTION = "action"
+    """An action was put on the plan."""
+    ACTION_ENDED = "action_ended"
+    """It is done, dropped, or open again."""
+    DECISION = "decision"
+    NEED = "need"
+    NEED_MET = "need_met"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.core import crisis
+from monitor.core.crisis import CRISIS_KINDS, NOTHING_WRITTEN, Crisis
 from monitor.core.draft import Draft, drafted
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
@@ -82,7 +84,8 @@ class Incident:
     acknowledgement holds `acknowledged_until` (None: to the end) for what is no worse than `acknowledged_for`;
     `lapsed_at`: its time ran out then, for the `lapses`th time. `flapping_at`: since when the root cause comes and
     goes, for the `flaps`th time. `window`: the announced work that it belongs to; `overrun_at`: it failed on then,
-    though that was over. `drafts`: people's words for updates.
+    though that was over. `drafts`: people's words for updates. `crisis`: the action plan and what else people wrote
+    down together.
     """
 
     id: IncidentId
@@ -118,6 +121,7 @@ class Incident:
     repair: Repair | None = None
     calls: tuple[Call, ...] = ()
     drafts: tuple[Draft, ...] = ()
+    crisis: Crisis = NOTHING_WRITTEN
     timeline: tuple[Event, ...] = ()
 
     @property
@@ -253,6 +257,8 @@ def _noted(incident: Incident, event: Event) -> Incident:
         return replace(incident, calls=(*incident.calls, _call(incident, event)))
     if event.kind is EventKind.DRAFTED:
         return replace(incident, drafts=drafted(incident.drafts, event))
+    if event.kind in CRISIS_KINDS:
+        return replace(incident, crisis=crisis.fold(incident.crisis, event))
     return incident
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from monitor.core.events import Event
 from monitor.core.health import Health, Phase
 from monitor.core.ids import NodeId
 from monitor.core.plan import Plan, State
 from monitor.core.verdict import Verdict
+from monitor.store import AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ def legible(words: str) -> str:
     """Return a person's `words` without what no database or mail can carry: control signs, half characters."""
     kept = (sign for sign in words if sign in "\n\t" or unicodedata.category(sign) != "Cc")
     return "".join("\ufffd" if unicodedata.category(sign) == "Cs" else sign for sign in kept)
+
+
+def about(entry: AuditEntry, event: Event) -> AuditEntry:
+    """Return `entry` with what `event` is about, in short; the words themselves stand in the incident."""
+    short = {name: event.data[name] for name in ("n", "state", "role") if name in event.data}
+    return replace(entry, data={**entry.data, **short})
 
 
 def after_last(health: Health | None, at: datetime) -> datetime:

@@ -27,7 +27,7 @@ from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import Taken
-from monitor.daemon.beliefs import Seen, after_last, core, legible, nodes_down
+from monitor.daemon.beliefs import Seen, about, after_last, core, legible, nodes_down
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
 from monitor.daemon.whole import whole
@@ -286,18 +286,17 @@ class Desk:
     async def _acted(
         self, name: IncidentId, entry: AuditEntry, event_of: Callable[[Incident, datetime], Event]
     ) -> Incident:
-        audit = (entry,)
         incident = self.state.incidents.get(name)
         if incident is not None:
             event = event_of(incident, self.clock.now())
-            await self._accept(watch.told(self.plan, self.state, event), audit=audit)
+            await self._accept(watch.told(self.plan, self.state, event), audit=(about(entry, event),))
             return self.state.incidents[name]
         # It ended long ago and has left the desk: what is added to its log tells nobody anything any more.
         incident = await self.journal.ask(self.journal.store.incident, name)
         if incident is None:
             raise Refused(say("there is no incident {id}; `releve incident list` shows them", id=name))
         event = event_of(incident, self.clock.now())
-        await self.journal.commit(Batch(events=(event,), audit=audit, guard=self.guard()))
+        await self.journal.commit(Batch(events=(event,), audit=(about(entry, event),), guard=self.guard()))
         return incidents.fold(incident, event) or incident
 
     async def _undisturbed(self, work: Coroutine[Any, Any, R]) -> R:

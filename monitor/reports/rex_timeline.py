@@ -36,6 +36,12 @@ KINDS = {
     EventKind.CALLED: say("Call for a person"),
     EventKind.MESSAGE: say("Message"),
     EventKind.DRAFTED: say("Draft"),
+    EventKind.ROLE: say("Crisis cell"),
+    EventKind.ACTION: say("Action"),
+    EventKind.ACTION_ENDED: say("Action"),
+    EventKind.DECISION: say("Decision"),
+    EventKind.NEED: say("Need"),
+    EventKind.NEED_MET: say("Need"),
 }
 
 

@@ -23,6 +23,7 @@ from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
 from monitor.web.ack import AckApi
+from monitor.web.crisis import CrisisApi
 from monitor.web.drafts import DraftsApi
 from monitor.web.heartbeat import HeartbeatApi
 from monitor.web.maintenance import MaintenanceApi
@@ -52,6 +53,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/incidents", own(api.open), methods=["POST"]),
             Route("/api/v1/incidents/{id}", own(api.incident)),
             *DraftsApi(daemon).routes(own),
+            *CrisisApi(daemon, api.speech, api.done).routes(),
             Route("/api/v1/incidents/{id}/{action}", own(api.act), methods=["POST"]),
             Route("/api/v1/maintenance", own(work.all)),
             Route("/api/v1/maintenance", own(work.add), methods=["POST"]),
@@ -197,7 +199,8 @@ class _Api:
         notices = await self.daemon.journal.notices(incident.id)
         return views.incident_json(incident, notices, self.speech(request), runs)
 
-    async def _done(self, incident: Incident, request: Request, status: int = 200) -> Response:
+    async def done(self, incident: Incident, request: Request, status: int = 200) -> Response:
+        """Answer with an incident that was just acted on."""
         try:
             shown = await self._shown(incident, request)
         except StoreError:
@@ -216,7 +219,7 @@ class _Api:
         incident = await self.daemon.desk.open(
             word(body, "kind", "other"), severity, actor(request), word(body, "text")
         )
-        return await self._done(incident, request, 201)
+        return await self.done(incident, request, 201)
 
     async def act(self, request: Request) -> Response:
         body = await body_of(request)
@@ -225,8 +228,8 @@ class _Api:
             return await self.nothing_there(request)
         words, who, desk = word(body, "text", None if action in NEED_WORDS else ""), actor(request), self.daemon.desk
         if action == "ack":
-            return await self._done(await desk.acknowledge(name, who, words, length(body, "for")), request)
-        return await self._done(await desk.hear(action, name, who, words), request)
+            return await self.done(await desk.acknowledge(name, who, words, length(body, "for")), request)
+        return await self.done(await desk.hear(action, name, who, words), request)
 
     async def reload(self, request: Request) -> Response:
         reading = await self.daemon.reload(actor(request))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from monitor.web import crisis_paths
+
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _TEXT_BODY = {"type": "object", "properties": {"text": {"type": "string"}}}
 _INCIDENT = {
@@ -28,7 +30,7 @@ _INCIDENT = {
         "timeline": {"type": "array", "items": {"type": "object"}},
         "notices": {"type": "array", "items": {"type": "object"}},
         "runs": {"type": "array"},
-        "actions": {"type": "array"},
+        **crisis_paths.SCHEMA,
     },
 }
 _STATUS = {
@@ -162,6 +164,8 @@ def description() -> dict[str, Any]:
         paths[f"/api/v1/incidents/{{id}}/{action}"] = {
             "post": _acts(text, one, ("id",), _ACK_BODY if action == "ack" else _TEXT_BODY)
         }
+    for path, text, names, body in crisis_paths.PATHS:
+        paths[f"/api/v1/incidents/{{id}}/{path}"] = {"post": _acts(text, one, ("id", *names), body)}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Relève", "version": "1", "description": "Served on the Unix socket of the data folder."},

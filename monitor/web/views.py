@@ -9,6 +9,7 @@ from typing import Any
 from alerts.notice import Notice, NoticeKey
 from alerts.protocol import Protocol, next_update
 from alerts.service_words import title_in
+from monitor.core.crisis import Action, Crisis, Decision, Need, Role
 from monitor.core.events import Event
 from monitor.core.health import Health
 from monitor.core.ids import CheckId
@@ -66,7 +67,7 @@ def notice_json(notice: Notice) -> dict[str, Any]:
 def incident_json(
     incident: Incident, notices: Iterable[Notice], speech: Speech, runs: Iterable[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """Return an incident as CONTRACT.md describes it; `runs` as `run_json` gives them, `actions` are none yet."""
+    """Return an incident as CONTRACT.md describes it; `runs` as `run_json` gives them."""
     return {
         "id": incident.id,
         "kind": incident.kind,
@@ -90,8 +91,40 @@ def incident_json(
         "timeline": [event_json(event, speech) for event in incident.timeline],
         "notices": [notice_json(notice) for notice in sorted(notices, key=_by_time)],
         "runs": [dict(run) for run in runs],
-        "actions": [],
+        **crisis_json(incident.crisis),
     }
+
+
+def crisis_json(crisis: Crisis) -> dict[str, Any]:
+    """Return the part of an incident's JSON that a crisis cell writes: `actions decisions needs roles`."""
+    return {
+        "actions": [_action(one) for one in crisis.actions],
+        "decisions": [_decision(one) for one in crisis.decisions],
+        "needs": [_need(one) for one in crisis.needs],
+        "roles": {role.value: crisis.who(role) or None for role in Role},
+    }
+
+
+def _action(one: Action) -> dict[str, Any]:
+    return {
+        "n": one.n,
+        "what": one.what,
+        "owner": one.owner,
+        "due_at": when(one.due_at),
+        "state": one.state.value,
+        "at": when(one.at),
+        "by": one.by,
+        "ended_at": when(one.ended_at),
+        "result": one.result,
+    }
+
+
+def _decision(one: Decision) -> dict[str, Any]:
+    return {"n": one.n, "what": one.what, "at": when(one.at), "by": one.by}
+
+
+def _need(one: Need) -> dict[str, Any]:
+    return {"n": one.n, "what": one.what, "at": when(one.at), "by": one.by, "met_at": when(one.met_at)}
 
 
 def _by_time(notice: Notice) -> tuple[datetime, NoticeKey]:

@@ -92,6 +92,8 @@ async def test_everybody_may_ask_for_health_and_metrics(served):
         ("GET", "/api/v1/incidents"),
         ("POST", "/api/v1/incidents"),
         ("POST", "/api/v1/incidents/26-0001/ack"),
+        ("POST", "/api/v1/incidents/26-0001/actions"),
+        ("POST", "/api/v1/incidents/26-0001/needs/1/met"),
         ("GET", "/api/v1/maintenance"),
         ("POST", "/api/v1/maintenance"),
         ("POST", "/api/v1/maintenance/new-switch/end"),
@@ -275,6 +277,57 @@ async def test_a_body_that_makes_no_sense_is_refused(served, body):
             return sock.recv(100)
 
     assert (await aside(sent)).startswith(b"HTTP/1.1 400")
+
+
+async def test_a_crisis_cell_writes_its_plan_over_the_api(served):
+    api, at = LocalApi(served.data, "en"), "/api/v1/incidents/26-0001"
+    await aside(api.post, "/api/v1/incidents", {"text": "no calls"})
+    await aside(api.post, f"{at}/roles", {"role": "leader", "who": "admin"})
+    await aside(api.post, f"{at}/actions", {"text": "restart\nthe dialler", "owner": "Paul", "due": "2h"})
+    await aside(api.post, f"{at}/actions", {"text": "call the carrier"})
+    await aside(api.post, f"{at}/actions/1/done", {"text": "it answers"})
+    await aside(api.post, f"{at}/decisions", {"text": "stay on this site"})
+    await aside(api.post, f"{at}/needs", {"text": "the carrier's ticket"})
+    shown = await aside(api.post, f"{at}/needs/1/met", {})
+    first, second = shown["actions"]
+    assert (first["n"], first["what"], first["owner"], first["state"]) == (1, "restart the dialler", "Paul", "done")
+    assert (first["result"], second["due_at"], second["state"]) == ("it answers", None, "open")
+    assert datetime.fromisoformat(first["due_at"]) - datetime.fromisoformat(first["at"]) == timedelta(hours=2)
+    assert [one["what"] for one in shown["decisions"]] == ["stay on this site"]
+    assert [one["met_at"] is not None for one in shown["needs"]] == [True]
+    assert shown["roles"] == {"leader": "admin", "scribe": None, "liaison": None}
+    assert [line["kind"] for line in shown["timeline"]][-3:] == ["decision", "need", "need_met"]
+    assert await aside(api.get, at) == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("actions", {}, 400),
+        ("actions", {"text": "...", "due": ""}, 409),
+        ("actions", {"text": "x" * 501}, 409),
+        ("actions", {"text": "call", "owner": "x" * 81}, 409),
+        ("actions", {"text": "call", "due": "soon"}, 409),
+        ("actions", {"text": "call", "due": "2001-01-01 12:00"}, 409),
+        ("actions", {"text": "call", "due": 3}, 400),
+        ("actions/1/done", {}, 409),
+        ("actions/0/done", {}, 409),
+        ("actions/" + "9" * 5000 + "/done", {}, 409),
+        ("actions/-1/done", {}, 409),
+        ("actions/1/finished", {}, 409),
+        ("needs/1/met", {}, 409),
+        ("roles", {"role": "king", "who": "Paul"}, 409),
+        ("roles", {"role": "leader", "who": " "}, 400),
+    ],
+)
+async def test_what_a_crisis_cell_cannot_mean_changes_nothing(served, path, body, status):
+    api = LocalApi(served.data, "en")
+    opened = await aside(api.post, "/api/v1/incidents", {"text": "no calls"})
+    with pytest.raises(ApiError) as refused:
+        await aside(api.post, f"/api/v1/incidents/{opened['id']}/{path}", body)
+    assert refused.value.status == status
+    after = await aside(api.get, f"/api/v1/incidents/{opened['id']}")
+    assert {**after, "notices": []} == {**opened, "notices": []}
 
 
 async def test_status_names_every_check_and_the_daemon(served):

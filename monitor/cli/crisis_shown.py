@@ -1,0 +1,85 @@
+"""How the command line shows a crisis cell: who is in it, the action plan, what was decided, what is needed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text as Styled
+
+from monitor.cli.context import print_table
+from monitor.cli.shown import at_site, clock_with_seconds, moment, state_word, table_of, unbroken
+from monitor.core.text import N_, Speech
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ROLE = {"leader": N_("Leads"), "scribe": N_("Keeps the log"), "liaison": N_("Speaks with the client")}
+LATE = "late"
+STATE = {
+    "open": (N_("to be done"), "yellow"),
+    LATE: (N_("LATE"), "bold red"),
+    "done": (N_("done"), "green"),
+    "dropped": (N_("dropped"), "dim"),
+}
+
+
+def is_late(one: dict[str, Any], now: datetime) -> bool:
+    """Return whether an action is still to be done although its time is over."""
+    due_at = moment(one["due_at"])
+    return one["state"] == "open" and due_at is not None and due_at < now
+
+
+def action_table(found: list[dict[str, Any]], words: Speech, now: datetime, *, named: bool = False) -> Table:
+    """Return actions as a table, in the order given; `named`: each with its `incident`."""
+    titles = (N_("No."), N_("Action"), N_("Owner"), N_("Due"), N_("State"))
+    table = table_of((N_("Incident"), *titles) if named else titles, words)
+    for one in found:
+        what = f"{one['what']} - {one['result']}" if one["result"] else one["what"]
+        cells = (
+            str(one["n"]),
+            unbroken(what),
+            unbroken(one["owner"]),
+            unbroken(at_site(one["due_at"], words, now)),
+            state_word(STATE, LATE if is_late(one, now) else one["state"], words),
+        )
+        table.add_row(*((one["incident"], *cells) if named else cells))
+    return table
+
+
+def crisis_part(out: Console, one: dict[str, Any], words: Speech, now: datetime) -> None:
+    """Print what the crisis cell of an incident has written down; nothing where that is nothing."""
+    grid = Table.grid(padding=(0, 2))
+    for role, who in one["roles"].items():
+        if who:
+            grid.add_row(words.translate(ROLE[role]), unbroken(who))
+    _print(out, grid)
+    if one["actions"]:
+        _print(out, action_table(one["actions"], words, now))
+    decided = table_of((N_("Time"), N_("Decision")), words)
+    for each in one["decisions"]:
+        decided.add_row(clock_with_seconds(each["at"], words, now), unbroken(each["what"]))
+    _print(out, decided)
+    needed = table_of((N_("No."), N_("Need"), N_("State")), words)
+    for each in one["needs"]:
+        needed.add_row(str(each["n"]), unbroken(each["what"]), _met(each, words, now))
+    _print(out, needed)
+
+
+def _met(each: dict[str, Any], words: Speech, now: datetime) -> Styled:
+    if each["met_at"] is None:
+        return unbroken(words.translate(N_("not met")), "yellow")
+    return unbroken(f"{words.translate(N_('met'))} {clock_with_seconds(each['met_at'], words, now)}", "green")
+
+
+def _print(out: Console, table: Table) -> None:
+    if table.row_count:
+        out.print()
+        print_table(table, out)
+
+
+def next_action(one: dict[str, Any], now: datetime) -> str:
+    """Return the command that says of the action that is due first, if it is late, that it is done; else nothing."""
+    late = sorted((each["due_at"], each["n"]) for each in one["actions"] if is_late(each, now))
+    return f"releve incident action done {one['id']} {late[0][1]}" if late else ""

@@ -1,0 +1,85 @@
+"""The part of the API about a crisis cell: roles, the action plan, decisions and needs of an incident."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from monitor.core import crisis_cell
+from monitor.core.events import Event
+from monitor.core.ids import IncidentId
+from monitor.core.incident import Incident
+from monitor.core.text import Speech
+from monitor.daemon.beliefs import legible
+from monitor.daemon.daemon import Daemon
+from monitor.web.crisis_asked import due_asked, number, role_asked, state_asked
+from monitor.web.request import Handler, actor, body_of, owner, word
+
+Shown = Callable[[Incident, Request], Awaitable[Response]]
+AT = "/api/v1/incidents/{id}"
+
+
+class CrisisApi:
+    """The handlers; every one asks the desk to act and answers with the incident."""
+
+    def __init__(self, daemon: Daemon, speech: Callable[[Request], Speech], shown: Shown) -> None:
+        self._daemon, self._speech, self._shown = daemon, speech, shown
+
+    def routes(self) -> tuple[BaseRoute, ...]:
+        """Return the paths; they stand before what takes any word after an incident's name."""
+        own: Callable[[Handler], Handler] = partial(owner, self._speech)
+        paths: dict[str, Handler] = {
+            "actions": self.add_action,
+            "actions/{n}/{state}": self.end_action,
+            "decisions": self.decide,
+            "needs": self.need,
+            "needs/{n}/met": self.meet_need,
+            "roles": self.appoint,
+        }
+        return tuple(Route(f"{AT}/{path}", own(handler), methods=["POST"]) for path, handler in paths.items())
+
+    async def add_action(self, request: Request) -> Response:
+        body = await body_of(request)
+        what, who, due = legible(word(body, "text")), legible(word(body, "owner", "")), word(body, "due", "")
+        zone = self._daemon.desk.inventory.site.timezone
+
+        def event_of(incident: Incident, now: datetime) -> Event:
+            return crisis_cell.add_action(incident, actor(request), now, what, who, due_asked(due, zone, now))
+
+        return await self._acted(request, "action", event_of)
+
+    async def end_action(self, request: Request) -> Response:
+        body, params = await body_of(request), request.path_params
+        n, state, result = number(params["n"]), state_asked(params["state"]), legible(word(body, "text", ""))
+
+        def event_of(incident: Incident, now: datetime) -> Event:
+            return crisis_cell.end_action(incident, actor(request), now, n, state, result)
+
+        return await self._acted(request, "action end", event_of)
+
+    async def decide(self, request: Request) -> Response:
+        what = legible(word(await body_of(request), "text"))
+        return await self._acted(request, "decide", lambda i, now: crisis_cell.decide(i, actor(request), now, what))
+
+    async def need(self, request: Request) -> Response:
+        what = legible(word(await body_of(request), "text"))
+        return await self._acted(request, "need", lambda i, now: crisis_cell.need(i, actor(request), now, what))
+
+    async def meet_need(self, request: Request) -> Response:
+        await body_of(request)
+        n = number(request.path_params["n"])
+        return await self._acted(request, "need met", lambda i, now: crisis_cell.meet_need(i, actor(request), now, n))
+
+    async def appoint(self, request: Request) -> Response:
+        body = await body_of(request)
+        role, who = role_asked(word(body, "role")), legible(word(body, "who"))
+        return await self._acted(request, "role", lambda i, now: crisis_cell.appoint(i, actor(request), now, role, who))
+
+    async def _acted(self, request: Request, name: str, event_of: Callable[[Incident, datetime], Event]) -> Response:
+        incident = IncidentId(request.path_params["id"])
+        return await self._shown(await self._daemon.desk.act(incident, actor(request), name, event_of), request)
