@@ -30,7 +30,7 @@ from monitor.inventory.repairs import actionable, automation, books, look_at_run
 from monitor.inventory.roles import brought_checks, peer_of
 from monitor.inventory.schema import NOT_ACTED_ON, InventoryKeys, SiteKeys
 from monitor.inventory.scope import Scope, sections_of
-from monitor.inventory.services import figures, services
+from monitor.inventory.services import figures, look_at_unasked, services
 from monitor.inventory.shape import note_missing, shaped
 from monitor.inventory.sources import Folder, gathered
 from monitor.inventory.things import devices, links, look_for_cycles
@@ -96,6 +96,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     acting = actionable(watched, things.devices, recordings(scope, things.devices))
     look_at_runbooks(scope, kinds, known, acting, watched)
     seen = services(scope, watched)
+    look_at_unasked(seen, watched, kinds, topology, scope)
     work = maintenance(scope, topology, UTC if site is None else site.timezone)
     _look_at_the_rest(scope)
     policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope)

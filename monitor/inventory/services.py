@@ -13,11 +13,12 @@ from fnmatch import fnmatchcase
 from graphlib import TopologicalSorter
 
 from monitor.core.ids import CheckId, NodeId
-from monitor.core.services import Figure, Leaf, Other, Part, Rule, Service, Way, Works, figures_of, view_of
+from monitor.core.incident import Interruption
+from monitor.core.services import Figure, Leaf, Other, Part, Rule, Service, Way, Works, figures_of, leaves, view_of
 from monitor.core.text import LANGUAGES, N_, Quantity, say
-from monitor.core.topology import find_cycle
+from monitor.core.topology import Topology, find_cycle, upstream
 from monitor.inventory.kinds import by_language
-from monitor.inventory.model import Check
+from monitor.inventory.model import Check, Kind
 from monitor.inventory.notation import ByLanguage
 from monitor.inventory.problems import Place, Problems, nearest
 from monitor.inventory.scope import Scope, refer
@@ -50,6 +51,39 @@ def services(scope: Scope, checks: Mapping[CheckId, Check]) -> dict[str, Service
     for service in complete.values():
         _look_at_limit(service, complete, scope)
     return complete
+
+
+def look_at_unasked(
+    found: Mapping[str, Service],
+    checks: Mapping[CheckId, Check],
+    kinds: Mapping[str, Kind],
+    topology: Topology,
+    scope: Scope,
+) -> None:
+    """Warn of a check whose failure always interrupts the client's service, and that no service asks.
+
+    Its messages would say in one line that all are able to work, and that the service is interrupted. What stands
+    before a check that is asked is asked through it.
+    """
+    pending = [leaf for service in found.values() for leaf in leaves(service.rule, found)]
+    asked = set(pending)
+    while pending:
+        name = pending.pop()
+        before = {*upstream(topology, name), *topology.needs.get(name, ())} - asked
+        asked |= before
+        pending += before
+    for key, entry in scope.sections["checks"].items() if found else ():
+        check = checks.get(CheckId(key))
+        if check is None or check.id in asked or kinds[check.kind].interruption is not Interruption.ALWAYS:
+            continue
+        message = say(
+            "an incident of kind {kind} always interrupts the client's service, but no service asks {check}: messages "
+            "would say that all are able to work",
+            kind=check.kind,
+            check=key,
+        )
+        hint = say("let a service ask it, or write `interruption: detected` for {kind}", kind=check.kind)
+        scope.problems.warn(entry.at, f"checks.{key}", message, hint)
 
 
 def figures(services: Mapping[str, Service]) -> dict[CheckId, frozenset[str]]:

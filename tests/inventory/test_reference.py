@@ -105,7 +105,7 @@ def test_its_service_is_interrupted_by_whatever_keeps_agents_from_calling(invent
     (calls,) = services.values()
     assert calls.titles == {"fr": "appels vers OCM possibles", "en": "calls to OCM possible"}
     asked = leaves(calls.rule, services)
-    assert asked == {"floor-switch-ping", "hermes-login", "sql-service", "onnet", "fo", "ocm-sip"}
+    assert asked == {"floor-switch-ping", "hermes-login", "sql-service", "onnet", "slave", "fo", "ocm-sip", "ocm-app"}
     for lost in asked:
         seen = view_of(calls.rule, services, lambda check, lost=lost: Works.NO if check == lost else Works.YES, {})
         assert interrupted(calls, seen)

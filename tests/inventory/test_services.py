@@ -223,3 +223,15 @@ def test_patterns_beyond_all_reason_are_refused_at_once(read, lines):
     many = ", ".join(['"*"'] * 5000)
     (line,) = lines(read(SITE + f"  s: {{count: [{many}]}}\n").problems)
     assert "the services have too many parts" in line
+
+
+def test_a_check_that_always_interrupts_and_that_no_service_asks_is_warned_of(read, lines):
+    kinds = "incidents:\n  crm-disconnected: {interruption: always}\n"
+    always = SITE.replace("port: 1433}", "port: 1433, incident: crm-disconnected}") + CALLS
+    assert lines(read(always + kinds).problems) == []
+    unasked = always.replace("[web, sql, ", "[web, ")
+    (problem,) = (one for one in read(unasked + kinds).problems if "no service asks" in one.message.template)
+    assert (problem.level, problem.line, problem.where) == (Level.WARNING, 10, "checks.sql")
+    needed = unasked.replace("port: 80}", "port: 80, needs: [sql]}")
+    for text in (unasked + kinds.replace("always", "detected"), needed + kinds):
+        assert not [one for one in read(text).problems if "no service asks" in one.message.template]
