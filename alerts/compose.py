@@ -19,6 +19,7 @@ from alerts.language import folder
 from alerts.notice import Audience, Message, Planned, Step
 from alerts.service_words import service_line, service_short
 from alerts.sheet import Sheet
+from alerts.worded import worded
 from monitor.core.incident import Incident
 from monitor.core.text import Text, say
 
@@ -42,7 +43,8 @@ def compose(planned: Planned, incident: Incident | None, context: Context, layou
     A client reads service, impact, times and a stated cause; what a person wrote as the cause is cleared of names and
     addresses. Our own people read everything.
     """
-    sheet = _sheet(planned, incident, context)
+    said = worded(_sheet(planned, incident, context), incident, planned.key.audience, context)
+    sheet = said.sheet
     lead = f"{REHEARSAL} " if planned.instead_of else ""
     # A test is about no incident: that 62 of 100 are able to work would be read as one.
     outlook = () if incident is None or planned.key.step is Step.TEST else context.outlook
@@ -64,7 +66,8 @@ def compose(planned: Planned, incident: Incident | None, context: Context, layou
         "link_words": context.t(say("I am on it")),
         "todo": sheet.todo,
         "todo_title": context.t(say("To do:")),
-        "footer": _footer(context),
+        "closing": said.closing,
+        "footer": (*said.signature, *_footer(context)),
         "colour": sheet.colour,
     }
     text, html = (_layouts(layouts).get_template(name).render(values) for name in (TEXT_LAYOUT, HTML_LAYOUT))

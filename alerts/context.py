@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from alerts.own_words import OURS, OwnWords
 from monitor.core.answer import CONTACT
 from monitor.core.impact import Outlook
 from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
@@ -63,7 +64,7 @@ class Context:
     test goes. `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
     `outlook`: what each service of the inventory is able to do now. `work`: what the incident was announced as.
     `ack_link`: by which the reader says that they are on it, empty for none.
-    `draft`: the first lines of the update to come.
+    `draft`: the first lines of the update to come. `own`: what the site says otherwise in such a message.
     """
 
     site: str
@@ -89,6 +90,7 @@ class Context:
     conference: Conference | None = None
     ack_link: str = ""
     draft: tuple[str, ...] = ()
+    own: OwnWords = OURS
 
     def t(self, text: Text) -> str:
         """Return `text` in the reader's words."""

@@ -61,10 +61,11 @@ class Letters:
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
         context = self._context(incident, protocol, at, language, way)
         link = "" if incident is None else self._ack_link(planned, incident, protocol, at.now)
+        own = self._inventory.words.of(key.step, key.audience, language)
         drafted: tuple[str, ...] = ()
         if incident is not None and key.step is Step.DRAFT and context.next_at is not None:
             drafted = self._drafted(planned, incident, protocol, at, context)
-        message = compose(planned, incident, replace(context, ack_link=link, draft=drafted))
+        message = compose(planned, incident, replace(context, ack_link=link, draft=drafted, own=own))
         state, answer = NoticeState.PENDING, ""
         if planned.skipped:
             state = NoticeState.SKIPPED
@@ -108,7 +109,9 @@ class Letters:
         """Return the first three lines of the update to come, in the language of those who may change it."""
         due_at = context.next_at or at.now
         key = replace(planned.key, audience=Audience.CLIENT, step=Step.UPDATE)
-        then = self._context(incident, protocol, replace(at, now=due_at), context.speech.language, None)
+        language = context.speech.language
+        then = self._context(incident, protocol, replace(at, now=due_at), language, None)
+        then = replace(then, own=self._inventory.words.of(key.step, key.audience, language))
         return tuple(compose(Planned(key, due_at), incident, then).text.splitlines()[:3])
 
     def _calendar(

@@ -21,6 +21,7 @@ from monitor.inventory.heartbeat import heartbeat_out
 from monitor.inventory.kinds import BUILT_IN, catalogue
 from monitor.inventory.maintenance import maintenance
 from monitor.inventory.many import Declared, declared_devices
+from monitor.inventory.messages import messages
 from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
 from monitor.inventory.needs import look_at_needs
 from monitor.inventory.people import Agreed, agreed, channels, contacts
@@ -100,6 +101,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     work = maintenance(scope, topology, UTC if site is None else site.timezone)
     _look_at_the_rest(scope)
     policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope)
+    own_words = messages(scope)
     if site is None or told.agreed is None or scope.problems.fatal:
         return None
     inventory = Inventory(
@@ -118,6 +120,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         actionable=acting,
         automation=policy,
         heartbeat=sign_of_life,
+        words=own_words,
         public=shown,
     )
     look_at_titles(scope, inventory)

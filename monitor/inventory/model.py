@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from alerts.own_words import SiteWords
 from alerts.protocol import Channel, Contact, Protocol
 from monitor.core.flapping import FlappingPolicy
 from monitor.core.health import ConfirmPolicy
@@ -123,6 +124,7 @@ class Inventory:
     """A whole site. `version` is a hash of what was read, so that two readings can be told apart.
 
     `books`: every runbook by name, those of the library and the site's own. `actionable`: what they may act on.
+    `words`: what messages say in the site's own words.
     """
 
     path: Path
@@ -140,4 +142,5 @@ class Inventory:
     actionable: Actionable = field(default_factory=Actionable)
     automation: Automation = field(default_factory=Automation)
     heartbeat: HeartbeatOut | None = None
+    words: SiteWords = field(default_factory=SiteWords)
     public: Public = field(default_factory=Public)

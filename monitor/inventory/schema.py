@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_mo
 from monitor.core.incident import Interruption
 from monitor.core.plan import REOPEN_WITHIN
 from monitor.core.text import N_
+from monitor.inventory.message_keys import MessagesKeys
 from monitor.inventory.notation import Names, Part, PerCent, Span, Times, Word, Words, notation_of
 from monitor.inventory.service_keys import MaintenanceKeys, ServiceKeys
 from probes.access import WAYS, Hidden
@@ -299,6 +300,7 @@ class InventoryKeys(Part):
     public: PublicKeys | None = None
     protocol: ProtocolKeys | None = None
     operations: ToKeys | None = None
+    messages: MessagesKeys | None = None  # type: ignore[valid-type]
     include: list[Word] | None = Field(default=None, description=N_("further files, relative to this one: *.yaml"))
     services: Mapping[str, ServiceKeys] | None = None
     maintenance: Mapping[str, MaintenanceKeys] | None = None  # type: ignore[valid-type]

@@ -121,3 +121,19 @@ async def test_what_is_over_has_no_draft(broken, machine):
     await desk.tick()
     with pytest.raises(Refused):
         await give_words(desk, name, "uid:1000", "Long over?")
+
+
+async def test_the_site_s_own_words_stand_in_what_leaves(desk_on, inventory_of, machine):
+    own = """operations: {to: [admin]}
+messages:
+  signature: {en: "IT of {site}"}
+  first_notice: {client: {subject: "ATT-{reference} {title}", closing: "Hotline 4000"}}"""
+    desk = desk_on(inventory_of(("operations: {to: [admin]}", own)))
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    (name,) = desk.state.incidents
+    client, ours = sorted(await written(desk, machine, Step.FIRST_NOTICE), key=lambda notice: notice.key.audience)
+    assert client.message.subject.startswith(f"[Relève] ATT-{name} ")
+    assert "Hotline 4000" in client.message.text
+    assert ours.message.subject.startswith(f"[Relève] {name} ")
+    assert "IT of Petit site" in client.message.text
+    assert "IT of Petit site" in ours.message.text
