@@ -202,7 +202,7 @@ def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
     if incident.resolved_at is None:
         return calls + _updates(protocol, incident, existing, since, now)
     missed = _slots(protocol, incident, existing, since, incident.resolved_at - end_stands_for(protocol))
-    to = _told_at_the_end(protocol, existing, missed=bool(missed))
+    to = _told_at_the_end(protocol, incident, existing, missed=bool(missed))
     end = _Call(
         Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, tuple(at for _, at in missed)
     )
@@ -242,7 +242,9 @@ def _conference(protocol: Protocol, incident: Incident, existing: Collection[Not
         _Call(audience, Step.CONFERENCE, incident.episode, due_at, to, skipped=missed)
         for audience, to in ((Audience.CLIENT, protocol.conference_to), (Audience.INTERNAL, protocol.operations))
     ]
-    if ended is None or missed or ended >= starts_at:
+    # What takes it back is stored together with the word of the end: once that stands, there was nothing to take back.
+    over = any(key.step is Step.RESOLVED and key.n == incident.episode for key in existing)
+    if ended is None or missed or over or ended >= starts_at:
         return calls
     return calls + [replace(call, step=Step.CONFERENCE_CANCELLED, due_at=ended) for call in calls]
 
@@ -301,7 +303,9 @@ def _slots(
     return [(n, began + n * every) for n in range(max(first, reached + 1, last - MOST_SLOTS + 1), last + 1)]
 
 
-def _told_at_the_end(protocol: Protocol, existing: Collection[NoticeKey], *, missed: bool) -> tuple[str, ...]:
+def _told_at_the_end(
+    protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], *, missed: bool
+) -> tuple[str, ...]:
     """Whom the protocol names for the end; `all` stands for everybody who was told, or should have been by now."""
     named = [name for name in protocol.resolved_to if name != EVERYBODY_TOLD]
     if EVERYBODY_TOLD not in protocol.resolved_to:
@@ -309,7 +313,10 @@ def _told_at_the_end(protocol: Protocol, existing: Collection[NoticeKey], *, mis
     client = [key for key in existing if key.audience is Audience.CLIENT]
     updated = missed or any(key.step is Step.UPDATE for key in client)
     told = () if not protocol.live else sorted({key.recipient for key in client})
-    return (*protocol.first_to, *(protocol.update_to if updated else ()), *told, *named)
+    call_at = _conference_due(protocol, incident)
+    called = call_at is not None and incident.resolved_at is not None and call_at <= incident.resolved_at
+    by_now = (*(protocol.update_to if updated else ()), *(protocol.conference_to if called else ()))
+    return (*protocol.first_to, *by_now, *told, *named)
 
 
 def _addressed(protocol: Protocol, call: _Call, incident: Incident) -> list[Planned]:

@@ -519,6 +519,15 @@ def test_an_invitation_that_could_not_be_sent_is_kept_as_missed_and_never_taken_
     assert told(only(planned, Step.CONFERENCE, Step.CONFERENCE_CANCELLED)) == {f"{text} skipped" for text in INVITED}
 
 
+def test_an_invitation_that_came_too_late_is_not_taken_back_by_the_next_tick_either():
+    at = HOUR + timedelta(seconds=1)
+    ended = fold(OPEN, happened(EventKind.RESOLVED, at))
+    told_so_far = keys(due(CALLED, OPEN, (), HOUR - timedelta(seconds=1)))
+    with_the_end = due(CALLED, ended, told_so_far, at)
+    assert told(only(with_the_end, Step.CONFERENCE)) == {f"{text} skipped" for text in INVITED}
+    assert due(CALLED, ended, told_so_far | keys(with_the_end), at + timedelta(seconds=1)) == ()
+
+
 def test_what_was_over_before_the_hour_calls_nobody():
     ended = fold(OPEN, happened(EventKind.RESOLVED, HOUR - timedelta(minutes=1)))
     assert only(due(CALLED, ended, (), HOUR + timedelta(hours=5)), Step.CONFERENCE, Step.CONFERENCE_CANCELLED) == ()
