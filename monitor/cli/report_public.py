@@ -10,16 +10,20 @@ import click
 from monitor.cli import offline
 from monitor.cli.context import ExitCode, Failure, Settings, pass_settings, warn
 from monitor.cli.documents import OUTPUT, STDOUT, check_target, put
-from monitor.cli.reading import inventory_of
+from monitor.cli.reading import ask, daemon_or_none, inventory_of
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from monitor.core.text import Speech
     from monitor.inventory.model import Inventory
     from monitor.reports.public import PublicFacts
     from monitor.store import Store
+    from monitor.web.client import LocalApi
 
+NORMAL = "normal"
+"""`Word.NORMAL` of the status, which is not imported for the help alone."""
 FORMS = {".html": "html", ".htm": "html", ".json": "json", ".atom": "atom", ".xml": "atom"}
 
 
@@ -47,22 +51,41 @@ def public(settings: Settings, wanted: str | None, output: str) -> int:
             say("the name {path} says no format; end it with {names}, or give --format", path=output, names=names)
         )
     check_target(output)
-    from monitor.clock import SystemClock
-    from monitor.core.plan import State
-    from monitor.reports.public import public_facts, public_status
-    from monitor.reports.public_incident import Word
-    from monitor.reports.public_pages import Form, rendered
-
-    inventory, now = inventory_of(settings), SystemClock().now()
-    nothing = public_facts(inventory.plan, State(windows=inventory.plan.maintenance), (), now)
-    facts = offline.read_or(settings, lambda store: stored_facts(store, inventory, now), nothing)
+    inventory = inventory_of(settings)
     speech = settings.speech(inventory.site.language, inventory.site.timezone)
-    status = public_status(inventory, facts, speech)
-    content = rendered(status, speech, Form(form))
+    api = daemon_or_none(settings)
+    content, word = _stored(settings, inventory, speech, form) if api is None else _served(api, speech, form)
     put(content, output)
     if output != STDOUT:
         warn(speech.render(say("Public status written: {path}", path=output)))
-    return ExitCode.DONE if status.word is Word.NORMAL else ExitCode.WRONG
+    return ExitCode.DONE if word == NORMAL else ExitCode.WRONG
+
+
+def _served(api: LocalApi, speech: Speech, form: str) -> tuple[bytes, str]:
+    """What the daemon says, which knows the figures of the services, and how the service is."""
+    from monitor.reports.public_pages import json_bytes
+
+    asked = f"lang={speech.language}&links=files"
+    status = ask(api, f"/public/status.json?{asked}")
+    word = str(status["state"]) if isinstance(status, dict) else ""
+    if form == "json":
+        return json_bytes(status), word
+    page = "/public" if form == "html" else "/public/feed.atom"
+    return str(ask(api, f"{page}?{asked}")).encode(), word
+
+
+def _stored(settings: Settings, inventory: Inventory, speech: Speech, form: str) -> tuple[bytes, str]:
+    """What the last daemon left, and how the service is by that."""
+    from monitor.clock import SystemClock
+    from monitor.core.plan import State
+    from monitor.reports.public import public_facts, public_status
+    from monitor.reports.public_pages import Form, rendered
+
+    now = SystemClock().now()
+    nothing = public_facts(inventory.plan, State(windows=inventory.plan.maintenance), (), now)
+    facts = offline.read_or(settings, lambda store: stored_facts(store, inventory, now), nothing)
+    status = public_status(inventory, facts, speech)
+    return rendered(status, speech, Form(form)), status.word.value
 
 
 def stored_facts(store: Store, inventory: Inventory, now: datetime) -> PublicFacts:

@@ -25,6 +25,7 @@ from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.heartbeat_in import Jobs
 from monitor.daemon.heartbeat_out import Ailment, SignOfLife
 from monitor.daemon.journal import Journal
+from monitor.daemon.noticeboard import Noticeboard
 from monitor.daemon.post import Post
 from monitor.daemon.scheduler import Scheduler
 from monitor.inventory.load import Loaded as Reading
@@ -74,6 +75,7 @@ class Daemon:
     ledger: RecordingsLedger
     jobs: Jobs
     sign_of_life: SignOfLife
+    board: Noticeboard
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -109,6 +111,7 @@ class Daemon:
             archiving=None,  # type: ignore[arg-type]
             jobs=Jobs(journal, clock, kept.jobs),
             sign_of_life=None,  # type: ignore[arg-type]
+            board=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -118,6 +121,7 @@ class Daemon:
         daemon.sign_of_life = SignOfLife(
             lambda: desk.inventory.heartbeat, daemon.ailing, clock, daemon.report_heartbeat
         )
+        daemon.board = Noticeboard(desk, daemon.watches, clock)
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
@@ -277,6 +281,10 @@ class Daemon:
         if self.post.turned_at < lately or not self.post.turned_at:
             return Ailment.POST
         return None if self.journal.trouble is None else Ailment.JOURNAL
+
+    def watches(self) -> bool:
+        """Return whether results come and are taken: else nothing may be said of the service."""
+        return self.ailing() not in (Ailment.SCHEDULER, Ailment.DESK)
 
     async def _sign_of_life(self) -> None:
         if self.turning:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from alerts.notice import Notice, NoticeKey, NoticeState
 from monitor.clock import Clock, SystemClock
 from monitor.core.events import EventKind
 from monitor.core.ids import IncidentId
+from monitor.core.incident import Incident
 from monitor.core.text import Text
 from monitor.daemon.settlement import Settlement
 from monitor.daemon.worker import Hangs, Worker
@@ -238,6 +239,12 @@ class Journal:
     async def audit_head(self) -> str:
         """Return the head of the audit trail; empty when the disk does not say, for no message waits for it."""
         return await self._unless_in_trouble(self.store.audit_head) or ""
+
+    async def interruptions(
+        self, since: datetime, limit: int
+    ) -> list[tuple[Incident, Mapping[str, Any] | None]] | None:
+        """Return what interrupted the client's service and ended since then; None when the disk does not say."""
+        return await self._unless_in_trouble(self.store.interruptions, since, limit)
 
     async def notice_counts(self) -> dict[NoticeState, int]:
         """Return how many notices on disk were in each state some seconds ago; nothing when the disk does not say."""

@@ -111,12 +111,14 @@ class HeartbeatOut:
 class Public:
     """What anybody may read of the service. `titles`: of the page, by language, empty for the site's name.
 
-    It is written at least `every`. A service of which less than the part `degraded_below` (0..1) works is degraded.
+    `serve`: over HTTP, to everybody. It is written at least `every`. A service of which less than the part
+    `degraded_below` (0..1) works is degraded.
     """
 
     titles: Mapping[str, str] = field(default_factory=dict)
     every: timedelta = timedelta(minutes=5)
     degraded_below: float = 0.9
+    serve: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ def public(scope: Scope) -> Public:
         return usual
     return Public(
         titles=by_language(keys.title),
+        serve=keys.serve,
         every=keys.every or usual.every,
         degraded_below=usual.degraded_below if keys.degraded_below is None else keys.degraded_below / 100,
     )

@@ -276,6 +276,7 @@ class PublicKeys(Part):
     """What anybody may read of the service: its state and what the client was told, without any internals."""
 
     title: Words | None = Field(default=None, description=N_("of the page; the site's name, if absent"))
+    serve: bool = Field(default=False, description=N_("true: everybody who reaches Relève may read it at /public"))
     every: Span | None = Field(
         default=None, description=N_("written anew at least as often, and stale after two and a half; 5 min, if absent")
     )

@@ -137,7 +137,7 @@ def public_incident(
         doing=doing(clean, context),
         following=sheet.following,
         next_at=context.next_at,
-        updates=tuple(_updates(clean, context, reader))[-MOST_UPDATES:],
+        updates=tuple(sorted((*_updates(clean, context, reader), *_added(clean, reader)), key=_moment))[-MOST_UPDATES:],
     )
 
 
@@ -180,6 +180,19 @@ def _updates(incident: Incident, context: Context, reader: Reader) -> Iterator[U
         if words and words != said:
             said = words
             yield Update(event.at, words)
+
+
+def _added(incident: Incident, reader: Reader) -> Iterator[Update]:
+    """What people added to updates that have left."""
+    until = min(reader.now, incident.resolved_at or reader.now)
+    for draft in incident.drafts:
+        words = for_all(draft.words, reader.in_causes)
+        if words and draft.due_at <= until:
+            yield Update(draft.due_at, words)
+
+
+def _moment(update: Update) -> datetime:
+    return update.at
 
 
 def _begins(episode: int, *, announced: bool) -> Text:

@@ -68,11 +68,16 @@ AS_FILES = Links({}, "status.json", "feed.atom", "./")
 def rendered(status: PublicStatus, speech: Speech, form: Form, links: Links = AS_FILES) -> bytes:
     """Return `status` in a `form`, in UTF-8. `speech` is that in whose words it was made."""
     if form is Form.JSON:
-        return (json.dumps(status_json(status), ensure_ascii=False, indent=1) + "\n").encode()
+        return json_bytes(status_json(status))
     if form is Form.ATOM:
         dated = _dated(status, speech)
         return atom(status, links.page, [_shown(one, dated) for one in status.incidents])
     return _html(status, speech, links).encode()
+
+
+def json_bytes(status: Mapping[str, Any]) -> bytes:
+    """Return a status that is JSON-ready as text in UTF-8, for people to read too."""
+    return (json.dumps(status, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def iso(at: datetime | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, delete, exists, func, or_, select, update
 
 from alerts.notice import NoticeKey
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
@@ -108,6 +108,13 @@ def between(since: datetime, until: datetime) -> Select[tuple[str]]:
     """Return the query of the incidents that were open at some time from `since` up to `until`."""
     ended = or_(incidents.c.resolved_at.is_(None), incidents.c.resolved_at >= since)
     return select(incidents.c.id).where(incidents.c.opened_at < until, ended)
+
+
+def interruptions(since: datetime, limit: int) -> Select[tuple[str]]:
+    """Return the query of the `limit` latest of those that ended since then and interrupted the client's service."""
+    disrupted = exists().where(events.c.incident == incidents.c.id, events.c.kind == EventKind.DISRUPTED.value)
+    ended = select(incidents.c.id).where(incidents.c.resolved_at >= since, disrupted)
+    return ended.order_by(incidents.c.resolved_at.desc()).limit(limit)
 
 
 def latest(limit: int | None, *, open_only: bool) -> Select[tuple[str]]:

@@ -201,6 +201,16 @@ class Store:
         """Return the incidents that were open at some time from `since` up to `until`, oldest first."""
         return list(self._read(lambda c: log.get_incidents(c, log.between(since, until))).values())
 
+    def interruptions(self, since: datetime, limit: int) -> list[tuple[Incident, Mapping[str, Any] | None]]:
+        """Return what interrupted the client's service and ended since then, each with its protocol (JSON-ready)."""
+
+        def read(connection: Connection) -> list[tuple[Incident, Mapping[str, Any] | None]]:
+            which = log.interruptions(since, limit)
+            protocols = log.get_protocols(connection, which)
+            return [(one, protocols.get(name)) for name, one in log.get_incidents(connection, which).items()]
+
+        return self._read(read)
+
     def incident(self, name: IncidentId) -> Incident | None:
         """Return one incident with its full timeline, or None."""
         return self._read(lambda c: log.get_incidents(c, log.named(name))).get(name)

@@ -28,6 +28,7 @@ from monitor.web.drafts import DraftsApi
 from monitor.web.heartbeat import HeartbeatApi
 from monitor.web.maintenance import MaintenanceApi
 from monitor.web.openapi import description
+from monitor.web.public import PublicApi
 from monitor.web.request import BadRequest, actor, body_of, error, length, owner, word
 from monitor.web.runs import RunsApi
 
@@ -44,6 +45,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/readyz", api.readyz),
             Route("/metrics", api.metrics),
             *HeartbeatApi(daemon, api.speech).routes(),
+            *PublicApi(daemon.board).routes(),
             *AckApi(daemon, api.speech).routes(),
             Route("/api/v1/openapi.json", api.openapi),
             Route("/api/v1/status", own(api.status)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.web import crisis_paths
+from monitor.web import crisis_paths, openapi_public
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _TEXT_BODY = {"type": "object", "properties": {"text": {"type": "string"}}}
@@ -169,8 +169,15 @@ def description() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Relève", "version": "1", "description": "Served on the Unix socket of the data folder."},
-        "paths": paths,
-        "components": {"schemas": {"Incident": _INCIDENT, "Check": _CHECK, "Maintenance": _MAINTENANCE}},
+        "paths": paths | openapi_public.PATHS,
+        "components": {
+            "schemas": {
+                "Incident": _INCIDENT,
+                "Check": _CHECK,
+                "Maintenance": _MAINTENANCE,
+                "PublicStatus": openapi_public.PUBLIC_STATUS,
+            }
+        },
     }
 
 

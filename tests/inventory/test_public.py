@@ -24,10 +24,12 @@ def test_an_inventory_without_it_has_what_is_usual(read):
 
 
 def test_what_is_written_is_taken(read):
-    loaded = read(SITE + "public: {title: {fr: Service, en: The service}, every: 10 min, degraded_below: 75%}\n")
+    loaded = read(
+        SITE + "public: {title: {fr: Service, en: The service}, every: 10 min, degraded_below: 75%, serve: true}\n"
+    )
     assert loaded.problems == ()
     titles = {"fr": "Service", "en": "The service"}
-    assert loaded.inventory.public == Public(titles, timedelta(minutes=10), 0.75)
+    assert loaded.inventory.public == Public(titles, timedelta(minutes=10), 0.75, serve=True)
 
 
 @pytest.mark.parametrize(
