@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -10,10 +11,14 @@ from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_set
 from monitor.core.text import N_, Text, say
 
 if TYPE_CHECKING:
-    from alerts.notice import Notice
-    from alerts.parcel import Parcel, TransportError
+    from alerts.canary import Sounding
+    from alerts.parcel import Parcel
     from alerts.protocol import Contact
+    from monitor.core.text import Speech
     from monitor.inventory.model import Inventory
+
+LONGEST = timedelta(hours=1)
+"""For which a canary is waited at most."""
 
 
 @click.group(help=N_("Send one real message to a contact, as a test."))
@@ -28,29 +33,97 @@ def notify() -> None:
 @pass_settings
 def test(settings: Settings, contact: str, channel: str, as_json: bool) -> int:
     """Send one message now, from this process: the daemon's outbox and log know nothing of it."""
-    from alerts.delivery import deliver
-    from alerts.parcel import TransportError
+    from alerts.canary import Fate, sound
     from monitor.cli.reading import inventory_of
+    from monitor.clock import SystemClock
 
     inventory = inventory_of(settings)
-    parcel = _parcel(inventory, _contact(inventory, contact), channel)
-    error: TransportError | None = None
-    answer = ""
-    try:
-        answer = deliver(parcel).answer
-    except TransportError as failure:
-        error = failure
+    end = sound(_parcel(inventory, _contact(inventory, contact), channel), SystemClock().now)
     speech = settings.speech(inventory.site.language, inventory.site.timezone)
-    text = _sent(parcel, answer) if error is None else error.text
+    accepted = end.fate is Fate.ACCEPTED
     if as_json:
-        emit_json(_as_json(parcel.notice, answer if error is None else speech.render(text), accepted=error is None))
-    elif error is None:
-        click.echo(speech.render(text))
+        emit_json(_as_json(end, speech))
+    elif accepted:
+        click.echo(speech.render(_sent(end)))
     else:
-        warn(speech.render(say("Not sent to {name}: {why}", name=parcel.recipient_name, why=text)))
-    if error is None:
+        warn(speech.render(say("Not sent to {name}: {why}", name=end.parcel.recipient_name, why=end.answer)))
+    if accepted:
         return ExitCode.DONE
-    return ExitCode.CANNOT if error.ours else ExitCode.WRONG
+    return ExitCode.CANNOT if end.ours else ExitCode.WRONG
+
+
+@notify.command(
+    help=N_(
+        "Send one real message by every channel, to CONTACT or to operations, and say what became of each.\n\n"
+        "The client is never written to. Exit status 0: every channel accepted its message in time."
+    )
+)
+@click.argument("contact", metavar="[CONTACT]", default="")
+@click.option("--deadline", metavar="TIME", default="60s", show_default=True, help=N_("How long they may take."))
+@click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
+@pass_settings
+def canary(settings: Settings, contact: str, deadline: str, as_json: bool) -> int:
+    """Sound every channel."""
+    from alerts.canary import Fate, sound_all
+    from monitor.cli.reading import inventory_of
+    from monitor.clock import SystemClock
+
+    patience = _span(deadline)
+    inventory = inventory_of(settings)
+    people = _reached(inventory, contact)
+    ways = _by_channel(inventory, people)
+    parcels = [_parcel(inventory, one, name, n) for n, (name, one) in enumerate(ways.items(), 1) if one is not None]
+    speech = settings.speech(inventory.site.language, inventory.site.timezone)
+    ends = []
+    for end in sound_all(parcels, patience, SystemClock().now):
+        ends.append(end)
+        if not as_json:
+            click.echo(speech.render(_told(end, speech)))
+    silent = [] if contact else [name for name, one in ways.items() if one is None]
+    for name in silent:
+        if not as_json:
+            warn(speech.render(say("{channel}: nobody of operations has an address for it", channel=name)))
+    good = not silent and all(end.fate is Fate.ACCEPTED for end in ends)
+    if as_json:
+        channels = [_canary_json(end, speech) for end in ends] + [_nobody_json(name) for name in silent]
+        emit_json({"ok": good, "deadline_s": patience.total_seconds(), "channels": channels})
+    return ExitCode.DONE if good else ExitCode.WRONG
+
+
+def _span(written: str) -> timedelta:
+    from monitor.core.units import BadUnit, parse_duration
+
+    try:
+        span = parse_duration(written)
+    except BadUnit as error:
+        raise Failure(say("{option}: {why}", option="--deadline", why=error.text)) from error
+    if not timedelta() < span <= LONGEST:
+        raise Failure(say("{option}: between 1 ms and {most}", option="--deadline", most=LONGEST))
+    return span
+
+
+def _reached(inventory: Inventory, contact: str) -> list[Contact]:
+    """Whom the canary may go to: the contact that was named, unless it is the client's, or operations."""
+    from alerts.canary import outsiders
+
+    if contact:
+        found = _contact(inventory, contact)
+        if contact in outsiders(inventory.protocol):
+            raise Failure(say("{name} is the client's: no canary goes there", name=contact))
+        return [found]
+    people = [inventory.contacts[name] for name in inventory.protocol.operations if name in inventory.contacts]
+    if not people:
+        raise Failure(say("nobody is in operations: name a contact"))
+    return people
+
+
+def _by_channel(inventory: Inventory, people: list[Contact]) -> dict[str, Contact | None]:
+    """The first of `people` with an address for each channel, None where nobody has one."""
+    ways = {name: next((one for one in people if name in one.addresses), None) for name in inventory.channels}
+    if not any(ways.values()):
+        names = ", ".join(one.id for one in people)
+        raise Failure(say("no channel leads to {name}: give an address for one of the channels", name=names))
+    return ways
 
 
 def _contact(inventory: Inventory, name: str) -> Contact:
@@ -61,8 +134,11 @@ def _contact(inventory: Inventory, name: str) -> Contact:
     return found
 
 
-def _parcel(inventory: Inventory, contact: Contact, channel: str) -> Parcel:
-    """The test message as the daemon would write it, on its way by `channel` or by the contact's first one."""
+def _parcel(inventory: Inventory, contact: Contact, channel: str, n: int = 0) -> Parcel:
+    """The test message as the daemon would write it, on its way by `channel` or by the contact's first one.
+
+    `n` tells apart those of one moment, lest a mail system takes the second for a copy of the first.
+    """
     from dataclasses import replace
 
     from alerts.compose import compose
@@ -86,28 +162,70 @@ def _parcel(inventory: Inventory, contact: Contact, channel: str) -> Parcel:
     name, address = way
     now = SystemClock().now()
     site, language = inventory.site, contact.language or inventory.site.language
-    key = NoticeKey(IncidentId("test"), Audience.INTERNAL, Step.TEST, int(now.timestamp()), contact.id)
+    key = NoticeKey(IncidentId("test"), Audience.INTERNAL, Step.TEST, int(now.timestamp()) + n, contact.id)
     message = compose(Planned(key, now), None, Context(site.name, speech(language, site.timezone), now, channel=name))
     notice = Notice(key, now, now, key.message_id(site.name), message, name, address, language)
     return Parcel(notice, inventory.channels[name], contact.name, site.name)
 
 
-def _sent(parcel: Parcel, answer: str) -> Text:
+def _sent(end: Sounding) -> Text:
     return say(
         "Sent to {name} by {channel} ({address}): {answer}",
-        name=parcel.recipient_name,
-        channel=parcel.notice.channel,
-        address=parcel.notice.address,
-        answer=answer,
+        name=end.parcel.recipient_name,
+        channel=end.parcel.notice.channel,
+        address=end.parcel.notice.address,
+        answer=end.answer,
     )
 
 
-def _as_json(notice: Notice, answer: str, *, accepted: bool) -> dict[str, object]:
+def _told(end: Sounding, speech: Speech) -> Text:
+    """One channel's line: how far the message came, with the moments to the second, and in whose words."""
+    from alerts.canary import Fate
+    from monitor.cli.shown import clock_with_seconds
+
+    def clock(at: datetime) -> str:
+        return clock_with_seconds(at.isoformat(), speech, at)
+
+    values: dict[str, str | Text] = {
+        "channel": end.parcel.notice.channel,
+        "name": end.parcel.notice.key.recipient,
+        "queued": clock(end.parcel.notice.created_at),
+        "sent": clock(end.sent_at),
+        "answer": end.answer,
+    }
+    if end.accepted_at is not None:
+        at = clock(end.accepted_at)
+        return say(
+            "{channel} to {name}: queued {queued}, sent {sent}, accepted {accepted}: {answer}", **values, accepted=at
+        )
+    if end.fate is Fate.LATE:
+        return say("{channel} to {name}: queued {queued}, sent {sent}, NO ANSWER: {answer}", **values)
+    return say("{channel} to {name}: queued {queued}, sent {sent}, REFUSED: {answer}", **values)
+
+
+def _as_json(end: Sounding, speech: Speech) -> dict[str, object]:
+    notice = end.parcel.notice
     return {
         "contact": notice.key.recipient,
         "channel": notice.channel,
         "address": notice.address,
-        "accepted": accepted,
-        "answer": answer,
+        "accepted": end.accepted_at is not None,
+        "answer": speech.render(end.answer),
         "message_id": f"<{notice.message_id}>",
     }
+
+
+def _canary_json(end: Sounding, speech: Speech) -> dict[str, object]:
+    from monitor.web.views import when
+
+    return {
+        **_as_json(end, speech),
+        "state": end.fate.value,
+        "queued_at": when(end.parcel.notice.created_at),
+        "sent_at": when(end.sent_at),
+        "accepted_at": when(end.accepted_at),
+    }
+
+
+def _nobody_json(channel: str) -> dict[str, object]:
+    return {"channel": channel, "contact": None, "accepted": False, "state": "nobody"}

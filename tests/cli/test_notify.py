@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,3 +134,111 @@ def test_what_the_settings_do_not_allow_could_not_be_done(releve, monkeypatch, a
     code, out, err = releve("notify", "test", *arguments)
     assert (code, out) == (ExitCode.CANNOT, "")
     assert words in err
+
+
+@pytest.fixture
+def lab(tmp_path: Path, mailroom: Mailroom, releve: Said) -> Callable[..., None]:
+    """Write another inventory: channels by mail and by SMS, and the client beside our own people."""
+
+    def write(channels: str, to: str = "awa", more: str = "") -> None:
+        (tmp_path / "inventory.yaml").write_text(
+            f"""
+site: {{name: Essai, timezone: Africa/Douala, language: fr}}
+contacts:
+  awa: {{name: Awa Ndiaye, mail: awa@example.org, sms: "+237600000000", order: [mail, sms], language: en}}
+  ben: {{name: Ben, mail: ben@example.org}}
+  nobody: {{name: Personne, mail: nobody@example.org}}
+  att: {{name: Desk ATT, mail: att@example.org}}
+{more}
+channels: {{{channels}}}
+protocol: {{first_notice: {{to: [att]}}, update: {{to: [att, ben], every: 60 min}}}}
+operations: {{to: [{to}]}}
+""",
+            encoding="utf-8",
+        )
+
+    return write
+
+
+MAIL = 'mail: {url: "env:MAIL_URL_OF_TEST"}'
+
+
+def silent_server() -> socket.socket:
+    """A server that takes connections and never says a word."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.listen()
+    return listening
+
+
+def modem(tmp_path: Path) -> str:
+    """The spool of a modem that is there and does nothing."""
+    for name in ("inbox", "outbox", "sent", "error"):
+        (tmp_path / "spool" / name).mkdir(parents=True)
+    return f'sms: {{url: "gammu:{tmp_path / "spool"}?wait=30s"}}'
+
+
+def test_a_canary_tells_how_far_each_channel_came(releve, mailroom, lab):
+    lab(MAIL)
+    code, out, err = releve("notify", "canary")
+    assert (code, err) == (ExitCode.DONE, "")
+    assert re.fullmatch(
+        r"mail to awa: queued \d\d:\d\d:\d\d, sent \d\d:\d\d:\d\d, accepted \d\d:\d\d:\d\d: 250 2.0.0 queued as 4711\n",
+        out,
+    )
+    assert len(mailroom.kept) == 1
+
+
+def test_a_canary_as_json_has_the_moments_and_the_answer(releve, mailroom, lab):
+    lab(MAIL)
+    code, out, _ = releve("notify", "canary", "awa", "--json")
+    told = json.loads(out)
+    (one,) = told["channels"]
+    assert (code, told["ok"], one["state"], one["answer"]) == (0, True, "accepted", "250 2.0.0 queued as 4711")
+    assert one["queued_at"] <= one["sent_at"] <= one["accepted_at"]
+    assert one["message_id"].encode() in mailroom.kept[0]
+
+
+def test_a_channel_that_hangs_keeps_no_other_waiting_and_ends_with_the_deadline(releve, mailroom, lab):
+    with silent_server() as mute:
+        lab(
+            f'{MAIL}, slow: {{url: "mailto://127.0.0.1:{mute.getsockname()[1]}?from=noc@example.org"}}',
+            to="awa, zoe",
+            more="  zoe: {name: Zoe, slow: zoe@example.org}",
+        )
+        code, out, _ = releve("notify", "canary", "--deadline", "1s", "--json")
+    fates = {one["channel"]: one["state"] for one in json.loads(out)["channels"]}
+    assert (code, fates) == (ExitCode.WRONG, {"mail": "accepted", "slow": "late"})
+
+
+def test_a_refusal_is_something_wrong(releve, mailroom, lab):
+    lab(MAIL, to="nobody")
+    code, out, _ = releve("notify", "canary")
+    assert code == ExitCode.WRONG
+    assert "REFUSED" in out
+    assert "550 5.1.1 no such user" in out
+
+
+def test_a_channel_that_nobody_of_operations_can_be_reached_by_is_something_wrong(releve, mailroom, lab, tmp_path):
+    lab(f"{MAIL}, {modem(tmp_path)}", to="nobody")
+    code, _, err = releve("notify", "canary")
+    assert code == ExitCode.WRONG
+    assert "sms: nobody of operations" in err
+
+
+@pytest.mark.parametrize("contact", ["att", "ben"])
+def test_a_canary_never_goes_to_the_client(releve, mailroom, lab, contact):
+    lab(MAIL)
+    code, out, err = releve("notify", "canary", contact)
+    assert (code, out, mailroom.kept) == (ExitCode.CANNOT, "", [])
+    assert "is the client's" in err
+    assert releve("notify", "canary")[0] == ExitCode.DONE
+    assert b"awa@example.org" in mailroom.kept[0]
+    assert len(mailroom.kept) == 1
+
+
+@pytest.mark.parametrize("deadline", ["0s", "60", "2h"])
+def test_a_deadline_that_is_none_is_refused(releve, mailroom, lab, deadline):
+    lab(MAIL)
+    code, _, err = releve("notify", "canary", "--deadline", deadline)
+    assert (code, mailroom.kept) == (ExitCode.CANNOT, [])
+    assert "--deadline" in err
