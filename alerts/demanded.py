@@ -25,6 +25,9 @@ MOST_STEPS = 3000
 LASTING = (Step.FIRST_NOTICE, Step.RESOLVED)
 """What our own people are told however soon the next thing happened."""
 
+OF_THE_MOMENT = frozenset({Step.WORSENED, Step.FLAPPING, Step.UNACKNOWLEDGED})
+"""What `due` never asks whether it was told before; of an incident that wavers for weeks there are thousands."""
+
 
 def demanded(protocol: Protocol, events: Iterable[Event], now: datetime) -> tuple[Planned, ...]:
     """Return every notice that `protocol` demanded up to `now` of the incident that `events` (oldest first) tell of.
@@ -68,6 +71,8 @@ def _between(since: datetime, until: datetime, step: timedelta) -> Iterator[date
 
 
 def _add(found: dict[NoticeKey, Planned], protocol: Protocol, incident: Incident, at: datetime, *, lasts: bool) -> None:
-    for plan in due(protocol, incident, found.keys(), at):
-        if lasts or plan.key.audience is Audience.CLIENT or plan.key.step in LASTING:
+    told = [key for key in found if key.step not in OF_THE_MOMENT]
+    for plan in due(protocol, incident, told, at):
+        lasting = lasts or plan.key.audience is Audience.CLIENT or plan.key.step in LASTING
+        if lasting and plan.key not in found:
             found[plan.key] = Planned(plan.key, plan.due_at, instead_of=plan.instead_of)

@@ -67,6 +67,8 @@ def one_incident(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
+    from monitor.clock import SystemClock
+    from monitor.web.breaches import breaches_json
     from monitor.web.runs_json import run_json
     from monitor.web.views import incident_json
 
@@ -74,5 +76,8 @@ def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
     if found is None:
         raise Failure(say("there is no incident {id}; `releve incident list` shows them", id=name))
     words = site_speech(settings)
-    runs = [run_json(run, words) for run in store.runs(found.id)]
-    return incident_json(found, store.notices(found.id), words, runs)
+    runs, notices = [run_json(run, words) for run in store.runs(found.id)], store.notices(found.id)
+    now = SystemClock().now()
+    starts = store.starts(found.opened_at, now)
+    missed = breaches_json(found, store.protocol(found.id), starts, notices, now, words)
+    return incident_json(found, notices, words, runs) | {"breaches": missed}

@@ -37,6 +37,8 @@ from monitor.core.text import N_, NO_BREAK_SPACE, Speech, Text, say
 if TYPE_CHECKING:
     from rich.console import Console
 
+MOST_MISSED = 20
+"""Missed deadlines that the page of an incident lists."""
 NOTICE_STATE = {
     "pending": (N_("waiting"), "yellow"),
     "sending": (N_("being sent"), "yellow"),
@@ -116,6 +118,8 @@ def incident_page(
     print_table(_timeline(one, words, now), out)
     out.print()
     print_table(_notices(one, words, now), out)
+    for line in _missed(one, words, now):
+        out.print(line)
     if one["runs"]:
         out.print()
         print_table(run_table(one["runs"], words, now), out)
@@ -192,6 +196,34 @@ def _notices(one: dict[str, Any], words: Speech, now: datetime) -> Table:
             unbroken(notice["answer"]),
         )
     return table
+
+
+def _missed(one: dict[str, Any], words: Speech, now: datetime) -> list[Styled]:
+    """A line for each deadline that was missed: the table alone does not show a message that never came into being."""
+    missed = one.get("breaches", [])
+    if not missed:
+        return []
+    lines = [Styled(words.render(say("Deadlines missed: {count}", count=len(missed))), style="bold red")]
+    for each in missed[:MOST_MISSED]:
+        text = say(
+            "  {message} to {to}, due {at}: {text}",
+            message=each["message"],
+            to=each["recipient"],
+            at=at_site(each["due_at"], words, now),
+            text=each["text"],
+        )
+        lines.append(unbroken(words.render(text)))
+    if len(missed) > MOST_MISSED:
+        command = f"releve report comms --since {_day(one['began_at'], words)}"
+        text = say("  and {count} more: `{command}`", count=len(missed) - MOST_MISSED, command=command)
+        lines.append(Styled(words.render(text)))
+    return lines
+
+
+def _day(iso: str, words: Speech) -> str:
+    at = moment(iso)
+    assert at is not None
+    return at.astimezone(words.zone).date().isoformat()
 
 
 def _not_yet(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:

@@ -40,6 +40,7 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
         protocol=None if frozen is None else protocol_from_json(frozen[1]),
         protocol_version="" if frozen is None else frozen[0],
         audit_head=store.audit_head(),
+        starts=store.starts(incident.opened_at, now),
         releve_version=version("releve"),
     )
     if inventory is not None:

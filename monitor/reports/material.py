@@ -56,8 +56,8 @@ class Material:
     `site` is empty where the inventory could not be read. `kind`: None where the catalogue has none of that name.
     `protocol`: the one in force when it was opened, `protocol_version` its hash; None where none was kept. `people`:
     names of contacts by id. `nodes`: the device of each check. `works`: titles of announced work, by name and language.
-    `since`, `until`: what `curves` cover; `cut`: the
-    incident lasted longer. `unmeasured`: why measurements cannot be read.
+    `since`, `until`: what `curves` cover; `cut`: the incident lasted longer. `unmeasured`: why measurements cannot be
+    read. `starts`: when Relève was started since the incident was opened.
     """
 
     incident: Incident
@@ -76,6 +76,7 @@ class Material:
     until: datetime | None = None
     cut: bool = False
     unmeasured: Text | None = None
+    starts: tuple[datetime, ...] = ()
     inventory_version: str = ""
     audit_head: str = ""
     releve_version: str = ""

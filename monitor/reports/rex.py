@@ -17,11 +17,11 @@ from monitor.reports.pen import Pen, pen_for
 from monitor.reports.review import review_of
 from monitor.reports.rex_lessons import Gap, actions, causes, gaps, lessons, people
 from monitor.reports.rex_measured import measured
+from monitor.reports.rex_missed import told_and_missed
 from monitor.reports.rex_repair import repair
 from monitor.reports.rex_summary import glance, impact, summary
 from monitor.reports.rex_timeline import timeline
 from monitor.reports.rex_times import times
-from monitor.reports.rex_told import told
 
 
 def rex(material: Material, speech: Speech) -> Document:
@@ -35,7 +35,7 @@ def rex(material: Material, speech: Speech) -> Document:
         times(pen),
         impact(pen),
         timeline(pen),
-        told(pen),
+        told_and_missed(pen),
         repair(pen),
         measured(pen),
         causes(pen, review),

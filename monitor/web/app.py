@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -23,6 +25,7 @@ from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
 from monitor.web.ack import AckApi
+from monitor.web.breaches import breaches_json
 from monitor.web.crisis import CrisisApi
 from monitor.web.drafts import DraftsApi
 from monitor.web.heartbeat import HeartbeatApi
@@ -82,6 +85,8 @@ class _Api:
         self.daemon = daemon
         self.runs = RunsApi(daemon, self.speech)
         self.work = MaintenanceApi(daemon, self.speech)
+        # A thread of its own: the loop's may all wait for answers of ours.
+        self.proofs = ThreadPoolExecutor(1, thread_name_prefix="proof")
 
     def speech(self, request: Request) -> Speech:
         """Return the language that the request asks for, else the site's, with the site's time."""
@@ -198,8 +203,14 @@ class _Api:
 
     async def _shown(self, incident: Incident, request: Request) -> dict[str, Any]:
         runs = await self.runs.about(incident.id, request)
-        notices = await self.daemon.journal.notices(incident.id)
-        return views.incident_json(incident, notices, self.speech(request), runs)
+        journal, words, now = self.daemon.journal, self.speech(request), self.daemon.clock.now()
+        notices = await journal.notices(incident.id)
+        frozen = await journal.ask(journal.store.protocol, incident.id)
+        starts = await journal.ask(journal.store.starts, incident.opened_at, now)
+        missed = await asyncio.get_running_loop().run_in_executor(
+            self.proofs, breaches_json, incident, frozen, starts, notices, now, words
+        )
+        return views.incident_json(incident, notices, words, runs) | {"breaches": missed}
 
     async def done(self, incident: Incident, request: Request, status: int = 200) -> Response:
         """Answer with an incident that was just acted on."""

@@ -179,3 +179,17 @@ def test_without_an_inventory_it_is_proved_all_the_same(releve: Call, tmp_path: 
     assert code == 1
     assert "wrong.yaml cannot be read" in err
     assert ("update", 1, "absent") in messages(out)
+
+
+def test_the_page_of_an_incident_names_in_words_what_was_missed(
+    releve: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--inventory", "inventory.yaml", "--data", "data", "--lang", "en", "incident", "show", "26-0001"]
+    cli.carry_out(options)
+    page = " ".join(capsys.readouterr().out.split())
+    assert "Deadlines missed: 1" in page
+    assert "update no. 1 to att, due" in page
+    assert "missing: it never came into being (no reason on record)" in page
+    cli.carry_out([*options, "--json"])
+    (breach,) = json.loads(capsys.readouterr().out)["breaches"]
+    assert (breach["step"], breach["standing"], breach["recipient"]) == ("update", "absent", "att")

@@ -207,7 +207,12 @@ def test_a_kind_that_the_catalogue_does_not_have_has_general_words_and_no_target
 
 def test_each_message_is_shown_with_when_it_was_due_and_left_and_what_the_server_said(stories: Stories) -> None:
     document = rex(stories["link"](), ENGLISH)
-    client, own = blocks(document, "told", Table)
+    client, own, missed = blocks(document, "told", Table)
+    assert [(row[0].text, row[3].text) for row in missed.rows] == [
+        ("update no. 1", "late by 4\u00a0min\u00a010\u00a0s"),
+        ("update no. 2", "missed, never sent"),
+        ("resolved notice", "refused, never sent"),
+    ]
     rows = [[cell.text for cell in row] for row in client.rows]
     assert rows == [
         [
@@ -239,10 +244,24 @@ def test_a_conference_that_was_to_be_called_is_promised_and_one_that_was_missed_
     material = replace(material, protocol=protocol, notices=(*material.notices, missed, late))
     document = rex(material, ENGLISH)
     assert "Conference call with Desk ATT once it has lasted 1\u00a0h." in written(document, "told")
-    client, _ = blocks(document, "told", Table)
+    client, *_ = blocks(document, "told", Table)
     rows = [[cell.text for cell in row] for row in client.rows if row[0].text == "conference call"]
     assert [row[5] for row in rows if row[3] == "not sent"] == ["missed; it was over before it could be sent"]
     assert [row[4] for row in rows if row[3] != "not sent"] == ["4\u00a0min\u00a010\u00a0s"]
+
+
+def test_a_message_that_never_came_into_being_is_named(stories: Stories) -> None:
+    material = stories["link"]()
+    document = rex(replace(material, notices=material.notices[:2] + material.notices[3:]), ENGLISH)
+    *_, missed = blocks(document, "told", Table)
+    assert [cell.text for cell in missed.rows[0]][::3] == ["update no. 1", "missing: it never came into being"]
+
+
+def test_where_every_deadline_was_met_or_none_is_on_record_that_is_said(stories: Stories) -> None:
+    material = stories["disk"]()
+    assert "None: every message that the protocol demanded left in time." in written(rex(material, ENGLISH), "told")
+    unknown = rex(replace(material, protocol=None), ENGLISH)
+    assert "Whether any is missing cannot be said: no protocol is on record." in written(unknown, "told")
 
 
 def test_a_rehearsal_is_no_proof_that_the_client_was_told(stories: Stories) -> None:
@@ -358,7 +377,7 @@ def test_long_lists_are_cut_with_a_count(stories: Stories) -> None:
     checks = tuple(CheckId(f"poste-{n:03}") for n in range(100))
     incident = replace(material.incident, suppressed=checks)
     document = rex(replace(material, notices=many, incident=incident), ENGLISH)
-    (own,) = blocks(document, "told", Table)
+    own, _missed = blocks(document, "told", Table)
     assert len(own.rows) == 60
     assert "Messages not shown: 440." in own.note
     assert "100 more checks failed" in written(document, "impact")
