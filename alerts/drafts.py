@@ -12,10 +12,11 @@ from datetime import datetime
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.privacy import LONGEST
-from alerts.protocol import Protocol, draft_ready_at, due, next_update
+from alerts.protocol import NOBODY_ON_DUTY, Protocol, draft_ready_at, due, next_update
 from monitor.core.draft import Draft, draft_event
 from monitor.core.events import Event
 from monitor.core.incident import Incident, Refused
+from monitor.core.rota import Roster
 from monitor.core.text import say
 
 
@@ -36,9 +37,15 @@ def next_slot(protocol: Protocol, incident: Incident, now: datetime) -> Slot:
     return Slot((at - began) // every, at, draft_ready_at(protocol, at))
 
 
-def update_at(protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], slot: Slot) -> tuple[Planned, ...]:
+def update_at(
+    protocol: Protocol,
+    incident: Incident,
+    sent: Collection[NoticeKey],
+    slot: Slot,
+    roster: Roster = NOBODY_ON_DUTY,
+) -> tuple[Planned, ...]:
     """Return what will be written for `slot` if nothing changes until then, for each of its readers."""
-    planned = due(protocol, incident, sent, slot.due_at)
+    planned = due(protocol, incident, sent, slot.due_at, roster)
     return tuple(plan for plan in planned if plan.key.step is Step.UPDATE and plan.key.n == slot.n)
 
 

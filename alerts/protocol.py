@@ -10,6 +10,7 @@ from alerts.notice import Audience, NoticeKey, Planned, Step
 from monitor.core.draft import draft_for
 from monitor.core.ids import NodeId
 from monitor.core.incident import Incident
+from monitor.core.rota import Roster
 from monitor.secret import Secret
 
 MOST_SLOTS = 500
@@ -29,6 +30,11 @@ DRAFT_SHARE = 6
 """A draft is shown no earlier than this part of the time between two updates."""
 EVERYBODY_TOLD = "all"
 """Reserved in `to`: everybody who was told of the incident."""
+NOBODY_ON_DUTY = Roster()
+_WITHIN = frozenset({
+    Step.FIRST_NOTICE, Step.WORSENED, Step.DISRUPTED, Step.FLAPPING, Step.UNACKNOWLEDGED, Step.PERSON_CALLED,
+})  # fmt: skip
+"""Steps whose reason arose `first_within` before they are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,9 @@ class Protocol:
 
     `first_to` within `first_within` of the confirmed interruption, `update_to` on every multiple of `update_every`
     since it began, `conference_to` once it has lasted `conference_after`, `resolved_to` at the end; `operations` of
-    everything. An empty tuple or None leaves a step out. `bridge`: how one dials in. `long_after`: from then on an
-    interruption is a long one. `draft_before`: how long before an update our own people are shown its draft, if at all.
+    everything. An empty tuple or None leaves a step out. `bridge`: how one dials in. `rotas`: names that stand for who
+    is on duty, where one of them is to be told. `long_after`: from then on an interruption is a long one.
+    `draft_before`: how long before an update our own people are shown its draft, if at all.
     """
 
     live: bool = True
@@ -72,6 +79,7 @@ class Protocol:
     conference_to: tuple[str, ...] = ()
     conference_after: timedelta | None = None
     bridge: str = ""
+    rotas: tuple[str, ...] = ()
     draft_before: timedelta | None = None
 
     @property
@@ -82,7 +90,10 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A step of the protocol that is due, before it is known to whom."""
+    """A step of the protocol that is due, before it is known to whom.
+
+    `duty_at`: who is on duty then is told; None for the moment at which its reason arose.
+    """
 
     audience: Audience
     step: Step
@@ -91,22 +102,35 @@ class _Call:
     to: tuple[str, ...]
     gap: tuple[datetime, ...] = field(default=())
     skipped: bool = False
+    duty_at: datetime | None = None
 
 
-def due(protocol: Protocol, incident: Incident, sent: Collection[NoticeKey], now: datetime) -> tuple[Planned, ...]:
+def due(
+    protocol: Protocol,
+    incident: Incident,
+    sent: Collection[NoticeKey],
+    now: datetime,
+    roster: Roster = NOBODY_ON_DUTY,
+) -> tuple[Planned, ...]:
     """Return the notices that should exist at `now` and are not among `sent` (those that exist, in any state).
 
     It asks what should be, not what happens on this tick: after a crash, a restart or a late tick the answer is the
     same. Updates that were missed altogether are returned as skipped, and the next message, which may be that of the
     end, names the gap; so what is returned together must be stored together. A notice is returned as soon as its
     reason exists; `due_at` is the moment that the contract sets for it: the end of `within`, or the slot of the grid.
+
+    The name of a rota in `to` stands for who is on duty, by `roster`, when the reason arose: however late the tick or
+    the restart, whatever handover lies between, it is the same person. Of a step once one notice exists, all do, for
+    they were stored together; so it is settled, and neither an override nor an inventory that comes later tells
+    somebody else the same thing.
     """
     existing = {key for key in sent if key.incident == incident.id}
     calls = [*_internal(protocol, incident), *_reminder(protocol, incident, now)]
     calls += [*_client(protocol, incident, existing, now), *_conference(protocol, incident, existing, now)]
     calls += [*_long(protocol, incident, existing, now), *_draft(protocol, incident, now)]
-    planned = [plan for call in calls for plan in _addressed(protocol, call, incident)]
-    return tuple(plan for plan in planned if plan.key not in existing)
+    settled = {(key.audience, key.step, key.n) for key in existing}
+    fresh = [call for call in calls if (call.audience, call.step, call.n) not in settled]
+    return tuple(plan for call in fresh for plan in _addressed(protocol, call, incident, roster))
 
 
 def next_update(protocol: Protocol, incident: Incident, now: datetime) -> datetime | None:
@@ -214,13 +238,14 @@ def conference_at(protocol: Protocol, incident: Incident) -> datetime | None:
 
     Some minutes after the invitation, which is due once the interruption has lasted `conference_after`, or was seen to.
     """
-    due_at = _conference_due(protocol, incident)
+    due_at = conference_due(protocol, incident)
     if due_at is None or protocol.conference_after is None:
         return None
     return due_at + min(CONFERENCE_IN, protocol.conference_after / 6)
 
 
-def _conference_due(protocol: Protocol, incident: Incident) -> datetime | None:
+def conference_due(protocol: Protocol, incident: Incident) -> datetime | None:
+    """Return when the invitation to the conference is due; None when the interruption leads to none."""
     began, seen, after = incident.disrupted_at, incident.disruption_seen_at, protocol.conference_after
     if began is None or seen is None or after is None or not protocol.conference_to:
         return None
@@ -232,7 +257,7 @@ def _conference(protocol: Protocol, incident: Incident, existing: Collection[Not
 
     One that was never sent although the interruption lasted long enough is kept as skipped: a deadline that was missed.
     """
-    due_at, starts_at = _conference_due(protocol, incident), conference_at(protocol, incident)
+    due_at, starts_at = conference_due(protocol, incident), conference_at(protocol, incident)
     ended = incident.resolved_at
     if due_at is None or starts_at is None or due_at > (ended or now):
         return []
@@ -246,7 +271,8 @@ def _conference(protocol: Protocol, incident: Incident, existing: Collection[Not
     over = any(key.step is Step.RESOLVED and key.n == incident.episode for key in existing)
     if ended is None or missed or over or ended >= starts_at:
         return calls
-    return calls + [replace(call, step=Step.CONFERENCE_CANCELLED, due_at=ended) for call in calls]
+    # Whoever was invited reads that it does not take place.
+    return calls + [replace(c, step=Step.CONFERENCE_CANCELLED, due_at=ended, duty_at=due_at) for c in calls]
 
 
 def _long(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:
@@ -313,26 +339,27 @@ def _told_at_the_end(
     client = [key for key in existing if key.audience is Audience.CLIENT]
     updated = missed or any(key.step is Step.UPDATE for key in client)
     told = () if not protocol.live else sorted({key.recipient for key in client})
-    call_at = _conference_due(protocol, incident)
+    call_at = conference_due(protocol, incident)
     called = call_at is not None and incident.resolved_at is not None and call_at <= incident.resolved_at
     by_now = (*(protocol.update_to if updated else ()), *(protocol.conference_to if called else ()))
     return (*protocol.first_to, *by_now, *told, *named)
 
 
-def _addressed(protocol: Protocol, call: _Call, incident: Incident) -> list[Planned]:
+def _addressed(protocol: Protocol, call: _Call, incident: Incident, roster: Roster) -> list[Planned]:
     """One notice for each recipient; in a rehearsal, one for each of `operations`, naming who would have been told.
 
     A runbook names whom it tells, and that may be the client as well.
     """
-    to = tuple(dict.fromkeys(call.to))
-    outside = call.audience is Audience.CLIENT or not set(to) <= set(protocol.operations)
+    at = call.duty_at or call.due_at - (protocol.first_within if call.step in _WITHIN else timedelta())
+    outside = call.audience is Audience.CLIENT or not set(call.to) <= set(protocol.operations)
     rehearsal = outside and not protocol.live
-    recipients = tuple(dict.fromkeys(protocol.operations)) if rehearsal and to else to
+    to, updated = roster.people(call.to, at), roster.people(protocol.update_to, at)
+    recipients = roster.people(protocol.operations, at) if rehearsal and to else to
     return [
         Planned(
             NoticeKey(incident.id, call.audience, call.step, call.n, name),
             call.due_at,
-            call.gap if rehearsal or name in protocol.update_to else (),
+            call.gap if rehearsal or name in updated else (),
             to if rehearsal else (),
             call.skipped,
         )

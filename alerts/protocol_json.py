@@ -24,6 +24,7 @@ def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
         "conference_to": list(protocol.conference_to),
         "conference_after": None if conference is None else conference.total_seconds(),
         "bridge": protocol.bridge,
+        "rotas": list(protocol.rotas),
         "draft_before": None if protocol.draft_before is None else protocol.draft_before.total_seconds(),
     }
 
@@ -46,5 +47,6 @@ def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
         conference_to=tuple(data.get("conference_to", ())),
         conference_after=None if conference is None else timedelta(seconds=conference),
         bridge=data.get("bridge", ""),
+        rotas=tuple(data.get("rotas", ())),
         draft_before=None if draft is None else timedelta(seconds=draft),
     )

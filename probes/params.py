@@ -49,7 +49,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_parsed(parse_duration, (timedelta,))),
     PlainSerializer(lambda span: f"{span.total_seconds():g}s"),
-    _schema(r"^\s*\d+([.,]\d+)?\s*(ms|s|sec|min|m|h|d|j|days?|weeks?)\s*$", "60s"),
+    _schema(r"^\s*\d+([.,]\d+)?\s*(ms|s|sec|min|m|h|d|j|days?|jours?|weeks?|semaines?)\s*$", "60s"),
 ]
 Rate = Annotated[
     float, BeforeValidator(_parsed(parse_rate, ())), _schema(r"^\s*\d+([.,]\d+)?\s*[kMG]?(bit/s|bps)\s*$", "4 Mbit/s")

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("monitor.cli.status:history", N_("Show what a check measured.")),
     "incident": ("monitor.cli.incident:incident", N_("Show incidents and act on them.")),
     "maintenance": ("monitor.cli.maintenance:maintenance", N_("Announce work, list it, end it.")),
+    "oncall": ("monitor.cli.oncall:oncall", N_("Show who is on duty; take over from somebody.")),
     "runbook": ("monitor.cli.runbook:runbook", N_("Show, simulate, run and answer runbooks.")),
     "automation": ("monitor.cli.runbook:automation", N_("Stop or allow what Relève does by itself.")),
     "report": ("monitor.cli.report:report", N_("Write documents: the review of an incident.")),

@@ -11,6 +11,7 @@ from rich.text import Text as Styled
 from alerts.context import Context
 from alerts.service_words import view_text
 from monitor.cli.context import as_typed, print_table
+from monitor.cli.duty_shown import duty_lines
 from monitor.cli.shown import (
     RUN_STATE,
     WORST_FIRST,
@@ -60,6 +61,8 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
     if status["runs"]:
         out.print()
         print_table(_going_table(status["runs"], words, now), out)
+    for line in duty_lines(status["on_call"], words, now):
+        out.print(unbroken(line))
     works = _now_and_next(status["maintenance"])
     if works:
         out.print()

@@ -44,6 +44,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
     """The site as the last daemon left it."""
     from monitor.clock import SystemClock
     from monitor.core.impact import outlook
+    from monitor.web.duty import duty_json
     from monitor.web.runs_json import run_json
     from monitor.web.views import health_json, status_json
     from monitor.web.windows import windows_json
@@ -62,6 +63,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
         runs=[run_json(run, words) for run in store.runs() if not run.state.over],
         services=outlook(inventory.plan, state),
         maintenance=windows_json(state.windows, words, now),
+        on_call=duty_json(inventory, state.overrides, now),
     )
 
 

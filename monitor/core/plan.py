@@ -12,6 +12,7 @@ from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import OTHER, Incident, Interruption, fold
 from monitor.core.maintenance import Window
+from monitor.core.rota import Override
 from monitor.core.services import Service
 from monitor.core.topology import Topology
 
@@ -59,6 +60,7 @@ class State:
 
     `windows`: all work that is announced, by the inventory and by people. `figures`: the last values that services
     ask. `stale`: checks that have given no result for too long. `waiting`: a failure may be told nowhere yet.
+    `overrides`: whose duty somebody else takes over, in the order in which people said so.
     """
 
     healths: Mapping[CheckId, Health] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class State:
     figures: Mapping[tuple[CheckId, str], float] = field(default_factory=dict)
     stale: frozenset[CheckId] = frozenset()
     waiting: bool = field(default=True, compare=False)
+    overrides: tuple[Override, ...] = ()
 
 
 def record(state: State, event: Event) -> State:

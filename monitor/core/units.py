@@ -10,7 +10,7 @@ from monitor.core.text import ENGLISH, Text, say
 _WRITTEN = re.compile(r"\s*(?P<number>[-+]?\d+(?:[.,]\d+)?)\s*(?P<unit>[^\d\s].*?)?\s*")
 _SECONDS = {
     "ms": 0.001, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "j": 86400, "day": 86400, "days": 86400,
-    "week": 604800, "weeks": 604800,
+    "jour": 86400, "jours": 86400, "week": 604800, "weeks": 604800, "semaine": 604800, "semaines": 604800,
 }  # fmt: skip
 _SPANS = "60s, 5 min, 1 h, 3 d"
 _LONGEST = 100 * 366 * 86400

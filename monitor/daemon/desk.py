@@ -23,6 +23,7 @@ from monitor.core.impact import Outlook, outlook
 from monitor.core.incident import Incident, Refused
 from monitor.core.maintenance import Window
 from monitor.core.plan import Plan, State, incident_id
+from monitor.core.rota import Override, Roster, override_to_json, with_override
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
@@ -201,6 +202,22 @@ class Desk:
         self.state = state
         return window
 
+    @property
+    def roster(self) -> Roster:
+        """Who is on duty: the inventory's rotas, and what people changed of them."""
+        return self.inventory.roster(self.state.overrides)
+
+    async def take_over(self, override: Override, actor: str) -> Override:
+        """Let somebody take over the duty of another as `actor` says, and return what holds. Raises Refused."""
+        return await self._undisturbed(self._take_over(replace(override, by=actor)))
+
+    async def _take_over(self, override: Override) -> Override:
+        overrides = with_override(self.state.overrides, override, self.clock.now())
+        audit = (AuditEntry(override.by, "oncall override", override_to_json(overrides[-1])),)
+        await self.journal.commit(Batch(overrides=overrides, audit=audit, guard=self.guard()))
+        self.state = replace(self.state, overrides=overrides)
+        return overrides[-1]
+
     def outlook(self) -> tuple[Outlook, ...]:
         """Return what each service of the inventory is able to do now."""
         return outlook(self.plan, self.state)
@@ -369,7 +386,9 @@ class Desk:
 
     def moment(self, state: State, now: datetime) -> Moment:
         """Return what a message written at `now` knows besides its incident."""
-        return Moment(now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state), state.windows)
+        return Moment(
+            now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state), state.windows, self.roster
+        )
 
     def _turning(self, state: State) -> set[CheckId]:
         """The checks whose health differs from the written one in more than when it was last seen."""
@@ -385,11 +404,11 @@ class Desk:
     ) -> list[Planned]:
         """Every notice that should exist. While the clock is not trusted, nothing that only time makes due."""
         planned: list[Planned] = []
-        before = self.state.incidents
+        before, roster = self.state.incidents, self.roster
         for name, incident in state.incidents.items():
             protocol = protocols.setdefault(name, self.inventory.protocol)
             if time_passed or before.get(name) is not incident:
-                planned += due(protocol, incident, self.sent.get(name, set()), now)
+                planned += due(protocol, incident, self.sent.get(name, set()), now, roster)
         if not self.trusted():
             planned = [plan for plan in planned if plan.key.step not in BY_TIME]
         return planned

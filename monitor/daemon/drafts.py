@@ -37,7 +37,7 @@ def draft_of(desk: Desk, name: IncidentId) -> Preview:
     protocol = desk.protocols.get(name, desk.inventory.protocol)
     slot = next_slot(protocol, incident, now)
     then = replace(desk.moment(desk.state, now), now=slot.due_at)
-    planned = update_at(protocol, incident, desk.sent.get(name, ()), slot)
+    planned = update_at(protocol, incident, desk.sent.get(name, ()), slot, desk.roster)
     notices = tuple(desk.letters.write(plan, incident, protocol, then) for plan in planned)
     return Preview(incident, slot, draft_for(incident.drafts, (slot.due_at,)), notices)
 

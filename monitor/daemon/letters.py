@@ -17,7 +17,7 @@ from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
 from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeKey, NoticeState, Planned, Step
-from alerts.protocol import Contact, Protocol, conference_at, next_update
+from alerts.protocol import NOBODY_ON_DUTY, Contact, Protocol, conference_at, conference_due, next_update
 from alerts.service_words import title_in
 from alerts.sheet import Sheet
 from monitor.core.answer import stage_of
@@ -25,6 +25,7 @@ from monitor.core.ids import NodeId
 from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
 from monitor.core.maintenance import Window
+from monitor.core.rota import Roster
 from monitor.core.text import Text, say
 from monitor.inventory.model import Inventory
 from monitor.inventory.privacy import private_names
@@ -34,7 +35,8 @@ from monitor.inventory.privacy import private_names
 class Moment:
     """What the time of writing adds: `now`, whether time can be trusted, and what is down between us and the reader.
 
-    `outlook`: what each service is able to do. `windows`: the work that is announced.
+    `outlook`: what each service is able to do. `windows`: the work that is announced. `roster`: who is on
+    duty.
     """
 
     now: datetime
@@ -42,6 +44,7 @@ class Moment:
     links_down: Collection[NodeId]
     outlook: tuple[Outlook, ...] = ()
     windows: tuple[Window, ...] = ()
+    roster: Roster = NOBODY_ON_DUTY
 
 
 class Letters:
@@ -60,7 +63,7 @@ class Letters:
         language = (contact.language if contact is not None else "") or self._inventory.site.language
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
         context = self._context(incident, protocol, at, language, way)
-        link = "" if incident is None else self._ack_link(planned, incident, protocol, at.now)
+        link = "" if incident is None else self._ack_link(planned, incident, protocol, at)
         own = self._inventory.words.of(key.step, key.audience, language)
         drafted: tuple[str, ...] = ()
         if incident is not None and key.step is Step.DRAFT and context.next_at is not None:
@@ -74,7 +77,7 @@ class Letters:
         channel, address = way if way is not None else ("", "")
         origin = self._origin(incident)
         if incident is not None and key.step in CONFERENCE and not planned.instead_of:
-            message = replace(message, calendar=self._calendar(planned, incident, protocol, message, at.now))
+            message = replace(message, calendar=self._calendar(planned, incident, protocol, message, at))
         return Notice(
             key=key,
             due_at=planned.due_at,
@@ -90,12 +93,12 @@ class Letters:
             in_reply_to=key.thread_id(origin, self._domain),
         )
 
-    def _ack_link(self, planned: Planned, incident: Incident, protocol: Protocol, now: datetime) -> str:
+    def _ack_link(self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment) -> str:
         """Return the link by which the reader says that they are on it; empty where there is nothing to say."""
         url = self._inventory.site.url
-        if not url or not self._link_key or not may_answer(planned, incident, protocol):
+        if not url or not self._link_key or not may_answer(planned, incident, protocol, at):
             return ""
-        claim = Claim(incident.id, stage_of(incident), planned.key.recipient, now + LASTS)
+        claim = Claim(incident.id, stage_of(incident), planned.key.recipient, at.now + LASTS)
         return link_of(claim, self._link_key, url)
 
     def sheet(self, incident: Incident, protocol: Protocol, at: Moment, language: str) -> Sheet:
@@ -114,14 +117,12 @@ class Letters:
         then = replace(then, own=self._inventory.words.of(key.step, key.audience, language))
         return tuple(compose(Planned(key, due_at), incident, then).text.splitlines()[:3])
 
-    def _calendar(
-        self, planned: Planned, incident: Incident, protocol: Protocol, message: Message, now: datetime
-    ) -> str:
+    def _calendar(self, planned: Planned, incident: Incident, protocol: Protocol, message: Message, at: Moment) -> str:
         """Return the invitation to the conference call, or its end: for everybody the same meeting."""
         starts_at = conference_at(protocol, incident)
         if starts_at is None:
             return ""
-        contacts = [self._inventory.contacts.get(name) for name in protocol.called_together]
+        contacts = [self._inventory.contacts.get(name) for name in _invited(protocol, incident, at)]
         invited = {one.addresses["mail"]: one.name for one in contacts if one is not None and "mail" in one.addresses}
         same_for_all = replace(planned.key, step=Step.CONFERENCE, audience=Audience.CLIENT, recipient="")
         meeting = Meeting(
@@ -133,7 +134,7 @@ class Letters:
             invited=[(name, address) for address, name in invited.items()],
         )
         cancelled = planned.key.step is Step.CONFERENCE_CANCELLED
-        return invitation(meeting, Method.CANCEL if cancelled else Method.REQUEST, now)
+        return invitation(meeting, Method.CANCEL if cancelled else Method.REQUEST, at.now)
 
     def own_words(self, text: Text) -> str:
         """Return `text` as the site's people read it."""
@@ -181,27 +182,32 @@ class Letters:
             url=site.url,
             outlook=at.outlook,
             work=None if incident is None else announced_work(incident, at.windows, language),
-            conference=None if incident is None else self._conference(incident, protocol),
+            conference=None if incident is None else self._conference(incident, protocol, at),
         )
 
-    def _conference(self, incident: Incident, protocol: Protocol) -> Conference | None:
+    def _conference(self, incident: Incident, protocol: Protocol, at: Moment) -> Conference | None:
         starts_at = conference_at(protocol, incident)
         if starts_at is None:
             return None
-        people = tuple(self._people.get(name, name) for name in protocol.called_together)
+        people = tuple(self._people.get(name, name) for name in _invited(protocol, incident, at))
         return Conference(starts_at, protocol.bridge, people)
 
 
-def may_answer(planned: Planned, incident: Incident, protocol: Protocol) -> bool:
+def may_answer(planned: Planned, incident: Incident, protocol: Protocol, at: Moment) -> bool:
     """Return whether the message asks its reader to take charge: one of our own people, while nobody has.
 
     A runbook may tell a contact of the client, who reads the same words but is not asked to act.
     """
     reader = planned.key.recipient
     clients = {*protocol.first_to, *protocol.update_to, *protocol.conference_to, *protocol.resolved_to}
-    ours = reader in protocol.operations or reader not in clients
+    ours = reader in at.roster.people(protocol.operations, at.now) or reader not in clients
     asked = planned.key.audience is Audience.INTERNAL and planned.key.step is not Step.TEST
     return asked and ours and not planned.instead_of and incident.open and incident.acknowledged_at is None
+
+
+def _invited(protocol: Protocol, incident: Incident, at: Moment) -> tuple[str, ...]:
+    """The contacts who are called together: of a rota, who is on duty when the invitation is due."""
+    return at.roster.people(protocol.called_together, conference_due(protocol, incident) or at.now)
 
 
 def _no_way(recipient: str, contact: Contact | None) -> Text:

@@ -29,6 +29,7 @@ from monitor.inventory.problems import Place, Problem, Problems
 from monitor.inventory.public import look_at_titles, public
 from monitor.inventory.repairs import actionable, automation, books, look_at_runbooks, recordings
 from monitor.inventory.roles import brought_checks, peer_of
+from monitor.inventory.rota import rotas
 from monitor.inventory.schema import NOT_ACTED_ON, InventoryKeys, SiteKeys
 from monitor.inventory.scope import Scope, sections_of
 from monitor.inventory.services import figures, look_at_unasked, services
@@ -102,6 +103,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     _look_at_the_rest(scope)
     policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope)
     own_words = messages(scope)
+    duty = rotas(scope, UTC if site is None else site.timezone)
     if site is None or told.agreed is None or scope.problems.fatal:
         return None
     inventory = Inventory(
@@ -122,6 +124,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         heartbeat=sign_of_life,
         words=own_words,
         public=shown,
+        rotas=duty,
     )
     look_at_titles(scope, inventory)
     return inventory

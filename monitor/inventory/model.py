@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Interruption
 from monitor.core.plan import Plan
+from monitor.core.rota import Override, Roster, Rota
 from monitor.secret import Secret
 from probes.contract import Target
 from probes.params import Params
@@ -125,8 +126,12 @@ class Public:
 class Inventory:
     """A whole site. `version` is a hash of what was read, so that two readings can be told apart.
 
-    `books`: every runbook by name, those of the library and the site's own. `actionable`: what they may act on.
-    `words`: what messages say in the site's own words.
+        `books`: every runbook by name, those of the library and the site's own. `actionable`: what they may act on.
+    <<<<<<< HEAD
+        `words`: what messages say in the site's own words.
+    =======
+        `rotas`: who is on duty, by the name that stands for them wherever a contact's may.
+    >>>>>>> 68027cf (Say in the inventory who is on duty when, and tell whoever was when the reason arose)
     """
 
     path: Path
@@ -146,3 +151,8 @@ class Inventory:
     heartbeat: HeartbeatOut | None = None
     words: SiteWords = field(default_factory=SiteWords)
     public: Public = field(default_factory=Public)
+    rotas: Mapping[str, Rota] = field(default_factory=dict)
+
+    def roster(self, overrides: Iterable[Override] = ()) -> Roster:
+        """Return who is on duty, by the rotas and by those of `overrides` whose contact there still is."""
+        return Roster(self.rotas, tuple(override for override in overrides if override.who in self.contacts))

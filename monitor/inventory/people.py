@@ -114,7 +114,7 @@ def agreed(scope: Scope) -> Agreed | None:
     operations = _operations(scope)
     entry = scope.tree.entries.get("protocol")
     if entry is None or getattr(entry.value, "value", "") is None:
-        silent = Protocol(operations=operations, resolved_to=())
+        silent = Protocol(operations=operations, resolved_to=(), rotas=tuple(scope.sections["rota"]))
         _warn_if_nobody(silent, entry, scope)
         return Agreed(silent)
     keys = shaped(ProtocolKeys, entry.value, entry.at, "protocol", scope.problems)
@@ -135,6 +135,7 @@ def agreed(scope: Scope) -> Agreed | None:
         conference_to=() if keys.conference is None else tuple(dict.fromkeys(keys.conference.to)),
         conference_after=None if keys.conference is None else keys.conference.after,
         bridge="" if keys.conference is None else keys.conference.bridge or "",
+        rotas=tuple(scope.sections["rota"]),
         draft_before=None if update is None else update.draft,
     )
     _warn_if_nobody(read, entry, scope)
@@ -167,7 +168,7 @@ def _look_at_steps(table: TableNode, scope: Scope) -> None:
 
 
 def _look_at_names(node: Node | None, where: str, scope: Scope, reserved: Collection[str] = ()) -> None:
-    known: Mapping[str, Entry] = scope.sections["contacts"]
+    known: Mapping[str, Entry] = {**scope.sections["contacts"], **scope.sections["rota"]}
     for word in names_in(node):
         if word.text == EVERYBODY_TOLD and word.text not in reserved and word.text not in known:
             message = say("{name} means everybody who was told: only resolved can say so", name=EVERYBODY_TOLD)

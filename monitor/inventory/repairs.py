@@ -98,7 +98,7 @@ def _look_at_step(step: Node, where: str, scope: Scope) -> None:
     own = {key: entry for key, entry in step.entries.items() if key != "step"}
     shaped(params, TableNode(step.at, own), step.at, where, scope.problems)
     if "to" in params.model_fields:
-        contacts = scope.sections["contacts"]
+        contacts = {**scope.sections["contacts"], **scope.sections["rota"]}
         refer(step.get("to"), contacts, f"{where}.to", N_("there is no contact {name}"), scope.problems)
         for word in names_in(step.get("to")):
             if word.text in _clients(scope):

@@ -17,6 +17,7 @@ from monitor.core.plan import REOPEN_WITHIN
 from monitor.core.text import N_
 from monitor.inventory.message_keys import MessagesKeys
 from monitor.inventory.notation import Names, Part, PerCent, Span, Times, Word, Words, notation_of
+from monitor.inventory.rota_keys import RotaKeys
 from monitor.inventory.service_keys import MaintenanceKeys, ServiceKeys
 from probes.access import WAYS, Hidden
 from probes.params import Duration, Rate
@@ -24,7 +25,7 @@ from runbooks.book import Budget
 
 Language = Literal["fr", "en"]
 ROLES = ("router", "switch", "server", "ups", "generator")
-NOT_ACTED_ON = ("sites", "plans", "datasets", "rota", "users", "rounds", "baseline")
+NOT_ACTED_ON = ("sites", "plans", "datasets", "users", "rounds", "baseline")
 """Top-level keys of the contract that this version accepts and does not look into."""
 
 
@@ -308,7 +309,7 @@ class InventoryKeys(Part):
     sites: Any = None
     plans: Any = None
     datasets: Any = None
-    rota: Any = None
+    rota: Mapping[str, RotaKeys] | None = None  # type: ignore[valid-type]
     users: Any = None
     rounds: Any = None
     baseline: Any = None
@@ -316,5 +317,6 @@ class InventoryKeys(Part):
 
 SECTIONS = (
     "contacts", "channels", "devices", "links", "checks", "incidents", "recordings", "services", "maintenance",
+    "rota",
 )  # fmt: skip
 """Tables of named entries, which may be spread over several files."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from alerts.demanded import demanded
-from alerts.notice import BY_TIME, Audience, Notice, NoticeKey, NoticeState, Step
+from alerts.notice import BY_TIME, Audience, Notice, NoticeKey, NoticeState, Planned, Step
 from alerts.protocol import Protocol
 from monitor.core.incident import Incident
 from monitor.reports.milestones import GRACE, ON_THE_MINUTE
@@ -88,8 +88,8 @@ def proof(
 
     Without a protocol on record nothing more can be demanded than what the outbox holds. Tests are no messages.
     """
-    wanted = {} if protocol is None else {plan.key: plan for plan in demanded(protocol, incident.timeline, now)}
     kept = {notice.key: notice for notice in notices if notice.key.step is not Step.TEST}
+    wanted = {} if protocol is None else _wanted(protocol, incident, kept, now)
     live = protocol is None or protocol.live
     lines = []
     for key in {**wanted, **kept}:
@@ -98,6 +98,22 @@ def proof(
         rehearsal = bool(plan.instead_of) if plan is not None else not live and key.audience is Audience.CLIENT
         lines.append(_line(key, due_at, notice, now, records, rehearsal=rehearsal))
     return tuple(sorted(lines, key=lambda line: (line.due_at, line.key)))
+
+
+def _wanted(
+    protocol: Protocol, incident: Incident, kept: Collection[NoticeKey], now: datetime
+) -> dict[NoticeKey, Planned]:
+    """What was demanded; who was on duty for a rota is what the outbox says, if the step came into being at all."""
+    found = {plan.key: plan for plan in demanded(protocol, incident.timeline, now)}
+    settled = {(key.audience, key.step, key.n) for key in kept}
+    duty = {(key.audience, key.step, key.n): plan for key, plan in found.items() if key.recipient in protocol.rotas}
+    named = {
+        key: plan
+        for key, plan in found.items()
+        if key.recipient not in protocol.rotas or (key.audience, key.step, key.n) not in settled
+    }
+    others = [key for key in kept if key not in named and (key.audience, key.step, key.n) in duty]
+    return named | {key: replace(duty[key.audience, key.step, key.n], key=key) for key in others}
 
 
 def _line(

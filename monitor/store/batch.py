@@ -14,6 +14,7 @@ from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.maintenance import Window
 from monitor.core.plan import State
+from monitor.core.rota import Override
 from monitor.core.timekeeping import Guard
 from monitor.store.audit import AuditEntry
 from probes.beat import Job
@@ -40,6 +41,7 @@ class Batch:
     run_events: tuple[RunEvent, ...] = ()
     automation: Mapping[str, Any] | None = None
     maintenance: tuple[Window, ...] | None = None
+    overrides: tuple[Override, ...] | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
 
 

@@ -18,6 +18,7 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
 from monitor.core.maintenance import window_from_json, window_to_json
 from monitor.core.plan import State
+from monitor.core.rota import override_from_json, override_to_json
 from monitor.store import audit, jobs, log, outbox, runs
 from monitor.store.audit import AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
@@ -43,6 +44,7 @@ from runbooks.run import Run, RunId
 REMEMBERED = 32
 """Batches whose names are kept, to recognise one that is handed in again."""
 _BATCHES, _GUARD, _AUTOMATION, _MAINTENANCE = "batches", "guard", "automation", "maintenance"
+_OVERRIDES = "overrides"
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -77,6 +79,7 @@ class Store:
                     healths=log.get_healths(connection),
                     incidents=log.get_incidents(connection, which),
                     windows=tuple(map(window_from_json, log.get(connection, _MAINTENANCE) or ())),
+                    overrides=tuple(map(override_from_json, log.get(connection, _OVERRIDES) or ())),
                     next_number=max(log.next_number(connection), self._highest.read() + 1),
                 ),
                 died_at=outbox.last_death(connection),
@@ -111,6 +114,8 @@ class Store:
                 log.put(connection, _AUTOMATION, dict(batch.automation))
             if batch.maintenance is not None:
                 log.put(connection, _MAINTENANCE, [window_to_json(window) for window in batch.maintenance])
+            if batch.overrides is not None:
+                log.put(connection, _OVERRIDES, [override_to_json(override) for override in batch.overrides])
             if batch.audit:
                 audit.append(connection, batch.audit, batch.guard.at if batch.guard else SystemClock().now())
             if batch.guard is not None:

@@ -123,7 +123,12 @@ class AckApi:
     def _about(self, incident: Incident, claim: Claim, words: Speech, names: dict[str, str]) -> Page:
         desk, stands = self._daemon.desk, standing(incident, claim.stage)
         at = Moment(
-            self._daemon.clock.now(), self._daemon.clock.trusted, desk.links_down(), desk.outlook(), desk.state.windows
+            self._daemon.clock.now(),
+            self._daemon.clock.trusted,
+            desk.links_down(),
+            desk.outlook(),
+            desk.state.windows,
+            desk.roster,
         )
         protocol = desk.protocols.get(incident.id, desk.inventory.protocol)
         sheet = desk.letters.sheet(incident, protocol, at, words.language)

@@ -28,8 +28,10 @@ from monitor.web.ack import AckApi
 from monitor.web.breaches import breaches_json
 from monitor.web.crisis import CrisisApi
 from monitor.web.drafts import DraftsApi
+from monitor.web.duty import duty_json
 from monitor.web.heartbeat import HeartbeatApi
 from monitor.web.maintenance import MaintenanceApi
+from monitor.web.on_call import OnCallApi
 from monitor.web.openapi import description
 from monitor.web.public import PublicApi
 from monitor.web.request import BadRequest, actor, body_of, error, length, owner, word
@@ -63,6 +65,8 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/maintenance", own(work.all)),
             Route("/api/v1/maintenance", own(work.add), methods=["POST"]),
             Route("/api/v1/maintenance/{id}/end", own(work.end), methods=["POST"]),
+            Route("/api/v1/oncall", own(api.duty.all)),
+            Route("/api/v1/oncall/override", own(api.duty.override), methods=["POST"]),
             Route("/api/v1/reload", own(api.reload), methods=["POST"]),
             Route("/api/v1/runbooks", own(runs.books)),
             Route("/api/v1/runbooks/{name}/plan", own(runs.plan), methods=["POST"]),
@@ -87,6 +91,7 @@ class _Api:
         self.work = MaintenanceApi(daemon, self.speech)
         # A thread of its own: the loop's may all wait for answers of ours.
         self.proofs = ThreadPoolExecutor(1, thread_name_prefix="proof")
+        self.duty = OnCallApi(daemon)
 
     def speech(self, request: Request) -> Speech:
         """Return the language that the request asks for, else the site's, with the site's time."""
@@ -147,6 +152,7 @@ class _Api:
                 runs=self.runs.going(request),
                 services=desk.outlook(),
                 maintenance=self.work.shown(request),
+                on_call=duty_json(desk.inventory, desk.state.overrides, daemon.clock.now()),
             )
         )
 

@@ -56,6 +56,7 @@ _STATUS = {
         "incidents": {"type": "array", "items": {"$ref": "#/components/schemas/Incident"}},
         "runs": {"type": "array"},
         "maintenance": {"type": "array", "items": {"$ref": "#/components/schemas/Maintenance"}},
+        "on_call": {"type": "array", "items": {"$ref": "#/components/schemas/Duty"}},
         "checks": {"type": "array", "items": {"$ref": "#/components/schemas/Check"}},
     },
 }
@@ -102,6 +103,33 @@ _ANNOUNCED = {
         "reason": {"type": "string"},
     },
 }
+_SPELL = {
+    "contact": {"type": "string"},
+    "name": {"type": "string"},
+    "from": {**_TIME, "description": "Null: for longer than anybody looks back."},
+    "until": {**_TIME, "description": "Null: nobody else comes within a year."},
+}
+_DUTY = {
+    "type": "object",
+    "description": "One rota: who is on duty, who comes next.",
+    "properties": {
+        "rota": {"type": "string"},
+        **_SPELL,
+        "next": {"anyOf": [{"type": "object", "properties": _SPELL}, {"type": "null"}]},
+        "spells": {"type": "array", "items": {"type": "object", "properties": _SPELL}},
+    },
+}
+_TAKEN_OVER = {
+    "type": "object",
+    "required": ["contact"],
+    "properties": {
+        "contact": {"type": "string"},
+        "rota": {"type": "string", "description": "May be left out where there is only one."},
+        "from": {"type": "string", "description": "ISO 8601, or site time: 2026-12-01 22:00; now if absent."},
+        "to": {"type": "string", "description": "Like from; this or for."},
+        "for": {"type": "string", "description": "How long: 4h."},
+    },
+}
 _ACK_BODY = {
     "type": "object",
     "properties": {"text": {"type": "string"}, "for": {"type": "string", "description": "How long: 2h."}},
@@ -136,7 +164,9 @@ _ACTIONS = {
 
 def description() -> dict[str, Any]:
     """Return the description served at `/api/v1/openapi.json`."""
-    one, check, work = ({"$ref": f"#/components/schemas/{name}"} for name in ("Incident", "Check", "Maintenance"))
+    one, check, work, duty = (
+        {"$ref": f"#/components/schemas/{name}"} for name in ("Incident", "Check", "Maintenance", "Duty")
+    )
     paths: dict[str, Any] = {
         "/api/v1/status": {"get": _reads("The site now.", _STATUS)},
         "/api/v1/checks": {"get": _reads("Every check and what is believed of it.", {"type": "array", "items": check})},
@@ -158,6 +188,8 @@ def description() -> dict[str, Any]:
             "post": _acts("Announce work.", work, body=_ANNOUNCED),
         },
         "/api/v1/maintenance/{id}/end": {"post": _acts("End announced work, or call it off.", work, ("id",))},
+        "/api/v1/oncall": {"get": _reads("Who is on duty.", {"type": "array", "items": duty}, (), ("at", "days"))},
+        "/api/v1/oncall/override": {"post": _acts("Take over somebody's duty.", duty, body=_TAKEN_OVER)},
         "/api/v1/reload": {"post": _acts("Take up the changed inventory.", {"type": "object"})},
     }
     for action, text in _ACTIONS.items():
@@ -175,6 +207,7 @@ def description() -> dict[str, Any]:
                 "Incident": _INCIDENT,
                 "Check": _CHECK,
                 "Maintenance": _MAINTENANCE,
+                "Duty": _DUTY,
                 "PublicStatus": openapi_public.PUBLIC_STATUS,
             }
         },

@@ -68,10 +68,11 @@ def check(name, severity="ok", **changes):
     return {"check": name, "severity": severity, **state, **changes}
 
 
-def site(*incidents, checks=(), daemon=True, runs=(), services=(), maintenance=()):
+def site(*incidents, checks=(), daemon=True, runs=(), services=(), maintenance=(), on_call=()):
     return {
         "services": list(services),
         "maintenance": list(maintenance),
+        "on_call": list(on_call),
         "site": "Media Contact Douala",
         "at": "2026-11-23T02:05:00.000Z",
         "severity": "critical",
@@ -355,6 +356,15 @@ def test_work_that_goes_on_and_the_next_are_shown_and_no_more():
     assert re.search(r"fibre +going on +02:00 +06:00 +fo +nothing +inventory", page)
     assert re.search(r"radio +to come .* link-unstable +root: new mast", page)
     assert not re.search("later|past", page)
+
+
+def test_who_is_on_duty_is_said_in_a_line_a_rota():
+    spell = {"contact": "awa", "name": "Awa", "from": None, "until": "2026-11-30T07:00:00.000Z"}
+    ben = {"contact": "ben", "name": "Ben", "from": spell["until"], "until": None}
+    duty = [{"rota": "duty", **spell, "next": ben, "spells": []}, {"rota": "night", **ben, "next": None, "spells": []}]
+    page = status_page(site(on_call=duty), ENGLISH, width=160)
+    assert "On duty (duty): Awa until 2026-11-30 08:00, then Ben.\n" in page
+    assert "On duty (night): Ben.\n" in page
 
 
 def test_the_timeline_says_what_happened_where_the_check_only_says_what_it_saw():

@@ -59,7 +59,8 @@ def test_every_example_in_the_tests_that_the_loader_takes_fits(project):
     "text",
     [
         "site: {name: X}\ndevices: {p: {range: '10.0.0.[1-3]', name: 'p-{n}', role: server}, q: {csv: a.csv}}\n",
-        "site: {name: X}\nchecks:\nincidents: {power: {title: Courant, cause: {fr: x}}}\nrota: {any: thing}\n",
+        "site: {name: X}\nchecks:\nincidents: {power: {title: Courant, cause: {fr: x}}}\n",
+        "site: {name: X}\nrota: {d: {members: [a, b], handover: monday 08:00, from: 2026-01-05}}\n",
         "site: {name: X}\nchecks: {a-ping: {every: 20s}, c: {probe: ping, link: fo, count: 3}}\n",
         "site: {name: X}\ndevices: {a: {address: h, parent: [b, c]}, b: {address: h, parent: a}}\n",
         "site: {name: X}\nservices:\nmaintenance:\n",

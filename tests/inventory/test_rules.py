@@ -391,8 +391,8 @@ WARNINGS = {
         "5:12 protocol.crisis_report: accepted, but this version does not act on it",
     ),
     "further key": (
-        SITE + "operations:\nrota: {any: [thing]}\n",
-        "3:1 rota: accepted, but this version does not act on it",
+        SITE + "operations:\nplans: {any: [thing]}\n",
+        "3:1 plans: accepted, but this version does not act on it",
     ),
     "title of a check": (
         SITE + "operations:\ndevices: {a: {address: h}}\nchecks: {c: {probe: ping, device: a, title: T}}\n",

@@ -155,3 +155,16 @@ def test_every_fate_and_every_reason_has_words_in_each_language() -> None:
         words = speech(language)
         assert all(words.render(STANDINGS[standing]) for standing in Standing)
         assert all(words.render(REASONS[why]) for why in Why if why not in (Why.TRIED, Why.ANSWER))
+
+
+def test_who_was_on_duty_for_a_rota_is_what_the_outbox_says(stories: Stories) -> None:
+    material = stories["link"]()
+    assert material.protocol is not None
+    protocol = replace(material.protocol, operations=("duty",), rotas=("duty",))
+    lines = proved(replace(material, protocol=protocol))
+    assert [(line.key, line.due_at, line.standing) for line in lines] == [
+        (line.key, line.due_at, line.standing) for line in proved(material)
+    ]
+    client_only = tuple(notice for notice in material.notices if notice.key.audience is Audience.CLIENT)
+    absent = [line for line in proved(replace(material, protocol=protocol, notices=client_only)) if line.notice is None]
+    assert [(line.key.recipient, line.standing) for line in absent] == [("duty", Standing.ABSENT)] * 2

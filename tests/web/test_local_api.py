@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import re
 import socket
 import sqlite3
@@ -28,7 +29,8 @@ contacts: {admin: {name: Admin, mail: admin@example.org}}
 channels: {mail: {url: "env:NO_MAIL_URL"}}
 devices: {server: {address: 127.0.0.1}}
 checks: {door: {probe: tcp, device: server, port: 1, every: 1 h}}
-operations: {to: [admin]}
+operations: {to: [duty]}
+rota: {duty: {members: admin, handover: monday 08:00}}
 """
 
 
@@ -156,6 +158,26 @@ async def test_the_owner_announces_work_which_the_status_shows_and_ends_it(serve
     assert datetime.fromisoformat(ended["until"]) < datetime.fromisoformat(announced["until"])
 
 
+async def test_the_owner_reads_who_is_on_duty_and_lets_somebody_take_over(served):
+    api = LocalApi(served.data, "en")
+    alone = {"contact": "admin", "name": "Admin", "from": None, "until": None}
+    (shown,) = await aside(api.get, "/api/v1/oncall?days=2&at=2026-12-01%2008:00")
+    spell = {**alone, "from": "2026-12-01T07:00:00.000Z", "until": "2026-12-03T07:00:00.000Z"}
+    assert shown == {"rota": "duty", **alone, "next": None, "spells": [spell]}
+    taken = await aside(api.post, "/api/v1/oncall/override", {"contact": "admin", "for": "1h"})
+    assert (taken["rota"], taken["contact"], taken["by"]) == ("duty", "admin", f"uid:{os.geteuid()}")
+    assert (await aside(api.get, "/api/v1/status"))["on_call"] == [
+        {"rota": "duty", **alone, "next": None, "spells": []}
+    ]
+
+
+@pytest.mark.parametrize("query", ["days=x", "days=-1", "days=400", "days=99999", "at=soon", "days=%C2%B2"])
+async def test_a_question_about_duty_that_makes_no_sense_is_refused(served, query):
+    with pytest.raises(ApiError) as refused:
+        await aside(LocalApi(served.data, "en").get, f"/api/v1/oncall?{query}")
+    assert refused.value.status == 400
+
+
 async def test_the_list_of_incidents_asks_once_for_all_their_notices(served):
     api, asked = LocalApi(served.data, "en"), []
     for n in range(5):
@@ -187,6 +209,11 @@ async def test_the_list_of_incidents_asks_once_for_all_their_notices(served):
         ("/api/v1/maintenance", {"name": "x", "devices": ["server"]}, 400),
         ("/api/v1/maintenance", {"name": "x", "devices": ["server"], "for": "1h", "incident": "flood"}, 400),
         ("/api/v1/maintenance/nothing/end", {}, 409),
+        ("/api/v1/oncall/override", {}, 400),
+        ("/api/v1/oncall/override", {"contact": "admin"}, 400),
+        ("/api/v1/oncall/override", {"contact": "admin", "for": "1h", "rota": "night"}, 400),
+        ("/api/v1/oncall/override", {"contact": "nobody", "for": "1h"}, 400),
+        ("/api/v1/oncall/override", {"contact": "admin", "for": 3}, 400),
     ],
 )
 async def test_what_makes_no_sense_is_refused_with_a_reason(served, path, body, status):
@@ -344,7 +371,9 @@ async def test_the_api_describes_itself(served):
     assert status == 200
     described = json.loads(body)
     for route in application(served.daemon).routes:
-        if route.path.startswith(("/api/v1/incidents", "/api/v1/maintenance", "/api/v1/status", "/api/v1/checks")):
+        if route.path.startswith(
+            ("/api/v1/incidents", "/api/v1/maintenance", "/api/v1/status", "/api/v1/checks", "/api/v1/oncall")
+        ):
             path = route.path.replace("{action}", "ack")
             assert {method.lower() for method in route.methods - {"HEAD"}} <= set(described["paths"][path])
     named = set(re.findall(r"#/components/schemas/(\w+)", body))

@@ -1,0 +1,69 @@
+"""Duty at the desk: who is on duty is told; what people take over is kept over a restart, and audited."""
+
+import json
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from monitor.core.ids import CheckId
+from monitor.core.rota import Override
+from monitor.core.text import say
+from monitor.core.verdict import Severity, Verdict
+from monitor.store.tables import audit
+
+BAD = Verdict(Severity.CRITICAL, say("refused"))
+ROTA = ("operations: {to: [admin]}", "operations: {to: [duty]}\nrota: {duty: {members: admin, handover: '08:00'}}\n")
+EVA = ("channels:", "  eva: {name: Eva, mail: eva@example.org}\nchannels:")
+
+
+def recipients(desk):
+    return {key.recipient for keys in desk.sent.values() for key in keys if key.audience.value == "internal"}
+
+
+async def test_who_took_over_is_told_also_after_a_restart(desk_on, inventory_of, store, machine):
+    inventory = inventory_of(ROTA, EVA)
+    desk, now = desk_on(inventory), machine.now()
+    asked = Override("duty", "eva", now - timedelta(hours=3), now + timedelta(hours=1))
+    made = await desk.take_over(asked, "uid:0")
+    assert (made.start, made.end, made.by) == (desk.clock.now(), asked.end, "uid:0")
+    again = desk_on(inventory)
+    assert again.state.overrides == (made,)
+    await again.take(CheckId("room"), BAD, machine.now(), 0.0)
+    assert recipients(again) == {"eva"}
+    with store.engine.connect() as connection:
+        data = connection.execute(select(audit.c.data).where(audit.c.action == "oncall override")).scalars().all()
+    assert [json.loads(one)["who"] for one in data] == ["eva"]
+    assert store.verify_audit().whole
+
+
+async def test_when_it_is_over_or_the_contact_is_gone_the_rota_holds_again(desk_on, inventory_of, machine):
+    desk, now = desk_on(inventory_of(ROTA, EVA)), machine.now()
+    await desk.take_over(Override("duty", "eva", now, now + timedelta(hours=1)), "uid:0")
+    assert desk.roster.people(["duty"], now) == ("eva",)
+    assert desk.roster.people(["duty"], now + timedelta(hours=1)) == ("admin",)
+    desk = desk_on(inventory_of(ROTA))
+    await desk.take(CheckId("room"), BAD, machine.now(), 0.0)
+    assert recipients(desk) == {"admin"}
+
+
+async def test_a_disk_that_is_full_forgets_no_override(desk_on, inventory_of, full_disk, machine):
+    inventory = inventory_of(ROTA, EVA)
+    desk, now = desk_on(inventory), machine.now()
+    with full_disk():
+        made = await desk.take_over(Override("duty", "eva", now, now + timedelta(hours=1)), "uid:0")
+        assert desk.journal.trouble is not None
+        assert desk.roster.people(["duty"], now) == ("eva",)
+    await desk.journal.retry()
+    assert desk_on(inventory).state.overrides == (made,)
+
+
+async def test_an_invitation_lists_the_person_on_duty_by_address(desk_on, inventory_of, store, machine):
+    conference = ("update: {every: 60 min, to: [att]}}", "conference: {to: [att], after: 60 min, bridge: '1'}}")
+    desk = desk_on(inventory_of(ROTA, conference))
+    await desk.take(CheckId("door"), BAD, machine.now(), 0.0)
+    machine.pass_(3601)
+    await desk.tick()
+    (incident,) = desk.state.incidents
+    calendars = [one.message.calendar for one in store.notices(incident) if one.key.step.value == "conference"]
+    assert len(calendars) == 2
+    assert all("admin@example.org" in calendar for calendar in calendars)
