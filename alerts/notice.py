@@ -131,10 +131,23 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A notice that another channel had taken, given to its first choice: when it was accepted (`at`, None if it was
+    refused for good) and what was said to it."""
+
+    channel: str
+    address: str
+    at: datetime | None
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A row of the outbox. `answer`: the last thing the server (or the failure) said; `tried`: channels given up on.
 
-    `next_try_at`: when the next attempt is due; of a DEAD one, when it was given up.
+    `next_try_at`: when the next attempt is due; of a DEAD one, when it was given up. `handed_at`: when the last attempt
+    began, `sent_at` when it was accepted. `first_choice`: the channel by which it should have gone, whatever was down;
+    `copy`: what became of its copy there, after another channel had taken it.
     """
 
     key: NoticeKey
@@ -152,3 +165,6 @@ class Notice:
     answer: str = ""
     tried: tuple[str, ...] = ()
     in_reply_to: str = ""
+    handed_at: datetime | None = None
+    first_choice: str = ""
+    copy: Copy | None = None

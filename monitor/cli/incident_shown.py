@@ -183,18 +183,20 @@ def told_line(line: dict[str, Any], words: Speech, now: datetime) -> str:
 
 
 def _notices(one: dict[str, Any], words: Speech, now: datetime) -> Table:
-    titles = (N_("Message"), N_("To"), N_("Due"), N_("Left"), N_("State"), N_("The server said"))
-    table = table_of(titles, words)
+    moments = ("due_at", "queued_at", "handed_over_at", "accepted_at")
+    whence = (N_("Due"), N_("Queued"), N_("Sent"), N_("Accepted"))
+    table = table_of((N_("Message"), N_("To"), *whence, N_("State"), N_("The server said")), words)
     for notice in one["notices"]:
         text, style = NOTICE_STATE[notice["state"]]
         table.add_row(
             unbroken(words.translate(STEP[notice["step"]])),
             unbroken(f"{notice['recipient']}{NO_BREAK_SPACE}({notice['channel']})"),
-            clock_with_seconds(notice["due_at"], words, now),
-            clock_with_seconds(notice["sent_at"], words, now),
+            *(clock_with_seconds(notice.get(name), words, now) for name in moments),
             Styled(words.translate(text), style=style),
             unbroken(notice["answer"]),
         )
+        if notice.get("copy") is not None:
+            _copy_row(table, notice["copy"], words, now)
     return table
 
 
@@ -224,6 +226,14 @@ def _day(iso: str, words: Speech) -> str:
     at = moment(iso)
     assert at is not None
     return at.astimezone(words.zone).date().isoformat()
+
+
+def _copy_row(table: Table, copy: dict[str, Any], words: Speech, now: datetime) -> None:
+    """The row of what the first channel was told later, under that of what was told."""
+    accepted = clock_with_seconds(copy["accepted_at"], words, now)
+    text, style = NOTICE_STATE["sent" if accepted else "dead"]
+    title = unbroken(words.render(say("copy by {channel}", channel=copy["channel"])))
+    table.add_row(title, "", "", "", "", accepted, Styled(words.translate(text), style=style), unbroken(copy["answer"]))
 
 
 def _not_yet(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:

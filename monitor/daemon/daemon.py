@@ -21,6 +21,7 @@ from monitor.daemon import selfcheck, systemd
 from monitor.daemon.archiving import Archiving
 from monitor.daemon.automation import Automation
 from monitor.daemon.clock import GuardedClock
+from monitor.daemon.copies import Copies
 from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.heartbeat_in import Jobs
 from monitor.daemon.heartbeat_out import Ailment, SignOfLife
@@ -149,6 +150,7 @@ class Daemon:
         work = [
             asyncio.create_task(self.scheduler.run(), name="scheduler"),
             asyncio.create_task(self.post.run(), name="post"),
+            asyncio.create_task(Copies(self.desk, self.journal, self.post).run(), name="copies"),
             asyncio.create_task(self._every(TICK, self._tick), name="tick"),
             asyncio.create_task(self._every(FLUSH, self._housekeeping), name="housekeeping"),
             asyncio.create_task(self._every(PRUNE, self.journal.prune_samples), name="prune"),

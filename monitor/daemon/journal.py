@@ -196,6 +196,7 @@ class Journal:
                 channel=notice.channel,
                 address=notice.address,
                 tried=notice.tried,
+                handed_at=notice.handed_at,
             )
         except StoreError:
             raise

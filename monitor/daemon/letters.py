@@ -91,6 +91,7 @@ class Letters:
             next_try_at=at.now,
             answer=answer,
             in_reply_to=key.thread_id(origin, self._domain),
+            first_choice=self._first_choice(contact),
         )
 
     def _ack_link(self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment) -> str:
@@ -105,6 +106,11 @@ class Letters:
         """Return what our own people read of `incident` now, in `language`, outside of any message."""
         key = NoticeKey(incident.id, Audience.INTERNAL, Step.FIRST_NOTICE, incident.episode, "")
         return internal_sheet(Planned(key, at.now), incident, self._context(incident, protocol, at, language, None))
+
+    def _first_choice(self, contact: Contact | None) -> str:
+        """The channel that a notice should go by, whatever is down."""
+        way = None if contact is None else route(contact, self._inventory.channels, ())
+        return "" if way is None else way[0]
 
     def _drafted(
         self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment, context: Context

@@ -95,20 +95,20 @@ class Post:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def _send(self, notice: Notice) -> None:
-        desk = self._desk
+        desk, handed_at = self._desk, self._desk.clock.now()
         channel = desk.inventory.channels.get(notice.channel)
         contact = desk.inventory.contacts.get(notice.key.recipient)
         try:
             if channel is None:
                 text = say("the inventory no longer has the channel {channel}", channel=notice.channel)
                 raise TransportError(text, permanent=True)
-            answer = await self._hand_over(notice, channel)
+            answer = await self.hand_over(notice, channel)
         except TransportError as error:
-            await self._failed(notice, error, contact)
+            await self._failed(notice, error, contact, handed_at)
         except Exception as error:
             log.exception("sending failed", extra={"event": "send_bug", "notice": str(notice.key)})
             text = say("sending itself failed: {error}", error=type(error).__name__)
-            await self._failed(notice, TransportError(text), contact)
+            await self._failed(notice, TransportError(text), contact, handed_at)
         else:
             self.sent += 1
             end = Settlement(
@@ -119,6 +119,7 @@ class Post:
                 notice.channel,
                 notice.address,
                 notice.tried,
+                handed_at=handed_at,
             )
             await self._journal.settle(notice, end)
             await self._hurry(notice.channel)
@@ -136,7 +137,8 @@ class Post:
             await self._journal.hurry(channel, now)
             self._desk.mail_waiting.set()
 
-    async def _hand_over(self, notice: Notice, channel: Channel) -> str:
+    async def hand_over(self, notice: Notice, channel: Channel) -> str:
+        """Hand `notice` over to `channel` and return the server's answer. Raises TransportError."""
         parcel = Parcel(
             notice=notice,
             channel=channel,
@@ -168,7 +170,9 @@ class Post:
         contact = self._desk.inventory.contacts.get(notice.key.recipient)
         return contact.name if contact is not None else notice.key.recipient
 
-    async def _failed(self, notice: Notice, error: TransportError, contact: Contact | None) -> None:
+    async def _failed(
+        self, notice: Notice, error: TransportError, contact: Contact | None, handed_at: datetime
+    ) -> None:
         desk, now = self._desk, self._desk.clock.now()
         self.failed += 1
         self._failing.add(notice.channel)
@@ -177,6 +181,7 @@ class Post:
         end = Settlement(
             NoticeState.PENDING, now, answer, notice.attempts + 1, notice.channel, notice.address, notice.tried
         )
+        end = replace(end, handed_at=handed_at)
         match step:
             case Again(at):
                 end = replace(end, next_try_at=at)

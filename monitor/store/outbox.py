@@ -10,14 +10,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select, update
 
-from alerts.notice import Message, Notice, NoticeKey, NoticeState
+from alerts.notice import Copy, Message, Notice, NoticeKey, NoticeState
 from monitor.core.ids import IncidentId
-from monitor.store.rows import notice_from_row, notice_to_row
+from monitor.store.rows import copy_to_text, notice_from_row, notice_to_row
 from monitor.store.tables import insert, notices
 
 WAITING = (NoticeState.PENDING.value, NoticeState.SENDING.value)
 FURTHEST = timedelta(hours=1)
 """No attempt is put off for longer; one that lies further ahead was put off before the clock was set back."""
+GIVEN_UP_WITHIN = timedelta(hours=24)
+"""A notice is accepted so long after it was due, or not at all (`alerts.delivery.GIVE_UP`)."""
 ASKED_AT_ONCE = 10_000
 """Incidents in one query; SQLite takes 32 766 values and PostgreSQL 65 535 (their limits of bound parameters)."""
 
@@ -99,6 +101,7 @@ def settlement(
     address: str,
     tried: tuple[str, ...],
     next_try_at: datetime | None,
+    handed_at: datetime | None,
 ) -> dict[str, Any]:
     """Return the columns that the end of an attempt changes; `channel` and `address` are those of the next one."""
     return {
@@ -110,7 +113,26 @@ def settlement(
         "address": address,
         "tried": json.dumps(tried),
         "next_try_at": next_try_at,
+        "handed_at": handed_at,
     }
+
+
+def passed_over(connection: Connection, since: datetime) -> list[IncidentId]:
+    """Return the incidents of which something was told since `since` by another channel than the first choice."""
+    other = notices.c.first_choice.is_not(None) & (notices.c.first_choice != "")
+    query = (
+        select(notices.c.incident)
+        .where(notices.c.state == NoticeState.SENT.value, notices.c.due_at >= since - GIVEN_UP_WITHIN)
+        .where(notices.c.sent_at >= since, other, notices.c.first_choice != notices.c.channel, notices.c.copy.is_(None))
+        .distinct()
+        .order_by(notices.c.incident)
+    )
+    return [IncidentId(name) for name in connection.execute(query).scalars()]
+
+
+def note_copy(connection: Connection, key: NoticeKey, copy: Copy) -> None:
+    """Record what became of the copy of a notice."""
+    connection.execute(update(notices).where(notices.c.key == str(key)).values(copy=copy_to_text(copy)))
 
 
 def listed(connection: Connection, incident: IncidentId | None, limit: int) -> list[Notice]:

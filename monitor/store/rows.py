@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from alerts.notice import Message, Notice, NoticeKey, NoticeState
+from alerts.notice import Copy, Message, Notice, NoticeKey, NoticeState
 from monitor.core.health import Health
 from monitor.core.ids import IncidentId
 from monitor.core.text import Text, text_from_json, text_to_json
@@ -117,6 +117,9 @@ def notice_to_row(notice: Notice) -> dict[str, Any]:
         "answer": notice.answer,
         "tried": json.dumps(notice.tried),
         "in_reply_to": notice.in_reply_to,
+        "handed_at": notice.handed_at,
+        "first_choice": notice.first_choice,
+        "copy": None if notice.copy is None else copy_to_text(notice.copy),
     }
 
 
@@ -138,4 +141,19 @@ def notice_from_row(row: Mapping[str, Any]) -> Notice:
         answer=row["answer"],
         tried=tuple(json.loads(row["tried"])),
         in_reply_to=row["in_reply_to"],
+        handed_at=row["handed_at"],
+        first_choice=row["first_choice"] or "",
+        copy=None if row["copy"] is None else _copy_from_text(row["copy"]),
     )
+
+
+def copy_to_text(copy: Copy) -> str:
+    """Return `copy` as its column holds it."""
+    at = None if copy.at is None else copy.at.isoformat()
+    return json.dumps({"channel": copy.channel, "address": copy.address, "at": at, "answer": copy.answer})
+
+
+def _copy_from_text(text: str) -> Copy:
+    data = json.loads(text)
+    at = None if data["at"] is None else datetime.fromisoformat(data["at"])
+    return Copy(data["channel"], data["address"], at, data["answer"])

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from alerts.notice import Notice, NoticeKey, NoticeState
+from alerts.notice import Copy, Notice, NoticeKey, NoticeState
 from monitor.clock import SystemClock
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
@@ -167,6 +167,7 @@ class Store:
         address: str,
         tried: tuple[str, ...] = (),
         next_try_at: datetime | None = None,
+        handed_at: datetime | None = None,
     ) -> bool:
         """Record how an attempt ended at `at`; return whether that changed the row. What was sent stays sent."""
         values = outbox.settlement(
@@ -178,8 +179,17 @@ class Store:
             address=address,
             tried=tried,
             next_try_at=next_try_at,
+            handed_at=handed_at,
         )
         return self._change(lambda connection: outbox.settle(connection, key, values))
+
+    def passed_over(self, since: datetime) -> list[IncidentId]:
+        """Return the incidents of which something was told since `since` by another channel than the first choice."""
+        return self._read(lambda connection: outbox.passed_over(connection, since))
+
+    def note_copy(self, key: NoticeKey, copy: Copy) -> None:
+        """Record what became of the copy that the first choice was given later."""
+        self._change(lambda connection: outbox.note_copy(connection, key, copy))
 
     def notices(self, incident: IncidentId | None = None, *, limit: int = 1000) -> list[Notice]:
         """Return the latest notices of one incident, or of all, in the order in which they are due."""

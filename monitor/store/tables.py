@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-STATE_REVISIONS = ("0001", "0002", "0003")
+STATE_REVISIONS = ("0001", "0002", "0003", "0004")
 HISTORY_REVISIONS = ("0001",)
 """Every schema that this version can read or bring up to date, oldest first; the last is the present one."""
 
@@ -126,6 +126,9 @@ notices = Table(
     Column("answer", Text, nullable=False),
     Column("tried", Text, nullable=False),
     Column("in_reply_to", String(255), nullable=False),
+    Column("handed_at", Moment),
+    Column("first_choice", String(64)),
+    Column("copy", Text),
 )
 """The outbox. `key` is the NoticeKey: the same notice cannot be there twice."""
 Index("ix_notices_state_due_at", notices.c.state, notices.c.due_at)

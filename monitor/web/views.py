@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from alerts.notice import Notice, NoticeKey
+from alerts.notice import Copy, Notice, NoticeKey
 from alerts.protocol import Protocol, next_update
 from alerts.service_words import title_in
 from monitor.core.crisis import Action, Crisis, Decision, Need, Role
@@ -55,12 +55,26 @@ def notice_json(notice: Notice) -> dict[str, Any]:
         "recipient": notice.key.recipient,
         "channel": notice.channel,
         "due_at": when(notice.due_at),
+        "queued_at": when(notice.created_at),
+        "handed_over_at": when(notice.handed_at),
         "sent_at": when(notice.sent_at),
+        "accepted_at": when(notice.sent_at),
         "state": notice.state.value,
         "message_id": f"<{notice.message_id}>",
         "attempts": notice.attempts,
         "answer": notice.answer,
         "subject": notice.message.subject,
+        "copy": None if notice.copy is None else copy_json(notice.copy),
+    }
+
+
+def copy_json(copy: Copy) -> dict[str, Any]:
+    """Return what the first channel said to the copy that it was given later; `accepted_at` None for a refusal."""
+    return {
+        "channel": copy.channel,
+        "address": copy.address,
+        "accepted_at": when(copy.at),
+        "answer": copy.answer,
     }
 
 

@@ -448,3 +448,21 @@ def test_a_repair_that_goes_on_stands_in_the_status_and_its_question_goes_before
     going = status_page(site(incident(), runs=[a_run(state="running", question=None)]), width=160)
     assert "début" in going
     assert "approve" not in going
+
+
+def test_how_far_a_message_came_is_shown_with_the_copy_that_followed():
+    def page(copy):
+        steps = enumerate(("due", "queued", "handed_over", "accepted"))
+        at = {f"{name}_at": f"2026-11-23T02:01:0{n}.000Z" for n, name in steps}
+        told = {"step": "first_notice", "recipient": "att", "channel": "sms", "state": "sent", "answer": "taken", **at}
+        one = incident(notices=[{**told, "copy": copy}])
+        now = "2026-11-23T02:05:00.000Z"
+        return printed(lambda out: incident_shown.incident_page(out, one, ENGLISH, now), width=160).splitlines()
+
+    copy = {"channel": "mail", "accepted_at": "2026-11-23T02:04:00.000Z", "answer": "250 2.0.0 queued"}
+    first, second = (line for line in page(copy) if "taken" in line or "250 2.0.0" in line)
+    assert re.findall(r"\d\d:0\d:0\d", first) == ["03:01:00", "03:01:01", "03:01:02", "03:01:03"]
+    assert "copy by mail" in second
+    assert "03:04:00" in second
+    refused = page({**copy, "accepted_at": None, "answer": "550 no"})
+    assert "refused" in next(line for line in refused if "550 no" in line)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import event
 
-from alerts.notice import Message, Notice, NoticeKey, NoticeState
+from alerts.notice import Copy, Message, Notice, NoticeKey, NoticeState
 from monitor.core.ids import IncidentId
 from monitor.store import Batch, Store
 
@@ -143,3 +143,30 @@ def test_the_oldest_that_is_late_and_the_counts(store: Store, notice: Make, star
         NoticeState.DEAD: 1,
         NoticeState.SKIPPED: 0,
     }
+
+
+def test_what_another_channel_took_is_found_until_its_copy_is_noted(
+    store: Store, notice: Make, start: datetime
+) -> None:
+    first, other, own = (replace(notice(n), first_choice=name) for n, name in ((1, "mail"), (2, "mail"), (3, "sms")))
+    store.commit(Batch(notices=(first, other, own)))
+    assert store.passed_over(start - timedelta(hours=24)) == []
+    for one in (first, other, own):
+        settle(store, one.key, NoticeState.SENT, start)
+    assert store.passed_over(start - timedelta(hours=24)) == [first.key.incident]
+    assert store.passed_over(start + timedelta(seconds=1)) == []
+    given, refused = Copy("mail", "a@example.org", start, "250"), Copy("mail", "b@example.org", None, "550 é")
+    store.note_copy(first.key, given)
+    store.note_copy(other.key, refused)
+    assert store.passed_over(start - timedelta(hours=24)) == []
+    assert [one.copy for one in store.notices()] == [given, refused, None]
+
+
+def test_of_a_notice_from_before_there_were_copies_nothing_is_owed(store: Store, notice: Make, start: datetime) -> None:
+    store.commit(Batch(notices=(replace(notice(1), first_choice="mail"),)))
+    settle(store, notice(1).key, NoticeState.SENT, start)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE notices SET first_choice = NULL, handed_at = NULL, copy = NULL")
+    assert store.passed_over(start - timedelta(hours=24)) == []
+    (old,) = store.notices()
+    assert (old.first_choice, old.handed_at, old.copy) == ("", None, None)
