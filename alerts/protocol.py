@@ -173,7 +173,7 @@ def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
     to, opened = protocol.operations, _episode_at(incident)
     calls = [_Call(Audience.INTERNAL, Step.FIRST_NOTICE, incident.episode, opened + protocol.first_within, to)]
     changed, disrupted = incident.changed_at, incident.disruption_seen_at
-    if incident.open and changed is not None and changed > opened:
+    if incident.open and changed is not None and incident.changes > incident.changes_before:
         calls.append(_Call(Audience.INTERNAL, Step.WORSENED, incident.changes, changed + protocol.first_within, to))
     if incident.open and disrupted is not None and disrupted not in (opened, changed):
         calls.append(_Call(Audience.INTERNAL, Step.DISRUPTED, incident.episode, disrupted + protocol.first_within, to))
@@ -209,7 +209,7 @@ def _unsteady(protocol: Protocol, incident: Incident, told_at: tuple[datetime | 
     flapping, lapsed, overrun = incident.flapping_at, incident.lapsed_at, incident.overrun_at
     if flapping is not None and flapping not in told_at:
         calls.append(_Call(Audience.INTERNAL, Step.FLAPPING, incident.flaps, flapping + within, to))
-    if lapsed is not None and lapsed >= _episode_at(incident):
+    if lapsed is not None:
         calls.append(_Call(Audience.INTERNAL, Step.UNACKNOWLEDGED, incident.lapses, lapsed + within, to))
     if overrun is not None:
         calls.append(_Call(Audience.INTERNAL, Step.OVERRUN, incident.episode, overrun + within, to))

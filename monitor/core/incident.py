@@ -79,6 +79,7 @@ class Incident:
     `began_at` (first failing observation), the first notice from `opened_at` (confirmation). `disrupted_at` and
     `disruption_seen_at` are the same pair for the client's service; the latter is of the present episode, absent until
     this episode interrupts it. `episode` counts openings: 1, then one more for each relapse within `reopen_within`.
+    `changes` counts how often it got worse while it went on, `changes_before` of these those of earlier episodes.
     `covered` are the checks that it explains now, `suppressed` all that it ever explained, `worst` the worst severity
     that it reached. `repair`: what Relève does about it. `calls`: what its runs had to say to people. An
     acknowledgement holds `acknowledged_until` (None: to the end) for what is no worse than `acknowledged_for`;
@@ -100,6 +101,7 @@ class Incident:
     episode: int = 1
     episode_at: datetime | None = None
     changes: int = 0
+    changes_before: int = 0
     changed_at: datetime | None = None
     disrupted_at: datetime | None = None
     disruption_seen_at: datetime | None = None
@@ -289,7 +291,9 @@ def _reopened(incident: Incident, event: Event) -> Incident:
         status=Status.OPEN if incident.acknowledged_at is None else Status.ACKNOWLEDGED,
         episode=incident.episode + 1,
         episode_at=event.at,
+        changes_before=incident.changes,
         changed_at=event.began_at or event.at if worse else incident.changed_at,
+        lapsed_at=None,
         disruption_seen_at=None,
         recovered_at=None,
         resolved_at=None,

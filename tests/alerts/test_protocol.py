@@ -466,6 +466,17 @@ def test_what_somebody_is_on_again_or_what_is_over_wakes_nobody_for_a_lapse(then
     assert not [one for one in told(due(PROTOCOL, lapsed, (), then.at)) if "unacknowledged" in one]
 
 
+def test_what_gets_worse_or_is_left_alone_after_the_clock_was_set_back_is_told_all_the_same():
+    yesterday = OPENED - timedelta(hours=27)
+    mild = incident_of(happened(EventKind.OPENED, OPENED, Severity.WARNING, BEGAN))
+    so_far = keys(due(PROTOCOL, mild, (), OPENED))
+    worse = fold(mild, happened(EventKind.SEVERITY, yesterday, Severity.CRITICAL))
+    assert told(due(PROTOCOL, worse, so_far, yesterday)) == {"internal/worsened/1/admin"}
+    left = fold(mild, happened(EventKind.ACKNOWLEDGED, yesterday))
+    left = fold(left, happened(EventKind.UNACKNOWLEDGED, yesterday + timedelta(minutes=5)))
+    assert told(due(PROTOCOL, left, so_far, yesterday)) == {"internal/unacknowledged/1/admin"}
+
+
 def test_a_lapse_of_the_episode_before_is_no_news_of_a_relapse():
     half = OPENED + timedelta(minutes=30)
     again = incident_of(
