@@ -157,7 +157,7 @@ class Desk:
         self._turned.clear()
 
     async def clock_was_set(self) -> None:
-        """Take it that the clock may have been set back: leave no belief in the future."""
+        """Take it that the clock may have been set back: leave no belief in the future, and no message to wait."""
         await self._undisturbed(self._clock_was_set())
 
     async def _clock_was_set(self) -> None:
@@ -165,6 +165,8 @@ class Desk:
         self.died_at = None if self.died_at is None else min(self.died_at, now)
         healths = {name: not_after(health, now) for name, health in self.state.healths.items()}
         await self._accept(Taken(replace(self.state, healths=healths)), time_passed=True)
+        await self.journal.hurry(None, now)
+        self.mail_waiting.set()
 
     async def note_run(
         self, event: RunEvent | None, told: tuple[Event, ...], audit: tuple[AuditEntry, ...] = ()

@@ -309,10 +309,10 @@ class Journal:
     def _being_sent(self, notices: list[Notice]) -> None:
         self._held.update({notice.key: replace(notice, state=NoticeState.SENDING) for notice in notices})
 
-    async def hurry(self, channel: str, now: datetime) -> None:
-        """Let no notice wait any longer for its next attempt by `channel`."""
+    async def hurry(self, channel: str | None, now: datetime) -> None:
+        """Let no notice wait any longer for its next attempt by `channel` (None: by any)."""
         for notice in tuple(self._held.values()):
-            if notice.state is NoticeState.PENDING and notice.channel == channel:
+            if notice.state is NoticeState.PENDING and channel in (None, notice.channel):
                 self._held[notice.key] = replace(notice, next_try_at=now)
         await self._unless_in_trouble(self.store.hurry, channel, now)
 

@@ -78,10 +78,10 @@ def claim(connection: Connection, now: datetime, limit: int, but: Collection[str
     return sorted(claimed, key=lambda notice: (notice.due_at, notice.key))
 
 
-def hurry(connection: Connection, channel: str, now: datetime) -> None:
-    """Make every notice that waits for another attempt by `channel` due for it at `now`."""
-    waits = notices.c.state == NoticeState.PENDING.value
-    by_it = update(notices).where(waits, notices.c.channel == channel, notices.c.next_try_at > now)
+def hurry(connection: Connection, channel: str | None, now: datetime) -> None:
+    """Make every notice that waits for another attempt by `channel` (None: by any) due for it at `now`."""
+    waits = update(notices).where(notices.c.state == NoticeState.PENDING.value, notices.c.next_try_at > now)
+    by_it = waits if channel is None else waits.where(notices.c.channel == channel)
     connection.execute(by_it.values(next_try_at=now))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.notice import Audience, NoticeKey, NoticeState, Planned, Step
 from monitor.core.events import RELEVE
-from monitor.core.ids import CheckId
+from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Refused
 from monitor.core.plan import State
 from monitor.core.text import say
@@ -241,3 +241,14 @@ async def test_an_incident_of_a_state_begun_anew_is_no_resend_of_the_old_one_of_
     )
     assert first.message_id != second.message_id
     assert first.in_reply_to == next(n.message_id for n in store.notices() if n.key.recipient == "att")
+
+
+async def test_a_clock_set_back_leaves_no_message_waiting_for_the_old_time(desk_on, inventory_of, machine):
+    desk = desk_on(inventory_of())
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    waiting = {notice.key for notice in await desk.journal.notices(IncidentId("26-0001"))}
+    machine.wall -= timedelta(minutes=10)
+    desk.clock = GuardedClock(None, machine, "another boot")
+    assert await desk.journal.claim(desk.clock.now(), 10) == []
+    await desk.clock_was_set()
+    assert {notice.key for notice in await desk.journal.claim(desk.clock.now(), 10)} == waiting
