@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from alerts.language import speech
-from monitor.clock import SystemClock
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
 from monitor.core.plan import Plan
@@ -92,9 +91,10 @@ class Daemon:
         """
         journal = Journal(store)
         await journal.recover()
+        # By the machine's own clock, which may have been stepped meanwhile, what ended just now might be forgotten.
+        clock = clock_from(await journal.ask(store.guard))
         # However long that takes: to load a large state is no sign of a disk that hangs.
-        kept = await asyncio.to_thread(store.load, SystemClock().now(), KEEP)
-        clock = clock_from(kept.guard)
+        kept = await asyncio.to_thread(store.load, clock.now(), KEEP)
         plan = plan_of(inventory)
         desk = Desk.resume(journal, clock, inventory, plan, kept)
         desk.guard, desk.trusted = lambda: clock.guard, lambda: clock.trusted

@@ -19,6 +19,7 @@ from monitor.core.incident import Incident
 from monitor.core.maintenance import window_from_json, window_to_json
 from monitor.core.plan import State
 from monitor.core.rota import override_from_json, override_to_json
+from monitor.core.timekeeping import Guard
 from monitor.store import audit, jobs, log, outbox, runs
 from monitor.store.audit import AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
@@ -94,6 +95,11 @@ class Store:
 
         return self._read(read)
 
+    def guard(self) -> Guard | None:
+        """Return the clock's anchor as it was last written; None before the first time."""
+        kept = self._read(lambda connection: log.get(connection, _GUARD))
+        return None if kept is None else guard_from_json(kept)
+
     def commit(self, batch: Batch) -> None:
         """Write `batch`; once this returns, it survives a power cut.
 
@@ -151,8 +157,8 @@ class Store:
         """Return what `claim` would, and mark nothing: for a disk that cannot be written."""
         return self._read(lambda connection: outbox.ready(connection, now, limit, but))
 
-    def hurry(self, channel: str, now: datetime) -> None:
-        """Make every notice that waits for another attempt by `channel` due for it at `now`."""
+    def hurry(self, channel: str | None, now: datetime) -> None:
+        """Make every notice that waits for another attempt by `channel` (None: by any) due for it at `now`."""
         self._change(lambda connection: outbox.hurry(connection, channel, now))
 
     def settle(

@@ -12,7 +12,9 @@ from alerts.notice import NoticeState
 from lab.door import Door
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
-from monitor.core.verdict import Severity
+from monitor.core.ids import CheckId
+from monitor.core.text import say
+from monitor.core.verdict import Severity, Verdict
 from monitor.daemon import selfcheck
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
@@ -20,6 +22,7 @@ from monitor.inventory.load import load
 from monitor.store import open_store
 
 PATIENCE = 20
+BAD, GOOD = Verdict(Severity.CRITICAL, say("refused")), Verdict(Severity.OK, say("open"))
 
 SITE = """
 site: {{name: Petit site, timezone: Africa/Douala, language: en}}
@@ -224,3 +227,25 @@ async def test_a_start_finds_nothing_wrong_with_ourselves(tmp_path, door, mailbo
         assert {verdict.severity for verdict in said.values()} == {Severity.OK}, said
         assert selfcheck.HEARTBEAT not in daemon.desk.plan.checks
         assert not {one.check for one in daemon.desk.state.incidents.values()} & own
+
+
+async def test_what_ended_just_now_is_known_after_a_start_with_a_clock_that_was_stepped_far_ahead(
+    inventory_of, store, machine
+):
+    inventory = inventory_of(("confirm: 1, incident: office", "confirm: 1, flapping: false, incident: office"))
+
+    def clock_from(kept):
+        return GuardedClock(kept, machine, "boot", lambda: False)
+
+    daemon = await Daemon.start(inventory, store, clock_from)
+    for verdict in (BAD, GOOD):
+        machine.pass_(60)
+        await daemon.desk.take(CheckId("door"), verdict, daemon.clock.now(), 0.0)
+    await daemon.close()
+    machine.wall += timedelta(days=1000)
+    again = await Daemon.start(inventory, open_store(store.folder, write=True, ballast=0), clock_from)
+    machine.pass_(60)
+    await again.desk.take(CheckId("door"), BAD, again.clock.now(), 0.0)
+    (incident,) = again.desk.state.incidents.values()
+    assert incident.episode == 2
+    await again.close()
