@@ -224,6 +224,10 @@ class Folder:
         except SftpTrouble as trouble:
             if trouble.kind is Trouble.CUT:
                 raise
+        await self.flush(file)
+
+    async def flush(self, file: SFTPClientFile) -> None:
+        """Have what was written put on the disk, where the server offers that."""
         if self.flushes:
             try:
                 await self.ask(file.fsync())
@@ -235,6 +239,16 @@ class Folder:
     async def rename(self, old: str, new: str) -> None:
         """Give a file its name; one that has that name already is never written over (version 3, rename)."""
         await self.ask(self._client.rename(self.at(old), self.at(new)))
+
+    async def replace(self, old: str, new: str) -> None:
+        """Give a file its name in the place of one that has it: at once, where the server can (OpenSSH's extension)."""
+        try:
+            await self.ask(self._client.posix_rename(self.at(old), self.at(new)))
+        except SftpTrouble as trouble:
+            if trouble.kind is not Trouble.UNSUPPORTED:
+                raise
+            await self.discard(new)
+            await self.rename(old, new)
 
     async def remove(self, name: str) -> None:
         """Delete a file."""

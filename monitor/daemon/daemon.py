@@ -27,6 +27,7 @@ from monitor.daemon.heartbeat_out import Ailment, SignOfLife
 from monitor.daemon.journal import Journal
 from monitor.daemon.noticeboard import Noticeboard
 from monitor.daemon.post import Post
+from monitor.daemon.publishing import Publishing
 from monitor.daemon.scheduler import Scheduler
 from monitor.inventory.load import Loaded as Reading
 from monitor.inventory.load import load
@@ -55,7 +56,7 @@ PATIENCE = 5.0
 def plan_of(inventory: Inventory) -> Plan:
     """Return the plan of `inventory` with Relève's checks of itself."""
     folders = inventory.actionable.recordings if inventory.automation.live else ()
-    own = selfcheck.own_checks(folders, heartbeat=inventory.heartbeat is not None)
+    own = selfcheck.own_checks(folders, heartbeat=inventory.heartbeat is not None, public=bool(inventory.public.push))
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
 
@@ -76,6 +77,7 @@ class Daemon:
     jobs: Jobs
     sign_of_life: SignOfLife
     board: Noticeboard
+    publishing: Publishing
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -113,6 +115,7 @@ class Daemon:
             jobs=Jobs(journal, clock, kept.jobs),
             sign_of_life=None,  # type: ignore[arg-type]
             board=None,  # type: ignore[arg-type]
+            publishing=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -123,6 +126,7 @@ class Daemon:
             lambda: desk.inventory.heartbeat, daemon.ailing, clock, daemon.report_heartbeat
         )
         daemon.board = Noticeboard(desk, daemon.watches, clock)
+        daemon.publishing = Publishing(daemon.board, clock, daemon.report_public)
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
@@ -155,6 +159,7 @@ class Daemon:
             asyncio.create_task(self._every(FLUSH, self._housekeeping), name="housekeeping"),
             asyncio.create_task(self._every(PRUNE, self.journal.prune_samples), name="prune"),
             asyncio.create_task(self.sign_of_life.run(), name="heartbeat"),
+            asyncio.create_task(self.publishing.run(), name="public"),
         ]
         self.automation.resume()
         watchdog = systemd.watchdog_interval()
@@ -185,6 +190,7 @@ class Daemon:
 
     async def close(self) -> None:
         """Write what is known and let go of everything."""
+        await self.publishing.close()
         await self.archiving.close()
         await self.automation.close()
         self.ledger.close()
@@ -207,6 +213,7 @@ class Daemon:
         await self._housekeeping()
         await self.desk.tick()
         await self.post.once()
+        await self.publishing.once()
 
     async def _every(self, seconds: float, work: Callable[[], Any]) -> None:
         while True:
@@ -273,6 +280,10 @@ class Daemon:
         """Take what became of a sign of life of ours."""
         await self.desk.take(selfcheck.HEARTBEAT, verdict, at, elapsed)
 
+    async def report_public(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
+        """Take what became of an attempt to send the public status."""
+        await self.desk.take(selfcheck.PUBLIC, verdict, at, elapsed)
+
     def ailing(self) -> Ailment | None:
         """Return what keeps us from being really well; None when nothing does."""
         lately = asyncio.get_running_loop().time() - STALLED
@@ -317,6 +328,7 @@ class Daemon:
             self.scheduler.swap(reading.inventory.checks)
             self.automation.swap()
             self.sign_of_life.swap()
+            self.publishing.swap()
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
 

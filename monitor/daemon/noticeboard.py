@@ -39,8 +39,8 @@ class Noticeboard:
         site = self._desk.inventory.site
         return speech(language or site.language, site.timezone)
 
-    async def status(self, words: Speech) -> PublicStatus:
-        """Return how it is now, in the words of a reader."""
+    async def status(self, words: Speech, *, looked: bool = False) -> PublicStatus:
+        """Return how it is now, in the words of a reader. `looked`: everything was just looked at, without watching."""
         await self._remember()
         desk, inventory = self._desk, self._desk.inventory
         known = {
@@ -52,7 +52,7 @@ class Noticeboard:
             desk.state,
             (self._past | known).values(),
             self._clock.now(),
-            watching=self._watching(),
+            watching=looked or self._watching(),
             trusted=desk.trusted(),
         )
         return public_status(inventory, facts, words)

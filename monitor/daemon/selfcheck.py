@@ -20,12 +20,15 @@ LAG = CheckId("releve-lag")
 QUEUE = CheckId("releve-queue")
 CHECKS = CheckId("releve-checks")
 HEARTBEAT = CheckId("releve-heartbeat")
+PUBLIC = CheckId("releve-public")
 OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX, CHECKS)}
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
 LOAD = {name: Watched(ConfirmPolicy(confirm=3)) for name in (LAG, QUEUE)}
 """Those about how busy we are: a moment in which all is late is no trouble, a quarter of a minute of it is."""
 HEARTBEAT_POLICY = ConfirmPolicy(confirm=3)
 """Between us and our watcher lie networks that are not ours."""
+PUBLIC_POLICY = ConfirmPolicy(confirm=3)
+"""Nor are those between us and the hosts that show the public status."""
 ARCHIVE_POLICY = ConfirmPolicy(confirm=2)
 """Between us and an archive lies a network: one round that fails is no news yet."""
 
@@ -35,12 +38,13 @@ def archive_check(recordings: str) -> CheckId:
     return CheckId(f"releve-archive-{recordings}")
 
 
-def own_checks(recordings: Iterable[str], *, heartbeat: bool = False) -> dict[CheckId, Watched]:
+def own_checks(recordings: Iterable[str], *, heartbeat: bool = False, public: bool = False) -> dict[CheckId, Watched]:
     """Return every check that Relève makes of itself where those folders are archived.
 
-    `heartbeat`: it gives a sign of life to a watcher.
+    `heartbeat`: it gives a sign of life to a watcher. `public`: it sends the public status to other hosts.
     """
     watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
+    watcher |= {PUBLIC: Watched(PUBLIC_POLICY)} if public else {}
     return OWN | LOAD | watcher | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
 
 

@@ -101,7 +101,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     look_at_unasked(seen, watched, kinds, topology, scope)
     work = maintenance(scope, topology, UTC if site is None else site.timezone)
     _look_at_the_rest(scope)
-    policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope)
+    policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope, things.devices)
     own_words = messages(scope)
     duty = rotas(scope, UTC if site is None else site.timezone)
     if site is None or told.agreed is None or scope.problems.fatal:

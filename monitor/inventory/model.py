@@ -109,17 +109,26 @@ class HeartbeatOut:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicFolder:
+    """A folder on a host elsewhere, as SFTP names it, into which the public status is sent."""
+
+    device: Target
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Public:
     """What anybody may read of the service. `titles`: of the page, by language, empty for the site's name.
 
     `serve`: over HTTP, to everybody. It is written at least `every`. A service of which less than the part
-    `degraded_below` (0..1) works is degraded.
+    `degraded_below` (0..1) works is degraded. `push`: where it is sent to.
     """
 
     titles: Mapping[str, str] = field(default_factory=dict)
     every: timedelta = timedelta(minutes=5)
     degraded_below: float = 0.9
     serve: bool = False
+    push: tuple[PublicFolder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,9 @@ def recordings(scope: Scope, devices: Mapping[NodeId, Device]) -> dict[str, Reco
         if not isinstance(table, TableNode):
             continue
         archive = table.get("archive")
-        source = _reached(table.get("device"), f"{where}.device", scope, devices)
+        source = reached_by_ssh(table.get("device"), f"{where}.device", scope, devices)
         inner = archive.get("device") if isinstance(archive, TableNode) else None
-        copies = _reached(inner, f"{where}.archive.device", scope, devices)
+        copies = reached_by_ssh(inner, f"{where}.archive.device", scope, devices)
         if keys is None or source is None or copies is None:
             continue
         folder, archived = as_sftp(keys.folder), as_sftp(keys.archive.folder)
@@ -147,7 +147,7 @@ def recordings(scope: Scope, devices: Mapping[NodeId, Device]) -> dict[str, Reco
     return found
 
 
-def _reached(node: Node | None, where: str, scope: Scope, devices: Mapping[NodeId, Device]) -> Target | None:
+def reached_by_ssh(node: Node | None, where: str, scope: Scope, devices: Mapping[NodeId, Device]) -> Target | None:
     """Return the device that is named, if files can be moved to and from it."""
     refer(node, scope.devices, where, N_("there is no device {name}"), scope.problems)
     if not isinstance(node, ScalarNode) or NodeId(node.text) not in devices:
@@ -164,13 +164,17 @@ def _look_at_folders(
     source: Target, folder: str, copies: Target, archived: str, table: TableNode, where: str, scope: Scope
 ) -> None:
     for key, path, at in (("folder", folder, table), ("archive.folder", archived, table.get("archive"))):
-        node = at.get("folder") if isinstance(at, TableNode) else None
-        if node is not None and not path.startswith("/"):
-            message = say("{path} is no full path", path=path)
-            scope.problems.error(node.at, f"{where}.{key}", message, say("write it from the root, or from the drive"))
+        look_at_path(path, at.get("folder") if isinstance(at, TableNode) else None, f"{where}.{key}", scope)
     if source.address == copies.address and _port(source) == _port(copies) and _nested(folder, archived):
         message = say("the archive lies in the folder of the recordings, or that in the archive")
         scope.problems.error(table.at, where, message, say("an archive is another disk, better another machine"))
+
+
+def look_at_path(path: str, node: Node | None, where: str, scope: Scope) -> None:
+    """Note a folder that is not named from the root: below what it lies depends on who asks."""
+    if node is not None and not path.startswith("/"):
+        message = say("{path} is no full path", path=path)
+        scope.problems.error(node.at, where, message, say("write it from the root, or from the drive"))
 
 
 def _port(target: Target) -> int:

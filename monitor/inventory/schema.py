@@ -273,11 +273,28 @@ class HeartbeatKeys(Part):
     )
 
 
+class SftpKeys(Part):
+    """A folder on a host that is reached by SSH."""
+
+    device: Word = Field(description=N_("the host; it needs ssh:"))
+    folder: Word = Field(description=N_("what its web server shows; it must be there"))
+
+
+class PushKeys(Part):
+    """Where to the public status is sent, as files."""
+
+    sftp: SftpKeys
+
+
 class PublicKeys(Part):
     """What anybody may read of the service: its state and what the client was told, without any internals."""
 
     title: Words | None = Field(default=None, description=N_("of the page; the site's name, if absent"))
     serve: bool = Field(default=False, description=N_("true: everybody who reaches Relève may read it at /public"))
+    push: Annotated[list[PushKeys], Field(min_length=1)] | None = Field(
+        default=None,
+        description=N_("where to it is sent when it changes: [{sftp: {device: ..., folder: ...}}]"),
+    )
     every: Span | None = Field(
         default=None, description=N_("written anew at least as often, and stale after two and a half; 5 min, if absent")
     )

@@ -93,10 +93,11 @@ def _of_ourselves(daemon: Daemon) -> str:
 
 
 def _of_signs_of_life(daemon: Daemon) -> str:
-    """Heartbeats: our own, where there is a watcher, and those of jobs."""
-    own, jobs = daemon.sign_of_life, daemon.jobs
+    """Heartbeats: our own, where there is a watcher, those of jobs, and what the public sees of us."""
+    own, jobs, public = daemon.sign_of_life, daemon.jobs, daemon.publishing
     heard = [({"check": name}, _seconds(job.last.at)) for name, job in jobs.all().items() if job.last is not None]
     sent: list[Sample] = [] if own.sent_at is None else [({}, _seconds(own.sent_at))]
+    shown: list[Sample] = [] if public.sent_at is None else [({}, _seconds(public.sent_at))]
     return (
         family(
             "releve_heartbeat_last_success_timestamp_seconds",
@@ -106,6 +107,13 @@ def _of_signs_of_life(daemon: Daemon) -> str:
         )
         + _single("releve_heartbeat_failures_total", "counter", "Signs of life that were not taken.", own.failed)
         + family("releve_job_last_report_timestamp_seconds", "gauge", "When a job last reported itself.", heard)
+        + family(
+            "releve_public_last_success_timestamp_seconds",
+            "gauge",
+            "When a host last took the public status.",
+            shown,
+        )
+        + _single("releve_public_failures_total", "counter", "Public status that a host did not take.", public.failed)
         + _single("releve_job_reports_total", "counter", "Reports of jobs.", jobs.heard)
         + _single("releve_job_refusals_total", "counter", "Reports without the right token or name.", jobs.refused)
     )

@@ -49,6 +49,40 @@ def test_what_is_wrong_is_told_at_its_place(read, lines, written, problem):
     assert line.startswith(problem)
 
 
+HOST = 'web: {address: 192.0.2.9, ssh: {user: www, key: "file:key", host_key: "SHA256:%s"}}' % ("A" * 43)
+HOSTED = SITE.replace("devices: {", "devices: {" + HOST + ", ")
+
+
+def test_it_is_sent_to_the_folder_of_a_host_as_sftp_names_it(read):
+    for written, folder in (("/srv/state/", "/srv/state"), ("'D:\\www'", "/D:/www")):
+        loaded = read(f"{HOSTED}public: {{push: [{{sftp: {{device: web, folder: {written}}}}}]}}\n", key="")
+        assert loaded.problems == ()
+        (to,) = loaded.inventory.public.push
+        assert (to.device.name, to.folder) == ("web", folder)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("[]", "6:16 public.push: "),
+        ("[{s3: {}}]", "6:17 public.push.0: sftp is missing"),
+        ("[{sftp: {device: web}}]", "6:18 public.push.0.sftp: folder is missing"),
+        ("[{sftp: {device: wep, folder: /x}}]", "6:33 public.push.0.sftp.device: there is no device wep"),
+        ("[{sftp: {device: crm-01, folder: /x}}]", "6:33 public.push.0.sftp.device: crm-01 has no ssh:"),
+        ("[{sftp: {device: web, folder: www}}]", "6:46 public.push.0.sftp.folder: www is no full path"),
+        (
+            "[{sftp: {device: web, folder: /x}}, {sftp: {device: web, folder: /x/}}]",
+            "6:52 public.push.1.sftp: it is sent there already (leave this one out)",
+        ),
+    ],
+)
+def test_a_place_that_cannot_be_reached_is_told_at_its_place(read, lines, written, problem):
+    loaded = read(f"{HOSTED}public: {{push: {written}}}\n", key="")
+    assert loaded.inventory is None
+    told = lines(loaded.problems)
+    assert any(line.startswith(problem) for line in told), told
+
+
 def test_a_title_that_names_a_machine_is_warned_of_where_strangers_read_it(read, lines):
     titles = """\
 checks: {door: {probe: tcp, device: crm-01, port: 1}}
