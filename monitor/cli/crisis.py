@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from monitor.daemon.desk import Desk
 
     Said = Callable[[Incident, str, datetime, Desk], Event]
+    """The event that somebody makes of an incident at a moment."""
 
 JSON = click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
 
@@ -50,7 +51,7 @@ def add(settings: Settings, name: str, text: str, owner: str, due: str, as_json:
         return add_action(incident, who, now, text, owner, until)
 
     body = {"text": text, "owner": owner, "due": due}
-    return _record(settings, name, "actions", body, "action", said, as_json=as_json)
+    return record(settings, name, "actions", body, "action", said, as_json=as_json)
 
 
 @action.command(help=N_("Say that an action is done, and what came of it."))
@@ -94,7 +95,7 @@ def _ended(settings: Settings, name: str, n: int, state: str, text: str, *, as_j
 
         return end_action(incident, who, now, n, ActionState(state), text)
 
-    return _record(settings, name, f"actions/{n}/{state}", {"text": text}, "action end", said, as_json=as_json)
+    return record(settings, name, f"actions/{n}/{state}", {"text": text}, "action end", said, as_json=as_json)
 
 
 @action.command("list", help=N_("List actions: of one incident, or all of them, newest incident first."))
@@ -138,7 +139,7 @@ def decide(settings: Settings, name: str, text: str, as_json: bool) -> int:
 
         return crisis_cell.decide(incident, who, now, text)
 
-    return _record(settings, name, "decisions", {"text": text}, "decide", said, as_json=as_json)
+    return record(settings, name, "decisions", {"text": text}, "decide", said, as_json=as_json)
 
 
 @click.command(help=N_("Write down what the crisis cell needs; --met N: it has need N now."))
@@ -161,8 +162,8 @@ def need(settings: Settings, name: str, text: str, met: int | None, as_json: boo
         return crisis_cell.need(incident, who, now, text)
 
     if met is not None:
-        return _record(settings, name, f"needs/{met}/met", {}, "need met", said, as_json=as_json)
-    return _record(settings, name, "needs", {"text": text}, "need", said, as_json=as_json)
+        return record(settings, name, f"needs/{met}/met", {}, "need met", said, as_json=as_json)
+    return record(settings, name, "needs", {"text": text}, "need", said, as_json=as_json)
 
 
 @click.command(
@@ -183,13 +184,16 @@ def role(settings: Settings, name: str, part: str, who: str, as_json: bool) -> i
 
         return appoint(incident, actor, now, Role(part), who)
 
-    return _record(settings, name, "roles", {"role": part, "who": who}, "role", said, as_json=as_json)
+    return record(settings, name, "roles", {"role": part, "who": who}, "role", said, as_json=as_json)
 
 
-def _record(
+def record(
     settings: Settings, name: str, path: str, body: dict[str, Any], audited: str, said: Said, *, as_json: bool
 ) -> int:
-    """Let the daemon write it down (`path`, `body`), or do so here: `said` makes the event, `audited` names it."""
+    """Let the daemon write it down (`path`, `body`), or do so here: `said` makes the event, `audited` names it.
+
+    Returns the exit code, after the line that was written or, `as_json`, the incident was printed. Raises Failure.
+    """
     chosen = chosen_incident(settings, name)
     api = daemon_or_none(settings)
     if api is not None:

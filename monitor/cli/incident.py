@@ -23,6 +23,7 @@ from monitor.cli.context import (
 from monitor.cli.crisis import action, decide, need, role
 from monitor.cli.draft import draft
 from monitor.cli.reading import act, daemon_or_none, segment, site_speech
+from monitor.cli.review import review
 from monitor.core.ids import IncidentId
 from monitor.core.text import N_, say
 
@@ -35,7 +36,7 @@ def incident() -> None:
 
 
 incident.add_command(draft)
-for command in (action, decide, need, role):
+for command in (action, decide, need, role, review):
     incident.add_command(command)
 
 

@@ -31,11 +31,17 @@ def report() -> None:
         "Write the review (REX) of the incident ID, or of the newest one: times against the targets, timeline, proof "
         "of communication, repair, measurements, causes, lessons and actions. What nobody documented is marked as "
         "such.\n\n"
-        "People complete it by notes that begin with a word and a colon: factor, went well, to improve, lesson, or "
-        'action, as in: releve incident note ID "action: what; who; until when; state".'
+        "People complete it by `releve incident review` and `releve incident action`, or by notes that begin with a "
+        'word and a colon: factor, went well, to improve, lesson, as in: releve incident note ID "lesson: ...".'
     )
 )
 @click.argument("name", metavar="[ID]", default="")
+@click.option(
+    "--version",
+    "stage",
+    type=click.Choice(["hot", "cold"]),
+    help=N_("As it stood when the hot or the cold review was closed."),
+)
 @click.option(
     "--format",
     "wanted",
@@ -44,7 +50,7 @@ def report() -> None:
 )
 @OUTPUT
 @pass_settings
-def rex(settings: Settings, name: str, wanted: str | None, output: str) -> int:
+def rex(settings: Settings, name: str, stage: str | None, wanted: str | None, output: str) -> int:
     """Write the review of one incident."""
     from monitor.clock import SystemClock
     from monitor.reports.rex import rex as review
@@ -56,7 +62,7 @@ def rex(settings: Settings, name: str, wanted: str | None, output: str) -> int:
     def gathered(store: Store) -> tuple[Document, Incident]:
         from monitor.reports.gather import material
 
-        incident = _chosen(store, legible(name))
+        incident = _at_version(_chosen(store, legible(name)), stage)
         return review(material(store, incident, inventory, now), speech), incident
 
     document, incident = offline.read(settings, gathered)
@@ -64,6 +70,20 @@ def rex(settings: Settings, name: str, wanted: str | None, output: str) -> int:
     if output != STDOUT:
         warn(speech.render(say("Review of incident {id} written: {path}", id=incident.id, path=output)))
     return ExitCode.WRONG if incident.open else ExitCode.DONE
+
+
+def _at_version(incident: Incident, stage: str | None) -> Incident:
+    """The incident as it stood when that review was closed. Raises Failure while it is not."""
+    if stage is None:
+        return incident
+    from monitor.core.review import Stage
+    from monitor.reports.rex_versions import as_closed
+
+    found = as_closed(incident, Stage(stage))
+    if found is None:
+        command = f"releve incident review close {incident.id} {stage}"
+        raise Failure(say("that review is not closed yet: `{command}`", command=command))
+    return found
 
 
 def _chosen(store: Store, name: str) -> Incident:

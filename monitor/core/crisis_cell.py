@@ -40,7 +40,7 @@ def add_action(
 
     Raises Refused for no words or too many, for too many actions, and for a deadline that is past.
     """
-    what, owner = _words(what), _name(owner)
+    what, owner = own_words(what), _name(owner)
     _room(len(incident.crisis.actions))
     if due_at is not None and due_at <= now:
         raise Refused(say("that time is past: write one that is to come, such as 18:00 or 2h"))
@@ -63,7 +63,7 @@ def end_action(incident: Incident, actor: str, now: datetime, n: int, state: Act
     if action.state is state:
         raise Refused(say("action {n} is so already", n=n))
     text = Text(ENDED[state].template, (("n", n), ("what", action.what)))
-    result = _words(result) if result.strip() else ""
+    result = own_words(result) if result.strip() else ""
     if result:
         text = say("{text} - {result}", text=text, result=result)
     data: dict[str, Any] = {"n": n, "state": state.value} | ({"result": result} if result else {})
@@ -72,7 +72,7 @@ def end_action(incident: Incident, actor: str, now: datetime, n: int, state: Act
 
 def decide(incident: Incident, actor: str, now: datetime, what: str) -> Event:
     """Return the event that something was decided. Raises Refused for no words or too many."""
-    what = _words(what)
+    what = own_words(what)
     _room(len(incident.crisis.decisions))
     data = {"n": len(incident.crisis.decisions) + 1, "what": what}
     return _event(incident, actor, now, EventKind.DECISION, say("Decision: {what}", what=what), data)
@@ -80,7 +80,7 @@ def decide(incident: Incident, actor: str, now: datetime, what: str) -> Event:
 
 def need(incident: Incident, actor: str, now: datetime, what: str) -> Event:
     """Return the event that the cell needs something. Raises Refused for no words or too many."""
-    what = _words(what)
+    what = own_words(what)
     _room(len(incident.crisis.needs))
     n = len(incident.crisis.needs) + 1
     return _event(incident, actor, now, EventKind.NEED, say("Need {n}: {what}", n=n, what=what), {"n": n, "what": what})
@@ -111,8 +111,8 @@ def _event(
     return Event(incident.id, now, kind, actor, text, data=data)
 
 
-def _words(text: str) -> str:
-    """A person's words in one line. Raises Refused for none, for the dots of a command that was pasted, for a page."""
+def own_words(text: str) -> str:
+    """Return a person's words in one line. Raises Refused for none, for the dots of a pasted command, for a page."""
     words = " ".join(text.split())
     if not words.strip(". …"):
         raise Refused(say("write your own words"))

@@ -59,6 +59,10 @@ class EventKind(StrEnum):
     DECISION = "decision"
     NEED = "need"
     NEED_MET = "need_met"
+    REVIEW_POINT = "review_point"
+    """A point of the review was written, changed or dropped: `monitor.core.review` folds the `data` of these two."""
+    REVIEW_CLOSED = "review_closed"
+    """A version of the review: its `data` holds all that it says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.core import crisis
+from monitor.core import crisis, review
 from monitor.core.crisis import CRISIS_KINDS, NOTHING_WRITTEN, Crisis
 from monitor.core.draft import Draft, drafted
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
+from monitor.core.review import NOT_REVIEWED, REVIEW_KINDS, Review
 from monitor.core.text import Text, say, verbatim
 from monitor.core.verdict import Severity
 
@@ -86,7 +87,7 @@ class Incident:
     `lapsed_at`: its time ran out then, for the `lapses`th time. `flapping_at`: since when the root cause comes and
     goes, for the `flaps`th time. `window`: the announced work that it belongs to; `overrun_at`: it failed on then,
     though that was over. `drafts`: people's words for updates. `crisis`: the action plan and what else people wrote
-    down together.
+    down together. `review`: what they wrote for the review, and its closed versions.
     """
 
     id: IncidentId
@@ -124,6 +125,7 @@ class Incident:
     calls: tuple[Call, ...] = ()
     drafts: tuple[Draft, ...] = ()
     crisis: Crisis = NOTHING_WRITTEN
+    review: Review = NOT_REVIEWED
     timeline: tuple[Event, ...] = ()
 
     @property
@@ -261,6 +263,8 @@ def _noted(incident: Incident, event: Event) -> Incident:
         return replace(incident, drafts=drafted(incident.drafts, event))
     if event.kind in CRISIS_KINDS:
         return replace(incident, crisis=crisis.fold(incident.crisis, event))
+    if event.kind in REVIEW_KINDS:
+        return replace(incident, review=review.fold(incident.review, event))
     return incident
 
 

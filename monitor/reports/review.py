@@ -10,11 +10,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 
 from alerts.language import translation
+from monitor.core import review
+from monitor.core.crisis import ActionState
 from monitor.core.events import Event, EventKind
+from monitor.core.incident import Incident
+from monitor.core.review import Part
 from monitor.core.text import LANGUAGES, N_, Text
 
 LONGEST_LABEL = 40
@@ -24,6 +29,7 @@ LONGEST_LABEL = 40
 class Topic(StrEnum):
     """The parts of a review that only people can write; the value is the word that marks a note in English."""
 
+    WHY = N_("why")
     FACTOR = N_("factor")
     WENT_WELL = N_("went well")
     TO_IMPROVE = N_("to improve")
@@ -41,12 +47,14 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A corrective action; empty where the note does not say it."""
+    """A corrective action; empty where the note does not say it. `due_at`, `progress`: of one of the action plan."""
 
     what: str
     owner: str = ""
     until: str = ""
     state: str = ""
+    due_at: datetime | None = None
+    progress: ActionState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,42 @@ def review_of(timeline: Iterable[Event]) -> Review:
             remarks.setdefault(topic, []).append(Remark(words.strip(), event.actor))
     actions = tuple(_action(remark.text) for remark in remarks.pop(Topic.ACTION, []))
     return Review({topic: tuple(found) for topic, found in remarks.items()}, actions)
+
+
+def whole_review(incident: Incident) -> Review:
+    """Return what people wrote for the review: as points and in notes; the action plan before actions in notes."""
+    noted = review_of(incident.timeline)
+    remarks = {
+        topic: tuple(Remark(point.what, point.by) for point in incident.review.on(of)) + noted.on(topic)
+        for topic, of in POINTS.items()
+    }
+    plan = tuple(
+        Action(one.what, one.owner, state=one.result, due_at=one.due_at, progress=one.state)
+        for one in incident.crisis.actions
+    )
+    return Review({topic: found for topic, found in remarks.items() if found}, plan + noted.actions)
+
+
+POINTS = {
+    Topic.WHY: review.Topic.WHY,
+    Topic.FACTOR: review.Topic.FACTOR,
+    Topic.WENT_WELL: review.Topic.WELL,
+    Topic.TO_IMPROVE: review.Topic.BADLY,
+    Topic.LESSON: review.Topic.LESSON,
+}
+"""Which points of the review stand in which part of the document."""
+
+
+def parts_in_notes(timeline: Iterable[Event]) -> tuple[Part, ...]:
+    """Return what the notes say for the review, as parts of a version of it."""
+    parts = []
+    for event in timeline:
+        label, colon, words = _words(event.text).partition(":")
+        topic = topics().get(_letters(label)) if colon and len(label) <= LONGEST_LABEL else None
+        if event.kind is EventKind.NOTE and topic is not None and words.strip():
+            of = review.ACTION if topic is Topic.ACTION else POINTS[topic].value
+            parts.append(Part(of, 0, words.strip(), event.actor))
+    return tuple(parts)
 
 
 @cache

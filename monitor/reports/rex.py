@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from monitor.core.text import Speech, say
+from monitor.core.text import Speech, Text, say
 from monitor.reports.document import Document, Facts, Section, Tone, Words, harmless
 from monitor.reports.material import Material
 from monitor.reports.milestones import measures, milestones
 from monitor.reports.pen import Pen, pen_for
-from monitor.reports.review import review_of
+from monitor.reports.review import whole_review
 from monitor.reports.rex_lessons import Gap, actions, causes, gaps, lessons, people
 from monitor.reports.rex_measured import measured
 from monitor.reports.rex_missed import told_and_missed
@@ -22,12 +22,13 @@ from monitor.reports.rex_repair import repair
 from monitor.reports.rex_summary import glance, impact, summary
 from monitor.reports.rex_timeline import timeline
 from monitor.reports.rex_times import times
+from monitor.reports.rex_versions import versions, which
 
 
 def rex(material: Material, speech: Speech) -> Document:
     """Return the review of the incident in `material`, for a reader spoken to by `speech`."""
     pen = pen_for(material, speech)
-    review = review_of(material.incident.timeline)
+    review = whole_review(material.incident)
     missing = gaps(pen, review)
     incident = material.incident
     sections = (
@@ -42,6 +43,7 @@ def rex(material: Material, speech: Speech) -> Document:
         lessons(pen, review),
         actions(pen, review),
         people(pen, missing),
+        versions(pen),
         annexes(pen),
     )
     made = say(
@@ -73,8 +75,16 @@ def _status(pen: Pen, missing: tuple[Gap, ...]) -> Words:
     if pen.material.incident.open:
         return pen.w(say("Provisional: the incident is still going on"), Tone.BAD)
     if missing:
-        return pen.w(say("To be completed: parts not documented: {count}", count=len(missing)), Tone.GAP)
-    return pen.w(say("Complete: every part is documented"), Tone.GOOD)
+        text = say("To be completed: parts not documented: {count}", count=len(missing))
+        return pen.w(_versioned(pen, text), Tone.GAP)
+    return pen.w(_versioned(pen, say("Complete: every part is documented")), Tone.GOOD)
+
+
+def _versioned(pen: Pen, text: Text) -> Text:
+    """With the version that was closed last, if any."""
+    if not pen.material.incident.review.versions:
+        return text
+    return say("{status}. {version}", status=text, version=which(pen))
 
 
 def annexes(pen: Pen) -> Section:
@@ -142,6 +152,10 @@ def _data(material: Material, missing: tuple[Gap, ...]) -> dict[str, Any]:
                 "outcome": one.outcome.value,
             }
             for one in measures(material)
+        ],
+        "versions": [
+            {"stage": one.stage.value, "episode": one.episode, "at": _when(one.at), "by": one.by}
+            for one in incident.review.versions
         ],
         "gaps": [gap.name for gap in missing],
         "audit_head": material.audit_head,

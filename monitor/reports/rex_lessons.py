@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerts.notice import Audience, NoticeState, Step
+from monitor.core.crisis import ActionState
 from monitor.core.events import EventKind
 from monitor.core.text import Text, say
 from monitor.reports.document import Block, Facts, Heading, Paragraph, Points, Section, Table, Tone, Words
 from monitor.reports.milestones import Outcome, is_late, is_live, is_real, lateness, measures
 from monitor.reports.pen import Pen
-from monitor.reports.review import Review, Topic
+from monitor.reports.review import Action, Review, Topic
 from monitor.reports.rex_summary import root
 from runbooks.run import RunState
 
@@ -38,11 +39,12 @@ def gaps(pen: Pen, review: Review) -> tuple[Gap, ...]:
     for topic, what in TOPICS.items():
         written = review.actions if topic is Topic.ACTION else review.on(topic)
         if not written:
-            found.append(Gap(topic.value, what, _note(pen, topic)))
+            found.append(Gap(topic.value, what, _written_by(pen, topic)))
     return tuple(found)
 
 
 TOPICS = {
+    Topic.WHY: say("The five whys"),
     Topic.FACTOR: say("Contributing factors"),
     Topic.WENT_WELL: say("What went well"),
     Topic.TO_IMPROVE: say("What is to be improved"),
@@ -51,11 +53,21 @@ TOPICS = {
 }
 
 
-def _note(pen: Pen, topic: Topic) -> str:
-    label = pen.context.speech.translate(topic.value)
-    form = pen.t(say("what; who; until when; state")) if topic is Topic.ACTION else "…"
-    words = pen.t(say("{what}: {detail}", what=label, detail=form))
-    return f'releve incident note {pen.material.incident.id} "{words}"'
+COMMANDS = {
+    Topic.WHY: "why",
+    Topic.FACTOR: "factor",
+    Topic.WENT_WELL: "well",
+    Topic.TO_IMPROVE: "badly",
+    Topic.LESSON: "lesson",
+}
+"""The command of `releve incident review` that writes it down."""
+
+
+def _written_by(pen: Pen, topic: Topic) -> str:
+    incident = pen.material.incident.id
+    if topic is Topic.ACTION:
+        return f'releve incident action add {incident} "…" --owner "…" --due "…"'
+    return f'releve incident review {COMMANDS[topic]} {incident} "…"'
 
 
 def causes(pen: Pen, review: Review) -> Section:
@@ -70,7 +82,19 @@ def causes(pen: Pen, review: Review) -> Section:
     ]
     facts = Facts(pen.t(say("Causes")), tuple((pen.t(label), words) for label, words in rows))
     factors = Heading(pen.t(TOPICS[Topic.FACTOR]))
-    return Section("causes", pen.t(say("Root cause and causes")), (facts, factors, _remarks(pen, review, Topic.FACTOR)))
+    whys = (Heading(pen.t(TOPICS[Topic.WHY])), _whys(pen, review))
+    return Section(
+        "causes", pen.t(say("Root cause and causes")), (facts, *whys, factors, _remarks(pen, review, Topic.FACTOR))
+    )
+
+
+def _whys(pen: Pen, review: Review) -> Block:
+    """Each why with its number: they are read one after the other."""
+    items = [
+        pen.w(say("{n}. {text} ({who})", n=n, text=one.text, who=pen.who(one.actor)))
+        for n, one in enumerate(review.on(Topic.WHY)[:MOST_REMARKS], 1)
+    ]
+    return Points(tuple(items)) if items else Paragraph(pen.gap())
 
 
 def _established(pen: Pen) -> Words:
@@ -161,14 +185,27 @@ def _trouble(runbook: str, attempts: int, state: RunState, *, real: bool) -> Ite
 def actions(pen: Pen, review: Review) -> Section:
     """Return the corrective actions with who does them until when; one line of gaps where there are none."""
     head = (say("Action"), say("Owner"), say("Due date"), say("State"))
-    rows = [
-        (pen.w(one.what), pen.w(one.owner), pen.w(one.until), pen.w(one.state)) for one in review.actions[:MOST_REMARKS]
-    ]
+    rows = [_action(pen, one) for one in review.actions[:MOST_REMARKS]]
     left_out = len(review.actions) - MOST_REMARKS
     note = pen.t(say("and {count} more, in the timeline", count=left_out)) if left_out > 0 else ""
     title = pen.t(TOPICS[Topic.ACTION])
     table = Table(title, tuple(pen.t(text) for text in head), tuple(rows) or ((pen.gap(),) * 4,), (8, 4, 3, 3), note)
     return Section("actions", title, (table,))
+
+
+STATES = {ActionState.OPEN: say("to be done"), ActionState.DONE: say("done"), ActionState.DROPPED: say("dropped")}
+"""How far an action of the plan is."""
+
+
+def _action(pen: Pen, one: Action) -> tuple[Words, ...]:
+    if one.progress is None:
+        return pen.w(one.what), pen.w(one.owner), pen.w(one.until), pen.w(one.state)
+    due = pen.gap() if one.due_at is None else pen.w(pen.context.day_and_clock(one.due_at))
+    late = one.progress is ActionState.OPEN and one.due_at is not None and one.due_at < pen.material.now
+    state = say("LATE, to be done") if late else STATES[one.progress]
+    state = say("{state}: {result}", state=state, result=one.state) if one.state else state
+    owner = pen.w(pen.contact(one.owner)) if one.owner else pen.gap()
+    return pen.w(one.what), owner, due, pen.w(state, Tone.BAD if late else Tone.PLAIN)
 
 
 def people(pen: Pen, missing: tuple[Gap, ...]) -> Section:

@@ -42,6 +42,8 @@ KINDS = {
     EventKind.DECISION: say("Decision"),
     EventKind.NEED: say("Need"),
     EventKind.NEED_MET: say("Need"),
+    EventKind.REVIEW_POINT: say("Review"),
+    EventKind.REVIEW_CLOSED: say("Review"),
 }
 
 

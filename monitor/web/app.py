@@ -35,6 +35,7 @@ from monitor.web.on_call import OnCallApi
 from monitor.web.openapi import description
 from monitor.web.public import PublicApi
 from monitor.web.request import BadRequest, actor, body_of, error, length, owner, word
+from monitor.web.review import ReviewApi
 from monitor.web.runs import RunsApi
 
 
@@ -61,6 +62,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/incidents/{id}", own(api.incident)),
             *DraftsApi(daemon).routes(own),
             *CrisisApi(daemon, api.speech, api.done).routes(),
+            *ReviewApi(daemon, api.speech, api.done).routes(),
             Route("/api/v1/incidents/{id}/{action}", own(api.act), methods=["POST"]),
             Route("/api/v1/maintenance", own(work.all)),
             Route("/api/v1/maintenance", own(work.add), methods=["POST"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.web import crisis_paths, openapi_public
+from monitor.web import crisis_paths, openapi_public, review_paths
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _TEXT_BODY = {"type": "object", "properties": {"text": {"type": "string"}}}
@@ -31,6 +31,8 @@ _INCIDENT = {
         "notices": {"type": "array", "items": {"type": "object"}},
         "runs": {"type": "array"},
         **crisis_paths.SCHEMA,
+        **review_paths.SCHEMA,
+        "breaches": {"type": "array", "items": {"type": "object"}, "description": "Each missed deadline."},
     },
 }
 _STATUS = {
@@ -196,7 +198,7 @@ def description() -> dict[str, Any]:
         paths[f"/api/v1/incidents/{{id}}/{action}"] = {
             "post": _acts(text, one, ("id",), _ACK_BODY if action == "ack" else _TEXT_BODY)
         }
-    for path, text, names, body in crisis_paths.PATHS:
+    for path, text, names, body in (*crisis_paths.PATHS, *review_paths.PATHS):
         paths[f"/api/v1/incidents/{{id}}/{path}"] = {"post": _acts(text, one, ("id", *names), body)}
     return {
         "openapi": "3.1.0",

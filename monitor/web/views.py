@@ -15,6 +15,8 @@ from monitor.core.health import Health
 from monitor.core.ids import CheckId
 from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
+from monitor.core.review import part_to_json
+from monitor.core.reviewing import owed
 from monitor.core.text import Speech
 from monitor.core.verdict import Severity, worst
 from monitor.inventory.model import Check
@@ -106,6 +108,7 @@ def incident_json(
         "notices": [notice_json(notice) for notice in sorted(notices, key=_by_time)],
         "runs": [dict(run) for run in runs],
         **crisis_json(incident.crisis),
+        "review": review_json(incident),
     }
 
 
@@ -130,6 +133,29 @@ def _action(one: Action) -> dict[str, Any]:
         "by": one.by,
         "ended_at": when(one.ended_at),
         "result": one.result,
+    }
+
+
+def review_json(incident: Incident) -> dict[str, Any]:
+    """Return what people wrote for the review, its closed versions, and which of them is owed until when."""
+    review = incident.review
+    return {
+        "points": [
+            {"topic": one.topic.value, "n": one.n, "what": one.what, "by": one.by, "at": when(one.at)}
+            for one in review.points
+            if one.what
+        ],
+        "versions": [
+            {
+                "stage": one.stage.value,
+                "episode": one.episode,
+                "at": when(one.at),
+                "by": one.by,
+                "parts": [part_to_json(part) for part in one.parts],
+            }
+            for one in review.versions
+        ],
+        "owed": [{"stage": one.stage.value, "due_at": when(one.due_at)} for one in owed(incident)],
     }
 
 

@@ -89,7 +89,7 @@ def test_nothing_in_a_review_is_empty(material: Material, reader: Speech) -> Non
 
 def test_every_review_has_every_part(material: Material, reader: Speech) -> None:
     names = [section.name for section in rex(material, reader).sections]
-    parts = "summary times impact timeline told repair measurements causes lessons actions people annexes"
+    parts = "summary times impact timeline told repair measurements causes lessons actions people versions annexes"
     assert names == parts.split()
 
 
@@ -105,6 +105,7 @@ def test_what_nobody_documented_is_marked_everywhere_and_listed_with_the_command
     (missing,) = blocks(document, "people", Table)
     assert [row[0].text for row in missing.rows] == [
         "Established cause",
+        "The five whys",
         "Contributing factors",
         "What went well",
         "What is to be improved",
@@ -112,11 +113,12 @@ def test_what_nobody_documented_is_marked_everywhere_and_listed_with_the_command
         "Corrective actions",
     ]
     assert missing.rows[0][2] == Words('releve incident cause 26-0009 "…"', Tone.CODE)
-    assert missing.rows[-1][2].text == 'releve incident note 26-0009 "action: what; who; until when; state"'
+    assert missing.rows[1][2].text == 'releve incident review why 26-0009 "…"'
+    assert missing.rows[-1][2].text == 'releve incident action add 26-0009 "…" --owner "…" --due "…"'
     assert {"Protocol", "Inventory"} <= {
         label for facts in blocks(document, "annexes", Facts) for label, words in facts.rows if words.tone is Tone.GAP
     }
-    assert document.data["gaps"] == ["cause", "factor", "went well", "to improve", "lesson", "action"]
+    assert document.data["gaps"] == ["cause", "why", "factor", "went well", "to improve", "lesson", "action"]
 
 
 def test_what_people_wrote_stands_in_its_part_and_is_no_gap_any_more(stories: Stories) -> None:
@@ -136,6 +138,7 @@ def test_once_everything_is_documented_the_review_says_that_it_is_complete(stori
     notes = [
         replace(last, text=verbatim(words))
         for words in (
+            "why: roadworks",
             "factor: one fibre only",
             "went well: told",
             "to improve: FH",

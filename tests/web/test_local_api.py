@@ -437,3 +437,22 @@ protocol: {first_notice: {to: [admin]}, update: {every: 60 min, to: [admin]}}
         await aside(api.get, "/api/v1/incidents/26-9999/draft")
     assert refused.value.status == 409
     assert await aside(fetched, served.port, path) == (401, ANY)
+
+
+async def test_a_review_is_written_and_closed_over_the_api(served):
+    api = LocalApi(served.data, "en")
+    name = (await aside(api.post, "/api/v1/incidents", {"text": "no calls"}))["id"]
+    at = f"/api/v1/incidents/{name}"
+    await aside(api.post, f"{at}/review/points/why", {"text": "the disk was full"})
+    await aside(api.post, f"{at}/review/points/why", {"text": "full of recordings", "n": "1"})
+    await aside(api.post, f"{at}/review/points/lesson", {"text": "none"})
+    await aside(api.post, f"{at}/review/points/lesson/1/drop", {})
+    await aside(api.post, f"{at}/resolve", {})
+    done = await aside(api.post, f"{at}/review/close/hot", {})
+    assert [one["what"] for one in done["review"]["points"]] == ["full of recordings"]
+    assert [part["what"] for part in done["review"]["versions"][0]["parts"]] == ["full of recordings"]
+    assert await aside(api.get, at) == done
+    for path in ("points/weather", "points/why/x/drop", "points/why/9/drop", "close/hot", "close/warm"):
+        with pytest.raises(ApiError) as refused:
+            await aside(api.post, f"{at}/review/{path}", {"text": "x"})
+        assert refused.value.status == 409
