@@ -9,7 +9,7 @@ from alerts.notice import Step
 from alerts.sheet import Facts, Sheet
 from monitor.core.text import say
 
-CONFERENCE = frozenset({Step.CONFERENCE, Step.CONFERENCE_CANCELLED})
+CONFERENCE = frozenset({Step.CONFERENCE, Step.CONFERENCE_UPDATED, Step.CONFERENCE_CANCELLED})
 
 
 def conference_sheet(sheet: Sheet, step: Step, context: Context, reference: str) -> Sheet:
@@ -28,6 +28,8 @@ def _what(step: Step, context: Context, title: str) -> str:
     at = _at(context)
     if step is Step.CONFERENCE_CANCELLED:
         return context.t(say("The conference call of {at} is cancelled: {title} is over.", at=at, title=title))
+    if step is Step.CONFERENCE_UPDATED:
+        return context.t(say("Conference call at {at}, what is known has changed: {title}.", at=at, title=title))
     return context.t(say("Conference call at {at} about: {title}.", at=at, title=title))
 
 
@@ -36,6 +38,8 @@ def _subject(step: Step, context: Context, reference: str, title: str) -> str:
     values = {"reference": reference, "title": title, "at": _clock(context)}
     if step is Step.CONFERENCE_CANCELLED:
         return context.t(say("{reference} {title}: conference call of {at} cancelled", **values))
+    if step is Step.CONFERENCE_UPDATED:
+        return context.t(say("{reference} {title}: conference call at {at}, updated", **values))
     return context.t(say("{reference} {title}: conference call at {at}", **values))
 
 
@@ -53,7 +57,7 @@ def _short(step: Step, context: Context, reference: str, title: str) -> str:
 def _facts(step: Step, context: Context) -> Facts:
     """When, how one dials in, who is to come and what is talked about; nothing of a call that is cancelled."""
     call = context.conference
-    if call is None or step is not Step.CONFERENCE:
+    if call is None or step is Step.CONFERENCE_CANCELLED:
         return ()
     agenda = say("where it stands; what is being done; what each side needs; who does what, by when")
     rows = (

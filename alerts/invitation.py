@@ -34,16 +34,18 @@ class Meeting:
     invited: Sequence[tuple[str, str]]
 
 
-def invitation(meeting: Meeting, method: Method, written_at: datetime) -> str:
+def invitation(meeting: Meeting, method: Method, written_at: datetime, revision: int = 0) -> str:
     """Return the meeting as a calendar file without its organiser, whom only the sending knows.
 
     The same for the same arguments. `written_at` becomes DTSTAMP; times are UTC, which no calendar misreads.
+    `revision`: how often what it says has changed. A calendar keeps the highest that it knows; what takes the meeting
+    back is above them all (RFC 5546, 3.2.2.1 and 3.2.5).
     """
     from icalendar import Calendar, Event, vCalAddress, vText  # noqa: PLC0415 - 0.1 s, for one message in a thousand
 
     event = Event()
     event.add("uid", meeting.uid)
-    event.add("sequence", 0 if method is Method.REQUEST else 1)
+    event.add("sequence", revision if method is Method.REQUEST else revision + 1)
     event.add("status", "CONFIRMED" if method is Method.REQUEST else "CANCELLED")
     event.add("dtstamp", written_at.astimezone(UTC).replace(microsecond=0))
     event.add("dtstart", meeting.starts_at.astimezone(UTC).replace(microsecond=0))

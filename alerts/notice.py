@@ -42,6 +42,8 @@ class Step(StrEnum):
     CONFERENCE = "conference"
     """An invitation to the conference call about an interruption that lasts (S17)."""
     CONFERENCE_CANCELLED = "conference_cancelled"
+    CONFERENCE_UPDATED = "conference_updated"
+    """That what the invitation says has changed; `n` counts the changes since the incident began."""
     LONG_SOON = "long_soon"
     """To our own people: the interruption is about to count as long (S19)."""
     LONG = "long"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.notice import Audience, NoticeKey, Planned, Step
+from alerts.revisions import revisions
 from monitor.core.draft import draft_for
 from monitor.core.ids import NodeId
 from monitor.core.incident import Incident
@@ -269,10 +270,21 @@ def _conference(protocol: Protocol, incident: Incident, existing: Collection[Not
     ]
     # What takes it back is stored together with the word of the end: once that stands, there was nothing to take back.
     over = any(key.step is Step.RESOLVED and key.n == incident.episode for key in existing)
+    if ended is None and known:
+        return [*calls, *_revised(calls, incident, due_at, starts_at)]
     if ended is None or missed or over or ended >= starts_at:
         return calls
     # Whoever was invited reads that it does not take place.
     return calls + [replace(c, step=Step.CONFERENCE_CANCELLED, due_at=ended, duty_at=due_at) for c in calls]
+
+
+def _revised(calls: list[_Call], incident: Incident, due_at: datetime, starts_at: datetime) -> list[_Call]:
+    """To whoever was invited: what it is about now, if that changed since and nobody has dialled in yet."""
+    moments = revisions(incident)
+    if not moments or not due_at < moments[-1] < starts_at:
+        return []
+    step, n, at = Step.CONFERENCE_UPDATED, len(moments), moments[-1]
+    return [replace(call, step=step, n=n, due_at=at, duty_at=due_at) for call in calls]
 
 
 def _long(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:

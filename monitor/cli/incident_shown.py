@@ -54,6 +54,7 @@ STEP = {
     "reminder": N_("reminder of a question"),
     "conference": N_("conference call"),
     "conference_cancelled": N_("conference call cancelled"),
+    "conference_updated": N_("conference call updated"),
     "long_soon": N_("soon a long interruption"),
     "long": N_("long interruption"),
     "overrun": N_("maintenance overruns"),

@@ -18,6 +18,7 @@ from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
 from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeKey, NoticeState, Planned, Step
 from alerts.protocol import NOBODY_ON_DUTY, Contact, Protocol, conference_at, conference_due, next_update
+from alerts.revisions import revised_since
 from alerts.service_words import title_in
 from alerts.sheet import Sheet
 from monitor.core.answer import stage_of
@@ -125,12 +126,12 @@ class Letters:
 
     def _calendar(self, planned: Planned, incident: Incident, protocol: Protocol, message: Message, at: Moment) -> str:
         """Return the invitation to the conference call, or its end: for everybody the same meeting."""
-        starts_at = conference_at(protocol, incident)
-        if starts_at is None:
+        starts_at, due_at = conference_at(protocol, incident), conference_due(protocol, incident)
+        if starts_at is None or due_at is None:
             return ""
         contacts = [self._inventory.contacts.get(name) for name in _invited(protocol, incident, at)]
         invited = {one.addresses["mail"]: one.name for one in contacts if one is not None and "mail" in one.addresses}
-        same_for_all = replace(planned.key, step=Step.CONFERENCE, audience=Audience.CLIENT, recipient="")
+        same_for_all = NoticeKey(incident.id, Audience.CLIENT, Step.CONFERENCE, incident.episode, "")
         meeting = Meeting(
             uid=same_for_all.message_id(self._origin(incident), self._domain),
             starts_at=starts_at,
@@ -140,7 +141,8 @@ class Letters:
             invited=[(name, address) for address, name in invited.items()],
         )
         cancelled = planned.key.step is Step.CONFERENCE_CANCELLED
-        return invitation(meeting, Method.CANCEL if cancelled else Method.REQUEST, at.now)
+        method, revision = Method.CANCEL if cancelled else Method.REQUEST, revised_since(incident, due_at)
+        return invitation(meeting, method, at.now, revision)
 
     def own_words(self, text: Text) -> str:
         """Return `text` as the site's people read it."""

@@ -20,6 +20,7 @@ STEPS = {
     Step.FLAPPING: say("comes and goes"),
     Step.CONFERENCE: say("conference call"),
     Step.CONFERENCE_CANCELLED: say("conference call cancelled"),
+    Step.CONFERENCE_UPDATED: say("conference call updated"),
     Step.LONG_SOON: say("soon a long interruption"),
     Step.LONG: say("long interruption"),
     Step.OVERRUN: say("maintenance overruns"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from alerts.invitation import LENGTH, Meeting, Method, invitation, organised
+from tests.alerts import calendar_file
 
 STARTS = datetime(2026, 11, 22, 15, 15, tzinfo=timezone(timedelta(hours=1)))
 WRITTEN = datetime(2026, 11, 22, 14, 5, 0, 123456, tzinfo=UTC)
@@ -85,3 +86,39 @@ def test_no_word_that_anybody_wrote_becomes_a_line_of_its_own(title, text, place
         "BEGIN", "END", "VERSION", "PRODID", "METHOD", "SUMMARY", "DTSTART", "DTEND", "DTSTAMP", "UID", "SEQUENCE",
         "ATTENDEE", "ORGANIZER", "DESCRIPTION", "LOCATION", "STATUS",
     }  # fmt: skip
+
+
+@given(words, words, words, words, st.integers(0, 99))
+def test_a_reader_of_another_make_reads_the_same(title, text, place, name, revision):
+    meeting = Meeting("u@x", STARTS, title, text, place, [(name, "att@example.org"), ("DSI", "dsi@example.org")])
+    for method, sequence in ((Method.REQUEST, revision), (Method.CANCEL, revision + 1)):
+        whole, _ = organised(invitation(meeting, method, WRITTEN, revision), name, "noc@example.org")
+        said, event = calendar_file.meeting(whole)
+        assert said == method.value
+        assert (event.one("UID"), event.one("SEQUENCE"), event.one("DTSTART")) == (
+            "u@x",
+            str(sequence),
+            "20261122T141500Z",
+        )
+        assert (event.one("SUMMARY"), event.one("DESCRIPTION"), event.one("LOCATION")) == (title, text, place)
+        guests = [(guest.get("ROLE"), value) for guest, value in event.every("ATTENDEE")]
+        assert guests == [("REQ-PARTICIPANT", f"mailto:{each}@example.org") for each in ("att", "dsi")]
+        assert event.one("ORGANIZER") == "mailto:noc@example.org"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("\r\n", "\n"),
+        lambda text: text.replace("END:VEVENT\r\n", ""),
+        lambda text: text.replace("\\,", ","),
+        lambda text: text.replace("SEQUENCE:0", "SEQUENCE:0\r\nSEQUENCE:1"),
+        lambda text: text.replace("DTSTAMP:20261122T140500Z", "DTSTAMP:20261122T140500"),
+        lambda text: text.replace("PRODID", "PRODID" * 20),
+    ],
+)
+def test_the_reader_of_another_make_is_strict(spoil):
+    whole, _ = organised(invitation(MEETING, Method.REQUEST, WRITTEN), "Média Contact", "noc@example.org")
+    assert spoil(whole) != whole
+    with pytest.raises(calendar_file.Malformed):
+        calendar_file.meeting(spoil(whole))

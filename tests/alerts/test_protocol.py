@@ -10,7 +10,7 @@ from alerts.protocol import MOST_SLOTS, Protocol, conference_at, due, next_updat
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold
-from monitor.core.text import say
+from monitor.core.text import say, verbatim
 from monitor.core.verdict import Severity
 
 ID = IncidentId("26-0042")
@@ -522,6 +522,37 @@ def test_a_call_is_taken_back_only_before_it_begins(minutes, off):
     planned = due(CALLED, ended, sent, BEGAN + timedelta(minutes=minutes))
     assert told(only(planned, Step.CONFERENCE_CANCELLED)) == cancelled
     assert only(planned, Step.CONFERENCE) == ()
+
+
+def stated(cause: str, at: datetime) -> Event:
+    return replace(happened(EventKind.CAUSE, at), text=verbatim(cause), actor="uid:0")
+
+
+def test_whoever_was_invited_reads_what_has_changed_before_the_call_begins():
+    sent, at = keys(due(CALLED, OPEN, (), HOUR)), HOUR + timedelta(minutes=3)
+    known = fold(OPEN, stated("a digger", at))
+    planned = only(due(CALLED, known, sent, at), Step.CONFERENCE_UPDATED)
+    assert told(planned) == {text.replace("conference", "conference_updated") for text in INVITED}
+    assert {plan.due_at for plan in planned} == {at}
+    sent |= keys(planned)
+    assert only(due(CALLED, known, sent, at + timedelta(minutes=1)), Step.CONFERENCE_UPDATED) == ()
+    again = fold(known, stated("two diggers", at + timedelta(minutes=1)))
+    planned = only(due(CALLED, again, sent, at + timedelta(minutes=2)), Step.CONFERENCE_UPDATED)
+    assert {plan.key.n for plan in planned} == {2}
+
+
+@pytest.mark.parametrize("minutes", [30, 60, 70, 90])
+def test_what_changes_before_the_invitation_or_once_the_call_has_begun_is_left_to_the_updates(minutes):
+    at = BEGAN + timedelta(minutes=minutes)
+    sent = keys(due(CALLED, OPEN, (), HOUR))
+    known = fold(OPEN, stated("a digger", at))
+    assert only(due(CALLED, known, sent, at), Step.CONFERENCE_UPDATED) == ()
+
+
+def test_an_invitation_that_is_written_now_already_says_what_has_changed():
+    at = HOUR + timedelta(minutes=2)
+    planned = due(CALLED, fold(OPEN, stated("a digger", at)), (), at)
+    assert told(only(planned, Step.CONFERENCE, Step.CONFERENCE_UPDATED)) == INVITED
 
 
 def test_an_invitation_that_could_not_be_sent_is_kept_as_missed_and_never_taken_back():

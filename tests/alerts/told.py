@@ -37,6 +37,7 @@ READERS: Mapping[Step, frozenset[Audience]] = {
     Step.RUNBOOK: OURS,
     Step.CONFERENCE: BOTH,
     Step.CONFERENCE_CANCELLED: BOTH,
+    Step.CONFERENCE_UPDATED: BOTH,
     Step.LONG_SOON: OURS,
     Step.LONG: OURS,
     Step.OVERRUN: OURS,

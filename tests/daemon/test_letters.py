@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from icalendar import Calendar
 
+from alerts.invitation import organised
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
@@ -16,6 +17,7 @@ from monitor.core.services import Leaf, Service, View
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.letters import Letters, Moment
+from tests.alerts import calendar_file
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 """03:00 at Douala, a Monday."""
@@ -170,6 +172,41 @@ async def test_everybody_is_called_to_the_same_meeting_and_it_is_taken_back_unde
         guests = {str(guest) for guest in event["attendee"]}
         assert guests == {"mailto:att@example.org", "mailto:admin@example.org"}
         assert str(event["location"]) == "+237 000"
+
+
+async def test_what_changes_before_the_call_revises_the_meeting_and_its_end_is_above_all(
+    desk_on, inventory_of, store, machine
+):
+    called = (
+        "protocol: {first_notice",
+        "protocol: {conference: {to: [att], after: 60 min, bridge: '+237 000'}, first_notice",
+    )
+    desk = desk_on(inventory_of(called))
+    await desk.take(DOOR, BAD, machine.now(), 0.0)
+    (name,) = desk.state.incidents
+    await desk.state_cause(name, "uid:0", "rats")
+    machine.pass_(60 * 60)
+    await desk.tick()
+    for words in ("a digger", "two diggers"):
+        machine.pass_(60)
+        desk = desk_on(inventory_of(called))
+        await desk.state_cause(name, "uid:0", words)
+        await desk.tick()
+    machine.pass_(60)
+    await desk.take(DOOR, GOOD, machine.now(), 0.0)
+    sent = [one for one in store.notices() if one.message.calendar and one.key.recipient == "att"]
+    assert len({one.message_id for one in sent}) == len(sent) == 4
+    read = [calendar_file.meeting(organised(one.message.calendar, "NOC", "noc@example.org")[0]) for one in sent]
+    assert len({event.one("UID") for _, event in read}) == 1
+    assert [(method, event.one("SEQUENCE")) for method, event in read] == [
+        ("REQUEST", "0"),
+        ("REQUEST", "1"),
+        ("REQUEST", "2"),
+        ("CANCEL", "3"),
+    ]
+    assert ["rats" in event.one("DESCRIPTION") for _, event in read] == [True, False, False, False]
+    assert "two diggers" in read[2][1].one("DESCRIPTION")
+    assert len({event.one("DTSTART") for _, event in read}) == 1
 
 
 async def test_a_rehearsal_enters_nothing_into_anybody_s_calendar_for_the_client(desk_on, inventory_of, store, machine):
