@@ -116,9 +116,14 @@ class Speech:
         return sign + " ".join(part for part in parts if part).replace(" ", NO_BREAK_SPACE)
 
     def clock(self, at: datetime) -> str:
-        """Return the time of day at the site: `14 h 05`, `14:05`."""
+        """Return the time of day at the site: `14 h 05`, `14:05`.
+
+        In the hour that the clocks show twice, at the end of summer time, with which of the two: `02:20 CEST`.
+        """
         local = at.astimezone(self.zone)
-        return local.strftime(f"%H{NO_BREAK_SPACE}h{NO_BREAK_SPACE}%M" if self.language == "fr" else "%H:%M")
+        shown = local.strftime(f"%H{NO_BREAK_SPACE}h{NO_BREAK_SPACE}%M" if self.language == "fr" else "%H:%M")
+        twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+        return f"{shown}{NO_BREAK_SPACE}{local.tzname()}" if twice else shown
 
     def date(self, at: datetime) -> str:
         """Return the day at the site: `23/11/2026`, `2026-11-23`."""
