@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from alerts.client_words import client_sheet
 from alerts.conference_words import CONFERENCE, conference_sheet
 from alerts.context import Context
+from alerts.crisis_words import CRISIS, crisis_sheet, missed_reports
 from alerts.draft_words import draft_sheet, lengthened, words_added
 from alerts.gsm import LIMIT, cut, plain, septets
 from alerts.internal_words import internal_sheet, trial_sheet
@@ -93,6 +94,8 @@ def _sheet(planned: Planned, incident: Incident | None, context: Context) -> She
         return trial_sheet(context)
     to_client, step = planned.key.audience is Audience.CLIENT, planned.key.step
     sheet = (client_sheet if to_client else internal_sheet)(planned, incident, context)
+    if step in CRISIS:
+        return crisis_sheet(sheet, planned, incident, context)
     if step is Step.DRAFT:
         return draft_sheet(sheet, context, str(incident.id))
     return conference_sheet(sheet, step, context, str(incident.id)) if step in CONFERENCE else sheet
@@ -109,6 +112,9 @@ def _remarks(planned: Planned, context: Context) -> list[str]:
         )
     if planned.gap:
         remarks.append(context.t(_gap(planned, context)))
+    unsaid = missed_reports(planned, context)
+    if unsaid is not None:
+        remarks.append(context.t(unsaid))
     if not context.trusted:
         remarks.append(
             context.t(

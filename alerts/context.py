@@ -52,6 +52,19 @@ class Conference:
 
 
 @dataclass(frozen=True, slots=True)
+class CrisisDue:
+    """A crisis cell: from when on there is one, when it reports next and to whom (None, empty: it does not).
+
+    `long_at`: from when on the interruption counts as long.
+    """
+
+    opens_at: datetime
+    next_at: datetime | None
+    to: tuple[str, ...]
+    long_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """The site, the reader, and the moment of writing.
 
@@ -88,6 +101,7 @@ class Context:
     outlook: tuple[Outlook, ...] = ()
     work: AnnouncedWork | None = None
     conference: Conference | None = None
+    crisis: CrisisDue | None = None
     ack_link: str = ""
     draft: tuple[str, ...] = ()
     own: OwnWords = OURS

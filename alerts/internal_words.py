@@ -6,6 +6,7 @@ from datetime import datetime
 
 from alerts.conference_words import CONFERENCE
 from alerts.context import Context, person
+from alerts.crisis_words import CRISIS
 from alerts.in_charge import Void, lost
 from alerts.internal_facts import internal_facts
 from alerts.notice import Planned, Step
@@ -61,7 +62,11 @@ def _where(incident: Incident, context: Context) -> str:
 
 def _title_of_sms(planned: Planned, incident: Incident, context: Context, named: str) -> str:
     """What an SMS calls it: while it goes on also what the check says, of which as much is kept as there is room."""
-    if incident.resolved_at is not None or planned.key.step in CONFERENCE or _call(planned, incident) is not None:
+    if (
+        incident.resolved_at is not None
+        or planned.key.step in CONFERENCE | CRISIS
+        or _call(planned, incident) is not None
+    ):
         return named
     return context.t(say("{title}: {what}", title=named, what=context.line(incident.title)))
 

@@ -51,10 +51,16 @@ class Step(StrEnum):
     """To our own people: the announced work is over, and what it brought down still fails."""
     DRAFT = "draft"
     """To our own people: the next update to the client is drafted, and may still be given words."""
+    CRISIS_OPENED = "crisis_opened"
+    """To our own people: a crisis cell is called for, who is to lead it and what it does first (S17)."""
+    CRISIS_REPORT = "crisis_report"
     TEST = "test"
 
 
-BY_TIME = frozenset({Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG, Step.REMINDER, Step.DRAFT})
+BY_TIME = frozenset({
+    Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG, Step.REMINDER, Step.DRAFT, Step.CRISIS_OPENED,
+    Step.CRISIS_REPORT,
+})  # fmt: skip
 """What only the passing of time makes due: it waits as long as the clock cannot be trusted."""
 
 
@@ -106,7 +112,8 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A notice that should exist now. `gap`: the moments of earlier updates that this one stands for.
+    """A notice that should exist now. `gap`: the moments of earlier updates that this one stands for, `reports` those
+    of earlier crisis reports.
 
     `instead_of`: while the protocol is not live, the contacts who would have been told.
     """
@@ -116,6 +123,7 @@ class Planned:
     gap: tuple[datetime, ...] = ()
     instead_of: tuple[str, ...] = ()
     skipped: bool = False
+    reports: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from alerts import crisis
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.revisions import revisions
 from monitor.core.draft import draft_for
@@ -67,6 +68,7 @@ class Protocol:
     everything. An empty tuple or None leaves a step out. `bridge`: how one dials in. `rotas`: names that stand for who
     is on duty, where one of them is to be told. `long_after`: from then on an interruption is a long one.
     `draft_before`: how long before an update our own people are shown its draft, if at all.
+    `crisis_to` reads the crisis cell's report on every multiple of `crisis_every`, from when there is a cell.
     """
 
     live: bool = True
@@ -82,6 +84,8 @@ class Protocol:
     bridge: str = ""
     rotas: tuple[str, ...] = ()
     draft_before: timedelta | None = None
+    crisis_to: tuple[str, ...] = ()
+    crisis_every: timedelta | None = None
 
     @property
     def called_together(self) -> tuple[str, ...]:
@@ -104,6 +108,7 @@ class _Call:
     gap: tuple[datetime, ...] = field(default=())
     skipped: bool = False
     duty_at: datetime | None = None
+    reports: tuple[datetime, ...] = ()
 
 
 def due(
@@ -129,6 +134,10 @@ def due(
     calls = [*_internal(protocol, incident), *_reminder(protocol, incident, now)]
     calls += [*_client(protocol, incident, existing, now), *_conference(protocol, incident, existing, now)]
     calls += [*_long(protocol, incident, existing, now), *_draft(protocol, incident, now)]
+    calls += [
+        _Call(one.audience, one.step, one.n, one.at, one.to, skipped=one.skipped, reports=one.missed)
+        for one in crisis.said(protocol, incident, existing, now)
+    ]
     settled = {(key.audience, key.step, key.n) for key in existing}
     fresh = [call for call in calls if (call.audience, call.step, call.n) not in settled]
     return tuple(plan for call in fresh for plan in _addressed(protocol, call, incident, roster))
@@ -227,10 +236,10 @@ def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
     if incident.resolved_at is None:
         return calls + _updates(protocol, incident, existing, since, now)
     missed = _slots(protocol, incident, existing, since, incident.resolved_at - end_stands_for(protocol))
-    to = _told_at_the_end(protocol, incident, existing, missed=bool(missed))
-    end = _Call(
-        Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, tuple(at for _, at in missed)
-    )
+    unsaid = tuple(slot.at for slot in crisis.reports(protocol, incident, existing, now))
+    to = _told_at_the_end(protocol, incident, existing, missed=bool(missed), reported=bool(unsaid))
+    gap = tuple(at for _, at in missed)
+    end = _Call(Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, gap, reports=unsaid)
     return [*calls, *(_update(protocol, n, at, skipped=True) for n, at in missed), end]
 
 
@@ -342,7 +351,7 @@ def _slots(
 
 
 def _told_at_the_end(
-    protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], *, missed: bool
+    protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], *, missed: bool, reported: bool
 ) -> tuple[str, ...]:
     """Whom the protocol names for the end; `all` stands for everybody who was told, or should have been by now."""
     named = [name for name in protocol.resolved_to if name != EVERYBODY_TOLD]
@@ -350,10 +359,15 @@ def _told_at_the_end(
         return tuple(named)
     client = [key for key in existing if key.audience is Audience.CLIENT]
     updated = missed or any(key.step is Step.UPDATE for key in client)
+    reported = reported or any(key.step is Step.CRISIS_REPORT for key in client)
     told = () if not protocol.live else sorted({key.recipient for key in client})
     call_at = conference_due(protocol, incident)
     called = call_at is not None and incident.resolved_at is not None and call_at <= incident.resolved_at
-    by_now = (*(protocol.update_to if updated else ()), *(protocol.conference_to if called else ()))
+    by_now = (
+        *(protocol.update_to if updated else ()),
+        *(protocol.conference_to if called else ()),
+        *(protocol.crisis_to if reported else ()),
+    )
     return (*protocol.first_to, *by_now, *told, *named)
 
 
@@ -366,6 +380,7 @@ def _addressed(protocol: Protocol, call: _Call, incident: Incident, roster: Rost
     outside = call.audience is Audience.CLIENT or not set(call.to) <= set(protocol.operations)
     rehearsal = outside and not protocol.live
     to, updated = roster.people(call.to, at), roster.people(protocol.update_to, at)
+    readers = roster.people((*protocol.crisis_to, *protocol.operations), at)
     recipients = roster.people(protocol.operations, at) if rehearsal and to else to
     return [
         Planned(
@@ -374,6 +389,7 @@ def _addressed(protocol: Protocol, call: _Call, incident: Incident, roster: Rost
             call.gap if rehearsal or name in updated else (),
             to if rehearsal else (),
             call.skipped,
+            call.reports if rehearsal or name in readers else (),
         )
         for name in recipients
     ]

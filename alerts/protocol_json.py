@@ -25,6 +25,8 @@ def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
         "conference_after": None if conference is None else conference.total_seconds(),
         "bridge": protocol.bridge,
         "rotas": list(protocol.rotas),
+        "crisis_to": list(protocol.crisis_to),
+        "crisis_every": None if protocol.crisis_every is None else protocol.crisis_every.total_seconds(),
         "draft_before": None if protocol.draft_before is None else protocol.draft_before.total_seconds(),
     }
 
@@ -32,7 +34,7 @@ def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
 def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
     """Return the protocol that `protocol_to_json` wrote. Raises KeyError when a part of it is missing.
 
-    One that was frozen before there were conferences, or drafts, has none.
+    One that was frozen before there were conferences, drafts or crisis reports has none.
     """
     every, conference, draft = data["update_every"], data.get("conference_after"), data.get("draft_before")
     return Protocol(
@@ -48,5 +50,7 @@ def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
         conference_after=None if conference is None else timedelta(seconds=conference),
         bridge=data.get("bridge", ""),
         rotas=tuple(data.get("rotas", ())),
+        crisis_to=tuple(data.get("crisis_to", ())),
+        crisis_every=None if data.get("crisis_every") is None else timedelta(seconds=data["crisis_every"]),
         draft_before=None if draft is None else timedelta(seconds=draft),
     )

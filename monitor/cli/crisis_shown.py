@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text as Styled
 
+from alerts.context import Context
 from monitor.cli.context import print_table
 from monitor.cli.shown import at_site, clock_with_seconds, moment, state_word, table_of, unbroken
-from monitor.core.text import N_, Speech
+from monitor.core.text import N_, Speech, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +51,9 @@ def action_table(found: list[dict[str, Any]], words: Speech, now: datetime, *, n
 
 def crisis_part(out: Console, one: dict[str, Any], words: Speech, now: datetime) -> None:
     """Print what the crisis cell of an incident has written down; nothing where that is nothing."""
-    grid = Table.grid(padding=(0, 2))
+    grid, since = Table.grid(padding=(0, 2)), at_site(one["crisis_opened_at"], words, now)
+    if since:
+        grid.add_row(words.translate(N_("Crisis cell")), words.render(say("since {at}", at=since)))
     for role, who in one["roles"].items():
         if who:
             grid.add_row(words.translate(ROLE[role]), unbroken(who))
@@ -77,6 +80,15 @@ def _print(out: Console, table: Table) -> None:
     if table.row_count:
         out.print()
         print_table(table, out)
+
+
+def report_next(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
+    """Return the line that says who reads the next crisis report, and when; none where none is to come."""
+    at = moment(one.get("next_report_at"))
+    if at is None:
+        return []
+    to, shown = ", ".join(one["next_report_to"]), Context("", words, now).at(at)
+    return [words.render(say("{id}: crisis report to {to}, {at}", id=one["id"], to=to, at=shown))]
 
 
 def next_action(one: dict[str, Any], now: datetime) -> str:

@@ -76,7 +76,7 @@ def show(settings: Settings, name: str, as_json: bool) -> int:
 
         site = site_now(settings)
         running = {each["id"]: each for each in site["incidents"]}.get(one["id"], {})
-        told = {key: value for key, value in running.items() if key.startswith("next_update")}
+        told = {key: value for key, value in running.items() if key.startswith("next_")}
         work = next((each for each in site["maintenance"] if each["id"] == one["maintenance"]), None)
         words, daemon = site_speech(settings), site["daemon"] is not None
         incident_page(console(), {**one, **told}, words, site["at"], work=work, daemon=daemon)

@@ -11,7 +11,7 @@ from rich.text import Text as Styled
 from alerts.context import Context, person
 from alerts.internal_words import SAID_OF_ROOT
 from monitor.cli.context import print_table
-from monitor.cli.crisis_shown import crisis_part, next_action
+from monitor.cli.crisis_shown import crisis_part, next_action, report_next
 from monitor.cli.shown import (
     MOST_COMMANDS,
     OWN_CHECKS,
@@ -64,6 +64,8 @@ STEP = {
     "resolved": N_("resolved notice"),
     "person_called": N_("person called"),
     "runbook": N_("runbook's message"),
+    "crisis_opened": N_("crisis cell called for"),
+    "crisis_report": N_("crisis report"),
     "test": N_("test"),
 }
 
@@ -125,7 +127,9 @@ def incident_page(
         out.print()
         print_table(run_table(one["runs"], words, now), out)
     crisis_part(out, one, words, now)
-    following = [*_not_yet(one, words, now), told_next(one, words, now)] if daemon else []
+    following = (
+        [*_not_yet(one, words, now), told_next(one, words, now), *report_next(one, words, now)] if daemon else []
+    )
     todo = commands_about(one, work=work, daemon=daemon, late=next_action(one, now))
     print_what_to_do(out, todo, words, following, daemon=daemon)
 

@@ -12,6 +12,7 @@ from monitor.core.events import Event, EventKind
 
 CRISIS_KINDS = frozenset(
     {
+        EventKind.CRISIS_OPENED,
         EventKind.ROLE,
         EventKind.ACTION,
         EventKind.ACTION_ENDED,
@@ -89,9 +90,11 @@ class Need:
 class Crisis:
     """All of it, in the order in which it was written; `roles`: the last person named for each.
 
-    People may write down actions although no cell was called for, and after the end: what comes of the review.
+    `opened_at`: from when on a cell was called for, in the last episode that did so; None where none did. People may
+    write down actions although no cell was called for, and after the end: what comes of the review.
     """
 
+    opened_at: datetime | None = None
     roles: tuple[tuple[Role, str], ...] = ()
     actions: tuple[Action, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -119,6 +122,8 @@ def fold(crisis: Crisis, event: Event) -> Crisis:
     """Return `crisis` after `event`; what makes no sense of it (an unknown number, no words) is left out."""
     words, data = str(event.data.get("what", "")), event.data
     match event.kind:
+        case EventKind.CRISIS_OPENED:
+            return replace(crisis, opened_at=event.began_at or event.at)
         case EventKind.ROLE:
             return _appointed(crisis, data)
         case EventKind.ACTION if words:

@@ -29,6 +29,7 @@ from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import Taken
 from monitor.daemon.beliefs import Seen, about, after_last, core, legible, nodes_down
+from monitor.daemon.cells import with_cells
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
 from monitor.daemon.whole import whole
@@ -141,6 +142,8 @@ class Desk:
     async def _tick(self) -> None:
         now = self.clock.now()
         taken = watch.pass_time(self.plan, watch.forget(self.state, now, KEEP), now)
+        if self.trusted():
+            taken = with_cells(taken, self.protocols, self.inventory.protocol, now)
         await self._accept(taken, time_passed=True)
         for name in set(self.protocols) - set(self.state.incidents):
             del self.protocols[name]

@@ -11,7 +11,8 @@ from alerts.ack_link import LASTS, Claim, link_of
 from alerts.announced import announced_work
 from alerts.compose import compose
 from alerts.conference_words import CONFERENCE
-from alerts.context import Conference, Context
+from alerts.context import Conference, Context, CrisisDue
+from alerts.crisis import cell_opens_at, next_report
 from alerts.delivery import route
 from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
@@ -191,6 +192,7 @@ class Letters:
             outlook=at.outlook,
             work=None if incident is None else announced_work(incident, at.windows, language),
             conference=None if incident is None else self._conference(incident, protocol, at),
+            crisis=None if incident is None else _crisis(incident, protocol, at.now),
         )
 
     def _conference(self, incident: Incident, protocol: Protocol, at: Moment) -> Conference | None:
@@ -201,13 +203,29 @@ class Letters:
         return Conference(starts_at, protocol.bridge, people)
 
 
+def _crisis(incident: Incident, protocol: Protocol, now: datetime) -> CrisisDue | None:
+    """The crisis cell that the protocol calls for, past or to come; None for none."""
+    opens_at, began = cell_opens_at(protocol, incident), incident.disrupted_at
+    if opens_at is None or began is None:
+        return None
+    upcoming = next_report(protocol, incident, now)
+    to = protocol.crisis_to if upcoming is not None else ()
+    return CrisisDue(opens_at, upcoming, to, began + protocol.long_after)
+
+
 def may_answer(planned: Planned, incident: Incident, protocol: Protocol, at: Moment) -> bool:
     """Return whether the message asks its reader to take charge: one of our own people, while nobody has.
 
     A runbook may tell a contact of the client, who reads the same words but is not asked to act.
     """
     reader = planned.key.recipient
-    clients = {*protocol.first_to, *protocol.update_to, *protocol.conference_to, *protocol.resolved_to}
+    clients = {
+        *protocol.first_to,
+        *protocol.update_to,
+        *protocol.conference_to,
+        *protocol.crisis_to,
+        *protocol.resolved_to,
+    }
     ours = reader in at.roster.people(protocol.operations, at.now) or reader not in clients
     asked = planned.key.audience is Audience.INTERNAL and planned.key.step is not Step.TEST
     return asked and ours and not planned.instead_of and incident.open and incident.acknowledged_at is None

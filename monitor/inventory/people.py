@@ -136,6 +136,8 @@ def agreed(scope: Scope) -> Agreed | None:
         conference_after=None if keys.conference is None else keys.conference.after,
         bridge="" if keys.conference is None else keys.conference.bridge or "",
         rotas=tuple(scope.sections["rota"]),
+        crisis_to=() if keys.crisis_report is None else tuple(dict.fromkeys(keys.crisis_report.to)),
+        crisis_every=None if keys.crisis_report is None else keys.crisis_report.every,
         draft_before=None if update is None else update.draft,
     )
     _warn_if_nobody(read, entry, scope)
@@ -157,8 +159,6 @@ def _look_at_steps(table: TableNode, scope: Scope) -> None:
         entry = table.entries.get(step)
         if entry is None:
             continue
-        if step == "crisis_report":
-            scope.not_acted_on(entry.at, f"protocol.{step}")
         if step == "conference" and isinstance(entry.value, TableNode) and "bridge" not in entry.value.entries:
             message = say("whoever is invited does not read how to dial in")
             scope.problems.warn(entry.at, f"protocol.{step}", message, say('give it bridge: "+237..., code ..."'))

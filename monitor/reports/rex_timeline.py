@@ -36,6 +36,7 @@ KINDS = {
     EventKind.CALLED: say("Call for a person"),
     EventKind.MESSAGE: say("Message"),
     EventKind.DRAFTED: say("Draft"),
+    EventKind.CRISIS_OPENED: say("Crisis cell"),
     EventKind.ROLE: say("Crisis cell"),
     EventKind.ACTION: say("Action"),
     EventKind.ACTION_ENDED: say("Action"),

@@ -23,6 +23,8 @@ STEPS = {
     Step.CONFERENCE_UPDATED: say("conference call updated"),
     Step.LONG_SOON: say("soon a long interruption"),
     Step.LONG: say("long interruption"),
+    Step.CRISIS_OPENED: say("crisis cell called for"),
+    Step.CRISIS_REPORT: say("crisis report"),
     Step.OVERRUN: say("maintenance overruns"),
     Step.DRAFT: say("draft of an update"),
     Step.UNACKNOWLEDGED: say("nobody is on it"),

@@ -48,6 +48,7 @@ SCHEMA: dict[str, Any] = {
     ),
     "decisions": _list_of(),
     "needs": _list_of(met_at=MOMENT),
+    "crisis_opened_at": MOMENT,
     "roles": {
         "type": "object",
         "properties": {role: {"type": ["string", "null"]} for role in ("leader", "scribe", "liaison")},

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from alerts.crisis import next_report
 from alerts.notice import Copy, Notice, NoticeKey
 from alerts.protocol import Protocol, next_update
 from alerts.service_words import title_in
@@ -113,11 +114,12 @@ def incident_json(
 
 
 def crisis_json(crisis: Crisis) -> dict[str, Any]:
-    """Return the part of an incident's JSON that a crisis cell writes: `actions decisions needs roles`."""
+    """Return what an incident's JSON has of a crisis cell: what it wrote down, its roles, and since when it is."""
     return {
         "actions": [_action(one) for one in crisis.actions],
         "decisions": [_decision(one) for one in crisis.decisions],
         "needs": [_need(one) for one in crisis.needs],
+        "crisis_opened_at": when(crisis.opened_at),
         "roles": {role.value: crisis.who(role) or None for role in Role},
     }
 
@@ -241,6 +243,8 @@ def status_json(
                 **incident_json(incident, (), speech),
                 "next_update_at": when(next_update(protocol, incident, now)),
                 "next_update_to": _next_to(protocol, incident, now),
+                "next_report_at": when(next_report(protocol, incident, now)),
+                "next_report_to": _reported_to(protocol, incident, now),
             }
             for incident, protocol in told
         ],
@@ -257,6 +261,13 @@ def _next_to(protocol: Protocol, incident: Incident, now: datetime) -> list[str]
     if next_update(protocol, incident, now) is None:
         return []
     return list(protocol.update_to if protocol.live else protocol.operations)
+
+
+def _reported_to(protocol: Protocol, incident: Incident, now: datetime) -> list[str]:
+    """Who reads the next crisis report: while the protocol is not live, operations in the client's place."""
+    if next_report(protocol, incident, now) is None:
+        return []
+    return list(protocol.crisis_to if protocol.live else protocol.operations)
 
 
 def severity_of(word: str) -> Severity:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
-from alerts.context import AnnouncedWork, Conference, Context
+from alerts.context import AnnouncedWork, Conference, Context, CrisisDue
 from alerts.language import speech
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from monitor.core.events import RELEVE, Event, EventKind
@@ -42,6 +42,8 @@ READERS: Mapping[Step, frozenset[Audience]] = {
     Step.LONG: OURS,
     Step.OVERRUN: OURS,
     Step.DRAFT: OURS,
+    Step.CRISIS_OPENED: OURS,
+    Step.CRISIS_REPORT: BOTH,
     Step.TEST: OURS,
 }
 """Who reads each step. A step that is new has to be entered here, else a test fails: then every test that takes its
@@ -77,6 +79,16 @@ REPAIR = _event(EventKind.REPAIR, 5, say("the service is being restarted"), run=
 AGAIN = _event(EventKind.REOPENED, 50, severity=Severity.CRITICAL, began_at=BEGAN + timedelta(minutes=49))
 ANEW = _event(EventKind.DISRUPTED, 50, began_at=BEGAN + timedelta(minutes=49))
 LONG_WORDS = verbatim("la connexion au serveur " + "srv-enregistrement-principal-01." * 6 + "example.org est refusée")
+CELL = (
+    _event(EventKind.ROLE, 10, data={"role": "leader", "who": "dsi"}),
+    _event(EventKind.ACTION, 11, data={"what": "restart srv-onnet-01", "owner": "Awa"}),
+    _event(
+        EventKind.ACTION, 12, data={"what": "call the carrier", "due_at": (BEGAN + timedelta(minutes=13)).isoformat()}
+    ),
+    _event(EventKind.ACTION_ENDED, 20, data={"n": 1, "state": "done", "result": "10.20.30.40 answers"}),
+    _event(EventKind.DECISION, 21, data={"what": "stay on this site"}),
+    _event(EventKind.NEED, 22, data={"what": "the carrier's ticket"}),
+)
 
 STORIES: Mapping[str, tuple[Event, ...]] = {
     "open": (_opened(), DISRUPTED),
@@ -96,6 +108,7 @@ STORIES: Mapping[str, tuple[Event, ...]] = {
     "relapsed": (_opened(), DISRUPTED, _event(EventKind.RECOVERED, 40), _event(EventKind.RELAPSED, 41)),
     "announced": (_opened(window="patch"), DISRUPTED),
     "in many words": (replace(_opened(), text=LONG_WORDS), DISRUPTED),
+    "with a crisis cell": (_opened(), DISRUPTED, *CELL),
     "over": (_opened(), DISRUPTED, OVER),
     "over, asked": (_opened(), DISRUPTED, REPAIR, ASKED, NEWS, OVER),
     "over, not the client's": (_opened(Severity.WARNING), OVER),
@@ -149,6 +162,7 @@ def _context(incident: Incident, language: str, more: Mapping[str, object]) -> C
         target=timedelta(minutes=5),
         work=AnnouncedWork("Mise à jour", NEXT) if incident.window else None,
         conference=Conference(NEXT + timedelta(minutes=10), "+237 000, code 1", ("Desk ATT", "DSI OCM")),
+        crisis=CrisisDue(BEGAN, NEXT + timedelta(minutes=5), ("att",), BEGAN + timedelta(hours=6)) if going else None,
     )
     return replace(base, **more)
 

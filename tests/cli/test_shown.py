@@ -55,6 +55,7 @@ def incident(name="26-0003", **changes):
         "actions": [],
         "decisions": [],
         "needs": [],
+        "crisis_opened_at": None,
         "roles": {"leader": None, "scribe": None, "liaison": None},
         "next_update_at": "2026-11-23T03:00:00.000Z",
         "next_update_to": ["att"],

@@ -96,6 +96,8 @@ def test_the_contracts_example_is_valid(read, lines):
         conference_to=("ocm-it", "att"),
         conference_after=timedelta(hours=1),
         bridge="+237 000, code 1",
+        crisis_to=("att", "ocm-it"),
+        crisis_every=timedelta(hours=1),
     )
     assert inventory.contacts["admin"].order == ("mail", "sms")
     assert inventory.links["fo"].capacity == 4e6
@@ -117,7 +119,6 @@ def test_the_contracts_example_warns_of_what_is_not_acted_on(read, lines):
         "devices.sql.sql",
         "devices.sbc.sip",
         "links.fh.radio",
-        "protocol.crisis_report",
     ]
 
 

@@ -385,11 +385,6 @@ WARNINGS = {
         "5:12 protocol.conference: whoever is invited does not read how to dial in "
         '(give it bridge: "+237..., code ...")',
     ),
-    "crisis report": (
-        SITE + "operations:\ncontacts: {a: {mail: a@b.cm}}\nchannels: {mail: {url: env:HOME}}\n"
-        "protocol: {crisis_report: {to: [a]}}\n",
-        "5:12 protocol.crisis_report: accepted, but this version does not act on it",
-    ),
     "further key": (
         SITE + "operations:\nplans: {any: [thing]}\n",
         "3:1 plans: accepted, but this version does not act on it",
