@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from threading import Thread
 from alerts.delivery import deliver
 from alerts.parcel import Parcel, TransportError
 from alerts.protocol import Protocol
+from monitor.core.rota import Rota
 from monitor.core.text import Text, say, verbatim
 
 log = logging.getLogger(__name__)
@@ -42,11 +43,15 @@ class Sounding:
     ours: bool = False
 
 
-def outsiders(protocol: Protocol) -> frozenset[str]:
-    """Return the contacts who are the client's and not ours: whom no canary may reach."""
+def outsiders(protocol: Protocol, rotas: Mapping[str, Rota]) -> frozenset[str]:
+    """Return the contacts who are the client's and not ours, also by a rota: whom no canary may reach."""
+
+    def people(names: Iterable[str]) -> set[str]:
+        return {who for name in names for who in (rotas[name].members if name in rotas else (name,))}
+
     # Every step of the protocol names its readers in a field of this form, also one that is new.
     told = {name for one in fields(protocol) if one.name.endswith("_to") for name in getattr(protocol, one.name)}
-    return frozenset(told - set(protocol.operations))
+    return frozenset(people(told) - people(protocol.operations))
 
 
 def sound(parcel: Parcel, now: Callable[[], datetime]) -> Sounding:

@@ -103,15 +103,20 @@ def _span(written: str) -> timedelta:
 
 
 def _reached(inventory: Inventory, contact: str) -> list[Contact]:
-    """Whom the canary may go to: the contact that was named, unless it is the client's, or operations."""
+    """Whom the canary may go to: the contact that was named, unless it is the client's, or operations.
+
+    Of a rota, who is on duty by the inventory.
+    """
     from alerts.canary import outsiders
+    from monitor.clock import SystemClock
 
     if contact:
         found = _contact(inventory, contact)
-        if contact in outsiders(inventory.protocol):
+        if contact in outsiders(inventory.protocol, inventory.rotas):
             raise Failure(say("{name} is the client's: no canary goes there", name=contact))
         return [found]
-    people = [inventory.contacts[name] for name in inventory.protocol.operations if name in inventory.contacts]
+    names = inventory.roster().people(inventory.protocol.operations, SystemClock().now())
+    people = [inventory.contacts[name] for name in names if name in inventory.contacts]
     if not people:
         raise Failure(say("nobody is in operations: name a contact"))
     return people

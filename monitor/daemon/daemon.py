@@ -213,6 +213,7 @@ class Daemon:
         await self._housekeeping()
         await self.desk.tick()
         await self.post.once()
+        await Copies(self.desk, self.journal, self.post).once()
         await self.publishing.once()
 
     async def _every(self, seconds: float, work: Callable[[], Any]) -> None:

@@ -135,12 +135,9 @@ class Public:
 class Inventory:
     """A whole site. `version` is a hash of what was read, so that two readings can be told apart.
 
-        `books`: every runbook by name, those of the library and the site's own. `actionable`: what they may act on.
-    <<<<<<< HEAD
-        `words`: what messages say in the site's own words.
-    =======
-        `rotas`: who is on duty, by the name that stands for them wherever a contact's may.
-    >>>>>>> 68027cf (Say in the inventory who is on duty when, and tell whoever was when the reason arose)
+    `books`: every runbook by name, those of the library and the site's own. `actionable`: what they may act on.
+    `words`: what messages say in the site's own words. `rotas`: who is on duty, by the name that stands for them
+    wherever a contact's may.
     """
 
     path: Path

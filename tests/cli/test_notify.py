@@ -242,3 +242,21 @@ def test_a_deadline_that_is_none_is_refused(releve, mailroom, lab, deadline):
     code, _, err = releve("notify", "canary", "--deadline", deadline)
     assert (code, mailroom.kept) == (ExitCode.CANNOT, [])
     assert "--deadline" in err
+
+
+def test_of_a_rota_who_is_on_duty_hears_the_canary_and_the_client_s_rota_never_does(releve, mailroom, lab, tmp_path):
+    lab(MAIL, to="ours")
+    path = tmp_path / "inventory.yaml"
+    rotas = """
+rota:
+  ours: {members: [awa], handover: "08:00", from: 2026-01-05, holidays: {2026-01-06: zoe}}
+  theirs: {members: [max], handover: "08:00", from: 2026-01-05}
+"""
+    text = path.read_text().replace("update: {to: [att, ben]", "update: {to: [att, ben, theirs]")
+    people = "  zoe: {name: Zoe, mail: zoe@example.org}\n  max: {name: Max, mail: max@example.org}\nchannels:"
+    path.write_text(text.replace("\nchannels:", f"\n{people}") + rotas, encoding="utf-8")
+    assert releve("validate")[0] == ExitCode.DONE
+    assert releve("notify", "canary")[0] == ExitCode.DONE
+    assert releve("notify", "canary", "zoe")[0] == ExitCode.DONE
+    assert releve("notify", "canary", "max")[0] == ExitCode.CANNOT
+    assert [name in raw for raw, name in zip(mailroom.kept, (b"awa@", b"zoe@"), strict=True)] == [True, True]
