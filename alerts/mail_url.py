@@ -71,7 +71,7 @@ def parse_url(url: str) -> MailServer:
     given = {name: values[-1] for name, values in parameters.items()}
     mode = _mode(parts.scheme, given.get("mode", ""), port)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if user and mode is Mode.PLAIN and not _here(host):
+    if user and mode is Mode.PLAIN and not is_this_machine(host):
         raise _wrong(say("mailto:// would send the password to {host} in clear; write mailtos://", host=host))
     return MailServer(
         host=host,
@@ -124,7 +124,8 @@ def _timeout(given: str) -> float:
     return seconds
 
 
-def _here(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Return whether `host` is this very machine, whose own traffic nobody else reads."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

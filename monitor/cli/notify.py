@@ -1,18 +1,21 @@
-"""`releve notify`: can a contact be reached? One real message says so, and what the server answered."""
+"""`releve notify`: can a contact be reached, and what was answered that a person has to read?"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_settings, warn
+from monitor.cli import offline
+from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_settings, print_table, warn
+from monitor.cli.reading import act, ask, daemon_or_none, site_speech
 from monitor.core.text import N_, Text, say
 
 if TYPE_CHECKING:
     from alerts.canary import Sounding
     from alerts.parcel import Parcel
+    from alerts.parked import Parked
     from alerts.protocol import Contact
     from monitor.core.text import Speech
     from monitor.inventory.model import Inventory
@@ -21,7 +24,7 @@ LONGEST = timedelta(hours=1)
 """For which a canary is waited at most."""
 
 
-@click.group(help=N_("Send one real message to a contact, as a test."))
+@click.group(help=N_("Test whether a contact can be reached; read what people answered."))
 def notify() -> None:
     """Group the commands about messages."""
 
@@ -129,6 +132,50 @@ def _by_channel(inventory: Inventory, people: list[Contact]) -> dict[str, Contac
         names = ", ".join(one.id for one in people)
         raise Failure(say("no channel leads to {name}: give an address for one of the channels", name=names))
     return ways
+
+
+@notify.command(help=N_("List the answers that changed nothing and are for people to read."))
+@click.option("--read", "was_read", is_flag=True, help=N_("They were read: list them once more, and forget them."))
+@click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
+@pass_settings
+def replies(settings: Settings, was_read: bool, as_json: bool) -> int:
+    """List them, oldest first; the mails themselves lie in the mailbox, in the folder Releve/parked."""
+    api = daemon_or_none(settings)
+    words = site_speech(settings)
+    if api is not None:
+        found = ask(api, "/api/v1/replies")
+    else:
+        from monitor.web.replies import parked_json
+
+        nothing: tuple[Parked, ...] = ()
+        kept = offline.read_or(settings, lambda store: store.parked(), nothing)
+        found = [parked_json(one, words) for one in kept]
+    if was_read and found:
+        if api is not None:
+            act(api, "/api/v1/replies/read", {"ids": [one["id"] for one in found]})
+        else:
+            names = [one["id"] for one in found]
+            offline.with_daemon(settings, lambda daemon, who: daemon.answers.read(names, who))
+    if as_json:
+        emit_json(found)
+    else:
+        _print_replies(found, words)
+    return ExitCode.DONE
+
+
+def _print_replies(found: list[dict[str, Any]], words: Speech) -> None:
+    from monitor.cli.shown import at_site, table_of
+    from monitor.clock import SystemClock
+
+    if not found:
+        click.echo(words.render(say("No answer waits for a reader.")))
+        return
+    titles = (N_("Time"), N_("From"), N_("By"), N_("Incident"), N_("Why"), N_("First line"))
+    table, now = table_of(titles, words), SystemClock().now()
+    for one in found:
+        sender = one["contact"] or one["sender"]
+        table.add_row(at_site(one["at"], words, now), sender, one["way"], one["incident"], one["reason"], one["line"])
+    print_table(table)
 
 
 def _contact(inventory: Inventory, name: str) -> Contact:

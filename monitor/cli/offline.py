@@ -76,6 +76,11 @@ def at_desk(settings: Settings, work: Callable[[Desk, str], Awaitable[R]]) -> R:
     return _as_daemon(settings, lambda daemon, who: work(daemon.desk, who))
 
 
+def with_daemon(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) -> R:
+    """Return what `work(daemon, actor)` returns, done under the writer's lock. Raises Failure."""
+    return _as_daemon(settings, work)
+
+
 def _as_daemon(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) -> R:
     from monitor.core.incident import Refused
     from monitor.store import StoreError

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from monitor.core.events import Event
+from monitor.core.events import Event, EventKind
 from monitor.core.incident import Incident, Refused, acknowledge
 from monitor.core.text import Text, say
 
@@ -46,6 +46,12 @@ def stage_of(incident: Incident) -> Stage:
     return Stage(incident.episode, incident.lapses)
 
 
+def stage_at(incident: Incident, moment: datetime) -> Stage:
+    """Return the stage in which `incident` was at `moment`, when a message was written."""
+    before = [event.kind for event in incident.timeline if event.at <= moment]
+    return Stage(1 + before.count(EventKind.REOPENED), before.count(EventKind.UNACKNOWLEDGED))
+
+
 class Standing(StrEnum):
     """What an answer to a message still does."""
 
@@ -56,6 +62,8 @@ class Standing(StrEnum):
     """The incident has ended."""
     OUTDATED = "outdated"
     """It goes on, but the message was about an earlier stage of it."""
+    HEARD = "heard"
+    """This very answer was taken before."""
 
 
 def standing(incident: Incident, stage: Stage | None) -> Standing:
@@ -75,20 +83,32 @@ class NotWanted(Refused):
         self.standing = standing
 
 
-def answered(incident: Incident, contact: str, name: str, way: Way, stage: Stage | None, now: datetime) -> Event:
-    """Return the event that `contact`, who is called `name`, takes charge by `way`. Raises NotWanted.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`contact` says by `way` that they are on it; `stage`: what they were asked, `id`: which answer it is, if any."""
 
-    It can be given twice: the second one finds that somebody is on it.
+    contact: str
+    way: Way
+    stage: Stage | None = None
+    id: str = ""
+
+
+def answered(incident: Incident, answer: Answer, name: str, now: datetime) -> Event:
+    """Return the event that the contact, who is called `name`, takes charge. Raises NotWanted.
+
+    It can be given twice, also after a crash and when nobody is on it any more: the second one changes nothing.
     """
-    stands = standing(incident, stage)
+    heard = answer.id and any(event.data.get("answer") == answer.id for event in incident.timeline)
+    stands = Standing.HEARD if heard else standing(incident, answer.stage)
     if stands is not Standing.WANTED:
         raise NotWanted(stands, WHY_NOT[stands])
-    event = acknowledge(incident, f"{CONTACT}{contact}", now)
-    text = Text(BY[way].template, (("name", name),))
-    return replace(event, text=text, data={"way": way.value, "name": name})
+    event = acknowledge(incident, f"{CONTACT}{answer.contact}", now)
+    data = {"way": answer.way.value, "name": name, **({"answer": answer.id} if answer.id else {})}
+    return replace(event, text=Text(BY[answer.way].template, (("name", name),)), data=data)
 
 
 WHY_NOT: dict[Standing, Text] = {
+    Standing.HEARD: say("This answer was taken before."),
     Standing.TAKEN: say("Somebody is on it already."),
     Standing.OVER: say("It is over."),
     Standing.OUTDATED: say("It has come back or been taken up again since: a newer message asks anew."),

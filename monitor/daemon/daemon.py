@@ -17,6 +17,7 @@ from monitor.core.plan import Plan
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Verdict
 from monitor.daemon import selfcheck, systemd
+from monitor.daemon.answers import Answers
 from monitor.daemon.archiving import Archiving
 from monitor.daemon.automation import Automation
 from monitor.daemon.clock import GuardedClock
@@ -25,6 +26,7 @@ from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.heartbeat_in import Jobs
 from monitor.daemon.heartbeat_out import Ailment, SignOfLife
 from monitor.daemon.journal import Journal
+from monitor.daemon.mail_in import MailIn
 from monitor.daemon.noticeboard import Noticeboard
 from monitor.daemon.post import Post
 from monitor.daemon.publishing import Publishing
@@ -56,7 +58,14 @@ PATIENCE = 5.0
 def plan_of(inventory: Inventory) -> Plan:
     """Return the plan of `inventory` with Relève's checks of itself."""
     folders = inventory.actionable.recordings if inventory.automation.live else ()
-    own = selfcheck.own_checks(folders, heartbeat=inventory.heartbeat is not None, public=bool(inventory.public.push))
+    replies = inventory.replies
+    own = selfcheck.own_checks(
+        folders,
+        heartbeat=inventory.heartbeat is not None,
+        public=bool(inventory.public.push),
+        mailbox=replies is not None and replies.imap is not None,
+        answers=replies is not None,
+    )
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
 
@@ -78,6 +87,8 @@ class Daemon:
     sign_of_life: SignOfLife
     board: Noticeboard
     publishing: Publishing
+    answers: Answers
+    mail_in: MailIn
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -116,6 +127,8 @@ class Daemon:
             sign_of_life=None,  # type: ignore[arg-type]
             board=None,  # type: ignore[arg-type]
             publishing=None,  # type: ignore[arg-type]
+            answers=Answers(desk, kept.parked),
+            mail_in=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -127,6 +140,7 @@ class Daemon:
         )
         daemon.board = Noticeboard(desk, daemon.watches, clock)
         daemon.publishing = Publishing(daemon.board, clock, daemon.report_public)
+        daemon.mail_in = MailIn(desk, daemon.answers, daemon.report_mailbox)
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
@@ -160,6 +174,7 @@ class Daemon:
             asyncio.create_task(self._every(PRUNE, self.journal.prune_samples), name="prune"),
             asyncio.create_task(self.sign_of_life.run(), name="heartbeat"),
             asyncio.create_task(self.publishing.run(), name="public"),
+            asyncio.create_task(self.mail_in.run(), name="mailbox"),
         ]
         self.automation.resume()
         watchdog = systemd.watchdog_interval()
@@ -191,6 +206,7 @@ class Daemon:
     async def close(self) -> None:
         """Write what is known and let go of everything."""
         await self.publishing.close()
+        self.mail_in.close()
         await self.archiving.close()
         await self.automation.close()
         self.ledger.close()
@@ -255,6 +271,8 @@ class Daemon:
             (selfcheck.QUEUE, selfcheck.queue_verdict(self._queue())),
             (selfcheck.CHECKS, selfcheck.checks_verdict(self.stale())),
         )
+        if self.desk.inventory.replies is not None:
+            verdicts += ((selfcheck.ANSWERS, selfcheck.answers_verdict(self.answers.parked, now)),)
         for name, verdict in verdicts:
             await self.desk.take(name, verdict, now, 0.0)
 
@@ -284,6 +302,10 @@ class Daemon:
     async def report_public(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
         """Take what became of an attempt to send the public status."""
         await self.desk.take(selfcheck.PUBLIC, verdict, at, elapsed)
+
+    async def report_mailbox(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
+        """Take how a visit to the mailbox went."""
+        await self.desk.take(selfcheck.MAILBOX, verdict, at, elapsed)
 
     def ailing(self) -> Ailment | None:
         """Return what keeps us from being really well; None when nothing does."""
@@ -330,6 +352,7 @@ class Daemon:
             self.automation.swap()
             self.sign_of_life.swap()
             self.publishing.swap()
+            self.mail_in.swap()
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
 

@@ -15,7 +15,6 @@ from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.clock import Clock
 from monitor.core import incident as incidents
 from monitor.core import watch
-from monitor.core.answer import CONTACT, Stage, Way, answered
 from monitor.core.events import Event, EventKind
 from monitor.core.health import Health, not_after
 from monitor.core.ids import CheckId, IncidentId, NodeId
@@ -250,13 +249,6 @@ class Desk:
         """Record that `actor` is on it, for `length` or to the end."""
         words = legible(note)
         return await self.act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words, length))
-
-    async def answer(self, name: IncidentId, contact: str, way: Way, stage: Stage | None = None) -> Incident:
-        """Record that `contact`, who was told of it, answered that they are on it. Raises NotWanted, or Refused."""
-        known = self.inventory.contacts.get(contact)
-        called = legible(known.name if known is not None else contact)
-        actor, data = f"{CONTACT}{contact}", {"way": way.value}
-        return await self.act(name, actor, "ack", lambda i, now: answered(i, contact, called, way, stage, now), data)
 
     async def note(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Add `words` to the incident's log."""

@@ -221,6 +221,12 @@ class Journal:
         found |= {key: notice for key, notice in self._held.items() if key.incident == incident}
         return list(found.values())
 
+    async def sent_as(self, message_ids: Collection[str]) -> list[Notice]:
+        """Return the notices, on disk and in memory, whose Message-ID is one of `message_ids`."""
+        found = {notice.key: notice for notice in await self.ask(self.store.sent_as, message_ids)}
+        found |= {key: notice for key, notice in self._held.items() if notice.message_id in message_ids}
+        return list(found.values())
+
     async def headlines(self, incidents: Collection[IncidentId]) -> dict[IncidentId, list[Notice]]:
         """Return the notices of each of `incidents`, on disk and in memory; on disk, of a message only the subject."""
         stored = await self.ask(self.store.headlines, incidents)

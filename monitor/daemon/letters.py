@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -155,7 +156,13 @@ class Letters:
         Mail systems drop in silence what comes under the Message-ID of an older message.
         """
         site = self._inventory.site.name
-        return site if incident is None else f"{site}|{incident.opened_at.isoformat()}"
+        if incident is None:
+            return site
+        opened = f"{site}|{incident.opened_at.isoformat()}"
+        if not self._link_key:
+            return opened
+        # Whoever answers a message proves by its Message-ID that they read it: no other message may tell it.
+        return f"{opened}|{hmac.digest(self._link_key, f'message-id {incident.id} {opened}'.encode(), 'sha256').hex()}"
 
     def _context(
         self,
@@ -218,7 +225,12 @@ def may_answer(planned: Planned, incident: Incident, protocol: Protocol, at: Mom
 
     A runbook may tell a contact of the client, who reads the same words but is not asked to act.
     """
-    reader = planned.key.recipient
+    wanted = incident.open and incident.acknowledged_at is None
+    return wanted and not planned.instead_of and is_asked(planned.key, protocol, at.roster, at.now)
+
+
+def is_asked(key: NoticeKey, protocol: Protocol, roster: Roster, at: datetime) -> bool:
+    """Return whether the reader of that notice, written `at`, is one of those who may say that they are on it."""
     clients = {
         *protocol.first_to,
         *protocol.update_to,
@@ -226,9 +238,8 @@ def may_answer(planned: Planned, incident: Incident, protocol: Protocol, at: Mom
         *protocol.crisis_to,
         *protocol.resolved_to,
     }
-    ours = reader in at.roster.people(protocol.operations, at.now) or reader not in clients
-    asked = planned.key.audience is Audience.INTERNAL and planned.key.step is not Step.TEST
-    return asked and ours and not planned.instead_of and incident.open and incident.acknowledged_at is None
+    ours = key.recipient in roster.people(protocol.operations, at) or key.recipient not in clients
+    return ours and key.audience is Audience.INTERNAL and key.step not in (Step.TEST, Step.RESOLVED)
 
 
 def _invited(protocol: Protocol, incident: Incident, at: Moment) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from alerts.parked import WHY_PARKED, Parked
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId
 from monitor.core.plan import Watched, silence_limit
@@ -21,12 +22,14 @@ QUEUE = CheckId("releve-queue")
 CHECKS = CheckId("releve-checks")
 HEARTBEAT = CheckId("releve-heartbeat")
 PUBLIC = CheckId("releve-public")
+MAILBOX = CheckId("releve-mailbox")
+ANSWERS = CheckId("releve-answers")
 OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX, CHECKS)}
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
 LOAD = {name: Watched(ConfirmPolicy(confirm=3)) for name in (LAG, QUEUE)}
 """Those about how busy we are: a moment in which all is late is no trouble, a quarter of a minute of it is."""
 HEARTBEAT_POLICY = ConfirmPolicy(confirm=3)
-"""Between us and our watcher lie networks that are not ours."""
+"""Between us and our watcher, or a mailbox, lie networks that are not ours."""
 PUBLIC_POLICY = ConfirmPolicy(confirm=3)
 """Nor are those between us and the hosts that show the public status."""
 ARCHIVE_POLICY = ConfirmPolicy(confirm=2)
@@ -38,13 +41,23 @@ def archive_check(recordings: str) -> CheckId:
     return CheckId(f"releve-archive-{recordings}")
 
 
-def own_checks(recordings: Iterable[str], *, heartbeat: bool = False, public: bool = False) -> dict[CheckId, Watched]:
+def own_checks(
+    recordings: Iterable[str],
+    *,
+    heartbeat: bool = False,
+    public: bool = False,
+    mailbox: bool = False,
+    answers: bool = False,
+) -> dict[CheckId, Watched]:
     """Return every check that Relève makes of itself where those folders are archived.
 
-    `heartbeat`: it gives a sign of life to a watcher. `public`: it sends the public status to other hosts.
+    `heartbeat`: it gives a sign of life to a watcher. `public`: it sends the public status to other hosts. `mailbox`:
+    it reads one. `answers`: by it, or by SMS.
     """
     watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
     watcher |= {PUBLIC: Watched(PUBLIC_POLICY)} if public else {}
+    watcher |= {MAILBOX: Watched(HEARTBEAT_POLICY)} if mailbox else {}
+    watcher |= {ANSWERS: Watched(ConfirmPolicy(confirm=1))} if answers else {}
     return OWN | LOAD | watcher | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
 
 
@@ -85,6 +98,22 @@ def outbox_verdict(late: timedelta | None, since_death: timedelta | None) -> Ver
         text = say("Messages do not leave: the oldest has been due for {late}. Look at the mail server", late=late)
         return Verdict(Severity.WARNING, text)
     return Verdict(Severity.OK, say("Messages leave as they become due"))
+
+
+def answers_verdict(parked: Sequence[Parked], now: datetime) -> Verdict:
+    """Return whether answers wait for a reader. What came more than an hour ago was told, and is only listed."""
+    fresh = [one for one in parked if now - one.at < MOURNED]
+    if not fresh:
+        return Verdict(Severity.OK, say("No new answer waits for a reader"))
+    last = fresh[-1]
+    text = say(
+        "Answers that changed nothing and are for you to read: {count}. The last one, from {sender}: {why}. "
+        "`releve notify replies` lists them",
+        count=len(fresh),
+        sender=last.contact or last.sender or "?",
+        why=WHY_PARKED[last.why],
+    )
+    return Verdict(Severity.WARNING, text)
 
 
 def clock_verdict(stepped_by: timedelta, *, trusted: bool) -> Verdict:

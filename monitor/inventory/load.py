@@ -28,6 +28,7 @@ from monitor.inventory.people import Agreed, agreed, channels, contacts
 from monitor.inventory.problems import Place, Problem, Problems
 from monitor.inventory.public import look_at_titles, public
 from monitor.inventory.repairs import actionable, automation, books, look_at_runbooks, recordings
+from monitor.inventory.replies import replies
 from monitor.inventory.roles import brought_checks, peer_of
 from monitor.inventory.rota import rotas
 from monitor.inventory.schema import NOT_ACTED_ON, InventoryKeys, SiteKeys
@@ -102,7 +103,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     work = maintenance(scope, topology, UTC if site is None else site.timezone)
     _look_at_the_rest(scope)
     policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope, things.devices)
-    own_words = messages(scope)
+    own_words, answers = messages(scope), replies(scope)
     duty = rotas(scope, UTC if site is None else site.timezone)
     if site is None or told.agreed is None or scope.problems.fatal:
         return None
@@ -125,6 +126,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         words=own_words,
         public=shown,
         rotas=duty,
+        replies=answers,
     )
     look_at_titles(scope, inventory)
     return inventory

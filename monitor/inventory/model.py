@@ -132,6 +132,14 @@ class Public:
 
 
 @dataclass(frozen=True, slots=True)
+class Replies:
+    """Where answers to messages come in: the mailbox, and how often it is visited."""
+
+    imap: Secret | None = None
+    every: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """A whole site. `version` is a hash of what was read, so that two readings can be told apart.
 
@@ -158,6 +166,7 @@ class Inventory:
     words: SiteWords = field(default_factory=SiteWords)
     public: Public = field(default_factory=Public)
     rotas: Mapping[str, Rota] = field(default_factory=dict)
+    replies: Replies | None = None
 
     def roster(self, overrides: Iterable[Override] = ()) -> Roster:
         """Return who is on duty, by the rotas and by those of `overrides` whose contact there still is."""

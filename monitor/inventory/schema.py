@@ -303,6 +303,15 @@ class PublicKeys(Part):
     )
 
 
+class RepliesKeys(Part):
+    """Where people's answers to messages come in. An answer can only say that somebody is on it."""
+
+    imap: Hidden | None = Field(
+        default=None, description=N_("the mailbox, as imaps://user:pass@host/INBOX: env:NAME or file:PATH")
+    )
+    every: Span = Field(default=timedelta(seconds=30), description=N_("how often it is looked into; 30s, if absent"))
+
+
 class InventoryKeys(Part):
     """The whole file, for the JSON Schema; the loader looks at its parts one by one."""
 
@@ -317,6 +326,7 @@ class InventoryKeys(Part):
     automation: AutomationKeys | None = None
     heartbeat: HeartbeatKeys | None = None
     public: PublicKeys | None = None
+    replies: RepliesKeys | None = None
     protocol: ProtocolKeys | None = None
     operations: ToKeys | None = None
     messages: MessagesKeys | None = None  # type: ignore[valid-type]

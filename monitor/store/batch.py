@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from alerts.notice import Notice, NoticeKey
+from alerts.parked import Parked
 from monitor.core.events import Event
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
@@ -27,8 +28,8 @@ class Batch:
 
     `healths`: the changed ones only; `removed`: checks whose health is forgotten; `notices`: new ones; `protocols`: the
     protocol (JSON-ready) that an incident is opened under. `run_events`: what runbooks do. `automation`: what people
-    set of it (JSON-ready), None to leave it. `id` makes the batch itself known: handed in again after an
-    unknown outcome, it changes nothing the second time, whatever it holds.
+    set of it (JSON-ready), `parked`: all answers that a person has to read; None leaves either as it is. `id` makes the
+    batch itself known: handed in again after an unknown outcome, it changes nothing the second time, whatever it holds.
     """
 
     events: tuple[Event, ...] = ()
@@ -42,6 +43,7 @@ class Batch:
     automation: Mapping[str, Any] | None = None
     maintenance: tuple[Window, ...] | None = None
     overrides: tuple[Override, ...] | None = None
+    parked: tuple[Parked, ...] | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -50,7 +52,7 @@ class Loaded:
     """What the last run left: belief, the keys of the notices that exist, the frozen protocols, the clock's anchor.
 
     `died_at`: when a notice was last given up for good. `runs`: those that go on or ended lately, `next_run` the number
-    of the next; `automation` as in Batch. `jobs`: those that report themselves, by their check.
+    of the next; `automation` and `parked` as in Batch. `jobs`: those that report themselves, by their check.
     """
 
     state: State
@@ -62,3 +64,4 @@ class Loaded:
     next_run: int = 1
     automation: Mapping[str, Any] = field(default_factory=dict)
     jobs: Mapping[CheckId, Job] = field(default_factory=dict)
+    parked: tuple[Parked, ...] = ()

@@ -144,6 +144,12 @@ def listed(connection: Connection, incident: IncidentId | None, limit: int) -> l
     return latest[::-1]
 
 
+def sent_as(connection: Connection, message_ids: Collection[str]) -> list[Notice]:
+    """Return the notices whose Message-ID is one of `message_ids`."""
+    query = select(notices).where(notices.c.message_id.in_(message_ids))
+    return [notice_from_row(dict(row)) for row in connection.execute(query).mappings()]
+
+
 def headlines(connection: Connection, incidents: Collection[IncidentId], limit: int) -> dict[IncidentId, list[Notice]]:
     """Return the latest `limit` notices of each of `incidents`, with nothing of their messages but the subject."""
     found: dict[IncidentId, list[Notice]] = {name: [] for name in incidents}

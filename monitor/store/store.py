@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, Engine
 
 from alerts.notice import Copy, Notice, NoticeKey, NoticeState
+from alerts.parked import Parked, parked_from_json, parked_to_json
 from monitor.clock import SystemClock
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
@@ -46,6 +47,7 @@ REMEMBERED = 32
 """Batches whose names are kept, to recognise one that is handed in again."""
 _BATCHES, _GUARD, _AUTOMATION, _MAINTENANCE = "batches", "guard", "automation", "maintenance"
 _OVERRIDES = "overrides"
+_PARKED = "parked"
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -91,6 +93,7 @@ class Store:
                 next_run=runs.next_number(connection),
                 automation=log.get(connection, _AUTOMATION) or {},
                 jobs=jobs.get(connection),
+                parked=tuple(map(parked_from_json, log.get(connection, _PARKED) or ())),
             )
 
         return self._read(read)
@@ -122,6 +125,8 @@ class Store:
                 log.put(connection, _MAINTENANCE, [window_to_json(window) for window in batch.maintenance])
             if batch.overrides is not None:
                 log.put(connection, _OVERRIDES, [override_to_json(override) for override in batch.overrides])
+            if batch.parked is not None:
+                log.put(connection, _PARKED, [parked_to_json(one) for one in batch.parked])
             if batch.audit:
                 audit.append(connection, batch.audit, batch.guard.at if batch.guard else SystemClock().now())
             if batch.guard is not None:
@@ -200,6 +205,14 @@ class Store:
     def notices(self, incident: IncidentId | None = None, *, limit: int = 1000) -> list[Notice]:
         """Return the latest notices of one incident, or of all, in the order in which they are due."""
         return self._read(lambda c: outbox.listed(c, incident, limit))
+
+    def parked(self) -> tuple[Parked, ...]:
+        """Return the answers that a person has to read, oldest first."""
+        return self._read(lambda connection: tuple(map(parked_from_json, log.get(connection, _PARKED) or ())))
+
+    def sent_as(self, message_ids: Collection[str]) -> list[Notice]:
+        """Return the notices whose Message-ID is one of `message_ids` (without `<>`, some hundred at most)."""
+        return self._read(lambda connection: outbox.sent_as(connection, message_ids))
 
     def headlines(self, incidents: Collection[IncidentId], *, limit: int = 1000) -> dict[IncidentId, list[Notice]]:
         """Return the latest notices of each of `incidents`, their messages reduced to the subject, in one question."""

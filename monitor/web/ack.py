@@ -22,9 +22,10 @@ from starlette.routing import Route
 from alerts.ack_link import PATH, BadToken, Claim, read_token
 from alerts.context import person
 from alerts.language import folder, speech
-from monitor.core.answer import CONTACT, NotWanted, Standing, Way, standing
+from monitor.core.answer import CONTACT, Answer, NotWanted, Standing, Way, standing
 from monitor.core.incident import Incident, Refused
 from monitor.core.text import Speech, Text, say
+from monitor.daemon.answers import take
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.letters import Moment
 from monitor.store import AuditEntry, Batch
@@ -66,7 +67,7 @@ class AckApi:
         if isinstance(claim, Response):
             return claim
         try:
-            await self._daemon.desk.answer(claim.incident, claim.contact, Way.LINK, claim.stage)
+            await take(self._daemon.desk, claim.incident, Answer(claim.contact, Way.LINK, claim.stage))
         except (NotWanted, Refused):
             # Somebody was faster, or it ended meanwhile: the page says which.
             return self._page(claim)

@@ -34,6 +34,7 @@ from monitor.web.maintenance import MaintenanceApi
 from monitor.web.on_call import OnCallApi
 from monitor.web.openapi import description
 from monitor.web.public import PublicApi
+from monitor.web.replies import RepliesApi
 from monitor.web.request import BadRequest, actor, body_of, error, length, owner, word
 from monitor.web.review import ReviewApi
 from monitor.web.runs import RunsApi
@@ -43,7 +44,7 @@ def application(daemon: Daemon) -> Starlette:
     """Return the application of `daemon`."""
     api = _Api(daemon)
     runs, work = api.runs, api.work
-    own = partial(owner, api.speech)
+    own, replies = partial(owner, api.speech), RepliesApi(daemon, api.speech)
     return Starlette(
         routes=[
             Route("/", api.front_page),
@@ -70,6 +71,8 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/oncall", own(api.duty.all)),
             Route("/api/v1/oncall/override", own(api.duty.override), methods=["POST"]),
             Route("/api/v1/reload", own(api.reload), methods=["POST"]),
+            Route("/api/v1/replies", own(replies.all)),
+            Route("/api/v1/replies/read", own(replies.read), methods=["POST"]),
             Route("/api/v1/runbooks", own(runs.books)),
             Route("/api/v1/runbooks/{name}/plan", own(runs.plan), methods=["POST"]),
             Route("/api/v1/runbooks/{name}/run", own(runs.start), methods=["POST"]),

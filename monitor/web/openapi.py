@@ -192,6 +192,8 @@ def description() -> dict[str, Any]:
         "/api/v1/maintenance/{id}/end": {"post": _acts("End announced work, or call it off.", work, ("id",))},
         "/api/v1/oncall": {"get": _reads("Who is on duty.", {"type": "array", "items": duty}, (), ("at", "days"))},
         "/api/v1/oncall/override": {"post": _acts("Take over somebody's duty.", duty, body=_TAKEN_OVER)},
+        "/api/v1/replies": {"get": _reads("Answers that wait for a reader.", {"type": "array"})},
+        "/api/v1/replies/read": {"post": _acts("Say that they were read.", {"type": "object"})},
         "/api/v1/reload": {"post": _acts("Take up the changed inventory.", {"type": "object"})},
     }
     for action, text in _ACTIONS.items():

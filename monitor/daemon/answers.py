@@ -1,0 +1,136 @@
+"""Answers to messages: who is on it is recorded, and what only a person understands is kept until one has read it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from alerts.letter import one_line
+from alerts.mailbox import Filing
+from alerts.notice import Notice
+from alerts.parked import MOST_PARKED, Parked, Why
+from alerts.reply import Kind, Reply
+from alerts.reply_words import acknowledges
+from monitor.core.answer import CONTACT, Answer, NotWanted, Standing, Way, answered, stage_at
+from monitor.core.ids import IncidentId
+from monitor.core.incident import Incident, Refused
+from monitor.daemon.beliefs import legible
+from monitor.daemon.desk import Desk
+from monitor.daemon.letters import is_asked
+from monitor.store import AuditEntry, Batch
+
+log = logging.getLogger(__name__)
+LONGEST_SHOWN = 120
+"""Characters of a sender or a line that are kept: strangers write them."""
+
+
+async def take(desk: Desk, name: IncidentId, answer: Answer) -> Incident:
+    """Record that a contact who was told of the incident says that they are on it. Raises NotWanted, or Refused."""
+    known = desk.inventory.contacts.get(answer.contact)
+    called = legible(known.name if known is not None else answer.contact)
+    actor, data = f"{CONTACT}{answer.contact}", {"way": answer.way.value}
+    return await desk.act(name, actor, "ack", lambda i, now: answered(i, answer, called, now), data)
+
+
+class Answers:
+    """Takes each answer once, whatever a crash makes come again; `parked`: those that wait for a reader."""
+
+    def __init__(self, desk: Desk, kept: Sequence[Parked] = ()) -> None:
+        self._desk = desk
+        self.parked = tuple(kept)
+
+    async def by_mail(self, reply: Reply) -> Filing:
+        """Take a mail; return where it belongs. Raises StoreError when the disk does not say what it answers.
+
+        Who wrote it is not proved; that they read our message is, by its Message-ID. So it counts only from the address
+        to which that message went.
+        """
+        known = {notice.message_id: notice for notice in await self._desk.journal.sent_as(reply.answers)}
+        told = [known[name] for name in reply.answers if name in known]
+        if reply.kind is Kind.BOUNCE and told:
+            return await self._park(reply, Why.BOUNCED, told[0], line=reply.failed)
+        if reply.kind is not Kind.ANSWER:
+            return Filing.DONE if told else Filing.LEFT
+        if not told:
+            contact = self._contact_at(reply.sender)
+            return Filing.LEFT if not contact else await self._park(reply, Why.NO_REFERENCE, contact=contact)
+        mine = next((notice for notice in told if self._reads(notice, reply.sender)), None)
+        if mine is None:
+            return await self._park(reply, Why.NOT_RECIPIENT, told[0])
+        if not acknowledges(reply.line):
+            return await self._park(reply, Why.OTHER_WORDS, mine)
+        return await self._acknowledged(reply, mine)
+
+    async def _acknowledged(self, reply: Reply, notice: Notice) -> Filing:
+        why = await self.acknowledge(notice, Way.MAIL, reply.id)
+        return Filing.DONE if why is not Standing.OUTDATED else await self._park(reply, Why.OUTDATED, notice)
+
+    async def acknowledge(self, notice: Notice, way: Way, answer: str) -> Standing:
+        """Let the reader of `notice` be on it; return what the answer, which is called `answer`, did."""
+        desk, key = self._desk, notice.key
+        incident = desk.state.incidents.get(key.incident)
+        protocol = desk.protocols.get(key.incident, desk.inventory.protocol)
+        if incident is None or not is_asked(key, protocol, desk.roster, notice.created_at):
+            return Standing.OVER
+        stage = stage_at(incident, notice.created_at)
+        try:
+            await take(desk, key.incident, Answer(key.recipient, way, stage, answer))
+        except NotWanted as no:
+            return no.standing
+        except Refused:  # it has left the desk meanwhile
+            return Standing.OVER
+        return Standing.WANTED
+
+    def _reads(self, notice: Notice, sender: str) -> bool:
+        """Whether `sender` is an address at which the reader of `notice` is told."""
+        contact = self._desk.inventory.contacts.get(notice.key.recipient)
+        known = {notice.address, *(contact.addresses.values() if contact is not None else ())}
+        return bool(sender) and sender in {address.strip().lower() for address in known}
+
+    def _contact_at(self, sender: str) -> str:
+        """The contact with that address; empty for a stranger."""
+        contacts = self._desk.inventory.contacts.values()
+        found = (one.id for one in contacts if sender in {address.lower() for address in one.addresses.values()})
+        return next(found, "") if sender else ""
+
+    async def _park(
+        self, reply: Reply, why: Why, notice: Notice | None = None, *, contact: str = "", line: str = ""
+    ) -> Filing:
+        await self.park(
+            Parked(
+                id=reply.id,
+                at=self._desk.clock.now(),
+                way=Way.MAIL,
+                why=why,
+                sender=reply.sender,
+                contact=contact if notice is None else notice.key.recipient,
+                incident="" if notice is None else str(notice.key.incident),
+                line=line or reply.line,
+            )
+        )
+        return Filing.PARKED
+
+    async def park(self, one: Parked) -> None:
+        """Keep `one` until somebody has read it; what is kept already stays as it is."""
+        if any((other.way, other.id) == (one.way, one.id) for other in self.parked):
+            return
+        sender, line = (one_line(words)[:LONGEST_SHOWN] for words in (one.sender, one.line))
+        await self._keep((*self.parked, replace(one, sender=sender, line=line))[-MOST_PARKED:])
+        log.warning(
+            "an answer waits for a reader",
+            extra={"event": "answer_parked", "way": one.way.value, "why": one.why.value, "incident": one.incident},
+        )
+
+    async def read(self, ids: Collection[str], actor: str) -> int:
+        """Forget those of `ids`, which `actor` has read; return how many there were. What came since stays."""
+        left = tuple(one for one in self.parked if one.id not in ids)
+        count = len(self.parked) - len(left)
+        if count:
+            await self._keep(left, AuditEntry(actor, "answers read", {"count": count}))
+        return count
+
+    async def _keep(self, parked: tuple[Parked, ...], *audit: AuditEntry) -> None:
+        # First in memory: what is written by two at once must hold what both found.
+        self.parked = parked
+        await self._desk.journal.commit(Batch(parked=parked, audit=audit, guard=self._desk.guard()))
