@@ -100,11 +100,22 @@ async def daemon_on(folder):
     listening, local = tcp_socket("127.0.0.1:0"), unix_socket(folder / "data" / SOCKET)
     running = asyncio.create_task(daemon.run())
     async with serving(application(daemon), listening, local):
-        yield Served(folder, listening.getsockname()[1], daemon)
+        served = Served(folder, listening.getsockname()[1], daemon)
+        await listens(served)
+        yield served
     daemon.stop()
     async with asyncio.timeout(PATIENCE):
         await running
         await daemon.close()
+
+
+async def listens(served):
+    """The socket is bound before anybody listens on it."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                await served.call("GET", "/healthz")
+                return
 
 
 @pytest.fixture
