@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from functools import lru_cache
 
 from alerts.privacy import BLANK, blanked
 
@@ -29,6 +29,10 @@ def plain(text: str) -> str:
     return " ".join("".join(" " if unicodedata.category(sign) in BREAKS else sign for sign in kept).split())
 
 
-def for_all(text: str, names: Iterable[str]) -> str:
-    """Return `text` in one line, with addresses, telephone numbers, commands and `names` replaced by `[…]`."""
+@lru_cache(maxsize=2048)
+def for_all(text: str, names: frozenset[str]) -> str:
+    """Return `text` in one line, with addresses, telephone numbers, commands and `names` replaced by `[…]`.
+
+    The same few texts are asked for every other second, and with the names of thousands of machines that takes time.
+    """
     return blanked(_NOT_FOR_ALL.sub(BLANK, plain(text)), names)

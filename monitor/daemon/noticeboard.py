@@ -11,10 +11,11 @@ from alerts.protocol_json import protocol_from_json
 from monitor.clock import Clock
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident
+from monitor.core.maintenance import Window
 from monitor.core.text import Speech
 from monitor.daemon.desk import Desk
 from monitor.inventory.model import Inventory
-from monitor.reports.public import MOST_INCIDENTS, PAST, PublicStatus, public_facts, public_status
+from monitor.reports.public import MOST_INCIDENTS, PAST, Inside, PublicStatus, inside_of, public_facts, public_status
 
 REMEMBER_EVERY = 300.0
 """Seconds between two looks at what is over and has left the desk, where it stays for a day."""
@@ -26,6 +27,7 @@ class Noticeboard:
     def __init__(self, desk: Desk, watching: Callable[[], bool], clock: Clock) -> None:
         self._desk, self._watching, self._clock = desk, watching, clock
         self._past: dict[IncidentId, tuple[Incident, Protocol]] = {}
+        self._inside: tuple[Inventory, tuple[Window, ...], Inside] | None = None
         self._remembered_at: float | None = None
         self._remembering = asyncio.Lock()
 
@@ -55,7 +57,13 @@ class Noticeboard:
             watching=looked or self._watching(),
             trusted=desk.trusted(),
         )
-        return public_status(inventory, facts, words)
+        return public_status(inventory, facts, words, self._names(inventory, facts.windows))
+
+    def _names(self, inventory: Inventory, windows: tuple[Window, ...]) -> Inside:
+        """What no stranger should read, worked out anew only when the inventory or what is announced changes."""
+        if self._inside is None or self._inside[0] is not inventory or self._inside[1] != windows:
+            self._inside = (inventory, windows, inside_of(inventory, windows))
+        return self._inside[2]
 
     async def _remember(self) -> None:
         """Read what is over from the disk; while that says nothing, what was read before counts."""

@@ -155,8 +155,24 @@ def _sees(plan: Plan, state: State, now: datetime) -> bool:
     return not limits or any(name in healths and now - healths[name].seen_at <= limit for name, limit in limits.items())
 
 
-def public_status(inventory: Inventory, facts: PublicFacts, speech: Speech) -> PublicStatus:
-    """Return what anybody may read of `facts` in the words of `speech`.
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Names of the inside: those that are blanked in titles, and those in what a person said."""
+
+    in_titles: frozenset[str]
+    in_causes: frozenset[str]
+
+
+def inside_of(inventory: Inventory, windows: Iterable[Window]) -> Inside:
+    """Return what `inventory` and announced work name that no stranger should read; it is worth keeping."""
+    own = machines(inventory) | people(inventory)
+    return Inside(own, own | {*private_names(inventory), *inventory.books, *(one.id for one in windows)})
+
+
+def public_status(
+    inventory: Inventory, facts: PublicFacts, speech: Speech, inside: Inside | None = None
+) -> PublicStatus:
+    """Return what anybody may read of `facts` in the words of `speech`. `inside`: what `inside_of` returns, where kept.
 
     While the protocol is a rehearsal nothing is said but that: the client would read what it is not told.
     """
@@ -168,7 +184,7 @@ def public_status(inventory: Inventory, facts: PublicFacts, speech: Speech) -> P
     if not inventory.protocol.live:
         blind = Blind.REHEARSAL
     else:
-        reader = _reader(inventory, facts, speech)
+        reader = _reader(inventory, facts, speech, inside or inside_of(inventory, facts.windows))
         services = _services(facts.outlook, public.degraded_below, reader)
         incidents = _incidents(inventory, facts, reader)
         work = _work(inventory, facts, reader)
@@ -191,15 +207,14 @@ def public_status(inventory: Inventory, facts: PublicFacts, speech: Speech) -> P
     )
 
 
-def _reader(inventory: Inventory, facts: PublicFacts, speech: Speech) -> Reader:
-    own = machines(inventory) | people(inventory)
+def _reader(inventory: Inventory, facts: PublicFacts, speech: Speech, inside: Inside) -> Reader:
     return Reader(
         site=inventory.site.name,
         speech=speech,
         now=facts.now,
         windows=facts.windows,
-        in_titles=tuple(own),
-        in_causes=(*own, *private_names(inventory), *inventory.books, *(window.id for window in facts.windows)),
+        in_titles=inside.in_titles,
+        in_causes=inside.in_causes,
     )
 
 

@@ -46,8 +46,8 @@ class Reader:
     speech: Speech
     now: datetime
     windows: tuple[Window, ...]
-    in_titles: tuple[str, ...]
-    in_causes: tuple[str, ...]
+    in_titles: frozenset[str]
+    in_causes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,6 @@ def public_incident(
         next_at=next_update(protocol, incident, reader.now),
         title=for_all(title_in(titles, language, ""), reader.in_titles),
         usual_cause=for_all(title_in(causes, language, ""), reader.in_titles),
-        private=reader.in_causes,
         alerted=bool(protocol.operations),
         live=protocol.live,
         work=announced_work(incident, reader.windows, language),

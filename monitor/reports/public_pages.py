@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from alerts.context import Context
 from alerts.language import folder
 from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
-from monitor.reports.public import STATES, PublicStatus, PublicWork
+from monitor.reports.public import PublicStatus, PublicWork
 from monitor.reports.public_atom import Facts, atom
-from monitor.reports.public_incident import PublicIncident
+from monitor.reports.public_incident import PublicIncident, Word
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -27,6 +27,14 @@ VERSION = 1
 REFRESH = 60
 """Seconds after which a browser asks again."""
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+SHORT: dict[Word, Text] = {
+    Word.NORMAL: say("normal"),
+    Word.DEGRADED: say("degraded"),
+    Word.INTERRUPTED: say("interrupted"),
+    Word.MAINTENANCE: say("announced maintenance"),
+    Word.UNKNOWN: say("not known"),
+}
+"""How one of several services is."""
 NAMES = {"fr": "Français", "en": "English"}
 """What each language calls itself."""
 
@@ -149,7 +157,7 @@ def _html(status: PublicStatus, speech: Speech, links: Links) -> str:
         until_iso=iso(status.next_at),
         words=_words(status, dated),
         remarks=_remarks(status, dated),
-        services=[(one, dated.t(STATES[one.word])) for one in status.services],
+        services=[(one, dated.t(SHORT[one.word])) for one in status.services],
         going_on=going_on,
         over=over,
         work=[dated.t(_announced(one, dated)) for one in status.work],

@@ -7,7 +7,8 @@ function textNodes(page) {
   const walker = page.createTreeWalker(page.body, NodeFilter.SHOW_TEXT);
   const found = [];
   while (walker.nextNode()) {
-    if (walker.currentNode.data.trim()) found.push(walker.currentNode);
+    const { data, parentElement } = walker.currentNode;
+    if (data.trim() && parentElement.tagName !== "SCRIPT") found.push(walker.currentNode);
   }
   return found;
 }

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import html
-import json
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from alerts.language import folder
 from alerts.sheet import GREEN, GREY, ORANGE, RED
 from tests.alerts.first_lines import broken
 from tests.alerts.told import READERS, Told, every
+from tests.real.chromium import framed
 
 NARROW, WIDE = 360, 800
 """CSS pixels: a telephone held upright, and a window on a desk."""
@@ -25,9 +23,6 @@ EVERY_NTH = 3
 """Of the messages, so that it stays fast; of every step, every state and both languages there are some."""
 LEGIBLE = 4.5
 """Contrast of text (WCAG 2.2, 1.4.3, level AA)."""
-PATIENCE = 240.0
-"""Seconds for Chromium, which takes up to twenty to start on a busy machine."""
-
 LEAD, SECOND = '<p style="margin:0 0 6px;font-size:17px">', '<p style="margin:0 0 6px">{{ line }}</p>'
 SPOILT = {
     "a pale line": (SECOND, '<p style="margin:0 0 6px;color:#999">{{ line }}</p>', "contrast"),
@@ -73,24 +68,7 @@ class Seen:
 
 def looked_at(chromium: Path, workplace: Path, pages: list[tuple[Told, str]]) -> list[Seen]:
     """Return how each message looks in each of VIEWS, in one start of Chromium."""
-    script = Path(__file__).with_name("rendering.js").read_text("utf-8")
-    # No "</script>" of a message may end the script that it is handed to.
-    messages = json.dumps([page for _, page in pages]).replace("<", "\\u003c")
-    page = workplace / "messages.html"
-    page.write_text(
-        '<!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Messages</title>'
-        f'<body style="margin:0"><script>{script}look({messages}, {json.dumps(VIEWS)});</script>',
-        "utf-8",
-    )
-    # Its sandbox needs user namespaces, which containers mostly forbid; it shows nothing but what we wrote.
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    options += [f"--user-data-dir={workplace / 'profile'}", "--window-size=900,4200"]
-    shown = subprocess.run(
-        [chromium, *options, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    _, mark, rest = shown.stdout.partition('<pre id="found">')
-    assert mark, f"Chromium ended with {shown.returncode}: {shown.stderr[-2000:]}"
-    rows = json.loads(html.unescape(rest.partition("</pre>")[0]))
+    rows = framed(chromium, workplace, [page for _, page in pages], VIEWS)
     return [
         Seen(
             pages[row["message"]][0],
