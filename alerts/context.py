@@ -76,6 +76,7 @@ class Context:
     `alerted`: our own people were told. `live`: False while operations get what is the client's. `channel`: by which a
     test goes. `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
     `outlook`: what each service of the inventory is able to do now. `work`: what the incident was announced as.
+    `escalates_at`: when the next of our own people, `escalates_to`, are told unless somebody acknowledges.
     `ack_link`: by which the reader says that they are on it, empty for none.
     `draft`: the first lines of the update to come. `own`: what the site says otherwise in such a message.
     """
@@ -102,6 +103,8 @@ class Context:
     work: AnnouncedWork | None = None
     conference: Conference | None = None
     crisis: CrisisDue | None = None
+    escalates_at: datetime | None = None
+    escalates_to: tuple[str, ...] = ()
     ack_link: str = ""
     draft: tuple[str, ...] = ()
     own: OwnWords = OURS

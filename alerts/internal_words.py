@@ -7,6 +7,7 @@ from datetime import datetime
 from alerts.conference_words import CONFERENCE
 from alerts.context import Context, person
 from alerts.crisis_words import CRISIS
+from alerts.escalation_words import ladder_remarks, waited
 from alerts.in_charge import Void, lost
 from alerts.internal_facts import internal_facts
 from alerts.notice import Planned, Step
@@ -49,7 +50,7 @@ def internal_sheet(planned: Planned, incident: Incident, context: Context) -> Sh
         short=lambda shown: _short(planned, incident, context, shown),
         facts=internal_facts(incident, context),
         colour=GREEN if incident.resolved_at is not None else COLOURS[incident.severity],
-        remarks=_remarks(incident, context),
+        remarks=(*ladder_remarks(planned, incident, context), *_remarks(incident, context)),
         events=_events(incident, context),
         todo=commands(incident, _call(planned, incident), work=_work_going_on(incident, context)),
     )
@@ -145,6 +146,8 @@ def _what(planned: Planned, incident: Incident, context: Context, title: str) ->
     if incident.resolved_at is not None:
         ended = context.at(incident.resolved_at)
     values = {"severity": severity, "title": title, "summary": summary, "began": began, "ended": ended}
+    if step is Step.ESCALATED:
+        values["waited"] = waited(incident, context)
     if incident.resolved_at is None and incident.suppressed:
         values["title"] = context.t(covering(title, len(incident.suppressed)))
     return context.t(Text(text.template, tuple(values.items())))
@@ -175,6 +178,8 @@ def _opening(step: Step, incident: Incident) -> Text:
         return say("Resolved: {title}, over since {ended}.")
     if incident.resolved_at is not None:
         return say("Already over: {title}: {summary}, from {began} to {ended}.")
+    if step is Step.ESCALATED:
+        return say("Not acknowledged for {waited}, {severity}: {title}: {summary}, since {began}.")
     if step is Step.UNACKNOWLEDGED:
         return say("Nobody is on it any more: {title}: {summary}, since {began}.")
     if step is Step.FLAPPING:
@@ -315,6 +320,17 @@ def event_text(event: Event) -> Text:
     return event.text if frame is None else Text(frame.template, (("summary", event.text),))
 
 
+SHORT = {
+    Step.ESCALATED: say("{reference} {severity}: {title}. NOT ACKNOWLEDGED for {waited}."),
+    Step.UNACKNOWLEDGED: say("{reference} {severity}: {title}. NOBODY IS ON IT any more."),
+    Step.FLAPPING: say("{reference} {severity}: {title}. It comes and goes; its end is told."),
+    Step.OVERRUN: say("{reference} {severity}: {title}. MAINTENANCE IS OVER and it still fails."),
+    Step.LONG_SOON: say("{reference} {title}. SOON A LONG INTERRUPTION: prepare the redundant site."),
+    Step.LONG: say("{reference} {title}. LONG INTERRUPTION: decide on the redundant site."),
+}
+"""What an SMS says of a step that has words of its own, to be filled in."""
+
+
 def _short(planned: Planned, incident: Incident, context: Context, title: str) -> str:
     call = _call(planned, incident)
     if call is not None and call.person:
@@ -327,16 +343,10 @@ def _short(planned: Planned, incident: Incident, context: Context, title: str) -
         ended = context.day_and_clock(incident.resolved_at)
         return context.t(say("{reference} {title}. Resolved: {ended}.", **values, ended=ended))
     values["severity"] = context.t(SEVERITIES[incident.severity])
-    if planned.key.step is Step.UNACKNOWLEDGED:
-        return context.t(say("{reference} {severity}: {title}. NOBODY IS ON IT any more.", **values))
-    if planned.key.step is Step.FLAPPING:
-        return context.t(say("{reference} {severity}: {title}. It comes and goes; its end is told.", **values))
-    if planned.key.step is Step.OVERRUN:
-        return context.t(say("{reference} {severity}: {title}. MAINTENANCE IS OVER and it still fails.", **values))
-    if planned.key.step is Step.LONG_SOON:
-        return context.t(say("{reference} {title}. SOON A LONG INTERRUPTION: prepare the redundant site.", **values))
-    if planned.key.step is Step.LONG:
-        return context.t(say("{reference} {title}. LONG INTERRUPTION: decide on the redundant site.", **values))
+    own = SHORT.get(planned.key.step)
+    if own is not None:
+        values["waited"] = waited(incident, context)
+        return context.t(Text(own.template, tuple(values.items())))
     if incident.disruption_seen_at is None:
         return context.t(say("{reference} {severity}: {title}. Client's service not interrupted.", **values))
     if context.next_at is None or not context.live:

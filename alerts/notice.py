@@ -55,11 +55,13 @@ class Step(StrEnum):
     """To our own people: a crisis cell is called for, who is to lead it and what it does first (S17)."""
     CRISIS_REPORT = "crisis_report"
     TEST = "test"
+    ESCALATED = "escalated"
+    """To the next of our own people: nobody has said that they are on it."""
 
 
 BY_TIME = frozenset({
     Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG, Step.REMINDER, Step.DRAFT, Step.CRISIS_OPENED,
-    Step.CRISIS_REPORT,
+    Step.CRISIS_REPORT, Step.ESCALATED,
 })  # fmt: skip
 """What only the passing of time makes due: it waits as long as the clock cannot be trusted."""
 
@@ -115,7 +117,8 @@ class Planned:
     """A notice that should exist now. `gap`: the moments of earlier updates that this one stands for, `reports` those
     of earlier crisis reports.
 
-    `instead_of`: while the protocol is not live, the contacts who would have been told.
+    `instead_of`: while the protocol is not live, the contacts who would have been told. `unanswered`: the contacts who
+    were told before of what nobody has taken charge of.
     """
 
     key: NoticeKey
@@ -124,6 +127,7 @@ class Planned:
     instead_of: tuple[str, ...] = ()
     skipped: bool = False
     reports: tuple[datetime, ...] = ()
+    unanswered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts import crisis
+from alerts.escalation import Rung, climbed, told_above, without_answer
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.revisions import revisions
 from monitor.core.draft import draft_for
@@ -35,6 +36,7 @@ EVERYBODY_TOLD = "all"
 NOBODY_ON_DUTY = Roster()
 _WITHIN = frozenset({
     Step.FIRST_NOTICE, Step.WORSENED, Step.DISRUPTED, Step.FLAPPING, Step.UNACKNOWLEDGED, Step.PERSON_CALLED,
+    Step.OVERRUN,
 })  # fmt: skip
 """Steps whose reason arose `first_within` before they are due."""
 
@@ -66,9 +68,9 @@ class Protocol:
     `first_to` within `first_within` of the confirmed interruption, `update_to` on every multiple of `update_every`
     since it began, `conference_to` once it has lasted `conference_after`, `resolved_to` at the end; `operations` of
     everything. An empty tuple or None leaves a step out. `bridge`: how one dials in. `rotas`: names that stand for who
-    is on duty, where one of them is to be told. `long_after`: from then on an interruption is a long one.
-    `draft_before`: how long before an update our own people are shown its draft, if at all.
-    `crisis_to` reads the crisis cell's report on every multiple of `crisis_every`, from when there is a cell.
+    is on duty, where one of them is to be told. `escalation`: who is told while nobody answers. `long_after`: from then
+    on an interruption is a long one. `draft_before`: how long before an update our own people are shown its draft, if
+    at all. `crisis_to` reads the crisis cell's report on every multiple of `crisis_every`, from when there is a cell.
     """
 
     live: bool = True
@@ -83,6 +85,7 @@ class Protocol:
     conference_after: timedelta | None = None
     bridge: str = ""
     rotas: tuple[str, ...] = ()
+    escalation: tuple[Rung, ...] = ()
     draft_before: timedelta | None = None
     crisis_to: tuple[str, ...] = ()
     crisis_every: timedelta | None = None
@@ -109,6 +112,7 @@ class _Call:
     skipped: bool = False
     duty_at: datetime | None = None
     reports: tuple[datetime, ...] = ()
+    unanswered: tuple[str, ...] = ()
 
 
 def due(
@@ -131,16 +135,28 @@ def due(
     somebody else the same thing.
     """
     existing = {key for key in sent if key.incident == incident.id}
-    calls = [*_internal(protocol, incident), *_reminder(protocol, incident, now)]
+    calls = [*_internal(protocol, incident, existing), *_reminder(protocol, incident, now)]
     calls += [*_client(protocol, incident, existing, now), *_conference(protocol, incident, existing, now)]
     calls += [*_long(protocol, incident, existing, now), *_draft(protocol, incident, now)]
     calls += [
         _Call(one.audience, one.step, one.n, one.at, one.to, skipped=one.skipped, reports=one.missed)
         for one in crisis.said(protocol, incident, existing, now)
     ]
+    calls += _escalated(protocol, incident, existing, now)
     settled = {(key.audience, key.step, key.n) for key in existing}
     fresh = [call for call in calls if (call.audience, call.step, call.n) not in settled]
-    return tuple(plan for call in fresh for plan in _addressed(protocol, call, incident, roster))
+    planned = [plan for call in fresh for plan in _addressed(protocol, call, incident, roster)]
+    return tuple(_told_once(plan, planned) for plan in planned)
+
+
+def _told_once(plan: Planned, planned: list[Planned]) -> Planned:
+    """`plan`, skipped where a higher rung, late as well, tells the same person the same now."""
+    key = plan.key
+    higher = any(
+        other.key.step is Step.ESCALATED and other.key.recipient == key.recipient and other.key.n > key.n
+        for other in planned
+    )
+    return replace(plan, skipped=True) if key.step is Step.ESCALATED and higher else plan
 
 
 def next_update(protocol: Protocol, incident: Incident, now: datetime) -> datetime | None:
@@ -178,7 +194,7 @@ def _episode_at(incident: Incident) -> datetime:
     return incident.episode_at or incident.opened_at
 
 
-def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
+def _internal(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey]) -> list[_Call]:
     """What our own people are told: each opening, what made it worse while it goes on, each end."""
     to, opened = protocol.operations, _episode_at(incident)
     calls = [_Call(Audience.INTERNAL, Step.FIRST_NOTICE, incident.episode, opened + protocol.first_within, to)]
@@ -192,8 +208,19 @@ def _internal(protocol: Protocol, incident: Incident) -> list[_Call]:
         step, within = (Step.PERSON_CALLED, protocol.first_within) if call.person else (Step.RUNBOOK, timedelta())
         calls.append(_Call(Audience.INTERNAL, step, call.n, call.at + within, call.to or to))
     if incident.resolved_at is not None:
-        calls.append(_Call(Audience.INTERNAL, Step.RESOLVED, incident.episode, incident.resolved_at, to))
+        # In a rehearsal whoever a rung reached was one of operations.
+        above = told_above(protocol.escalation, incident, existing) if protocol.live else ()
+        calls.append(_Call(Audience.INTERNAL, Step.RESOLVED, incident.episode, incident.resolved_at, (*to, *above)))
     return calls
+
+
+def _escalated(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:
+    """That nobody answers: to each rung of the ladder that is reached."""
+    told = without_answer(protocol.escalation, incident, existing)
+    return [
+        _Call(Audience.INTERNAL, Step.ESCALATED, rung.n, rung.at, rung.to, unanswered=told)
+        for rung in climbed(protocol.escalation, incident, now)
+    ]
 
 
 def _reminder(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]:
@@ -390,6 +417,7 @@ def _addressed(protocol: Protocol, call: _Call, incident: Incident, roster: Rost
             to if rehearsal else (),
             call.skipped,
             call.reports if rehearsal or name in readers else (),
+            call.unanswered,
         )
         for name in recipients
     ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from alerts.escalation import Rung
 from alerts.protocol import Protocol
 
 
@@ -27,6 +28,7 @@ def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
         "rotas": list(protocol.rotas),
         "crisis_to": list(protocol.crisis_to),
         "crisis_every": None if protocol.crisis_every is None else protocol.crisis_every.total_seconds(),
+        "escalation": [{"after": rung.after.total_seconds(), "to": list(rung.to)} for rung in protocol.escalation],
         "draft_before": None if protocol.draft_before is None else protocol.draft_before.total_seconds(),
     }
 
@@ -52,5 +54,8 @@ def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
         rotas=tuple(data.get("rotas", ())),
         crisis_to=tuple(data.get("crisis_to", ())),
         crisis_every=None if data.get("crisis_every") is None else timedelta(seconds=data["crisis_every"]),
+        escalation=tuple(
+            Rung(timedelta(seconds=rung["after"]), tuple(rung["to"])) for rung in data.get("escalation", ())
+        ),
         draft_before=None if draft is None else timedelta(seconds=draft),
     )

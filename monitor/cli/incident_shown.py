@@ -58,6 +58,7 @@ STEP = {
     "long_soon": N_("soon a long interruption"),
     "long": N_("long interruption"),
     "overrun": N_("maintenance overruns"),
+    "escalated": N_("not acknowledged"),
     "draft": N_("draft of an update"),
     "unacknowledged": N_("nobody is on it"),
     "update": N_("update"),

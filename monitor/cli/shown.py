@@ -182,7 +182,10 @@ def told_next(one: dict[str, Any], words: Speech, now: datetime) -> str:
     """Return who is told next of an incident, and when or on what."""
     if one["status"] == "resolved":
         return words.render(say("{id}: none, unless it comes back", id=one["id"]))
-    at = moment(one.get("next_update_at"))
+    at, rung_at = moment(one.get("next_update_at")), moment(one.get("next_escalation_at"))
+    if rung_at is not None and (at is None or rung_at < at):
+        to, shown = ", ".join(one["next_escalation_to"]), Context("", words, now).at(rung_at)
+        return words.render(say("{id}: to {to} if nobody acknowledges it, {at}", id=one["id"], to=to, at=shown))
     if at is not None:
         to = ", ".join(one["next_update_to"])
         shown = Context("", words, now).at(at)

@@ -14,6 +14,7 @@ from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.review import NOT_REVIEWED, REVIEW_KINDS, Review
 from monitor.core.text import Text, say, verbatim
+from monitor.core.urgency import CALM, Urgency, pressed
 from monitor.core.verdict import Severity
 
 BLIND = "blind"
@@ -87,7 +88,8 @@ class Incident:
     `lapsed_at`: its time ran out then, for the `lapses`th time. `flapping_at`: since when the root cause comes and
     goes, for the `flaps`th time. `window`: the announced work that it belongs to; `overrun_at`: it failed on then,
     though that was over. `drafts`: people's words for updates. `crisis`: the action plan and what else people wrote
-    down together. `review`: what they wrote for the review, and its closed versions.
+    down together. `review`: what they wrote for the review, and its closed versions. `urgency`: whether it is worth
+    waking somebody, and since when nobody answers.
     """
 
     id: IncidentId
@@ -127,6 +129,7 @@ class Incident:
     crisis: Crisis = NOTHING_WRITTEN
     review: Review = NOT_REVIEWED
     timeline: tuple[Event, ...] = ()
+    urgency: Urgency = CALM
 
     @property
     def open(self) -> bool:
@@ -165,7 +168,7 @@ def fold(incident: Incident | None, event: Event) -> Incident | None:
         if event.kind is not EventKind.OPENED:
             return None
         severity = event.severity if event.severity is not None else Severity.CRITICAL
-        return Incident(
+        first = Incident(
             id=event.incident,
             kind=event.kind_name,
             check=event.check,
@@ -178,10 +181,15 @@ def fold(incident: Incident | None, event: Event) -> Incident | None:
             window=event.window,
             timeline=(event,),
         )
+        return pressed(first, first, event.at)
     return replace(_applied(incident, event), timeline=(*incident.timeline, event))
 
 
 def _applied(incident: Incident, event: Event) -> Incident:
+    return pressed(incident, _changed(incident, event), event.at)
+
+
+def _changed(incident: Incident, event: Event) -> Incident:
     kind, check = event.kind, event.check
     if kind is EventKind.SEVERITY and event.severity is not None:
         worse = event.severity > incident.worst

@@ -15,6 +15,7 @@ from alerts.conference_words import CONFERENCE
 from alerts.context import Conference, Context, CrisisDue
 from alerts.crisis import cell_opens_at, next_report
 from alerts.delivery import route
+from alerts.escalation import next_rung
 from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
@@ -172,12 +173,13 @@ class Letters:
         language: str,
         way: tuple[str, str] | None,
     ) -> Context:
-        site, kind, node, upcoming = self._inventory.site, None, "", None
+        site, kind, node, upcoming, rung = self._inventory.site, None, "", None, None
         if incident is not None:
             kind = self._inventory.kinds.get(incident.kind)
             check = None if incident.check is None else self._inventory.checks.get(incident.check)
             node = "" if check is None else check.node
             upcoming = next_update(protocol, incident, at.now)
+            rung = next_rung(protocol.escalation, incident, at.now) if protocol.live else None
         return Context(
             site=site.name,
             speech=speech(language, site.timezone),
@@ -200,6 +202,8 @@ class Letters:
             work=None if incident is None else announced_work(incident, at.windows, language),
             conference=None if incident is None else self._conference(incident, protocol, at),
             crisis=None if incident is None else _crisis(incident, protocol, at.now),
+            escalates_at=None if rung is None else rung.at,
+            escalates_to=() if rung is None else at.roster.people(rung.to, rung.at),
         )
 
     def _conference(self, incident: Incident, protocol: Protocol, at: Moment) -> Conference | None:

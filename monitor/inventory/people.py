@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from alerts.escalation import Rung
 from alerts.protocol import EVERYBODY_TOLD, Channel, Contact, Protocol
 from monitor.core.ids import NodeId
 from monitor.core.plan import REOPEN_WITHIN
 from monitor.core.text import N_, say
 from monitor.inventory.problems import Level, Place, nearest
-from monitor.inventory.schema import ChannelKeys, ContactKeys, ProtocolKeys, ToKeys
+from monitor.inventory.schema import ChannelKeys, ContactKeys, OperationsKeys, ProtocolKeys, RungKeys
 from monitor.inventory.scope import Scope, names_in, refer
 from monitor.inventory.secrets_in import anchored, look_at
 from monitor.inventory.shape import shaped
-from monitor.inventory.yaml_nodes import Entry, Node, TableNode
+from monitor.inventory.yaml_nodes import Entry, ListNode, Node, TableNode
 
 USUAL_CHANNELS = ("mail", "sms")
 """Keys of a contact that are understood although the inventory has no channel of that name (yet)."""
@@ -111,10 +113,10 @@ class Agreed(NamedTuple):
 
 def agreed(scope: Scope) -> Agreed | None:
     """Return what `protocol:` says; None when it is wrong. Without it the client is told nothing."""
-    operations = _operations(scope)
+    ours = _ours(scope)
     entry = scope.tree.entries.get("protocol")
     if entry is None or getattr(entry.value, "value", "") is None:
-        silent = Protocol(operations=operations, resolved_to=(), rotas=tuple(scope.sections["rota"]))
+        silent = replace(ours, resolved_to=())
         _warn_if_nobody(silent, entry, scope)
         return Agreed(silent)
     keys = shaped(ProtocolKeys, entry.value, entry.at, "protocol", scope.problems)
@@ -123,19 +125,18 @@ def agreed(scope: Scope) -> Agreed | None:
     if keys is None:
         return None
     first, update = keys.first_notice, keys.update
-    read = Protocol(
+    read = replace(
+        ours,
         live=keys.live,
         first_to=() if first is None else tuple(dict.fromkeys(first.to)),
         first_within=Protocol().first_within if first is None else first.within,
         update_to=() if update is None else tuple(dict.fromkeys(update.to)),
         update_every=None if update is None else update.every,
         resolved_to=(EVERYBODY_TOLD,) if keys.resolved is None else tuple(dict.fromkeys(keys.resolved.to)),
-        operations=operations,
         long_after=keys.long_after,
         conference_to=() if keys.conference is None else tuple(dict.fromkeys(keys.conference.to)),
         conference_after=None if keys.conference is None else keys.conference.after,
         bridge="" if keys.conference is None else keys.conference.bridge or "",
-        rotas=tuple(scope.sections["rota"]),
         crisis_to=() if keys.crisis_report is None else tuple(dict.fromkeys(keys.crisis_report.to)),
         crisis_every=None if keys.crisis_report is None else keys.crisis_report.every,
         draft_before=None if update is None else update.draft,
@@ -144,14 +145,38 @@ def agreed(scope: Scope) -> Agreed | None:
     return Agreed(read, keys.reopen_within)
 
 
-def _operations(scope: Scope) -> tuple[str, ...]:
-    entry = scope.tree.entries.get("operations")
+def _ours(scope: Scope) -> Protocol:
+    """The part of the protocol that concerns our own people, and the names of rotas."""
+    entry, rotas = scope.tree.entries.get("operations"), tuple(scope.sections["rota"])
     if entry is None or getattr(entry.value, "value", "") is None:
-        return ()
-    keys = shaped(ToKeys, entry.value, entry.at, "operations", scope.problems)
-    if isinstance(entry.value, TableNode):
-        _look_at_names(entry.value.get("to"), "operations.to", scope)
-    return () if keys is None else tuple(dict.fromkeys(keys.to))
+        return Protocol(rotas=rotas)
+    keys = shaped(OperationsKeys, entry.value, entry.at, "operations", scope.problems)
+    table = entry.value
+    if isinstance(table, TableNode):
+        _look_at_names(table.get("to"), "operations.to", scope)
+    if keys is None:
+        return Protocol(rotas=rotas)
+    ladder = () if keys.escalation is None else _ladder(keys.escalation, table, scope)
+    return Protocol(operations=tuple(dict.fromkeys(keys.to)), rotas=rotas, escalation=ladder)
+
+
+def _ladder(rungs: list[RungKeys], operations: Node, scope: Scope) -> tuple[Rung, ...]:
+    """Who is told while nobody answers; a rung that is not above the one before it is noted."""
+    node = operations.get("escalation") if isinstance(operations, TableNode) else None
+    items = node.items if isinstance(node, ListNode) else ()
+    found: list[Rung] = []
+    for n, (keys, item) in enumerate(zip(rungs, items, strict=False)):
+        where = f"operations.escalation.{n}"
+        if isinstance(item, TableNode):
+            _look_at_names(item.get("to"), f"{where}.to", scope)
+        if found and keys.after <= found[-1].after:
+            message = say(
+                "{span} is not later than the {before} of the one before", span=keys.after, before=found[-1].after
+            )
+            hint = say("each counts from the moment at which our own people were told")
+            scope.problems.error(item.at, f"{where}.after", message, hint)
+        found.append(Rung(keys.after, tuple(dict.fromkeys(keys.to))))
+    return tuple(found)
 
 
 def _look_at_steps(table: TableNode, scope: Scope) -> None:

@@ -212,6 +212,21 @@ class ToKeys(Part):
     to: To
 
 
+class RungKeys(Part):
+    """Who is told next when nobody says that they are on it."""
+
+    after: Span = Field(description=N_("for how long nobody has, such as 10 min"))
+    to: To
+
+
+class OperationsKeys(ToKeys):
+    """Our own people: who is told of everything, and who when nobody answers."""
+
+    escalation: Annotated[list[RungKeys], Field(min_length=1, max_length=10)] | None = Field(
+        default=None, description=N_("who is told in turn while nobody says that they are on a critical incident")
+    )
+
+
 class ProtocolKeys(Part):
     """The client's protocol (S15 to S18)."""
 
@@ -328,7 +343,7 @@ class InventoryKeys(Part):
     public: PublicKeys | None = None
     replies: RepliesKeys | None = None
     protocol: ProtocolKeys | None = None
-    operations: ToKeys | None = None
+    operations: OperationsKeys | None = None
     messages: MessagesKeys | None = None  # type: ignore[valid-type]
     include: list[Word] | None = Field(default=None, description=N_("further files, relative to this one: *.yaml"))
     services: Mapping[str, ServiceKeys] | None = None

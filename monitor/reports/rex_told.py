@@ -27,6 +27,7 @@ STEPS = {
     Step.CRISIS_REPORT: say("crisis report"),
     Step.OVERRUN: say("maintenance overruns"),
     Step.DRAFT: say("draft of an update"),
+    Step.ESCALATED: say("not acknowledged"),
     Step.UNACKNOWLEDGED: say("nobody is on it"),
     Step.UPDATE: say("update"),
     Step.RESOLVED: say("resolved notice"),

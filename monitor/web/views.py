@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from alerts.crisis import next_report
+from alerts.escalation import next_rung
 from alerts.notice import Copy, Notice, NoticeKey
 from alerts.protocol import Protocol, next_update
 from alerts.service_words import title_in
@@ -245,6 +246,7 @@ def status_json(
                 "next_update_to": _next_to(protocol, incident, now),
                 "next_report_at": when(next_report(protocol, incident, now)),
                 "next_report_to": _reported_to(protocol, incident, now),
+                **_next_rung(protocol, incident, now),
             }
             for incident, protocol in told
         ],
@@ -268,6 +270,13 @@ def _reported_to(protocol: Protocol, incident: Incident, now: datetime) -> list[
     if next_report(protocol, incident, now) is None:
         return []
     return list(protocol.crisis_to if protocol.live else protocol.operations)
+
+
+def _next_rung(protocol: Protocol, incident: Incident, now: datetime) -> dict[str, Any]:
+    """Who is told next unless somebody acknowledges, and when."""
+    rung = next_rung(protocol.escalation, incident, now)
+    to = () if rung is None else rung.to if protocol.live else protocol.operations
+    return {"next_escalation_at": None if rung is None else when(rung.at), "next_escalation_to": list(to)}
 
 
 def severity_of(word: str) -> Severity:

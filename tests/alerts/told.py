@@ -44,6 +44,7 @@ READERS: Mapping[Step, frozenset[Audience]] = {
     Step.DRAFT: OURS,
     Step.CRISIS_OPENED: OURS,
     Step.CRISIS_REPORT: BOTH,
+    Step.ESCALATED: OURS,
     Step.TEST: OURS,
 }
 """Who reads each step. A step that is new has to be entered here, else a test fails: then every test that takes its

@@ -359,6 +359,14 @@ def test_work_that_goes_on_and_the_next_are_shown_and_no_more():
     assert not re.search("later|past", page)
 
 
+def test_who_is_told_next_unless_somebody_acknowledges_is_said_where_that_is_sooner():
+    one = incident(next_escalation_at="2026-11-23T02:20:00.000Z", next_escalation_to=["ben", "boss"])
+    said = shown.told_next(one | {"next_update_at": None}, ENGLISH, NOW)
+    assert said == f"{one['id']}: to ben, boss if nobody acknowledges it, 03:20, Douala time"
+    sooner = one | {"next_update_at": "2026-11-23T02:10:00.000Z", "next_update_to": ["att"]}
+    assert "update to att" in shown.told_next(sooner, ENGLISH, NOW)
+
+
 def test_who_is_on_duty_is_said_in_a_line_a_rota():
     spell = {"contact": "awa", "name": "Awa", "from": None, "until": "2026-11-30T07:00:00.000Z"}
     ben = {"contact": "ben", "name": "Ben", "from": spell["until"], "until": None}

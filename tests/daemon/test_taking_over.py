@@ -57,6 +57,31 @@ async def test_a_disk_that_is_full_forgets_no_override(desk_on, inventory_of, fu
     assert desk_on(inventory).state.overrides == (made,)
 
 
+async def test_nobody_answers_so_the_next_is_told_and_an_acknowledgement_ends_that(
+    desk_on, inventory_of, store, machine
+):
+    ladder = "operations: {to: [admin], escalation: [{after: 10 min, to: [eva]}, {after: 20 min, to: [att]}]}"
+    inventory = inventory_of(EVA, ("operations: {to: [admin]}", ladder))
+    desk = desk_on(inventory)
+    await desk.take(CheckId("room"), BAD, machine.now(), 0.0)
+    (name,) = desk.state.incidents
+    machine.pass_(599)
+    await desk.tick()
+    assert recipients(desk) == {"admin"}
+    machine.pass_(1)
+    desk = desk_on(inventory)  # as after a crash in between
+    await desk.tick()
+    assert recipients(desk) == {"admin", "eva"}
+    notice = next(one for one in store.notices(name) if one.key.step.value == "escalated")
+    assert notice.message.text.startswith("Not acknowledged for 10")
+    assert "Told before, and nobody has acknowledged it: Administrateur." in notice.message.text
+    assert "the next message goes to Desk ATT" in notice.message.text
+    await desk.acknowledge(name, "uid:0", "")
+    machine.pass_(3600)
+    await desk.tick()
+    assert recipients(desk) == {"admin", "eva"}
+
+
 async def test_an_invitation_lists_the_person_on_duty_by_address(desk_on, inventory_of, store, machine):
     conference = ("update: {every: 60 min, to: [att]}}", "conference: {to: [att], after: 60 min, bridge: '1'}}")
     desk = desk_on(inventory_of(ROTA, conference))

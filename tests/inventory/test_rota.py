@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
+from alerts.escalation import Rung
 from monitor.core.rota import Rotation
 from monitor.core.text import ENGLISH
 from monitor.inventory.maintenance import BadWindow
@@ -122,6 +123,35 @@ def test_no_rota_has_the_name_of_a_contact(read, lines):
 def test_an_unknown_name_in_to_is_told_with_the_names_of_rotas_too(read, lines):
     text = SITE.replace("[duty]", "[dutty]") + "rota: {duty: {members: awa, handover: '08:00'}}"
     assert lines(read(text).problems) == ["4:19 operations.to: there is no contact dutty (did you mean duty?)"]
+
+
+def test_who_is_told_while_nobody_answers_in_turn(read):
+    ladder = "operations: {to: [duty], escalation: [{after: 10 min, to: [duty, ben]}, {after: 1 h, to: [eva]}]}"
+    text = SITE.replace("operations: {to: [duty]}", ladder) + "rota: {duty: {members: awa, handover: '08:00'}}"
+    reading = read(text)
+    assert reading.problems == ()
+    assert reading.inventory.protocol.escalation == (
+        Rung(timedelta(minutes=10), ("duty", "ben")), Rung(timedelta(hours=1), ("eva",)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ladder", "expected"),
+    [
+        ("[{after: 10 min, to: [bob]}]", "4:60 operations.escalation.0.to: there is no contact bob "
+         "(there are: awa, ben, duty, eva)"),
+        ("[{after: 10 min, to: [ben]}, {after: 10 min, to: [eva]}]",
+         "4:67 operations.escalation.1.after: 10\N{NO-BREAK SPACE}min is not later than the "
+         "10\N{NO-BREAK SPACE}min of the one before (each counts from the moment at which our own people were told)"),
+        ("[]", "4:38 operations.escalation: this must not be empty"),
+        ("[{to: [ben]}]", "4:39 operations.escalation.0: after is missing"),
+        ("[{after: 0s, to: [ben]}]",
+         "4:47 operations.escalation.0.after: 0s is too little: it must be more than 0\N{NO-BREAK SPACE}s"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_ladder_is_said_where_it_is(read, lines, ladder, expected):
+    text = SITE.replace("to: [duty]", f"to: [duty], escalation: {ladder}")
+    assert lines(read(text + "rota: {duty: {members: awa, handover: '08:00'}}").problems) == [expected]
 
 
 @pytest.mark.parametrize("text", ["", "2026-13-01", "20260101", "2026-1-1", "1926-01-01", "x" * 5000])
