@@ -26,6 +26,11 @@ def public(scope: Scope, devices: Mapping[NodeId, Device]) -> Public:
     keys = shaped(PublicKeys, entry.value, entry.at, "public", scope.problems)
     if keys is None:
         return usual
+    live = scope.tree.get("protocol")
+    live = live.get("live") if isinstance(live, TableNode) else None
+    if (keys.serve or keys.push) and isinstance(live, ScalarNode) and live.value is False:
+        message = say("while the protocol is a rehearsal, the public reads only that the page is being tried out")
+        scope.problems.warn(entry.at, "public", message, say("write live: true under protocol: when it is in force"))
     return Public(
         titles=by_language(keys.title),
         serve=keys.serve,

@@ -43,7 +43,7 @@ STATES: dict[Word, Text] = {
 SENTENCES: dict[Word, Text] = {
     Word.NORMAL: say("Everything works as it should."),
     Word.DEGRADED: say("The service works, with restrictions."),
-    Word.INTERRUPTED: say("The service is interrupted. It is being worked on."),
+    Word.INTERRUPTED: say("The service cannot be used, or only in part."),
     Word.MAINTENANCE: say("Announced work is being carried out; the service may be interrupted."),
     Word.UNKNOWN: say("Part of the service is not visible at the moment, so nothing is said of the whole."),
 }

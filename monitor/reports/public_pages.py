@@ -110,9 +110,9 @@ def status_json(status: PublicStatus) -> dict[str, Any]:
             {
                 "title": one.title,
                 "state": one.word.value,
-                "able": one.able,
-                "unsure": one.unsure,
-                "total": one.total,
+                "able": _number(one.able),
+                "unsure": _number(one.unsure),
+                "total": _number(one.total),
                 "text": one.text,
             }
             for one in status.services
@@ -123,6 +123,11 @@ def status_json(status: PublicStatus) -> dict[str, Any]:
             for one in status.work
         ],
     }
+
+
+def _number(amount: float) -> float:
+    """Most are counted, and 62 agents are not 62.0."""
+    return int(amount) if amount.is_integer() else amount
 
 
 def _incident_json(one: PublicIncident) -> dict[str, Any]:

@@ -49,6 +49,14 @@ def test_what_is_wrong_is_told_at_its_place(read, lines, written, problem):
     assert line.startswith(problem)
 
 
+def test_in_a_rehearsal_the_public_reads_only_that_and_validate_says_so(read, lines):
+    for live, warned in (("false", 1), ("true", 0)):
+        for public, shown in (("serve: true", 1), ("every: 5 min", 0)):
+            loaded = read(f"{SITE}protocol: {{live: {live}}}\npublic: {{{public}}}\n")
+            found = [line for line in lines(loaded.problems, Level.WARNING) if line.startswith("7:1 public: while the")]
+            assert len(found) == warned * shown
+
+
 HOST = 'web: {address: 192.0.2.9, ssh: {user: www, key: "file:key", host_key: "SHA256:%s"}}' % ("A" * 43)
 HOSTED = SITE.replace("devices: {", "devices: {" + HOST + ", ")
 

@@ -157,7 +157,7 @@ def test_an_interruption_is_told_in_the_words_of_the_client(site: Site):
     (told,) = status.incidents
     assert (status.word, status.sentence) == (
         Word.INTERRUPTED,
-        "The service is interrupted. It is being worked on.",
+        "The service cannot be used, or only in part.",
     )
     assert told.what == "Service still interrupted: Network down, since 14:01, Douala time."
     assert (told.since, told.until, told.next_at) == (began, None, began + timedelta(hours=1))
@@ -247,6 +247,22 @@ def test_work_is_announced_by_the_title_of_its_kind_and_silent_work_not_at_all(s
     assert site.status().word is Word.MAINTENANCE
     site.see(CRITICAL, "backbone")
     assert site.status().word is Word.INTERRUPTED  # by something that nobody announced
+
+
+def test_what_was_announced_reads_as_announced_and_nothing_of_what_was_written_about_it(site: Site):
+    site.now = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+    site.see(OK, *site.inventory.checks)
+    site.see(CRITICAL, "crm")
+    (incident,) = site.state.incidents.values()
+    assert incident.window == "night"
+    site.tell(Event(incident.id, site.now, EventKind.DISRUPTED, RELEVE, say("told"), began_at=site.now))
+    (told,) = site.status().incidents
+    assert (told.word, site.status().word) == (Word.MAINTENANCE, Word.MAINTENANCE)
+    assert told.what.startswith("Announced maintenance, planned end 2026-11-25 at 02:00, Douala time: CRM being")
+    assert [one.text for one in told.updates] == ["Announced maintenance: the service is interrupted."]
+    for form in Form:
+        shown = rendered(site.status(), speech("en", "Africa/Douala"), form).decode()
+        assert [word for word in ("192.0.2.99", "books", "night") if word in shown] == []
 
 
 Element = ET.Element
