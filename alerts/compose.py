@@ -17,6 +17,7 @@ from alerts.draft_words import draft_sheet, lengthened, words_added
 from alerts.gsm import LIMIT, cut, plain, septets
 from alerts.internal_words import internal_sheet, trial_sheet
 from alerts.language import folder
+from alerts.merged_words import merged_sheet, still_going
 from alerts.notice import Audience, Message, Planned, Step
 from alerts.service_words import service_line, service_short
 from alerts.sheet import Sheet
@@ -93,12 +94,17 @@ def _sheet(planned: Planned, incident: Incident | None, context: Context) -> She
     if incident is None or planned.key.step is Step.TEST:
         return trial_sheet(context)
     to_client, step = planned.key.audience is Audience.CLIENT, planned.key.step
+    into = incident.joined.into
+    if into is not None:
+        incident = still_going(incident)
     sheet = (client_sheet if to_client else internal_sheet)(planned, incident, context)
     if step in CRISIS:
         return crisis_sheet(sheet, planned, incident, context)
+    if into is not None and step is Step.MERGED:
+        return merged_sheet(sheet, context, str(incident.id), into)
     if step is Step.DRAFT:
         return draft_sheet(sheet, context, str(incident.id))
-    return conference_sheet(sheet, step, context, str(incident.id)) if step in CONFERENCE else sheet
+    return conference_sheet(sheet, step, context, str(incident.id), into or "") if step in CONFERENCE else sheet
 
 
 def _remarks(planned: Planned, context: Context) -> list[str]:

@@ -12,20 +12,28 @@ from monitor.core.text import say
 CONFERENCE = frozenset({Step.CONFERENCE, Step.CONFERENCE_UPDATED, Step.CONFERENCE_CANCELLED})
 
 
-def conference_sheet(sheet: Sheet, step: Step, context: Context, reference: str) -> Sheet:
-    """Return `sheet`, which is of the incident, with what is said of the call in place of what happened."""
+def conference_sheet(sheet: Sheet, step: Step, context: Context, reference: str, into: str = "") -> Sheet:
+    """Return `sheet`, which is of the incident, with what is said of the call in place of what happened.
+
+    `into`: the incident that this one is followed under, whose call is the one to come to.
+    """
     return replace(
         sheet,
         subject=_subject(step, context, reference, sheet.title),
-        what=_what(step, context, sheet.title),
-        short=lambda shown: _short(step, context, reference, shown),
+        what=_what(step, context, sheet.title, into),
+        short=lambda shown: _short(step, context, reference, shown, into),
         facts=(*_facts(step, context), *sheet.facts),
     )
 
 
-def _what(step: Step, context: Context, title: str) -> str:
+def _what(step: Step, context: Context, title: str, into: str) -> str:
     """What happened: that people are called together, or need not come any more."""
     at = _at(context)
+    if step is Step.CONFERENCE_CANCELLED and into:
+        text = say(
+            "The conference call of {at} is cancelled: {title} is followed under {into}.", at=at, title=title, into=into
+        )
+        return context.t(text)
     if step is Step.CONFERENCE_CANCELLED:
         return context.t(say("The conference call of {at} is cancelled: {title} is over.", at=at, title=title))
     if step is Step.CONFERENCE_UPDATED:
@@ -43,9 +51,14 @@ def _subject(step: Step, context: Context, reference: str, title: str) -> str:
     return context.t(say("{reference} {title}: conference call at {at}", **values))
 
 
-def _short(step: Step, context: Context, reference: str, title: str) -> str:
+def _short(step: Step, context: Context, reference: str, title: str, into: str) -> str:
     """The SMS, with how one dials in."""
     values = {"reference": reference, "title": title, "at": _clock(context)}
+    if step is Step.CONFERENCE_CANCELLED and into:
+        text = say(
+            "{reference} {title}. Conference call of {at} cancelled: followed under {into}.", **values, into=into
+        )
+        return context.t(text)
     if step is Step.CONFERENCE_CANCELLED:
         return context.t(say("{reference} {title}. Conference call of {at} cancelled: it is over.", **values))
     bridge = "" if context.conference is None else context.conference.bridge

@@ -57,6 +57,8 @@ class Step(StrEnum):
     TEST = "test"
     ESCALATED = "escalated"
     """To the next of our own people: nobody has said that they are on it."""
+    MERGED = "merged"
+    """Who was told of an incident hears that it is another one's doing, and followed under that."""
 
 
 BY_TIME = frozenset({

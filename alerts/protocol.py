@@ -210,8 +210,14 @@ def _internal(protocol: Protocol, incident: Incident, existing: Collection[Notic
     if incident.resolved_at is not None:
         # In a rehearsal whoever a rung reached was one of operations.
         above = told_above(protocol.escalation, incident, existing) if protocol.live else ()
-        calls.append(_Call(Audience.INTERNAL, Step.RESOLVED, incident.episode, incident.resolved_at, (*to, *above)))
+        step, at = _end_of(incident), incident.resolved_at
+        calls.append(_Call(Audience.INTERNAL, step, incident.episode, at, (*to, *above)))
     return calls
+
+
+def _end_of(incident: Incident) -> Step:
+    """How its end is told: that it is over, or that it goes on under another incident."""
+    return Step.RESOLVED if incident.joined.into is None else Step.MERGED
 
 
 def _escalated(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:
@@ -265,8 +271,8 @@ def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
     missed = _slots(protocol, incident, existing, since, incident.resolved_at - end_stands_for(protocol))
     unsaid = tuple(slot.at for slot in crisis.reports(protocol, incident, existing, now))
     to = _told_at_the_end(protocol, incident, existing, missed=bool(missed), reported=bool(unsaid))
-    gap = tuple(at for _, at in missed)
-    end = _Call(Audience.CLIENT, Step.RESOLVED, incident.episode, incident.resolved_at, to, gap, reports=unsaid)
+    gap, step = tuple(at for _, at in missed), _end_of(incident)
+    end = _Call(Audience.CLIENT, step, incident.episode, incident.resolved_at, to, gap, reports=unsaid)
     return [*calls, *(_update(protocol, n, at, skipped=True) for n, at in missed), end]
 
 
@@ -305,7 +311,7 @@ def _conference(protocol: Protocol, incident: Incident, existing: Collection[Not
         for audience, to in ((Audience.CLIENT, protocol.conference_to), (Audience.INTERNAL, protocol.operations))
     ]
     # What takes it back is stored together with the word of the end: once that stands, there was nothing to take back.
-    over = any(key.step is Step.RESOLVED and key.n == incident.episode for key in existing)
+    over = any(key.step is _end_of(incident) and key.n == incident.episode for key in existing)
     if ended is None and known:
         return [*calls, *_revised(calls, incident, due_at, starts_at)]
     if ended is None or missed or over or ended >= starts_at:
@@ -387,7 +393,7 @@ def _told_at_the_end(
     client = [key for key in existing if key.audience is Audience.CLIENT]
     updated = missed or any(key.step is Step.UPDATE for key in client)
     reported = reported or any(key.step is Step.CRISIS_REPORT for key in client)
-    told = () if not protocol.live else sorted({key.recipient for key in client})
+    told = () if not protocol.live else sorted({*incident.joined.told, *(key.recipient for key in client)})
     call_at = conference_due(protocol, incident)
     called = call_at is not None and incident.resolved_at is not None and call_at <= incident.resolved_at
     by_now = (

@@ -22,6 +22,7 @@ from monitor.cli.context import (
 )
 from monitor.cli.crisis import action, decide, need, role
 from monitor.cli.draft import draft
+from monitor.cli.joining import merge, split
 from monitor.cli.reading import act, daemon_or_none, segment, site_speech
 from monitor.cli.review import review
 from monitor.core.ids import IncidentId
@@ -36,7 +37,7 @@ def incident() -> None:
 
 
 incident.add_command(draft)
-for command in (action, decide, need, role, review):
+for command in (action, decide, need, role, review, merge, split):
     incident.add_command(command)
 
 

@@ -65,6 +65,12 @@ class EventKind(StrEnum):
     """A point of the review was written, changed or dropped: `monitor.core.review` folds the `data` of these two."""
     REVIEW_CLOSED = "review_closed"
     """A version of the review: its `data` holds all that it says."""
+    MERGED = "merged"
+    """A person knows that it is another incident's doing: it goes on under that one."""
+    ABSORBED = "absorbed"
+    """It goes on for another incident as well."""
+    SPLIT = "split"
+    """A person knows that a check fails for a reason of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,10 +104,13 @@ class Following:
         if incident is None or incident.recovered_at is not None or health.explains or incident.window:
             return
         if health.confirmed in (Severity.WARNING, Severity.CRITICAL):
-            freed = tuple(name for name in incident.covered if not self._is_behind(name, check))
+            freed = tuple(name for name in incident.covered if not self._stays(name, incident, check))
             self._free(incident, freed, say("The root cause is not down any more: looked at by itself from here on"))
 
-    def _is_behind(self, covered: CheckId, cause: CheckId) -> bool:
+    def _stays(self, covered: CheckId, incident: Incident, cause: CheckId) -> bool:
+        """Whether what `incident` covers is the doing of its `cause` all the same, or a person said so."""
+        if covered in incident.joined.by_hand:
+            return True
         health = self.state.healths.get(covered)
         found = Standing(Place.FREE) if health is None else self._standing(covered, health.failing_since)
         return found.place is Place.COVERED and cause in found.by
@@ -171,7 +174,7 @@ class Following:
                 text = say("The announced work is over, and it still fails")
                 self.tell(incident.id, EventKind.OVERRUN, text, incident.check)
             root = incident.check
-            freed = tuple(name for name in incident.covered if root is None or not self._is_behind(name, root))
+            freed = tuple(name for name in incident.covered if root is None or not self._stays(name, incident, root))
             self._free(incident, freed, say("The announced work is over: looked at by itself from here on"))
 
     def _work_goes_on(self, incident: Incident, at: datetime) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.core import crisis, review
+from monitor.core import crisis, joining, review
 from monitor.core.crisis import CRISIS_KINDS, NOTHING_WRITTEN, Crisis
 from monitor.core.draft import Draft, drafted
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
+from monitor.core.joining import JOINING, NOTHING_JOINED, Joined
 from monitor.core.review import NOT_REVIEWED, REVIEW_KINDS, Review
 from monitor.core.text import Text, say, verbatim
 from monitor.core.urgency import CALM, Urgency, pressed
@@ -89,7 +90,7 @@ class Incident:
     goes, for the `flaps`th time. `window`: the announced work that it belongs to; `overrun_at`: it failed on then,
     though that was over. `drafts`: people's words for updates. `crisis`: the action plan and what else people wrote
     down together. `review`: what they wrote for the review, and its closed versions. `urgency`: whether it is worth
-    waking somebody, and since when nobody answers.
+    waking somebody, and since when nobody answers. `joined`: what people put together and took apart by hand.
     """
 
     id: IncidentId
@@ -128,6 +129,7 @@ class Incident:
     drafts: tuple[Draft, ...] = ()
     crisis: Crisis = NOTHING_WRITTEN
     review: Review = NOT_REVIEWED
+    joined: Joined = NOTHING_JOINED
     timeline: tuple[Event, ...] = ()
     urgency: Urgency = CALM
 
@@ -210,6 +212,8 @@ def _changed(incident: Incident, event: Event) -> Incident:
         return replace(_unacknowledged(incident), disrupted_at=began_at, disruption_seen_at=event.at)
     if kind in _ABOUT_ROOT:
         return _rooted(incident, event)
+    if kind in JOINING:
+        return _joined(incident, event)
     if kind in (EventKind.ACKNOWLEDGED, EventKind.UNACKNOWLEDGED):
         return _acknowledged(incident, event)
     if kind is EventKind.OVERRUN:
@@ -229,6 +233,25 @@ def _rooted(incident: Incident, event: Event) -> Incident:
     if event.kind is EventKind.FLAPPING:
         return replace(incident, flapping_at=event.at, flaps=incident.flaps + 1, recovered_at=None)
     return replace(incident, flapping_at=None)
+
+
+def _joined(incident: Incident, event: Event) -> Incident:
+    """What people put together or take apart; an incident that goes into another one is over as far as it is told."""
+    if not incident.open:
+        return incident
+    joined = joining.fold(incident.joined, event)
+    if event.kind is EventKind.MERGED:
+        ended = replace(incident, status=Status.RESOLVED, resolved_at=event.at, covered=(), flapping_at=None)
+        return replace(ended, joined=joined)
+    if event.kind is EventKind.SPLIT and event.check is not None:
+        return replace(_covering(incident, event.check, covered=False), joined=joined)
+    for check in joining.absorbed(event):
+        incident = _covering(incident, check, covered=True)
+    worse = event.severity is not None and event.severity > incident.severity
+    incident = replace(_rated(incident, event.severity) if worse else incident, joined=joined)
+    if event.began_at is None or incident.disruption_seen_at is not None:
+        return incident
+    return replace(incident, disrupted_at=incident.disrupted_at or event.began_at, disruption_seen_at=event.at)
 
 
 def _acknowledged(incident: Incident, event: Event) -> Incident:
@@ -312,6 +335,7 @@ def _reopened(incident: Incident, event: Event) -> Incident:
         flapping_at=None,
         window=event.window,
         overrun_at=None,
+        joined=NOTHING_JOINED,
     )
     return _void_if_worse(again)
 
@@ -325,7 +349,8 @@ def _rated(incident: Incident, severity: Severity | None) -> Incident:
 def _covering(incident: Incident, check: CheckId, *, covered: bool) -> Incident:
     if covered:
         return replace(incident, covered=_with(incident.covered, check), suppressed=_with(incident.suppressed, check))
-    return replace(incident, covered=tuple(other for other in incident.covered if other != check))
+    left = tuple(other for other in incident.covered if other != check)
+    return replace(incident, covered=left, joined=joining.freed(incident.joined, check))
 
 
 def _with(checks: tuple[CheckId, ...], check: CheckId) -> tuple[CheckId, ...]:

@@ -36,6 +36,8 @@ class Work(Following):
             if incident.recovered_at is not None:
                 self._hand_over(incident, check, health)
                 continue
+            if check in incident.joined.by_hand:
+                continue
             long_ago = self.now - self.plan.settle
             found = self._standing(check, health.began_at, alive_since=long_ago)
             if found.place is Place.FREE:
@@ -47,7 +49,9 @@ class Work(Following):
             return
         found = self._standing(check, health.failing_since)
         cause = self._cause(found.by) if found.place is Place.COVERED else None
-        if cause is not None and cause.id != incident.id and not self._is_held(cause):
+        if cause is None or cause.id == incident.id or check in cause.joined.apart:
+            return
+        if not self._is_held(cause):
             self._cover(cause, check, health)
 
     def place(self) -> None:
@@ -115,9 +119,10 @@ class Work(Following):
             cause = self._cause(found.by)
             if cause is None or self._is_held(cause):
                 return False
-            self._cover(cause, check, health)
-            return True
-        if self._may_be_back(check, health):
+            if check not in cause.joined.apart:
+                self._cover(cause, check, health)
+                return True
+        elif self._may_be_back(check, health):
             self._release((check,))
             return False
         self._leave_others(check)

@@ -116,6 +116,17 @@ def told(plan: Plan, state: State, event: Event) -> Taken:
     return Taken(work.state, tuple(work.events))
 
 
+def joined(plan: Plan, state: State, events: tuple[Event, ...], now: datetime) -> Taken:
+    """Return `state` after what a person put together or took apart; what that leaves told nowhere is placed."""
+    for event in events:
+        state = record(state, event)
+    work = Work(plan, replace(state, waiting=True), now)
+    work.events += events
+    work.place()
+    work.detect()
+    return Taken(work.state, tuple(work.events), tuple(dict.fromkeys(work.reprobe)))
+
+
 def repaired(plan: Plan, state: State, events: tuple[Event, ...], now: datetime) -> Taken:
     """Return `state` after what a run of a runbook says; with its end, an incident whose root is OK again ends."""
     for event in events:

@@ -297,6 +297,16 @@ class Desk:
         entry = AuditEntry(actor, action, {"incident": name, **(data or {})})
         return await self._undisturbed(self._acted(name, entry, event_of))
 
+    async def join(self, events_of: Callable[[State, datetime], tuple[Event, ...]], entry: AuditEntry) -> None:
+        """Record together what a person makes of several incidents. Raises Refused."""
+        await self._undisturbed(self._join(events_of, entry))
+
+    async def _join(self, events_of: Callable[[State, datetime], tuple[Event, ...]], entry: AuditEntry) -> None:
+        now = self.clock.now()
+        taken = watch.joined(self.plan, self.state, events_of(self.state, now), now)
+        await self._accept(taken, audit=(entry,))
+        self.look_again(taken.reprobe)
+
     async def _acted(
         self, name: IncidentId, entry: AuditEntry, event_of: Callable[[Incident, datetime], Event]
     ) -> Incident:

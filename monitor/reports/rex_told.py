@@ -26,6 +26,7 @@ STEPS = {
     Step.CRISIS_OPENED: say("crisis cell called for"),
     Step.CRISIS_REPORT: say("crisis report"),
     Step.OVERRUN: say("maintenance overruns"),
+    Step.MERGED: say("followed under another incident"),
     Step.DRAFT: say("draft of an update"),
     Step.ESCALATED: say("not acknowledged"),
     Step.UNACKNOWLEDGED: say("nobody is on it"),

@@ -30,6 +30,7 @@ from monitor.web.crisis import CrisisApi
 from monitor.web.drafts import DraftsApi
 from monitor.web.duty import duty_json
 from monitor.web.heartbeat import HeartbeatApi
+from monitor.web.joining import JoiningApi
 from monitor.web.maintenance import MaintenanceApi
 from monitor.web.on_call import OnCallApi
 from monitor.web.openapi import description
@@ -64,6 +65,7 @@ def application(daemon: Daemon) -> Starlette:
             *DraftsApi(daemon).routes(own),
             *CrisisApi(daemon, api.speech, api.done).routes(),
             *ReviewApi(daemon, api.speech, api.done).routes(),
+            *JoiningApi(daemon, api.done).routes(own),
             Route("/api/v1/incidents/{id}/{action}", own(api.act), methods=["POST"]),
             Route("/api/v1/maintenance", own(work.all)),
             Route("/api/v1/maintenance", own(work.add), methods=["POST"]),

@@ -22,6 +22,7 @@ _INCIDENT = {
         "resolved_at": _TIME,
         "flapping_since": _TIME,
         "recovered_at": _TIME,
+        "merged_into": {"type": ["string", "null"], "description": "The incident that it is followed under."},
         "flaps": {"type": "integer"},
         "maintenance": {"type": ["string", "null"], "description": "The announced work that it belongs to."},
         "root_cause": {"type": ["string", "null"]},
@@ -156,6 +157,20 @@ _DRAFT_BODY = {
         "n": {"type": "integer", "description": "The slot that is meant; refused once its message is written."},
     },
 }
+_JOINING: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (
+    (
+        "merge",
+        "Follow it under another incident from now on; that one is answered.",
+        (),
+        {"type": "object", "required": ["into"], "properties": {"into": {"type": "string"}}},
+    ),
+    (
+        "split",
+        "Tell the failure of a check by itself; its own incident is answered.",
+        (),
+        {"type": "object", "required": ["check"], "properties": {"check": {"type": "string"}}},
+    ),
+)
 _ACTIONS = {
     "ack": "Take charge of the incident.",
     "note": "Add a note to its log.",
@@ -200,7 +215,7 @@ def description() -> dict[str, Any]:
         paths[f"/api/v1/incidents/{{id}}/{action}"] = {
             "post": _acts(text, one, ("id",), _ACK_BODY if action == "ack" else _TEXT_BODY)
         }
-    for path, text, names, body in (*crisis_paths.PATHS, *review_paths.PATHS):
+    for path, text, names, body in (*crisis_paths.PATHS, *review_paths.PATHS, *_JOINING):
         paths[f"/api/v1/incidents/{{id}}/{path}"] = {"post": _acts(text, one, ("id", *names), body)}
     return {
         "openapi": "3.1.0",

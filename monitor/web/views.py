@@ -103,6 +103,7 @@ def incident_json(
         "maintenance": incident.window or None,
         "recovered_at": when(incident.recovered_at),
         "resolved_at": when(incident.resolved_at),
+        "merged_into": incident.joined.into,
         "root_cause": incident.check,
         "suppressed": list(incident.suppressed),
         "cause": incident.cause,

@@ -384,6 +384,22 @@ def test_operations_are_told_once_that_it_comes_and_goes_and_again_of_the_next_t
     assert told(due(PROTOCOL, anew, sent, again)) == {"internal/flapping/2/admin"}
 
 
+def test_who_was_told_hears_that_it_is_followed_under_another_incident_and_of_the_end_of_that_one():
+    later = OPENED + timedelta(minutes=20)
+    sent = keys(due(PROTOCOL, incident_of(OPENING, DISRUPTION), (), OPENED))
+    source = incident_of(OPENING, DISRUPTION, replace(happened(EventKind.MERGED, later), data={"into": "26-0041"}))
+    planned = due(PROTOCOL, source, sent, later)
+    assert told(planned) == {"client/merged/1/att", "internal/merged/1/admin"}
+    assert due(PROTOCOL, source, sent | keys(planned), later + timedelta(days=1)) == ()
+    absorbed = replace(happened(EventKind.ABSORBED, later), data={"told": ["dsi"], "checks": ["fo"]}, began_at=BEGAN)
+    target = incident_of(OPENING, absorbed)
+    assert (target.disrupted_at, target.disruption_seen_at) == (BEGAN, later)
+    ended = fold(target, happened(EventKind.RESOLVED, later + timedelta(minutes=1)))
+    assert ended is not None
+    end = due(PROTOCOL, ended, (), later + timedelta(minutes=1))
+    assert {"client/resolved/1/att", "client/resolved/1/dsi"} <= told(end)
+
+
 def test_operations_are_told_once_that_announced_work_overruns():
     over = OPENED + timedelta(hours=1)
     incident = incident_of(OPENING, DISRUPTION, happened(EventKind.OVERRUN, over))

@@ -41,6 +41,7 @@ READERS: Mapping[Step, frozenset[Audience]] = {
     Step.LONG_SOON: OURS,
     Step.LONG: OURS,
     Step.OVERRUN: OURS,
+    Step.MERGED: BOTH,
     Step.DRAFT: OURS,
     Step.CRISIS_OPENED: OURS,
     Step.CRISIS_REPORT: BOTH,
@@ -114,6 +115,7 @@ STORIES: Mapping[str, tuple[Event, ...]] = {
     "over, asked": (_opened(), DISRUPTED, REPAIR, ASKED, NEWS, OVER),
     "over, not the client's": (_opened(Severity.WARNING), OVER),
     "reopened": (_opened(), DISRUPTED, OVER, AGAIN, ANEW),
+    "merged": (_opened(), DISRUPTED, _event(EventKind.MERGED, 20, actor="awa", data={"into": "26-0041"})),
     "over again": (_opened(), DISRUPTED, OVER, AGAIN, ANEW, _event(EventKind.RESOLVED, 55)),
 }
 

@@ -219,3 +219,21 @@ def test_an_acknowledgement_that_makes_no_sense_is_refused_and_changes_nothing(r
     assert (code, out) == (2, "")
     assert said in err
     assert json.loads(releve("incident", "show", opened, "--json")[1])["status"] == "open"
+
+
+def test_two_incidents_are_put_together(releve, opened):
+    _, out, _ = releve("incident", "open", "a burnt socket", "--json")
+    other = json.loads(out)["id"]
+    code, out, err = releve("incident", "merge", opened, other)
+    assert code == 0
+    assert out.startswith(other)
+    assert "No daemon runs" in err
+    _, out, _ = releve("incident", "show", opened, "--json")
+    shown = json.loads(out)
+    assert (shown["status"], shown["merged_into"]) == ("resolved", other)
+    code, _, err = releve("incident", "merge", opened, other)
+    assert code == 2
+    assert "already resolved" in err
+    code, _, err = releve("incident", "split", other, "door")
+    assert code == 2
+    assert "does not explain door" in err

@@ -134,6 +134,23 @@ async def test_the_owner_opens_acknowledges_explains_and_resolves(served):
     assert (await aside(api.get, "/api/v1/incidents?open=1")) == []
 
 
+async def test_the_owner_puts_two_incidents_together(served):
+    api = LocalApi(served.data, "en")
+    one, other = [
+        (await aside(api.post, "/api/v1/incidents", {"text": text, "severity": "warning"}))["id"]
+        for text in ("smell of smoke", "a burnt socket")
+    ]
+    merged = await aside(api.post, f"/api/v1/incidents/{one}/merge", {"into": other})
+    assert (merged["id"], merged["status"], merged["merged_into"]) == (other, "open", None)
+    shown = await aside(api.get, f"/api/v1/incidents/{one}")
+    assert (shown["status"], shown["merged_into"]) == ("resolved", other)
+    assert {notice["step"] for notice in shown["notices"]} == {"first_notice", "merged"}
+    for path, body in ((f"{one}/merge", {"into": other}), (f"{other}/split", {"check": "door"})):
+        with pytest.raises(ApiError) as refused:
+            await aside(api.post, f"/api/v1/incidents/{path}", body)
+        assert refused.value.status == 409
+
+
 async def test_the_owner_is_on_it_for_a_time(served):
     api = LocalApi(served.data, "en")
     name = (await aside(api.post, "/api/v1/incidents", {"text": "smell of smoke"}))["id"]
