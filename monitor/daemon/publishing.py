@@ -28,13 +28,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds. Every `look` it is seen whether anything changed for the public.
+    """Seconds. From `first` after the start, every `look` it is seen whether anything changed for the public.
+
+    Before that nothing was looked at yet, and a restart is no news for anybody.
 
     A place is left alone for `quiet` after it was written to: figures of a hundred positions move all the time. One
     that could not be reached is tried again after `retry`, then after twice as long each time, up to `every` of the
     inventory. Sending to one may take `patience`; its server is given up after `silent` without an answer.
     """
 
+    first: float = 5.0
     look: float = 2.0
     quiet: float = 10.0
     retry: float = 10.0
@@ -81,6 +84,7 @@ class Publishing:
 
     async def run(self) -> None:
         """Send until cancelled."""
+        await asyncio.sleep(self._timing.first)
         try:
             while True:
                 self._changed.clear()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from alerts.context import Context
 from alerts.language import folder
 from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
-from monitor.reports.public import PublicStatus, PublicWork
+from monitor.reports.public import Blind, PublicStatus, PublicWork
 from monitor.reports.public_atom import Facts, atom
 from monitor.reports.public_incident import PublicIncident, Word
 
@@ -202,10 +202,12 @@ def _day_and_time(at: datetime, dated: Context) -> dict[str, str]:
 
 
 def _remarks(status: PublicStatus, dated: Context) -> list[str]:
-    if status.certain:
-        return []
-    text = say("Uncertain time: the clock of the monitoring server is not synchronised, times may be wrong.")
-    return [dated.t(text)]
+    texts = []
+    if status.blind is Blind.NO_SIGHT and status.seen_at is not None:
+        texts.append(say("Last seen on {day} at {time}.", **_day_and_time(status.seen_at, dated)))
+    if not status.certain:
+        texts.append(say("Uncertain time: the clock of the monitoring server is not synchronised, times may be wrong."))
+    return [dated.t(text) for text in texts]
 
 
 def _shown(one: PublicIncident, dated: Context) -> tuple[PublicIncident, Facts, Facts]:

@@ -22,7 +22,7 @@ from monitor.daemon.noticeboard import Noticeboard
 from monitor.daemon.publishing import Publishing, Timing
 
 PATIENCE = 20
-QUICK = Timing(look=0.02, quiet=0.0, retry=0.05, patience=5.0, silent=2.0)
+QUICK = Timing(first=0.0, look=0.02, quiet=0.0, retry=0.05, patience=5.0, silent=2.0)
 NAMES = ["feed.atom", "index.fr.html", "index.html", "status.json"]
 
 

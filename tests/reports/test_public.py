@@ -235,6 +235,7 @@ def test_when_releve_does_not_see_it_says_so(site: Site):
     assert (status.word, status.blind) == (Word.UNKNOWN, Blind.NO_SIGHT)
     assert "does not see" in status.sentence
     assert status.seen_at == NOW
+    assert "Last seen on 2026-11-23 at 14:00, Douala time." in text_of(page(status))
 
 
 def test_work_is_announced_by_the_title_of_its_kind_and_silent_work_not_at_all(site: Site):
