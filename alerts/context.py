@@ -65,6 +65,14 @@ class CrisisDue:
 
 
 @dataclass(frozen=True, slots=True)
+class Drafted:
+    """An update to come: when, and its first three lines."""
+
+    at: datetime
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """The site, the reader, and the moment of writing.
 
@@ -78,7 +86,7 @@ class Context:
     `outlook`: what each service of the inventory is able to do now. `work`: what the incident was announced as.
     `escalates_at`: when the next of our own people, `escalates_to`, are told unless somebody acknowledges.
     `ack_link`: by which the reader says that they are on it, empty for none.
-    `draft`: the first lines of the update to come. `own`: what the site says otherwise in such a message.
+    `draft`: the update to come. `own`: what the site says otherwise in such a message.
     """
 
     site: str
@@ -106,7 +114,7 @@ class Context:
     escalates_at: datetime | None = None
     escalates_to: tuple[str, ...] = ()
     ack_link: str = ""
-    draft: tuple[str, ...] = ()
+    draft: Drafted | None = None
     own: OwnWords = OURS
 
     def t(self, text: Text) -> str:

@@ -18,16 +18,17 @@ SHORTEST_WORDS = 20
 
 
 def words_added(planned: Planned, incident: Incident | None, context: Context) -> tuple[str, ...]:
-    """Return what a person has to say in this update, a paragraph each, cleared of names and addresses.
+    """Return what a person has to say in this update or report, a paragraph each; to a client without our names.
 
     An update that stands for missed ones also carries what was meant for these; so the words say when they are from.
     """
-    if incident is None or planned.key.step is not Step.UPDATE or planned.key.audience is not Audience.CLIENT:
+    if incident is None or planned.key.step not in (Step.UPDATE, Step.CRISIS_REPORT):
         return ()
-    draft = draft_for(incident.drafts, (planned.due_at, *planned.gap))
+    draft = draft_for(incident.drafts, (planned.due_at, *planned.gap, *planned.reports))
     if draft is None:
         return ()
-    lines = [blanked(line, context.private) for line in draft.words.splitlines()]
+    private = context.private if planned.key.audience is Audience.CLIENT else ()
+    lines = [blanked(line, private) for line in draft.words.splitlines()]
     first, *more = [line for line in lines if line] or [""]
     return (context.t(say("Situation at {at}: {words}", at=context.day_and_clock(draft.at), words=first)), *more)
 
@@ -40,8 +41,9 @@ def lengthened(short: str, added: tuple[str, ...]) -> str:
 
 def draft_sheet(sheet: Sheet, context: Context, reference: str) -> Sheet:
     """Return `sheet`, which is of the incident, with the draft in place of what happened, and the commands for it."""
-    at = "" if context.next_at is None else context.at(context.next_at)
-    clock = "" if context.next_at is None else context.day_and_clock(context.next_at)
+    drafted = context.draft
+    lines = () if drafted is None else drafted.lines
+    at, clock = ("", "") if drafted is None else (context.at(drafted.at), context.day_and_clock(drafted.at))
     values = {"reference": reference, "title": sheet.title, "at": clock}
     return replace(
         sheet,
@@ -53,7 +55,7 @@ def draft_sheet(sheet: Sheet, context: Context, reference: str) -> Sheet:
                 **(values | {"title": shown}),
             )
         ),
-        remarks=(context.t(say("What the client will read:")), *context.draft, *sheet.remarks),
+        remarks=(context.t(say("What the client will read:")), *lines, *sheet.remarks),
         todo=(
             f"releve incident draft show {reference}",
             f"releve incident draft edit {reference}",

@@ -10,6 +10,7 @@ from alerts import crisis
 from alerts.escalation import Rung, climbed, told_above, without_answer
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.revisions import revisions
+from alerts.slots import next_slot
 from monitor.core.draft import draft_for
 from monitor.core.ids import NodeId
 from monitor.core.incident import Incident
@@ -27,10 +28,6 @@ CONFERENCE_IN = timedelta(minutes=10)
 """From the invitation to the conference: time to read it and to dial in."""
 LONG_SOON = 5 / 6
 """The part of `long_after` after which our own people are warned of it: 5 h of 6 (S19)."""
-DRAFT_BEFORE = timedelta(minutes=10)
-"""From when on an update counts as drafted: time to read it and to add a sentence."""
-DRAFT_SHARE = 6
-"""A draft is shown no earlier than this part of the time between two updates."""
 EVERYBODY_TOLD = "all"
 """Reserved in `to`: everybody who was told of the incident."""
 NOBODY_ON_DUTY = Roster()
@@ -169,25 +166,19 @@ def next_update(protocol: Protocol, incident: Incident, now: datetime) -> dateti
     return began + max(1, (now - began) // every + 1) * every
 
 
-def draft_ready_at(protocol: Protocol, at: datetime) -> datetime:
-    """Return from when on the draft of the update due at `at` is shown to people: 10 minutes before, if not set."""
-    lead, every = protocol.draft_before or DRAFT_BEFORE, protocol.update_every
-    return at - (lead if every is None else min(lead, every / DRAFT_SHARE))
-
-
 def _draft(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]:
     """That the next update is drafted: to our own people, where they asked for it and nobody has given it words yet.
 
-    One that was missed is made good for by nothing: its update has left.
+    One that was missed is made good for by nothing: its update has left. `n`: seconds from the interruption to it.
     """
-    at, every, since = next_update(protocol, incident, now), protocol.update_every, incident.disruption_seen_at
-    began = incident.disrupted_at
-    if protocol.draft_before is None or at is None or every is None or since is None or began is None:
+    slot = next_slot(protocol, incident, next_update(protocol, incident, now), now)
+    since, began = incident.disruption_seen_at, incident.disrupted_at
+    if protocol.draft_before is None or slot is None or since is None or began is None:
         return []
-    ready_at = draft_ready_at(protocol, at)
-    if not since < ready_at <= now or draft_for(incident.drafts, (at,)) is not None:
+    if not since < slot.ready_at <= now or draft_for(incident.drafts, (slot.due_at,)) is not None:
         return []
-    return [_Call(Audience.INTERNAL, Step.DRAFT, (at - began) // every, ready_at, protocol.operations)]
+    n = (slot.due_at - began) // timedelta(seconds=1)
+    return [_Call(Audience.INTERNAL, Step.DRAFT, n, slot.ready_at, protocol.operations)]
 
 
 def _episode_at(incident: Incident) -> datetime:

@@ -55,11 +55,11 @@ def show(settings: Settings, name: str, language: str | None, as_json: bool) -> 
 def edit(settings: Settings, name: str, text: str | None, as_json: bool) -> int:
     """Give words for the draft."""
     chosen = chosen_incident(settings, name)
-    slot = 0
+    due_at = ""
     if text is None or text == "-":
         # Whoever takes his time writes for the update that he saw, not for whichever is next when he is done.
         before = _shown(settings, chosen)
-        slot = before["n"]
+        due_at = before["due_at"]
         text = sys.stdin.read(LONGEST_INPUT) if text == "-" else _written(before["words"])
     words = legible(text).strip()
     if not words:
@@ -71,7 +71,7 @@ def edit(settings: Settings, name: str, text: str | None, as_json: bool) -> int:
         )
     if not words.strip(". …"):
         raise Failure(say("write your own words in place of {dots}", dots=words))
-    return _give(settings, chosen, "", {"text": words, "n": slot}, as_json=as_json)
+    return _give(settings, chosen, "", {"text": words, "due_at": due_at}, as_json=as_json)
 
 
 @draft.command(help=N_("Take back the words given for the next update; it leaves without them."))
@@ -106,11 +106,13 @@ def _shown(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def _give(settings: Settings, name: str, path: str, body: dict[str, Any], *, as_json: bool) -> int:
+    from monitor.cli.shown import moment
     from monitor.daemon.drafts import give_words
     from monitor.web.drafts_json import preview_json
 
     async def given(desk: Desk, who: str) -> dict[str, Any]:
-        return preview_json(await give_words(desk, IncidentId(name), who, body.get("text", ""), body.get("n", 0)))
+        meant = moment(body.get("due_at") or None)
+        return preview_json(await give_words(desk, IncidentId(name), who, body.get("text", ""), meant))
 
     api = daemon_or_none(settings)
     if api is not None:

@@ -1,4 +1,4 @@
-"""What a person adds to the next update before it leaves: free words for one slot of the grid, kept as an event."""
+"""What a person adds to the next update before it leaves: free words for one moment of the grid, kept as an event."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from monitor.core.text import say
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The words that `actor` gave at `at` for the update of the grid's slot `n`, which is due at `due_at`.
+    """The words that `actor` gave at `at` for what the client is told at `due_at`; empty: taken back."""
 
-    Empty `words`: taken back.
-    """
-
-    n: int
     due_at: datetime
     words: str
     actor: str
@@ -26,14 +22,14 @@ class Draft:
 
 
 def drafted(drafts: tuple[Draft, ...], event: Event) -> tuple[Draft, ...]:
-    """Return `drafts` after `event`, which is of the kind DRAFTED: of each slot the latest.
+    """Return `drafts` after `event`, which is of the kind DRAFTED: of each moment the latest.
 
-    One that names no slot says nothing.
+    One that names no moment says nothing.
     """
     data = event.data
-    if not {"n", "due_at", "words"} <= set(data):
+    if not {"due_at", "words"} <= set(data):
         return drafts
-    draft = Draft(data["n"], datetime.fromisoformat(data["due_at"]), data["words"], event.actor, event.at)
+    draft = Draft(datetime.fromisoformat(data["due_at"]), data["words"], event.actor, event.at)
     return (*(one for one in drafts if one.due_at != draft.due_at), draft)
 
 
@@ -42,12 +38,12 @@ def draft_event(incident: IncidentId, draft: Draft) -> Event:
     text = say("Words for the update of {at}: {words}", at=draft.due_at, words=draft.words)
     if not draft.words:
         text = say("Words for the update of {at} taken back", at=draft.due_at)
-    data = {"n": draft.n, "due_at": draft.due_at.isoformat(), "words": draft.words}
+    data = {"due_at": draft.due_at.isoformat(), "words": draft.words}
     return Event(incident, draft.at, EventKind.DRAFTED, draft.actor, text, data=data)
 
 
 def draft_for(drafts: Iterable[Draft], moments: Iterable[datetime]) -> Draft | None:
-    """Return the latest of `drafts` that is for one of the updates due at `moments` and was not taken back."""
+    """Return the latest of `drafts` that is for what is due at one of `moments` and was not taken back."""
     due = set(moments)
     found = [one for one in drafts if one.due_at in due and one.words]
     return max(found, key=lambda one: one.due_at, default=None)

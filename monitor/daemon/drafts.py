@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alerts.drafts import Slot, edited, next_slot, update_at
+from alerts.drafts import edited, messages_at, slot_to_come
 from alerts.notice import Notice
+from alerts.slots import Slot
 from monitor.core.draft import Draft, draft_for
 from monitor.core.events import Event
 from monitor.core.ids import IncidentId
@@ -35,23 +36,23 @@ def draft_of(desk: Desk, name: IncidentId) -> Preview:
     if incident is None:
         raise Refused(say("No update to the client is to come of incident {id}: there is no draft.", id=name))
     protocol = desk.protocols.get(name, desk.inventory.protocol)
-    slot = next_slot(protocol, incident, now)
+    slot = slot_to_come(protocol, incident, now)
     then = replace(desk.moment(desk.state, now), now=slot.due_at)
-    planned = update_at(protocol, incident, desk.sent.get(name, ()), slot, desk.roster)
+    planned = messages_at(protocol, incident, desk.sent.get(name, ()), slot, desk.roster)
     notices = tuple(desk.letters.write(plan, incident, protocol, then) for plan in planned)
     return Preview(incident, slot, draft_for(incident.drafts, (slot.due_at,)), notices)
 
 
-async def give_words(desk: Desk, name: IncidentId, actor: str, words: str, slot: int = 0) -> Preview:
-    """Record what `actor` adds to the update of `slot`, 0 for the next, and return what is next then.
+async def give_words(desk: Desk, name: IncidentId, actor: str, words: str, meant: datetime | None = None) -> Preview:
+    """Record what `actor` adds to what is due at the moment `meant`, else to the next, and return what is next then.
 
     Empty `words` take back those given before. Raises Refused for words that come too late, and for too many.
     """
 
     def give(incident: Incident, now: datetime) -> Event:
         protocol = desk.protocols.get(name, desk.inventory.protocol)
-        draft = Draft(slot, now, legible(words).strip(), actor, now)
-        return edited(protocol, incident, desk.sent.get(name, ()), draft)
+        draft = Draft(now, legible(words).strip(), actor, now)
+        return edited(protocol, incident, desk.sent.get(name, ()), draft, meant=meant)
 
     await desk.act(name, actor, "draft", give)
     return draft_of(desk, name)

@@ -12,7 +12,7 @@ from alerts.ack_link import LASTS, Claim, link_of
 from alerts.announced import announced_work
 from alerts.compose import compose
 from alerts.conference_words import CONFERENCE
-from alerts.context import Conference, Context, CrisisDue
+from alerts.context import Conference, Context, CrisisDue, Drafted
 from alerts.crisis import cell_opens_at, next_report
 from alerts.delivery import route
 from alerts.escalation import next_rung
@@ -24,6 +24,7 @@ from alerts.protocol import NOBODY_ON_DUTY, Contact, Protocol, conference_at, co
 from alerts.revisions import revised_since
 from alerts.service_words import title_in
 from alerts.sheet import Sheet
+from alerts.slots import next_slot
 from monitor.core.answer import stage_of
 from monitor.core.ids import NodeId
 from monitor.core.impact import Outlook
@@ -69,9 +70,9 @@ class Letters:
         context = self._context(incident, protocol, at, language, way)
         link = "" if incident is None else self._ack_link(planned, incident, protocol, at)
         own = self._inventory.words.of(key.step, key.audience, language)
-        drafted: tuple[str, ...] = ()
-        if incident is not None and key.step is Step.DRAFT and context.next_at is not None:
-            drafted = self._drafted(planned, incident, protocol, at, context)
+        drafted = None
+        if incident is not None and key.step is Step.DRAFT:
+            drafted = self._drafted(planned, incident, protocol, at, language)
         message = compose(planned, incident, replace(context, ack_link=link, draft=drafted, own=own))
         state, answer = NoticeState.PENDING, ""
         if planned.skipped:
@@ -117,15 +118,16 @@ class Letters:
         return "" if way is None else way[0]
 
     def _drafted(
-        self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment, context: Context
-    ) -> tuple[str, ...]:
-        """Return the first three lines of the update to come, in the language of those who may change it."""
-        due_at = context.next_at or at.now
-        key = replace(planned.key, audience=Audience.CLIENT, step=Step.UPDATE)
-        language = context.speech.language
-        then = self._context(incident, protocol, replace(at, now=due_at), language, None)
+        self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment, language: str
+    ) -> Drafted | None:
+        """Return the update to come, in the `language` of those who may change it."""
+        slot = next_slot(protocol, incident, next_update(protocol, incident, at.now), at.now)
+        if slot is None:
+            return None
+        key = replace(planned.key, audience=Audience.CLIENT, step=slot.step, n=slot.n)
+        then = self._context(incident, protocol, replace(at, now=slot.due_at), language, None)
         then = replace(then, own=self._inventory.words.of(key.step, key.audience, language))
-        return tuple(compose(Planned(key, due_at), incident, then).text.splitlines()[:3])
+        return Drafted(slot.due_at, tuple(compose(Planned(key, slot.due_at), incident, then).text.splitlines()[:3]))
 
     def _calendar(self, planned: Planned, incident: Incident, protocol: Protocol, message: Message, at: Moment) -> str:
         """Return the invitation to the conference call, or its end: for everybody the same meeting."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -37,19 +38,25 @@ class DraftsApi:
 
     async def edit(self, request: Request) -> Response:
         body = await body_of(request)
-        return await self._edited(request, word(body, "text"), _slot(body))
+        return await self._edited(request, word(body, "text"), _meant(body))
 
     async def drop(self, request: Request) -> Response:
-        return await self._edited(request, "", _slot(await body_of(request)))
+        return await self._edited(request, "", _meant(await body_of(request)))
 
-    async def _edited(self, request: Request, words: str, slot: int) -> Response:
+    async def _edited(self, request: Request, words: str, meant: datetime | None) -> Response:
         name, desk = IncidentId(request.path_params["id"]), self._daemon.desk
-        return JSONResponse(preview_json(await give_words(desk, name, actor(request), words, slot)))
+        return JSONResponse(preview_json(await give_words(desk, name, actor(request), words, meant)))
 
 
-def _slot(body: dict[str, Any]) -> int:
-    """The slot of the grid that the words are meant for; 0: whichever is next."""
-    n = body.get("n", 0)
-    if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n < 10**9:
-        raise BadRequest(say("{name} is missing: a number is expected", name="n"))
-    return n
+def _meant(body: dict[str, Any]) -> datetime | None:
+    """The moment of the update that the words are meant for; None: whichever is next."""
+    written = word(body, "due_at", "")
+    if not written:
+        return None
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError as wrong:
+        raise BadRequest(say("{name}: a moment is expected, as 2026-12-01T14:00:00Z", name="due_at")) from wrong
+    if at.tzinfo is None:
+        raise BadRequest(say("{name}: a moment is expected, as 2026-12-01T14:00:00Z", name="due_at"))
+    return at

@@ -9,15 +9,14 @@ from monitor.web.views import when
 
 
 def preview_json(preview: Preview) -> dict[str, Any]:
-    """Return the next update as it stands: for which slot `n`, until when it can be changed, each reader's message.
+    """Return the next update as it stands: until when it can be changed, each reader's message.
 
     `words`, `by` and `at` are what a person gave for it, empty for nothing.
     """
     draft, slot = preview.draft, preview.slot
     return {
         "incident": preview.incident.id,
-        "step": "update",
-        "n": slot.n,
+        "step": slot.step.value,
         "ready_at": when(slot.ready_at),
         "due_at": when(slot.due_at),
         "words": "" if draft is None else draft.words,
@@ -25,6 +24,7 @@ def preview_json(preview: Preview) -> dict[str, Any]:
         "at": None if draft is None else when(draft.at),
         "messages": [
             {
+                "step": notice.key.step.value,
                 "recipient": notice.key.recipient,
                 "channel": notice.channel,
                 "language": notice.language,

@@ -141,7 +141,7 @@ _DRAFT = {
     "type": "object",
     "properties": {
         "incident": {"type": "string"},
-        "n": {"type": "integer", "description": "Which slot of the grid."},
+        "step": {"enum": ["update", "crisis_report"]},
         "ready_at": _TIME,
         "due_at": _TIME,
         "words": {"type": "string", "description": "What a person added."},
@@ -154,7 +154,7 @@ _DRAFT_BODY = {
     "type": "object",
     "properties": {
         "text": {"type": "string"},
-        "n": {"type": "integer", "description": "The slot that is meant; refused once its message is written."},
+        "due_at": {"type": "string", "description": "Which update is meant; refused once its message is written."},
     },
 }
 _JOINING: tuple[tuple[str, str, tuple[str, ...], dict[str, Any]], ...] = (

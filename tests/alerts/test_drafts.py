@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.compose import compose
-from alerts.context import Context
-from alerts.drafts import edited, next_slot, update_at
+from alerts.context import Context, Drafted
+from alerts.drafts import edited, messages_at, slot_to_come
 from alerts.gsm import LIMIT, septets
 from alerts.language import speech
 from alerts.notice import BY_TIME, Audience, NoticeKey, Planned, Step
 from alerts.privacy import BLANK, LONGEST
-from alerts.protocol import Protocol, draft_ready_at, due
+from alerts.protocol import Protocol, due
 from monitor.core.draft import Draft
 from monitor.core.events import RELEVE, Event, EventKind, event_from_json, event_to_json
 from monitor.core.ids import CheckId, IncidentId
@@ -41,10 +41,8 @@ def open_incident(*more: Event) -> Incident:
     return incident
 
 
-def words(
-    text: str, at: datetime, n: int = 0, protocol: Protocol = PROTOCOL, sent: set[NoticeKey] | None = None
-) -> Event:
-    return edited(protocol, open_incident(), sent or set(), Draft(n, at, text, "uid:1000", at))
+def words(text: str, at: datetime, meant: datetime | None = None, sent: set[NoticeKey] | None = None) -> Event:
+    return edited(PROTOCOL, open_incident(), sent or set(), Draft(at, text, "uid:1000", at), meant=meant)
 
 
 def client_update(n: int, recipient: str = "att") -> NoticeKey:
@@ -119,27 +117,34 @@ def test_words_are_read_again_from_the_journal_as_they_were():
 
 
 def test_words_go_to_the_next_update():
-    assert words("x", BEGAN + 59 * MINUTE).data["n"] == 1
-    assert words("x", BEGAN + HOUR).data["n"] == 2
+    assert words("x", BEGAN + 59 * MINUTE).data["due_at"] == (BEGAN + HOUR).isoformat()
+    assert words("x", BEGAN + HOUR).data["due_at"] == (BEGAN + 2 * HOUR).isoformat()
 
 
 def test_words_meant_for_an_update_that_is_written_are_refused_and_the_next_one_is_named():
     with pytest.raises(Refused) as refused:
-        words("x", BEGAN + 61 * MINUTE, 1, sent={client_update(1)})
+        words("x", BEGAN + 61 * MINUTE, BEGAN + HOUR, {client_update(1)})
     said = ENGLISH.render(refused.value.text)
     assert "14:05 has been written" in said
     assert "15:05" in said
 
 
 def test_words_meant_for_an_update_whose_minute_has_come_count_until_it_is_written():
-    event = words("x", BEGAN + HOUR, 1)
-    assert (event.data["n"], event.data["due_at"]) == (1, (BEGAN + HOUR).isoformat())
+    assert words("x", BEGAN + HOUR, BEGAN + HOUR).data["due_at"] == (BEGAN + HOUR).isoformat()
 
 
-@pytest.mark.parametrize(("n", "minutes"), [(3, 30), (1, 150)])
-def test_words_for_any_other_update_are_refused(n, minutes):
+@pytest.mark.parametrize(("meant", "minutes"), [(180, 30), (60, 150), (61, 30), (-60, 30), (0, 30)])
+def test_words_for_any_other_moment_are_refused(meant, minutes):
     with pytest.raises(Refused):
-        words("x", BEGAN + minutes * MINUTE, n)
+        words("x", BEGAN + minutes * MINUTE, BEGAN + meant * MINUTE)
+
+
+def test_the_moment_may_be_given_as_programs_are_told_it():
+    exact = BEGAN + timedelta(microseconds=123456)
+    incident = replace(open_incident(), disrupted_at=exact)
+    draft = Draft(BEGAN, "x", "uid:1000", BEGAN)
+    event = edited(PROTOCOL, incident, set(), draft, meant=BEGAN + HOUR + timedelta(milliseconds=123))
+    assert event.data["due_at"] == (exact + HOUR).isoformat()
 
 
 def test_words_that_are_too_long_are_refused_not_cut():
@@ -151,16 +156,16 @@ def test_words_that_are_too_long_are_refused_not_cut():
 def test_without_an_update_to_come_there_is_no_draft():
     over = open_incident(happened(EventKind.RESOLVED, BEGAN + MINUTE))
     with pytest.raises(Refused):
-        next_slot(PROTOCOL, over, BEGAN + 2 * MINUTE)
+        slot_to_come(PROTOCOL, over, BEGAN + 2 * MINUTE)
     with pytest.raises(Refused):
-        next_slot(replace(PROTOCOL, update_to=()), open_incident(), BEGAN)
+        slot_to_come(replace(PROTOCOL, update_to=()), open_incident(), BEGAN)
 
 
 def test_the_draft_is_of_what_will_be_written_on_the_minute():
     sent = {plan.key for plan in due(PROTOCOL, open_incident(), (), BEGAN)}
-    slot = next_slot(PROTOCOL, open_incident(), BEGAN + MINUTE)
+    slot = slot_to_come(PROTOCOL, open_incident(), BEGAN + MINUTE)
     on_the_minute = due(PROTOCOL, open_incident(), sent, BEGAN + HOUR)
-    assert update_at(PROTOCOL, open_incident(), sent, slot) == on_the_minute
+    assert messages_at(PROTOCOL, open_incident(), sent, slot) == on_the_minute
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,7 @@ def test_the_draft_is_of_what_will_be_written_on_the_minute():
 )
 def test_a_draft_is_ready_in_time_but_no_earlier_than_a_sixth_of_the_grid(every, before, lead):
     protocol = replace(PROTOCOL, update_every=every, draft_before=before)
-    assert draft_ready_at(protocol, BEGAN + every) == BEGAN + every - lead
+    assert slot_to_come(protocol, open_incident(), BEGAN).ready_at == BEGAN + every - lead
 
 
 def steps_at(protocol: Protocol, incident: Incident, at: datetime) -> list[NoticeKey]:
@@ -183,7 +188,7 @@ def steps_at(protocol: Protocol, incident: Incident, at: datetime) -> list[Notic
 
 def test_our_own_people_are_shown_the_draft_once_where_they_asked_for_it():
     ready = BEGAN + 50 * MINUTE
-    key = NoticeKey(ID, Audience.INTERNAL, Step.DRAFT, 1, "admin")
+    key = NoticeKey(ID, Audience.INTERNAL, Step.DRAFT, 3600, "admin")
     assert steps_at(ASKED, open_incident(), ready - MINUTE) == []
     assert steps_at(ASKED, open_incident(), ready) == [key]
     assert steps_at(ASKED, open_incident(), BEGAN + HOUR) == []
@@ -200,7 +205,9 @@ def test_nobody_is_asked_for_words_that_were_given():
 
 def test_the_mail_about_a_draft_shows_what_will_be_read_and_how_to_change_it():
     lines = ("Service still interrupted.", "Impact: calls.", "Next update: 15:05.")
-    context = Context("Site", speech("en", "UTC"), BEGAN + 50 * MINUTE, BEGAN + HOUR, draft=lines)
+    context = Context(
+        "Site", speech("en", "UTC"), BEGAN + 50 * MINUTE, BEGAN + HOUR, draft=Drafted(BEGAN + HOUR, lines)
+    )
     key = NoticeKey(ID, Audience.INTERNAL, Step.DRAFT, 1, "admin")
     message = compose(Planned(key, BEGAN + 50 * MINUTE), open_incident(), context)
     assert "draft of the update of 14:05" in message.subject
@@ -208,3 +215,48 @@ def test_the_mail_about_a_draft_shows_what_will_be_read_and_how_to_change_it():
     assert all(line in message.text and line in message.html for line in lines)
     assert f"releve incident draft edit {ID}" in message.text
     assert "14:05" in message.short
+
+
+CELL = replace(PROTOCOL, crisis_to=("ocm",), crisis_every=40 * MINUTE)
+
+
+def test_a_crisis_report_is_drafted_like_an_update_and_the_nearer_of_the_two_is_next():
+    incident = open_incident()
+    assert [slot_to_come(CELL, incident, BEGAN + n * MINUTE).step for n in (0, 41, 70, 100)] == [
+        Step.CRISIS_REPORT,
+        Step.UPDATE,
+        Step.CRISIS_REPORT,
+        Step.UPDATE,
+    ]
+    slot = slot_to_come(CELL, incident, BEGAN)
+    assert (slot.n, slot.due_at, slot.due_at - slot.ready_at) == (1, BEGAN + 40 * MINUTE, 40 * MINUTE / 6)
+    (report,) = messages_at(CELL, incident, (), slot)
+    assert (report.key.step, report.key.recipient) == (Step.CRISIS_REPORT, "ocm")
+
+
+def test_words_stand_in_all_that_the_client_is_told_at_that_moment():
+    at = BEGAN + 2 * HOUR
+    incident = fold(
+        open_incident(), edited(CELL, open_incident(), (), Draft(at - MINUTE, "On site.", "uid:1", at - MINUTE))
+    )
+    assert incident is not None
+    sent = {client_update(1)}
+    told = messages_at(CELL, incident, sent, slot_to_come(CELL, incident, at - MINUTE))
+    assert {plan.key.step for plan in told} == {Step.UPDATE, Step.CRISIS_REPORT}
+    context = Context("Site", speech("en", "UTC"), at, at + HOUR)
+    assert all("On site." in compose(plan, incident, context).text for plan in told)
+
+
+def test_words_for_a_report_that_is_written_are_refused():
+    key = NoticeKey(ID, Audience.CLIENT, Step.CRISIS_REPORT, 1, "ocm")
+    at, due_at = BEGAN + 41 * MINUTE, BEGAN + 40 * MINUTE
+    draft = Draft(at, "x", "uid:1", at)
+    assert edited(CELL, open_incident(), set(), draft, meant=due_at).data["due_at"] == due_at.isoformat()
+    with pytest.raises(Refused):
+        edited(CELL, open_incident(), {key}, draft, meant=due_at)
+
+
+def test_our_own_people_are_shown_the_draft_of_a_report_too():
+    asked = replace(CELL, draft_before=5 * MINUTE)
+    keys = steps_at(asked, open_incident(), BEGAN + 36 * MINUTE)
+    assert keys == [NoticeKey(ID, Audience.INTERNAL, Step.DRAFT, 2400, "admin")]

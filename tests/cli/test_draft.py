@@ -67,7 +67,7 @@ def test_the_next_update_is_shown_to_each_reader_s_language_and_until_when_it_ca
     code, out, _ = releve("incident", "draft", "show", "--json")
     one = json.loads(out)
     due = datetime.fromisoformat(one["due_at"])
-    assert (code, one["incident"], one["n"], one["words"]) == (0, opened, 1, "")
+    assert (code, one["incident"], one["step"], one["words"]) == (0, opened, "update", "")
     assert due - datetime.fromisoformat(one["ready_at"]) == timedelta(minutes=10)
     assert [(each["recipient"], each["language"]) for each in one["messages"]] == [("att", "fr"), ("ocm", "en")]
     _, out, _ = releve("incident", "draft", "show", opened)

@@ -74,7 +74,7 @@ async def test_words_that_come_when_the_update_is_written_change_nothing_and_are
     await desk.tick()
     events = len(desk.state.incidents[name].timeline)
     with pytest.raises(Refused):
-        await give_words(desk, name, "uid:1000", "Too late.", slot.n)
+        await give_words(desk, name, "uid:1000", "Too late.", slot.due_at)
     assert len(desk.state.incidents[name].timeline) == events
     assert "Too late." not in draft_of(desk, name).notices[0].message.text
 
@@ -83,7 +83,7 @@ async def test_words_given_on_the_minute_itself_leave_with_it(broken, machine):
     desk, name = broken
     slot = draft_of(desk, name).slot
     machine.pass_(60 * 60)
-    await give_words(desk, name, "uid:1000", "Just in time.", slot.n)
+    await give_words(desk, name, "uid:1000", "Just in time.", slot.due_at)
     (update,) = await written(desk, machine, Step.UPDATE)
     assert update.due_at == slot.due_at
     assert "Just in time." in update.message.text

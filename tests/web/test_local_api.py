@@ -441,12 +441,16 @@ protocol: {first_notice: {to: [admin]}, update: {every: 60 min, to: [admin]}}
     opened = await aside(api.post, "/api/v1/incidents", {"kind": "office", "text": "no light"})
     path = f"/api/v1/incidents/{opened['id']}/draft"
     one = await aside(api.get, path)
-    assert (one["n"], one["words"], one["messages"][0]["recipient"]) == (1, "", "admin")
-    given = await aside(api.post, path, {"text": "A technician is on his way.", "n": 1})
+    assert (one["step"], one["words"], one["messages"][0]["recipient"]) == ("update", "", "admin")
+    given = await aside(api.post, path, {"text": "A technician is on his way.", "due_at": one["due_at"]})
     assert given["words"] == "A technician is on his way."
     assert "A technician is on his way." in given["messages"][0]["text"]
     assert (await aside(api.post, f"{path}/drop", {}))["words"] == ""
-    for body, status in (({"text": "x", "n": 7}, 409), ({"text": "x", "n": "1"}, 400), ({"text": " "}, 400)):
+    for body, status in (
+        ({"text": "x", "due_at": "2026-01-01T00:00:00Z"}, 409),
+        ({"text": "x", "due_at": "noon"}, 400),
+        ({"text": " "}, 400),
+    ):
         with pytest.raises(ApiError) as refused:
             await aside(api.post, path, body)
         assert refused.value.status == status
