@@ -16,6 +16,7 @@ from alerts.notice import Audience, Step
 from alerts.wording import wording
 from monitor.core.incident import Incident
 from monitor.core.text import Speech, Text, say
+from monitor.reports.answers import answer_of
 from monitor.reports.comms_material import CommsMaterial, Told
 from monitor.reports.document import (
     Block,
@@ -308,7 +309,7 @@ def _row(scribe: _Scribe, line: Line) -> tuple[Words, ...]:
         scribe.exact(None if notice is None else notice.sent_at),
         scribe.w(fate_of(line), Tone.PLAIN if good else Tone.BAD),
         scribe.w(reason_of(line)),
-        scribe.w(scribe.context.line(notice.answer) if notice is not None else ""),
+        scribe.w(answer_of(notice, scribe.context) if notice is not None else ""),
     )
 
 

@@ -16,7 +16,7 @@ from runbooks.run import Run, RunState
 ON_THE_MINUTE = timedelta(minutes=1)
 """An update and the message of the end are due at the very moment of which they tell, so they leave just after it; late
 is what leaves in another minute ("on the minute", S16). What has a time limit is late from the limit on."""
-GRACE = dict.fromkeys((*BY_TIME, Step.CONFERENCE_CANCELLED, Step.RESOLVED), ON_THE_MINUTE)
+GRACE = dict.fromkeys((*BY_TIME, Step.CONFERENCE_UPDATED, Step.CONFERENCE_CANCELLED, Step.RESOLVED), ON_THE_MINUTE)
 
 
 @dataclass(frozen=True, slots=True)

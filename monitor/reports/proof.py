@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from alerts.demanded import demanded
-from alerts.notice import BY_TIME, Audience, Notice, NoticeKey, NoticeState, Planned, Step
+from alerts.notice import BY_TIME, Audience, Copy, Notice, NoticeKey, NoticeState, Planned, Step
 from alerts.protocol import Protocol
 from monitor.core.incident import Incident
 from monitor.reports.milestones import GRACE, ON_THE_MINUTE
@@ -218,11 +218,21 @@ def line_json(line: Line) -> dict[str, Any]:
         "sent_at": None if notice is None else iso(notice.sent_at),
         "channel": "" if notice is None else notice.channel,
         "answer": "" if notice is None else notice.answer,
+        "copy": None if notice is None or notice.copy is None else _copy_json(notice.copy),
         "message_id": None if notice is None else f"<{notice.message_id}>",
         "standing": line.standing.value,
         "late_s": round(line.late.total_seconds(), 3),
         "breach": line.breach,
         "reason": None if line.why is None else line.why.value,
+    }
+
+
+def _copy_json(copy: Copy) -> dict[str, Any]:
+    return {
+        "channel": copy.channel,
+        "address": copy.address,
+        "accepted_at": iso(copy.at),
+        "answer": copy.answer,
     }
 
 

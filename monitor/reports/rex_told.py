@@ -7,6 +7,7 @@ from collections.abc import Callable
 from alerts.notice import Audience, Notice, NoticeState, Step
 from alerts.protocol import Protocol
 from monitor.core.text import Text, say
+from monitor.reports.answers import answer_of
 from monitor.reports.document import Block, Heading, Paragraph, Section, Table, Tone, Words
 from monitor.reports.milestones import is_late, is_live, lateness
 from monitor.reports.pen import Pen
@@ -179,4 +180,4 @@ def _answer(pen: Pen, notice: Notice) -> Words:
     tone = Tone.PLAIN if good or notice.state in (NoticeState.PENDING, NoticeState.SENDING) else Tone.BAD
     if not notice.answer:
         return pen.w(say("{state}; no answer on record", state=state) if good else state, tone)
-    return pen.w(say("{state}: {answer}", state=state, answer=pen.context.line(notice.answer)), tone)
+    return pen.w(say("{state}: {answer}", state=state, answer=answer_of(notice, pen.context)), tone)
