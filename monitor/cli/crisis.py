@@ -203,6 +203,11 @@ def record(
             settings,
             lambda desk, who: desk.act(IncidentId(chosen), who, audited, lambda i, now: said(i, who, now, desk)),
         )
+    return last_line(settings, one, as_json=as_json, daemon=api is not None)
+
+
+def last_line(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: bool) -> int:
+    """Print the last line of an incident's log or, `as_json`, the incident; return the exit code."""
     if as_json:
         emit_json(one)
         return ExitCode.DONE
@@ -212,7 +217,7 @@ def record(
 
     words = site_speech(settings)
     console().print(f"{one['id']}  {told_line(one['timeline'][-1], words, SystemClock().now())}", markup=False)
-    if api is None and one["status"] != "resolved":
+    if not daemon and one["status"] != "resolved":
         text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=as_typed(start_command()))
         warn(words.render(text))
     return ExitCode.DONE

@@ -11,7 +11,7 @@ from rich.text import Text as Styled
 from alerts.context import Context
 from monitor.cli.context import print_table
 from monitor.cli.shown import at_site, clock_with_seconds, moment, state_word, table_of, unbroken
-from monitor.core.text import N_, Speech, say
+from monitor.core.text import N_, Quantity, Speech, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,12 +68,18 @@ def crisis_part(out: Console, one: dict[str, Any], words: Speech, now: datetime)
     for each in one["needs"]:
         needed.add_row(str(each["n"]), unbroken(each["what"]), _met(each, words, now))
     _print(out, needed)
+    files = table_of((N_("No."), N_("File"), N_("Size"), N_("SHA-256")), words)
+    for each in one["attachments"]:
+        size = words.quantity(Quantity(each["size"], "By"))
+        files.add_row(str(each["n"]), unbroken(each["name"]), unbroken(size), each["sha256"])
+    _print(out, files)
 
 
 def _met(each: dict[str, Any], words: Speech, now: datetime) -> Styled:
     if each["met_at"] is None:
         return unbroken(words.translate(N_("not met")), "yellow")
-    return unbroken(f"{words.translate(N_('met'))} {clock_with_seconds(each['met_at'], words, now)}", "green")
+    met = say("met, {at}", at=clock_with_seconds(each["met_at"], words, now))
+    return unbroken(words.render(met), "green")
 
 
 def _print(out: Console, table: Table) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from monitor.cli import offline
+from monitor.cli.attach import attach
 from monitor.cli.chosen import chosen_incident, incidents, one_incident
 from monitor.cli.context import (
     ExitCode,
@@ -37,7 +38,7 @@ def incident() -> None:
 
 
 incident.add_command(draft)
-for command in (action, decide, need, role, review, merge, split):
+for command in (action, decide, need, role, attach, review, merge, split):
     incident.add_command(command)
 
 

@@ -71,6 +71,11 @@ def act(api: LocalApi, path: str, body: dict[str, Any]) -> Any:
     return _answered(lambda: api.post(path, body))
 
 
+def send(api: LocalApi, path: str, file: bytes) -> Any:
+    """Hand `file` to the daemon; like `ask` for what it refuses."""
+    return _answered(lambda: api.send(path, file))
+
+
 def _answered(call: Callable[[], Any]) -> Any:
     from monitor.web.client import ApiError, NoDaemon
 

@@ -1,4 +1,4 @@
-"""What the crisis cell of an incident has written down: its roles, the action plan, decisions and needs."""
+"""What people wrote down about an incident together: roles, the action plan, decisions, needs, files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from monitor.core.attachment import Attachment, attached
 from monitor.core.events import Event, EventKind
 
 CRISIS_KINDS = frozenset(
@@ -19,6 +20,7 @@ CRISIS_KINDS = frozenset(
         EventKind.DECISION,
         EventKind.NEED,
         EventKind.NEED_MET,
+        EventKind.ATTACHED,
     }
 )
 """What is folded here."""
@@ -99,15 +101,11 @@ class Crisis:
     actions: tuple[Action, ...] = ()
     decisions: tuple[Decision, ...] = ()
     needs: tuple[Need, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
     def who(self, role: Role) -> str:
         """Return who has `role`, empty for nobody."""
         return dict(self.roles).get(role, "")
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was written down yet."""
-        return not (self.roles or self.actions or self.decisions or self.needs)
 
     @property
     def open_actions(self) -> tuple[Action, ...]:
@@ -139,6 +137,9 @@ def fold(crisis: Crisis, event: Event) -> Crisis:
             return replace(crisis, needs=(*crisis.needs, need))
         case EventKind.NEED_MET:
             return replace(crisis, needs=_changed(crisis.needs, data, lambda one: _met(one, event)))
+        case EventKind.ATTACHED:
+            file = attached(_next(crisis.attachments), event.at, event.actor, data)
+            return crisis if file is None else replace(crisis, attachments=(*crisis.attachments, file))
         case _:
             return crisis
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from monitor.core.attachment import LARGEST, MOST_FILES
 from monitor.core.crisis import Action, ActionState, Need, Role
 from monitor.core.events import Event, EventKind
 from monitor.core.incident import Incident, Refused
-from monitor.core.text import Text, say
+from monitor.core.text import Quantity, Text, say
 
 MOST = 200
 """Actions, decisions or needs of one incident: more than anybody reads, and a message stays one."""
@@ -103,6 +104,25 @@ def appoint(incident: Incident, actor: str, now: datetime, role: Role, who: str)
         raise Refused(say("say who: a contact of the inventory, or a name"))
     text = Text(APPOINTED[role].template, (("who", name),))
     return _event(incident, actor, now, EventKind.ROLE, text, {"role": role.value, "who": name})
+
+
+def attach(incident: Incident, actor: str, now: datetime, name: str, size: int, sha256: str) -> Event:
+    """Return the event that a file, which is kept already, was attached under the cleaned `name`.
+
+    Raises Refused for one that is empty or too large, one too many, and one that is attached already.
+    """
+    known = incident.crisis.attachments
+    if not size:
+        raise Refused(say("{name} is empty", name=name))
+    if size > LARGEST:
+        raise Refused(say("{name} is larger than {most}", name=name, most=Quantity(LARGEST, "By")))
+    if any((one.sha256, one.name) == (sha256, name) for one in known):
+        raise Refused(say("{name} is attached already", name=name))
+    if len(known) >= MOST_FILES:
+        raise Refused(say("incident {id} has {most} files already", id=incident.id, most=MOST_FILES))
+    text = say("Attached: {name} ({size})", name=name, size=Quantity(size, "By"))
+    data = {"n": len(known) + 1, "name": name, "size": size, "sha256": sha256}
+    return _event(incident, actor, now, EventKind.ATTACHED, text, data)
 
 
 def _event(

@@ -61,6 +61,8 @@ class EventKind(StrEnum):
     DECISION = "decision"
     NEED = "need"
     NEED_MET = "need_met"
+    ATTACHED = "attached"
+    """A file was attached: `data` has its name, its size and its SHA-256."""
     REVIEW_POINT = "review_point"
     """A point of the review was written, changed or dropped: `monitor.core.review` folds the `data` of these two."""
     REVIEW_CLOSED = "review_closed"

@@ -42,7 +42,7 @@ def legible(words: str) -> str:
 
 def about(entry: AuditEntry, event: Event) -> AuditEntry:
     """Return `entry` with what `event` is about, in short; the words themselves stand in the incident."""
-    short = {name: event.data[name] for name in ("n", "state", "role") if name in event.data}
+    short = {name: event.data[name] for name in ("n", "state", "role", "sha256") if name in event.data}
     return replace(entry, data={**entry.data, **short})
 
 

@@ -46,6 +46,7 @@ KINDS = {
     EventKind.DECISION: say("Decision"),
     EventKind.NEED: say("Need"),
     EventKind.NEED_MET: say("Need"),
+    EventKind.ATTACHED: say("File"),
     EventKind.REVIEW_POINT: say("Review"),
     EventKind.REVIEW_CLOSED: say("Review"),
 }

@@ -1,6 +1,7 @@
 """One file that holds everything: made while the daemon runs, checked before it is put back.
 
-A backup is a ZIP file with `manifest.json`, `state.db`, `history.db` and `links.key`, the key of the links in messages.
+A backup is a ZIP file with `manifest.json`, `state.db`, `history.db`, `links.key`, the key of the links in messages,
+and `attachments/` with the files that people attached to incidents.
 The manifest names the SHA-256 and the size of each, when the backup was made, and the head of the audit trail in it.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 import zipfile
@@ -22,6 +24,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from monitor.core.text import Text, say
+from monitor.store.attachments import FOLDER as ATTACHMENTS
+from monitor.store.attachments import kept, may_be_kept
 from monitor.store.audit import AuditEntry
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.batch import Batch
@@ -43,10 +47,11 @@ from monitor.store.link_key import kept_key
 from monitor.store.store import Store, open_locked, open_store
 from monitor.store.tables import HISTORY_REVISIONS, STATE_REVISIONS
 
-FORMAT = 2
-"""Of the archive; a later one that this version cannot read has another number. 1 had no key of links."""
+FORMAT = 3
+"""Of the archive; a later one that this version cannot read has another number. 1 had no key of links, 2 no files that
+people attached."""
 MANIFEST = "manifest.json"
-_MANIFEST_BYTES = 64 * 1024
+_MANIFEST_BYTES = 16 * 2**20
 _CHUNK = 2**20
 _SQUEEZE = 1
 """zlib level: samples halve at any level, and a backup should not keep the machine busy."""
@@ -107,6 +112,8 @@ def back_up(folder: Path, target: Path, now: datetime) -> Backup:
         if key is not None:
             (Path(work) / KEY_FILE).write_bytes(key)
             names = (*names, KEY_FILE)
+        for attached in kept(folder):
+            names = (*names, _copied(folder, attached, Path(work)))
         made = Path(work) / target.name
         _pack(
             made,
@@ -125,6 +132,14 @@ def _unreadable(store: Store) -> Text | None:
     except HistoryUnavailable as error:
         return error.text
     return None
+
+
+def _copied(folder: Path, attached: str, work: Path) -> str:
+    """Copy one attached file, which never changes once it is there, into `work`; return its name in the archive."""
+    (work / ATTACHMENTS).mkdir(exist_ok=True)
+    name = f"{ATTACHMENTS}/{attached}"
+    shutil.copyfile(folder / name, work / name, follow_symlinks=False)
+    return name
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -188,7 +203,7 @@ def restore(
         with translated(folder), tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as work:
             manifest = _unpack(source, Path(work))
             aside = _set_aside(folder, found, now) if found else None
-            for name in _FILES:
+            for name in (*_FILES, ATTACHMENTS):
                 if (Path(work) / name).exists():
                     _hand_over(Path(work) / name, folder)
                     (Path(work) / name).rename(folder / name)
@@ -228,6 +243,8 @@ def _set_aside(folder: Path, found: list[Path], now: datetime) -> Path:
 
 def _hand_over(made: Path, folder: Path) -> None:
     """Let what root restored into the folder of the daemon's user belong to that user, whom it would shut out."""
+    for inner in made.iterdir() if made.is_dir() else ():
+        _hand_over(inner, folder)
     descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         give_to_owner_of_folder(descriptor, folder)
@@ -240,6 +257,8 @@ def _unpack(source: Path, work: Path) -> Mapping[str, Any]:
     with _reading(source) as archive:
         manifest = _manifest(source, archive)
         for name, seal in manifest["files"].items():
+            if _is_attached(name):
+                (work / ATTACHMENTS).mkdir(mode=0o700, exist_ok=True)
             with archive.open(name) as packed:
                 _write_checked(source, packed, work / name, str(seal["sha256"]), int(seal["size"]))
             if name in _REVISIONS:
@@ -271,9 +290,15 @@ def _manifest(source: Path, archive: zipfile.ZipFile) -> Mapping[str, Any]:
         )
     datetime.fromisoformat(manifest["made_at"])
     names = set(manifest["files"])
-    if STATE_FILE not in names or not names <= set(_FILES):
+    if STATE_FILE not in names or not all(name in _FILES or _is_attached(name) for name in names):
         raise _damaged(source, ", ".join(sorted(names)))
     return manifest
+
+
+def _is_attached(name: str) -> bool:
+    """Whether `name` in an archive is that of an attached file, and leads nowhere else."""
+    folder, _slash, file = name.partition("/")
+    return folder == ATTACHMENTS and may_be_kept(file)
 
 
 def _write_checked(source: Path, packed: IO[bytes], target: Path, sha256: str, size: int) -> None:

@@ -58,11 +58,15 @@ class LocalApi:
         """Send `body` to `path` and return the JSON of the answer. Raises NoDaemon or ApiError."""
         return self._call("POST", path, json.dumps(body).encode())
 
-    def _call(self, method: str, path: str, body: bytes | None) -> Any:
+    def send(self, path: str, file: bytes) -> Any:
+        """Send `file` as it is to `path` and return the JSON of the answer. Raises NoDaemon or ApiError."""
+        return self._call("POST", path, file, "application/octet-stream")
+
+    def _call(self, method: str, path: str, body: bytes | None, kind: str = "application/json") -> Any:
         connection = _UnixConnection(self._path, self._timeout)
         headers = {"Accept-Language": self._language} if self._language else {}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = kind
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()

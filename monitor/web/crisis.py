@@ -11,17 +11,30 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from monitor.core import crisis_cell
+from monitor.core.attachment import LARGEST
 from monitor.core.events import Event
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident
-from monitor.core.text import Speech
+from monitor.core.text import Quantity, Speech, say
+from monitor.daemon.attaching import attach
 from monitor.daemon.beliefs import legible
 from monitor.daemon.daemon import Daemon
 from monitor.web.crisis_asked import due_asked, number, role_asked, state_asked
-from monitor.web.request import Handler, actor, body_of, owner, word
+from monitor.web.request import BadRequest, Handler, actor, body_of, owner, word
 
 Shown = Callable[[Incident, Request], Awaitable[Response]]
 AT = "/api/v1/incidents/{id}"
+
+
+async def file_of(request: Request) -> bytes:
+    """Return the file that was sent, as it is. Raises BadRequest for one that is larger than LARGEST."""
+    parts, size = list[bytes](), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST:
+            raise BadRequest(say("the file is larger than {most}", most=Quantity(LARGEST, "By")))
+        parts.append(chunk)
+    return b"".join(parts)
 
 
 class CrisisApi:
@@ -40,6 +53,7 @@ class CrisisApi:
             "needs": self.need,
             "needs/{n}/met": self.meet_need,
             "roles": self.appoint,
+            "attachments": self.attach,
         }
         return tuple(Route(f"{AT}/{path}", own(handler), methods=["POST"]) for path, handler in paths.items())
 
@@ -79,6 +93,11 @@ class CrisisApi:
         body = await body_of(request)
         role, who = role_asked(word(body, "role")), legible(word(body, "who"))
         return await self._acted(request, "role", lambda i, now: crisis_cell.appoint(i, actor(request), now, role, who))
+
+    async def attach(self, request: Request) -> Response:
+        name, data = request.query_params.get("name", ""), await file_of(request)
+        incident = IncidentId(request.path_params["id"])
+        return await self._shown(await attach(self._daemon.desk, incident, actor(request), name, data), request)
 
     async def _acted(self, request: Request, name: str, event_of: Callable[[Incident, datetime], Event]) -> Response:
         incident = IncidentId(request.path_params["id"])

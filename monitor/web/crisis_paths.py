@@ -48,6 +48,13 @@ SCHEMA: dict[str, Any] = {
     ),
     "decisions": _list_of(),
     "needs": _list_of(met_at=MOMENT),
+    "attachments": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {"n": NUMBER, "name": TEXT, "size": NUMBER, "sha256": TEXT, "at": MOMENT, "by": TEXT},
+        },
+    },
     "crisis_opened_at": MOMENT,
     "roles": {
         "type": "object",

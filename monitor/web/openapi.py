@@ -217,6 +217,7 @@ def description() -> dict[str, Any]:
         }
     for path, text, names, body in (*crisis_paths.PATHS, *review_paths.PATHS, *_JOINING):
         paths[f"/api/v1/incidents/{{id}}/{path}"] = {"post": _acts(text, one, ("id", *names), body)}
+    paths["/api/v1/incidents/{id}/attachments"] = {"post": _takes_file("Attach a file; `name` is its name.", one)}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Relève", "version": "1", "description": "Served on the Unix socket of the data folder."},
@@ -248,6 +249,14 @@ def _acts(
         "parameters": [_parameter(name, "path") for name in path],
         "requestBody": {"content": {"application/json": {"schema": body}}},
         "responses": _responses(schema),
+    }
+
+
+def _takes_file(text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **_acts(text, schema),
+        "parameters": [_parameter("id", "path"), _parameter("name", "query")],
+        "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
     }
 
 

@@ -11,6 +11,7 @@ from alerts.escalation import next_rung
 from alerts.notice import Copy, Notice, NoticeKey
 from alerts.protocol import Protocol, next_update
 from alerts.service_words import title_in
+from monitor.core.attachment import Attachment
 from monitor.core.crisis import Action, Crisis, Decision, Need, Role
 from monitor.core.events import Event
 from monitor.core.health import Health
@@ -121,6 +122,7 @@ def crisis_json(crisis: Crisis) -> dict[str, Any]:
         "actions": [_action(one) for one in crisis.actions],
         "decisions": [_decision(one) for one in crisis.decisions],
         "needs": [_need(one) for one in crisis.needs],
+        "attachments": [_attachment(one) for one in crisis.attachments],
         "crisis_opened_at": when(crisis.opened_at),
         "roles": {role.value: crisis.who(role) or None for role in Role},
     }
@@ -161,6 +163,13 @@ def review_json(incident: Incident) -> dict[str, Any]:
         ],
         "owed": [{"stage": one.stage.value, "due_at": when(one.due_at)} for one in owed(incident)],
     }
+
+
+def _attachment(one: Attachment) -> dict[str, Any]:
+    """Return one file; `event_json` and this say its hash, so that nobody has to believe the name."""
+    return {
+        "n": one.n, "name": one.name, "size": one.size, "sha256": one.sha256, "at": when(one.at), "by": one.by,
+    }  # fmt: skip
 
 
 def _decision(one: Decision) -> dict[str, Any]:

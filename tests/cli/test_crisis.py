@@ -1,6 +1,7 @@
 """A crisis cell on the command line, with nobody else writing: the commands act by themselves."""
 
 import contextlib
+import hashlib
 import json
 import sqlite3
 from datetime import datetime, timedelta
@@ -139,3 +140,17 @@ def test_times_are_the_sites_and_mean_the_next_such_time(releve, opened):
             assert (due_at.hour, due_at.minute) == (17, 0)
         else:
             assert timedelta() <= due_at - expected < timedelta(minutes=1)
+
+
+def test_a_file_is_attached_without_a_daemon_and_shown_with_its_hash(releve, opened, tmp_path):
+    log = tmp_path / "router (2).log"
+    log.write_bytes(b"link down\n")
+    code, out, _ = releve("incident", "attach", opened, str(log), "--json")
+    (file,) = json.loads(out)["attachments"]
+    digest = hashlib.sha256(b"link down\n").hexdigest()
+    assert (code, file["name"], file["size"], file["sha256"]) == (0, "router_2_.log", 10, digest)
+    _, page, _ = releve("incident", "show", opened)
+    assert "Attached: router_2_.log (10\u00a0B)" in page
+    assert digest[:20] in page
+    for wrong in (log, tmp_path, tmp_path / "nothing"):
+        assert releve("incident", "attach", opened, str(wrong))[:2] == (2, "")

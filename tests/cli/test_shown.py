@@ -56,6 +56,7 @@ def incident(name="26-0003", **changes):
         "decisions": [],
         "needs": [],
         "crisis_opened_at": None,
+        "attachments": [],
         "roles": {"leader": None, "scribe": None, "liaison": None},
         "next_update_at": "2026-11-23T03:00:00.000Z",
         "next_update_to": ["att"],

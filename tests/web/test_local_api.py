@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ from unittest.mock import ANY
 import pytest
 from sqlalchemy import event
 
+from monitor.core.attachment import LARGEST
 from monitor.daemon.daemon import Daemon
 from monitor.inventory.load import load
 from monitor.store import open_store
@@ -96,6 +98,7 @@ async def test_everybody_may_ask_for_health_and_metrics(served):
         ("POST", "/api/v1/incidents/26-0001/ack"),
         ("POST", "/api/v1/incidents/26-0001/actions"),
         ("POST", "/api/v1/incidents/26-0001/needs/1/met"),
+        ("POST", "/api/v1/incidents/26-0001/attachments"),
         ("GET", "/api/v1/maintenance"),
         ("POST", "/api/v1/maintenance"),
         ("POST", "/api/v1/maintenance/new-switch/end"),
@@ -372,6 +375,37 @@ async def test_what_a_crisis_cell_cannot_mean_changes_nothing(served, path, body
     assert refused.value.status == status
     after = await aside(api.get, f"/api/v1/incidents/{opened['id']}")
     assert {**after, "notices": []} == {**opened, "notices": []}
+
+
+async def test_a_file_is_attached_over_the_api_as_it_is_and_never_twice(served):
+    api, at = LocalApi(served.data, "en"), "/api/v1/incidents/26-0001"
+    await aside(api.post, "/api/v1/incidents", {"text": "no calls"})
+    data = bytes(range(256)) * 4000
+    shown = await aside(api.send, f"{at}/attachments?name=..%2Frouter%20log.txt", data)
+    (file,) = shown["attachments"]
+    assert (file["name"], file["size"], file["sha256"]) == (
+        "router_log.txt",
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+    )
+    (kept,) = (served.data / "attachments").iterdir()
+    assert kept.read_bytes() == data
+    assert shown["timeline"][-1]["data"]["sha256"] == file["sha256"]
+    with pytest.raises(ApiError) as refused:
+        await aside(api.send, f"{at}/attachments?name=router%20log.txt", data)
+    assert refused.value.status == 409
+
+
+@pytest.mark.parametrize(
+    ("incident", "size", "status"), [("26-0001", 0, 409), ("26-0001", LARGEST + 1, 400), ("26-0009", 1, 409)]
+)
+async def test_no_file_is_kept_that_is_empty_too_large_or_of_no_incident(served, incident, size, status):
+    api = LocalApi(served.data, "en")
+    await aside(api.post, "/api/v1/incidents", {"text": "no calls"})
+    with pytest.raises(ApiError) as refused:
+        await aside(api.send, f"/api/v1/incidents/{incident}/attachments?name=a", b"x" * size)
+    assert refused.value.status == status
+    assert not (served.data / "attachments").exists()
 
 
 async def test_status_names_every_check_and_the_daemon(served):
