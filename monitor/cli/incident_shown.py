@@ -67,6 +67,7 @@ STEP = {
     "runbook": N_("runbook's message"),
     "crisis_opened": N_("crisis cell called for"),
     "crisis_report": N_("crisis report"),
+    "merged": N_("followed under another incident"),
     "test": N_("test"),
 }
 
