@@ -32,7 +32,8 @@ OF_THE_MOMENT = frozenset({Step.WORSENED, Step.FLAPPING, Step.UNACKNOWLEDGED})
 def demanded(protocol: Protocol, events: Iterable[Event], now: datetime) -> tuple[Planned, ...]:
     """Return every notice that `protocol` demanded up to `now` of the incident that `events` (oldest first) tell of.
 
-    None is `skipped` and none has a `gap`: nothing is missed by whoever is always there. In the order of `due_at`.
+    None has a `gap`, and `skipped` is only what is `hushed`, of which nobody was to be told in the end: nothing is
+    missed by whoever is always there. In the order of `due_at`.
     """
     found: dict[NoticeKey, Planned] = {}
     incident: Incident | None = None
@@ -75,4 +76,6 @@ def _add(found: dict[NoticeKey, Planned], protocol: Protocol, incident: Incident
     for plan in due(protocol, incident, told, at):
         lasting = lasts or plan.key.audience is Audience.CLIENT or plan.key.step in LASTING
         if lasting and plan.key not in found:
-            found[plan.key] = Planned(plan.key, plan.due_at, instead_of=plan.instead_of)
+            found[plan.key] = Planned(
+                plan.key, plan.due_at, instead_of=plan.instead_of, skipped=plan.hushed, hushed=plan.hushed
+            )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from alerts.notice import Audience, NoticeKey, Step
+from alerts.notice import Audience, NoticeKey, Planned, Step
 from monitor.core.incident import Incident
 
 
@@ -49,6 +49,20 @@ def _rungs(ladder: tuple[Rung, ...], incident: Incident) -> Iterator[Climbed]:
     below = (urgency.waits - 1) * len(ladder)
     for n, rung in enumerate(ladder, start=1):
         yield Climbed(below + n, max(urgency.unanswered_at + rung.after, urgency.pressing_at), rung.to)
+
+
+def told_once(planned: Sequence[Planned]) -> tuple[Planned, ...]:
+    """Return `planned`, where a rung is skipped for whoever is told the same now by a higher one, late as well."""
+    highest: dict[str, int] = {}
+    for plan in planned:
+        if plan.key.step is Step.ESCALATED:
+            highest[plan.key.recipient] = max(plan.key.n, highest.get(plan.key.recipient, 0))
+    return tuple(
+        replace(plan, skipped=True)
+        if plan.key.step is Step.ESCALATED and plan.key.n < highest[plan.key.recipient]
+        else plan
+        for plan in planned
+    )
 
 
 def told_above(ladder: tuple[Rung, ...], incident: Incident, existing: Collection[NoticeKey]) -> tuple[str, ...]:

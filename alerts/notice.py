@@ -120,7 +120,8 @@ class Planned:
     of earlier crisis reports.
 
     `instead_of`: while the protocol is not live, the contacts who would have been told. `unanswered`: the contacts who
-    were told before of what nobody has taken charge of.
+    were told before of what nobody has taken charge of. `hushed`: it is skipped because it waited for the end of the
+    quiet hours and another message, or none, says it now.
     """
 
     key: NoticeKey
@@ -130,6 +131,7 @@ class Planned:
     skipped: bool = False
     reports: tuple[datetime, ...] = ()
     unanswered: tuple[str, ...] = ()
+    hushed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts import crisis
-from alerts.escalation import Rung, climbed, told_above, without_answer
+from alerts.escalation import Rung, climbed, told_above, told_once, without_answer
 from alerts.notice import Audience, NoticeKey, Planned, Step
+from alerts.quiet import Quiet, Reason, fates
 from alerts.revisions import revisions
 from alerts.slots import next_slot
 from monitor.core.draft import draft_for
@@ -83,6 +84,7 @@ class Protocol:
     bridge: str = ""
     rotas: tuple[str, ...] = ()
     escalation: tuple[Rung, ...] = ()
+    quiet: Quiet | None = None
     draft_before: timedelta | None = None
     crisis_to: tuple[str, ...] = ()
     crisis_every: timedelta | None = None
@@ -110,6 +112,7 @@ class _Call:
     duty_at: datetime | None = None
     reports: tuple[datetime, ...] = ()
     unanswered: tuple[str, ...] = ()
+    hushed: bool = False
 
 
 def due(
@@ -142,18 +145,35 @@ def due(
     calls += _escalated(protocol, incident, existing, now)
     settled = {(key.audience, key.step, key.n) for key in existing}
     fresh = [call for call in calls if (call.audience, call.step, call.n) not in settled]
-    planned = [plan for call in fresh for plan in _addressed(protocol, call, incident, roster)]
-    return tuple(_told_once(plan, planned) for plan in planned)
+    fresh = _hushed(protocol, incident, fresh, settled, now)
+    return told_once([plan for call in fresh for plan in _addressed(protocol, call, incident, roster)])
 
 
-def _told_once(plan: Planned, planned: list[Planned]) -> Planned:
-    """`plan`, skipped where a higher rung, late as well, tells the same person the same now."""
-    key = plan.key
-    higher = any(
-        other.key.step is Step.ESCALATED and other.key.recipient == key.recipient and other.key.n > key.n
-        for other in planned
-    )
-    return replace(plan, skipped=True) if key.step is Step.ESCALATED and higher else plan
+def _hushed(
+    protocol: Protocol,
+    incident: Incident,
+    calls: list[_Call],
+    settled: Collection[tuple[Audience, Step, int]],
+    now: datetime,
+) -> list[_Call]:
+    """`calls` without what waits for the end of the quiet hours; who is on duty then is told of it."""
+    if protocol.quiet is None:
+        return calls
+    own = [call for call in calls if call.audience is Audience.INTERNAL]
+    told = (Audience.INTERNAL, Step.FIRST_NOTICE, incident.episode) in settled
+    reasons = [Reason(call.step, _arose(protocol, call), call.to) for call in own]
+    found = [call for call in calls if call.audience is not Audience.INTERNAL]
+    for call, fate in zip(own, fates(protocol.quiet, incident, reasons, now, first_told=told), strict=True):
+        if fate is None:
+            continue
+        late = call if fate.until is None else replace(call, due_at=fate.until, duty_at=fate.until)
+        found.append(replace(late, skipped=call.skipped or fate.skipped, hushed=fate.skipped))
+    return found
+
+
+def _arose(protocol: Protocol, call: _Call) -> datetime:
+    """When the reason of `call` arose, which is when it is due but for what has some seconds."""
+    return call.due_at - (protocol.first_within if call.step in _WITHIN else timedelta())
 
 
 def next_update(protocol: Protocol, incident: Incident, now: datetime) -> datetime | None:
@@ -400,7 +420,7 @@ def _addressed(protocol: Protocol, call: _Call, incident: Incident, roster: Rost
 
     A runbook names whom it tells, and that may be the client as well.
     """
-    at = call.duty_at or call.due_at - (protocol.first_within if call.step in _WITHIN else timedelta())
+    at = call.duty_at or _arose(protocol, call)
     outside = call.audience is Audience.CLIENT or not set(call.to) <= set(protocol.operations)
     rehearsal = outside and not protocol.live
     to, updated = roster.people(call.to, at), roster.people(protocol.update_to, at)
@@ -415,6 +435,7 @@ def _addressed(protocol: Protocol, call: _Call, incident: Incident, roster: Rost
             call.skipped,
             call.reports if rehearsal or name in readers else (),
             call.unanswered,
+            call.hushed,
         )
         for name in recipients
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from alerts.escalation import Rung
 from alerts.protocol import Protocol
+from alerts.quiet import quiet_from_json, quiet_to_json
 
 
 def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
         "conference_after": None if conference is None else conference.total_seconds(),
         "bridge": protocol.bridge,
         "rotas": list(protocol.rotas),
+        "quiet": None if protocol.quiet is None else quiet_to_json(protocol.quiet),
         "crisis_to": list(protocol.crisis_to),
         "crisis_every": None if protocol.crisis_every is None else protocol.crisis_every.total_seconds(),
         "escalation": [{"after": rung.after.total_seconds(), "to": list(rung.to)} for rung in protocol.escalation],
@@ -52,6 +54,7 @@ def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
         conference_after=None if conference is None else timedelta(seconds=conference),
         bridge=data.get("bridge", ""),
         rotas=tuple(data.get("rotas", ())),
+        quiet=None if data.get("quiet") is None else quiet_from_json(data["quiet"]),
         crisis_to=tuple(data.get("crisis_to", ())),
         crisis_every=None if data.get("crisis_every") is None else timedelta(seconds=data["crisis_every"]),
         escalation=tuple(

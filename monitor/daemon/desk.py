@@ -411,12 +411,14 @@ class Desk:
     ) -> list[Planned]:
         """Every notice that should exist. While the clock is not trusted, nothing that only time makes due."""
         planned: list[Planned] = []
-        before, roster = self.state.incidents, self.roster
+        before, roster, trusted = self.state.incidents, self.roster, self.trusted()
         for name, incident in state.incidents.items():
             protocol = protocols.setdefault(name, self.inventory.protocol)
             if time_passed or before.get(name) is not incident:
-                planned += due(protocol, incident, self.sent.get(name, set()), now, roster)
-        if not self.trusted():
+                # Whether it is night, a clock that may be wrong does not say.
+                told_by = protocol if trusted else replace(protocol, quiet=None)
+                planned += due(told_by, incident, self.sent.get(name, set()), now, roster)
+        if not trusted:
             planned = [plan for plan in planned if plan.key.step not in BY_TIME]
         return planned
 

@@ -86,7 +86,7 @@ def load(path: Path) -> Loaded:
 
 def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mapping[str, Book]) -> Inventory | None:
     site = _site(path, scope)
-    told = _People(channels(scope), contacts(scope), agreed(scope))
+    told = _People(channels(scope), contacts(scope), agreed(scope, ZoneInfo("UTC") if site is None else site.timezone))
     kinds = catalogue(scope)
     things = Watching.of(devices(scope, declared), links(scope), declared)
     look_for_cycles(scope, declared)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import timedelta
-from typing import NamedTuple
+from datetime import time, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from alerts.escalation import Rung
 from alerts.protocol import EVERYBODY_TOLD, Channel, Contact, Protocol
+from alerts.quiet import Quiet
 from monitor.core.ids import NodeId
 from monitor.core.plan import REOPEN_WITHIN
 from monitor.core.text import N_, say
+from monitor.inventory.maintenance import BadWindow, time_at
 from monitor.inventory.problems import Level, Place, nearest
 from monitor.inventory.schema import ChannelKeys, ContactKeys, OperationsKeys, ProtocolKeys, RungKeys
 from monitor.inventory.scope import Scope, names_in, refer
@@ -111,9 +114,9 @@ class Agreed(NamedTuple):
     reopen_within: timedelta = REOPEN_WITHIN
 
 
-def agreed(scope: Scope) -> Agreed | None:
-    """Return what `protocol:` says; None when it is wrong. Without it the client is told nothing."""
-    ours = _ours(scope)
+def agreed(scope: Scope, zone: ZoneInfo) -> Agreed | None:
+    """Return what `protocol:` says, times in `zone`; None when it is wrong. Without it the client is told nothing."""
+    ours = _ours(scope, zone)
     entry = scope.tree.entries.get("protocol")
     if entry is None or getattr(entry.value, "value", "") is None:
         silent = replace(ours, resolved_to=())
@@ -145,7 +148,7 @@ def agreed(scope: Scope) -> Agreed | None:
     return Agreed(read, keys.reopen_within)
 
 
-def _ours(scope: Scope) -> Protocol:
+def _ours(scope: Scope, zone: ZoneInfo) -> Protocol:
     """The part of the protocol that concerns our own people, and the names of rotas."""
     entry, rotas = scope.tree.entries.get("operations"), tuple(scope.sections["rota"])
     if entry is None or getattr(entry.value, "value", "") is None:
@@ -156,8 +159,28 @@ def _ours(scope: Scope) -> Protocol:
         _look_at_names(table.get("to"), "operations.to", scope)
     if keys is None:
         return Protocol(rotas=rotas)
+    quiet = None if keys.quiet is None else _quiet(keys.quiet, table, scope, zone)
     ladder = () if keys.escalation is None else _ladder(keys.escalation, table, scope)
-    return Protocol(operations=tuple(dict.fromkeys(keys.to)), rotas=rotas, escalation=ladder)
+    return Protocol(operations=tuple(dict.fromkeys(keys.to)), rotas=rotas, escalation=ladder, quiet=quiet)
+
+
+def _quiet(keys: Any, operations: Node, scope: Scope, zone: ZoneInfo) -> Quiet | None:
+    """The quiet hours; None when a time is none, which is noted, as are hours that never end."""
+    table = operations.get("quiet") if isinstance(operations, TableNode) else None
+    if not isinstance(table, TableNode):
+        return None
+    read: dict[str, time] = {}
+    for key in ("from", "to"):
+        try:
+            read[key] = time_at(getattr(keys, key))
+        except BadWindow as error:
+            scope.problems.error(table.entries[key].value.at, f"operations.quiet.{key}", error.text, error.hint)
+    if len(read) < 2:
+        return None
+    if read["from"] == read["to"]:
+        message, hint = say("they never end: warnings would be told to nobody"), say("such as from 22:00 to 07:00")
+        scope.problems.error(table.entries["to"].value.at, "operations.quiet.to", message, hint)
+    return Quiet(read["from"], read["to"], zone)
 
 
 def _ladder(rungs: list[RungKeys], operations: Node, scope: Scope) -> tuple[Rung, ...]:

@@ -18,7 +18,7 @@ from monitor.core.text import N_
 from monitor.inventory.message_keys import MessagesKeys
 from monitor.inventory.notation import Names, Part, PerCent, Span, Times, Word, Words, notation_of
 from monitor.inventory.rota_keys import RotaKeys
-from monitor.inventory.service_keys import MaintenanceKeys, ServiceKeys
+from monitor.inventory.service_keys import MaintenanceKeys, ServiceKeys, TimeOfDay
 from probes.access import WAYS, Hidden
 from probes.params import Duration, Rate
 from runbooks.book import Budget
@@ -219,11 +219,28 @@ class RungKeys(Part):
     to: To
 
 
+class _QuietKeys(Part):
+    """Hours in which a warning wakes nobody."""
+
+    to: TimeOfDay = Field(description=N_('to this time of day: "07:00"'))
+
+
+QuietKeys: type[_QuietKeys] = create_model(  # `from` is a word of Python
+    "QuietKeys",
+    __base__=_QuietKeys,
+    __doc__=_QuietKeys.__doc__,
+    **{"from": (TimeOfDay, Field(description=N_('from this time of day, site time: "22:00"')))},  # type: ignore[call-overload]
+)
+
+
 class OperationsKeys(ToKeys):
     """Our own people: who is told of everything, and who when nobody answers."""
 
     escalation: Annotated[list[RungKeys], Field(min_length=1, max_length=10)] | None = Field(
         default=None, description=N_("who is told in turn while nobody says that they are on a critical incident")
+    )
+    quiet: QuietKeys | None = Field(  # type: ignore[valid-type]
+        default=None, description=N_("hours in which a warning that interrupts nothing waits for their end")
     )
 
 

@@ -94,6 +94,8 @@ def proof(
     lines = []
     for key in {**wanted, **kept}:
         notice, plan = kept.get(key), wanted.get(key)
+        if plan is not None and plan.hushed and (notice is None or notice.state is NoticeState.SKIPPED):
+            continue
         due_at = plan.due_at if plan is not None else kept[key].due_at
         rehearsal = bool(plan.instead_of) if plan is not None else not live and key.audience is Audience.CLIENT
         lines.append(_line(key, due_at, notice, now, records, rehearsal=rehearsal))

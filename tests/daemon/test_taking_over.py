@@ -82,6 +82,29 @@ async def test_nobody_answers_so_the_next_is_told_and_an_acknowledgement_ends_th
     assert recipients(desk) == {"admin", "eva"}
 
 
+QUIET = ("operations: {to: [admin]}", "operations: {to: [admin], quiet: {from: 22:00, to: 07:00}}")
+MILD = Verdict(Severity.WARNING, say("slow"))
+
+
+async def test_a_warning_of_the_night_waits_for_the_morning_also_over_a_restart(desk_on, inventory_of, machine):
+    inventory = inventory_of(QUIET)
+    desk = desk_on(inventory)  # it is 3 o'clock at Douala
+    await desk.take(CheckId("room"), MILD, machine.now(), 0.0)
+    await desk.tick()
+    assert recipients(desk) == set()
+    machine.pass_(4 * 3600)
+    desk = desk_on(inventory)
+    await desk.tick()
+    assert recipients(desk) == {"admin"}
+
+
+async def test_by_a_clock_that_may_be_wrong_nobody_is_left_asleep(desk_on, inventory_of, machine):
+    desk = desk_on(inventory_of(QUIET))
+    desk.trusted = lambda: False
+    await desk.take(CheckId("room"), MILD, machine.now(), 0.0)
+    assert recipients(desk) == {"admin"}
+
+
 async def test_an_invitation_lists_the_person_on_duty_by_address(desk_on, inventory_of, store, machine):
     conference = ("update: {every: 60 min, to: [att]}}", "conference: {to: [att], after: 60 min, bridge: '1'}}")
     desk = desk_on(inventory_of(ROTA, conference))

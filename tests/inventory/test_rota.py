@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from alerts.escalation import Rung
+from alerts.quiet import Quiet
 from monitor.core.rota import Rotation
 from monitor.core.text import ENGLISH
 from monitor.inventory.maintenance import BadWindow
@@ -152,6 +154,26 @@ def test_who_is_told_while_nobody_answers_in_turn(read):
 def test_what_is_wrong_with_the_ladder_is_said_where_it_is(read, lines, ladder, expected):
     text = SITE.replace("to: [duty]", f"to: [duty], escalation: {ladder}")
     assert lines(read(text + "rota: {duty: {members: awa, handover: '08:00'}}").problems) == [expected]
+
+
+def test_quiet_hours_are_of_the_sites_time(read):
+    text = SITE.replace("to: [duty]", "to: [awa], quiet: {from: 22:00, to: 07:00}")
+    reading = read(text)
+    assert reading.problems == ()
+    assert reading.inventory.protocol.quiet == Quiet(time(22), time(7), ZoneInfo("Africa/Douala"))
+
+
+@pytest.mark.parametrize(
+    ("quiet", "expected"),
+    [
+        ("{from: 22h, to: 07:00}", "4:39 operations.quiet.from: '22h' is no time of day (write \"02:00\")"),
+        ("{from: 22:00, to: 22:00}", "4:50 operations.quiet.to: they never end: warnings would be told to nobody "
+         "(such as from 22:00 to 07:00)"),
+        ("{from: 22:00}", "4:25 operations.quiet: to is missing"),
+    ],
+)  # fmt: skip
+def test_quiet_hours_that_are_none_are_refused(read, lines, quiet, expected):
+    assert lines(read(SITE.replace("to: [duty]", f"to: [awa], quiet: {quiet}")).problems) == [expected]
 
 
 @pytest.mark.parametrize("text", ["", "2026-13-01", "20260101", "2026-1-1", "1926-01-01", "x" * 5000])
