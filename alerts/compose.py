@@ -36,6 +36,8 @@ MOST_MOMENTS = 24
 """Updates that were missed and are named one by one: a day of them, where one comes each hour."""
 SHORTEST_TITLE = 12
 """Septets of a title that are kept in an SMS whatever stands beside it."""
+LEAST_BESIDE_CODE = 30
+"""Septets of a title that an SMS must have room for besides the code by which it is answered."""
 
 
 def compose(planned: Planned, incident: Incident | None, context: Context, layouts: Path | None = None) -> Message:
@@ -73,11 +75,31 @@ def compose(planned: Planned, incident: Incident | None, context: Context, layou
         "colour": sheet.colour,
     }
     text, html = (_layouts(layouts).get_template(name).render(values) for name in (TEXT_LAYOUT, HTML_LAYOUT))
-    return Message(subject, text, html, lengthened(_short(sheet, lead, service_short(outlook, context.speech)), added))
+    return Message(
+        subject,
+        text,
+        html,
+        lengthened(_short(sheet, lead, service_short(outlook, context.speech), _call_back(context)), added),
+    )
 
 
-def _short(sheet: Sheet, lead: str, view: str) -> str:
-    """The SMS: where it is too long, its title gives way first, then the `view` that it begins with."""
+def _call_back(context: Context) -> str:
+    """How an SMS is answered; empty where no answer is heard."""
+    return plain(context.t(say("Reply OK {code}", code=context.ack_code))) if context.ack_code else ""
+
+
+def _short(sheet: Sheet, lead: str, view: str, call_back: str) -> str:
+    """The SMS: where it is too long, its title gives way first, then the `view` that it begins with.
+
+    It ends with `call_back` if the title keeps so much that it still says something.
+    """
+    if call_back:
+        tail = f" {call_back}"
+        left = _room(f"{lead}{sheet.short('')}{tail}")
+        if left >= min(LEAST_BESIDE_CODE, septets(plain(sheet.title)) or 0):
+            frame = f"{lead}{view}. " if view and left - (septets(plain(view)) or 0) - 2 >= LEAST_BESIDE_CODE else lead
+            title = cut(sheet.title, _room(f"{frame}{sheet.short('')}{tail}"))
+            return cut(frame + sheet.short(title).replace("....", "...")) + tail
     if view and _room(f"{lead}{view}. {sheet.short('')}") >= min(SHORTEST_TITLE, septets(plain(sheet.title)) or 0):
         lead = f"{lead}{view}. "
     room = _room(lead + sheet.short(""))

@@ -85,7 +85,7 @@ class Context:
     test goes. `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
     `outlook`: what each service of the inventory is able to do now. `work`: what the incident was announced as.
     `escalates_at`: when the next of our own people, `escalates_to`, are told unless somebody acknowledges.
-    `ack_link`: by which the reader says that they are on it, empty for none.
+    `ack_link`, `ack_code` (by SMS): by which the reader says that they are on it, empty for none.
     `draft`: the update to come. `own`: what the site says otherwise in such a message.
     """
 
@@ -114,6 +114,7 @@ class Context:
     escalates_at: datetime | None = None
     escalates_to: tuple[str, ...] = ()
     ack_link: str = ""
+    ack_code: str = ""
     draft: Drafted | None = None
     own: OwnWords = OURS
 

@@ -67,6 +67,13 @@ def file_name(parcel: Parcel) -> str:
     return f"OUTA{moment}_00_{number}_{note}.txt"
 
 
+def spool_of(url: str) -> Path:
+    """Return the folder that a gammu URL names. Raises TransportError, `ours`, for any other."""
+    if not url.startswith("gammu:"):
+        raise TransportError(say("answers by SMS come in by a gammu: channel only"), ours=True)
+    return _parsed(url)[0]
+
+
 def _parsed(url: str) -> tuple[Path, float]:
     parts = urlsplit(url)
     parameters = parse_qs(parts.query)

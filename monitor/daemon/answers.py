@@ -5,14 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from hmac import compare_digest
+from itertools import islice
 
+from alerts.ack_code import MOST_GUESSES, code_of, said_in, same_number
 from alerts.letter import one_line
 from alerts.mailbox import Filing
 from alerts.notice import Notice
 from alerts.parked import MOST_PARKED, Parked, Why
+from alerts.protocol import Contact
 from alerts.reply import Kind, Reply
 from alerts.reply_words import acknowledges
-from monitor.core.answer import CONTACT, Answer, NotWanted, Standing, Way, answered, stage_at
+from alerts.sms_in import Sms
+from monitor.core.answer import CONTACT, Answer, NotWanted, Stage, Standing, Way, answered, stage_at, stage_of
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident, Refused
 from monitor.daemon.beliefs import legible
@@ -21,6 +27,8 @@ from monitor.daemon.letters import is_asked
 from monitor.store import AuditEntry, Batch
 
 log = logging.getLogger(__name__)
+MOST_STAGES = 50
+"""Stages of an incident, the latest first, whose codes are tried: one that wavers has hundreds."""
 LONGEST_SHOWN = 120
 """Characters of a sender or a line that are kept: strangers write them."""
 
@@ -65,6 +73,59 @@ class Answers:
     async def _acknowledged(self, reply: Reply, notice: Notice) -> Filing:
         why = await self.acknowledge(notice, Way.MAIL, reply.id)
         return Filing.DONE if why is not Standing.OUTDATED else await self._park(reply, Why.OUTDATED, notice)
+
+    async def by_sms(self, sms: Sms) -> Filing:
+        """Take an SMS; return where it belongs. A number can be forged, so guessing codes is put off."""
+        contacts = [one for one in self._desk.inventory.contacts.values() if _has_number(one, sms.number)]
+        if not contacts:
+            return Filing.LEFT
+        said = said_in(sms.text)
+        if not said.code or not said.acknowledges:
+            return await self._park_sms(sms, Why.OTHER_WORDS, contacts[0].id)
+        if self._guesses(sms.number) >= MOST_GUESSES:
+            log.warning("a number guesses codes", extra={"event": "sms_guessing", "number": sms.number})
+            return Filing.PARKED
+        for contact in contacts:
+            for incident in sorted(self._desk.state.incidents.values(), key=lambda one: one.opened_at, reverse=True):
+                stage = self._stage_meant(incident, contact.id, said.code)
+                if stage is not None:
+                    return await self._taken_by_sms(sms, incident, Answer(contact.id, Way.SMS, stage, sms.id))
+        return await self._park_sms(sms, Why.WRONG_CODE, contacts[0].id)
+
+    async def _taken_by_sms(self, sms: Sms, incident: Incident, answer: Answer) -> Filing:
+        try:
+            await take(self._desk, incident.id, answer)
+        except NotWanted as no:
+            if no.standing is Standing.OUTDATED:
+                return await self._park_sms(sms, Why.OUTDATED, answer.contact, str(incident.id))
+        except Refused:
+            return Filing.DONE  # it has left the desk meanwhile
+        return Filing.DONE
+
+    def _stage_meant(self, incident: Incident, contact: str, code: str) -> Stage | None:
+        """The stage of `incident` that the code of `contact` is for, if they were told of it; the latest first."""
+        desk = self._desk
+        protocol = desk.protocols.get(incident.id, desk.inventory.protocol)
+        told = (key for key in desk.sent.get(incident.id, ()) if key.recipient == contact)
+        if not desk.link_key or not any(is_asked(key, protocol, desk.roster, desk.clock.now()) for key in told):
+            return None
+        now = stage_of(incident)
+        stages = (Stage(e, n) for e in range(now.episode, 0, -1) for n in range(now.lapses, -1, -1))
+        for stage in islice(stages, MOST_STAGES):
+            if compare_digest(code_of(incident.id, stage, contact, desk.link_key), code):
+                return stage
+        return None
+
+    def _guesses(self, number: str) -> int:
+        """How many wrong codes that number sent within the last hour."""
+        since = self._desk.clock.now() - timedelta(hours=1)
+        wrong = (one for one in self.parked if one.why is Why.WRONG_CODE and one.at > since)
+        return sum(same_number(one.sender, number) for one in wrong)
+
+    async def _park_sms(self, sms: Sms, why: Why, contact: str, incident: str = "") -> Filing:
+        at = self._desk.clock.now()
+        await self.park(Parked(sms.id, at, Way.SMS, why, sms.number, contact, incident, sms.text))
+        return Filing.PARKED
 
     async def acknowledge(self, notice: Notice, way: Way, answer: str) -> Standing:
         """Let the reader of `notice` be on it; return what the answer, which is called `answer`, did."""
@@ -134,3 +195,7 @@ class Answers:
         # First in memory: what is written by two at once must hold what both found.
         self.parked = parked
         await self._desk.journal.commit(Batch(parked=parked, audit=audit, guard=self._desk.guard()))
+
+
+def _has_number(contact: Contact, number: str) -> bool:
+    return any(same_number(address, number) for address in contact.addresses.values() if "@" not in address)

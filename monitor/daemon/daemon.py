@@ -31,6 +31,7 @@ from monitor.daemon.noticeboard import Noticeboard
 from monitor.daemon.post import Post
 from monitor.daemon.publishing import Publishing
 from monitor.daemon.scheduler import Scheduler
+from monitor.daemon.sms_in import SmsIn
 from monitor.inventory.load import Loaded as Reading
 from monitor.inventory.load import load
 from monitor.inventory.model import Check, Inventory
@@ -64,7 +65,7 @@ def plan_of(inventory: Inventory) -> Plan:
         heartbeat=inventory.heartbeat is not None,
         public=bool(inventory.public.push),
         mailbox=replies is not None and replies.imap is not None,
-        answers=replies is not None,
+        sms_in=replies is not None and bool(replies.sms),
     )
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
@@ -89,6 +90,7 @@ class Daemon:
     publishing: Publishing
     answers: Answers
     mail_in: MailIn
+    sms_in: SmsIn
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -129,6 +131,7 @@ class Daemon:
             publishing=None,  # type: ignore[arg-type]
             answers=Answers(desk, kept.parked),
             mail_in=None,  # type: ignore[arg-type]
+            sms_in=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -141,6 +144,7 @@ class Daemon:
         daemon.board = Noticeboard(desk, daemon.watches, clock)
         daemon.publishing = Publishing(daemon.board, clock, daemon.report_public)
         daemon.mail_in = MailIn(desk, daemon.answers, daemon.report_mailbox)
+        daemon.sms_in = SmsIn(desk, daemon.answers, daemon.report_sms_in)
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
@@ -175,6 +179,7 @@ class Daemon:
             asyncio.create_task(self.sign_of_life.run(), name="heartbeat"),
             asyncio.create_task(self.publishing.run(), name="public"),
             asyncio.create_task(self.mail_in.run(), name="mailbox"),
+            asyncio.create_task(self.sms_in.run(), name="sms in"),
         ]
         self.automation.resume()
         watchdog = systemd.watchdog_interval()
@@ -207,6 +212,7 @@ class Daemon:
         """Write what is known and let go of everything."""
         await self.publishing.close()
         self.mail_in.close()
+        self.sms_in.close()
         await self.archiving.close()
         await self.automation.close()
         self.ledger.close()
@@ -306,6 +312,10 @@ class Daemon:
     async def report_mailbox(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
         """Take how a visit to the mailbox went."""
         await self.desk.take(selfcheck.MAILBOX, verdict, at, elapsed)
+
+    async def report_sms_in(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
+        """Take how a look into the modem's inbox went."""
+        await self.desk.take(selfcheck.SMS_IN, verdict, at, elapsed)
 
     def ailing(self) -> Ailment | None:
         """Return what keeps us from being really well; None when nothing does."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from alerts.ack_code import code_of
 from alerts.ack_link import LASTS, Claim, link_of
 from alerts.announced import announced_work
 from alerts.compose import compose
@@ -68,12 +69,12 @@ class Letters:
         language = (contact.language if contact is not None else "") or self._inventory.site.language
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
         context = self._context(incident, protocol, at, language, way)
-        link = "" if incident is None else self._ack_link(planned, incident, protocol, at)
+        link, code = ("", "") if incident is None else self._ways_to_answer(planned, incident, protocol, at)
         own = self._inventory.words.of(key.step, key.audience, language)
         drafted = None
         if incident is not None and key.step is Step.DRAFT:
             drafted = self._drafted(planned, incident, protocol, at, language)
-        message = compose(planned, incident, replace(context, ack_link=link, draft=drafted, own=own))
+        message = compose(planned, incident, replace(context, ack_link=link, ack_code=code, draft=drafted, own=own))
         state, answer = NoticeState.PENDING, ""
         if planned.skipped:
             state = NoticeState.SKIPPED
@@ -99,13 +100,18 @@ class Letters:
             first_choice=self._first_choice(contact),
         )
 
-    def _ack_link(self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment) -> str:
-        """Return the link by which the reader says that they are on it; empty where there is nothing to say."""
-        url = self._inventory.site.url
-        if not url or not self._link_key or not may_answer(planned, incident, protocol, at):
-            return ""
-        claim = Claim(incident.id, stage_of(incident), planned.key.recipient, at.now + LASTS)
-        return link_of(claim, self._link_key, url)
+    def _ways_to_answer(self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment) -> tuple[str, str]:
+        """Return the link and the code by which the reader says that they are on it; empty for none."""
+        url, replies, reader = self._inventory.site.url, self._inventory.replies, planned.key.recipient
+        if not self._link_key or not may_answer(planned, incident, protocol, at):
+            return "", ""
+        stage, link, code = stage_of(incident), "", ""
+        if url:
+            link = link_of(Claim(incident.id, stage, reader, at.now + LASTS), self._link_key, url)
+        contact = self._inventory.contacts.get(reader)
+        if replies is not None and contact is not None and replies.sms in contact.addresses:
+            code = code_of(incident.id, stage, reader, self._link_key)
+        return link, code
 
     def sheet(self, incident: Incident, protocol: Protocol, at: Moment, language: str) -> Sheet:
         """Return what our own people read of `incident` now, in `language`, outside of any message."""

@@ -24,6 +24,7 @@ HEARTBEAT = CheckId("releve-heartbeat")
 PUBLIC = CheckId("releve-public")
 MAILBOX = CheckId("releve-mailbox")
 ANSWERS = CheckId("releve-answers")
+SMS_IN = CheckId("releve-sms-in")
 OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX, CHECKS)}
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
 LOAD = {name: Watched(ConfirmPolicy(confirm=3)) for name in (LAG, QUEUE)}
@@ -47,17 +48,18 @@ def own_checks(
     heartbeat: bool = False,
     public: bool = False,
     mailbox: bool = False,
-    answers: bool = False,
+    sms_in: bool = False,
 ) -> dict[CheckId, Watched]:
     """Return every check that Relève makes of itself where those folders are archived.
 
     `heartbeat`: it gives a sign of life to a watcher. `public`: it sends the public status to other hosts. `mailbox`:
-    it reads one. `answers`: by it, or by SMS.
+    it reads one. `sms_in`: it reads a modem.
     """
     watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
     watcher |= {PUBLIC: Watched(PUBLIC_POLICY)} if public else {}
     watcher |= {MAILBOX: Watched(HEARTBEAT_POLICY)} if mailbox else {}
-    watcher |= {ANSWERS: Watched(ConfirmPolicy(confirm=1))} if answers else {}
+    watcher |= {SMS_IN: Watched(ARCHIVE_POLICY)} if sms_in else {}
+    watcher |= {ANSWERS: Watched(ConfirmPolicy(confirm=1))} if mailbox or sms_in else {}
     return OWN | LOAD | watcher | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
 
 

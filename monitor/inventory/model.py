@@ -133,10 +133,11 @@ class Public:
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """Where answers to messages come in: the mailbox, and how often it is visited."""
+    """Where answers to messages come in: the mailbox and how often it is visited; the channel `sms`, empty for none."""
 
     imap: Secret | None = None
     every: timedelta = timedelta(seconds=30)
+    sms: str = ""
 
 
 @dataclass(frozen=True, slots=True)

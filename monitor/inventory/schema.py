@@ -342,6 +342,10 @@ class RepliesKeys(Part):
         default=None, description=N_("the mailbox, as imaps://user:pass@host/INBOX: env:NAME or file:PATH")
     )
     every: Span = Field(default=timedelta(seconds=30), description=N_("how often it is looked into; 30s, if absent"))
+    sms: Word | None = Field(
+        default=None,
+        description=N_("the gammu: channel whose inbox is read; SMS to our own people then end with a code"),
+    )
 
 
 class InventoryKeys(Part):

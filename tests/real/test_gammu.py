@@ -1,5 +1,6 @@
-"""SMS through the real gammu-smsd, with its dummy modem."""
+"""SMS through the real gammu-smsd, with its dummy modem: out, and back as an answer."""
 
+import asyncio
 import subprocess
 import time
 from datetime import UTC, datetime
@@ -12,7 +13,11 @@ from alerts.notice import Audience, Message, Notice, NoticeKey, Step
 from alerts.parcel import Parcel, Receipt
 from alerts.protocol import Channel
 from monitor.core.ids import IncidentId
+from monitor.core.verdict import Severity
+from monitor.daemon.daemon import Daemon
+from monitor.inventory.load import load
 from monitor.secret import Secret
+from monitor.store import open_store
 
 AT = datetime(2026, 11, 22, 13, 5, 7, tzinfo=UTC)
 SHORT = "26-0042 Arrêt du CRM. Service interrompu à 14 h 05. [x] €".replace("ê", "e")
@@ -31,6 +36,7 @@ outboxpath = {folder}/outbox/
 sentsmspath = {folder}/sent/
 errorsmspath = {folder}/error/
 commtimeout = 1
+receivefrequency = 1
 sendtimeout = 10
 """
 
@@ -63,3 +69,68 @@ def test_an_sms_is_sent_by_the_modem_and_reads_as_it_was_written(spool):
     assert f'Found 1 sms to "+237600000000" with text "{SHORT}"' in log
     assert deliver(parcel) == Receipt("gammu-smsd: OK")
     assert len(list((spool / "sent").iterdir())) == 1
+
+
+RECEIVED = """\
+; SMS backup
+[SMSBackup000]
+#{text}
+SMSC = "+237699900929"
+Number = "{number}"
+State = UnRead
+Coding = {coding}
+Folder = 1
+DateTime = {at:%Y%m%dT%H%M%S}
+Class = -1
+ReplySMSC = False
+Text00 = {units}
+"""
+"""An SMS in the dummy modem, as `gammu --backupsms` writes it."""
+SITE = """
+site: {{name: Petit site, timezone: Africa/Douala, language: fr}}
+contacts: {{admin: {{name: Ann, sms: "+237 600 00 00 00"}}}}
+channels: {{sms: {{url: "gammu:{spool}?wait=30s"}}}}
+operations: {{to: [admin]}}
+replies: {{sms: sms}}
+"""
+
+
+def receive(spool, number, text, n):
+    """Let the modem have got an SMS."""
+    folder = spool / "modem" / "sms" / "1"
+    folder.mkdir(parents=True, exist_ok=True)
+    coding = "Default_No_Compression" if text.isascii() else "Unicode_No_Compression"
+    at = datetime.now(UTC)  # noqa: TID251 - gammu names files by the machine's day
+    units = text.encode("utf-16-be").hex().upper()
+    made = folder / f".{n}"
+    made.write_text(RECEIVED.format(text=text, number=number, coding=coding, at=at, units=units))
+    made.rename(folder / str(n))
+
+
+@pytest.mark.parametrize("words", ["OK {code}", "Je m\u2019en occupe {code}"])
+async def test_the_sms_that_the_modem_sent_is_answered_by_the_code_in_it(spool, tmp_path, words):
+    path = tmp_path / "inventory.yaml"
+    path.write_text(SITE.format(spool=spool), encoding="utf-8")
+    reading = load(path)
+    assert reading.inventory is not None, reading.problems
+    daemon = await Daemon.start(reading.inventory, open_store(tmp_path / "data", write=True, ballast=0))
+    running = asyncio.create_task(daemon.run())
+    incident = await daemon.desk.open("other", Severity.CRITICAL, "uid:0", "le disque est plein")
+    async with asyncio.timeout(60):
+        while not (sent := [one for one in (spool / "sent").iterdir() if one.name.startswith("OUT")]):
+            await asyncio.sleep(0.1)
+    code = sent[0].read_bytes().decode("utf-16").strip()[-4:]
+    assert code.isdecimal()
+    receive(spool, "+237611111111", f"OK {code}", 1)
+    receive(spool, "+237600000000", words.format(code=code), 2)
+    async with asyncio.timeout(60):
+        while daemon.desk.state.incidents[incident.id].acknowledged_by != "contact:admin":
+            await asyncio.sleep(0.1)
+        while not list((spool / "releve-done").glob("*")):
+            await asyncio.sleep(0.1)
+    assert daemon.desk.state.incidents[incident.id].timeline[-1].data["way"] == "sms"
+    assert [one.name.split("_")[3] for one in (spool / "inbox").iterdir()] == ["+237611111111"]
+    daemon.stop()
+    async with asyncio.timeout(30):
+        await running
+        await daemon.close()
