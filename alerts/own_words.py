@@ -15,6 +15,17 @@ REFERENCE = "reference"
 VARIABLES = (*FIRST_THREE, REFERENCE, "title", "site", "cause", "began", "duration")
 """The names that a template may hold: see `worded` for what each stands for."""
 
+NEVER_READ: Mapping[Audience, frozenset[Step]] = {
+    Audience.CLIENT: frozenset(
+        {
+            *(Step.WORSENED, Step.DISRUPTED, Step.FLAPPING, Step.UNACKNOWLEDGED, Step.PERSON_CALLED, Step.REMINDER),
+            *(Step.RUNBOOK, Step.LONG_SOON, Step.LONG, Step.OVERRUN, Step.DRAFT, Step.CRISIS_OPENED, Step.ESCALATED),
+        }
+    ),
+    Audience.INTERNAL: frozenset({Step.UPDATE}),
+}
+"""Steps that this reader is never told: words for them would be written for nobody."""
+
 
 class Unbalanced(ValueError):
     """A template in which a brace stands alone, or holds something other than a name."""

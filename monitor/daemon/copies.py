@@ -29,8 +29,8 @@ class Copies:
     def __init__(self, desk: Desk, journal: Journal, post: Post) -> None:
         self._desk, self._journal, self._post = desk, journal, post
         self._resting: dict[str, datetime] = {}
-        self._done: set[NoticeKey] = set()
-        """Those that the disk may not know of yet: nothing is given twice because it cannot be written."""
+        self._unwritten: dict[NoticeKey, Copy] = {}
+        """Those that the disk does not know of yet: nothing is given twice because it cannot be written."""
 
     async def run(self) -> None:
         """Look now and then until cancelled."""
@@ -46,13 +46,14 @@ class Copies:
         journal, desk = self._journal, self._desk
         if journal.trouble is not None:
             return
+        await self._write()
         now = desk.clock.now()
         for incident in await journal.ask(journal.store.passed_over, now - WITHIN):
             notices = await journal.notices(incident)
             contacts, channels = desk.inventory.contacts, desk.inventory.channels
             for one in owed(notices, contacts, channels, desk.links_down(), now):
                 resting = self._resting.get(one.channel)
-                if one.notice.key not in self._done and (resting is None or resting <= now):
+                if one.notice.key not in self._unwritten and (resting is None or resting <= now):
                     await self._give(one, now)
 
     async def _give(self, one: Owed, now: datetime) -> None:
@@ -71,5 +72,11 @@ class Copies:
         else:
             log.info("copy given", extra={"event": "copy_sent", **extra})
             copy = Copy(one.channel, one.address, desk.clock.now(), legible(answer))
-        self._done.add(notice.key)
-        await self._journal.ask(self._journal.store.note_copy, notice.key, copy)
+        self._unwritten[notice.key] = copy
+        await self._write()
+
+    async def _write(self) -> None:
+        """Record what became of the copies, as soon as the disk takes it."""
+        for key, copy in tuple(self._unwritten.items()):
+            await self._journal.ask(self._journal.store.note_copy, key, copy)
+            del self._unwritten[key]

@@ -7,6 +7,7 @@ import unicodedata
 from alerts.notice import Audience, Step
 from alerts.own_words import (
     FIRST_THREE,
+    NEVER_READ,
     REFERENCE,
     VARIABLES,
     OwnWords,
@@ -43,6 +44,9 @@ def messages(scope: Scope) -> SiteWords:
             words = readers.get(audience.value) if isinstance(readers, TableNode) else None
             if isinstance(words, TableNode):
                 where = f"messages.{step.value}.{audience.value}"
+                if step in NEVER_READ[audience]:
+                    message = say("nobody is told this as {reader}: these words are never read", reader=audience.value)
+                    scope.problems.warn(words.at, where, message)
                 said |= {(step, audience, each): own for each, own in _own(words, where, scope.problems).items()}
     signed = _said(entry.value, "signature", "messages", scope.problems)
     return SiteWords(said, {language: _lines(text) for language, (text, _) in signed.items()})

@@ -116,8 +116,10 @@ async def test_a_copy_that_is_given_but_cannot_be_written_is_not_given_twice(
     with full_disk(), pytest.raises(Exception, match="full"):
         await copies.once()
     assert len(mailbox.letters) == 1
+    assert store.notices()[0].copy is None
     await copies.once()
     assert len(mailbox.letters) == 1
+    assert store.notices()[0].copy is not None
 
 
 async def test_an_address_that_is_refused_for_good_is_not_asked_again(desk_on, site, mailbox, machine, store):

@@ -3,7 +3,9 @@
 import pytest
 
 from alerts.notice import Audience, Step
-from alerts.own_words import VARIABLES, SiteWords, template_of
+from alerts.own_words import NEVER_READ, VARIABLES, SiteWords, template_of
+from monitor.inventory.problems import Level
+from tests.alerts.told import READERS
 
 SITE = "site: {name: X}\n"
 KNOWN = ", ".join(VARIABLES)
@@ -111,3 +113,16 @@ def test_what_is_wrong_is_told_with_its_place_and_a_remedy(read, lines, rule):
     loaded = read(SITE + snippet)
     assert lines(loaded.problems) == [expected]
     assert loaded.inventory is None
+
+
+@pytest.mark.parametrize(("step", "reader"), [("update", "internal"), ("worsened", "client")])
+def test_words_that_nobody_would_read_are_warned_of(read, lines, step, reader):
+    loaded = read(f"{SITE}messages: {{{step}: {{{reader}: {{closing: x}}}}}}\n")
+    (warned,) = [line for line in lines(loaded.problems, Level.WARNING) if "messages" in line]
+    assert warned.endswith(f" messages.{step}.{reader}: nobody is told this as {reader}: these words are never read")
+    assert loaded.inventory is not None
+
+
+def test_what_is_never_read_is_read_by_nobody():
+    for audience, steps in NEVER_READ.items():
+        assert not [step for step in steps if audience in READERS[step]]
