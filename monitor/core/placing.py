@@ -36,13 +36,18 @@ class Work(Following):
             if incident.recovered_at is not None:
                 self._hand_over(incident, check, health)
                 continue
-            if check in incident.joined.by_hand:
+            if check in incident.joined.by_hand or self._out_of_sight(incident):
                 continue
             long_ago = self.now - self.plan.settle
             found = self._standing(check, health.began_at, alive_since=long_ago)
             if found.place is Place.FREE:
                 text = say("What lies before it works again, and it still fails: told by itself from here on")
                 self.tell(incident.id, EventKind.UNCOVERED, text, check)
+
+    def _out_of_sight(self, incident: Incident) -> bool:
+        """Whether nobody can see any more what the root of `incident` does: then it explains what it did before."""
+        health = None if incident.check is None else self.state.healths.get(incident.check)
+        return health is not None and health.confirmed is Severity.UNKNOWN
 
     def _hand_over(self, incident: Incident, check: CheckId, health: Health) -> None:
         if health.confirmed is Severity.OK:

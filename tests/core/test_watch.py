@@ -336,6 +336,26 @@ def test_what_waits_to_come_back_stays_with_its_cause_while_what_it_needs_may_co
     assert desk.open == {}
 
 
+def test_what_a_cause_explains_stays_its_doing_while_nobody_can_see_that_cause():
+    """Whoever is looked at first once the router answers again: what lies behind the switch is told with it."""
+    desk = Desk(site())
+    desk.good()
+    desk.down("ping-switch")
+    desk.good("ping-router")
+    desk.down("ping-hmp")
+    assert desk.open == {"ping-switch": {"ping-hmp"}}
+    desk.down("ping-router")
+    desk.see("ping-switch", UNKNOWN)
+    desk.down("ping-hmp")
+    desk.good("ping-router")
+    desk.second += 301
+    desk.good("ping-router")
+    desk.down("ping-hmp")
+    assert desk.open == {"ping-switch": {"ping-hmp"}}
+    desk.good("ping-switch")
+    assert desk.see("ping-hmp", OK) == (UNCOVERED, RESOLVED)
+
+
 def test_what_was_slow_and_is_cut_off_is_not_told_as_worse_while_its_cause_goes_on_and_what_it_feeds_boots():
     desk = Desk(site())
     desk.good()
