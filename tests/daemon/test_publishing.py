@@ -13,7 +13,6 @@ import asyncssh
 import pytest
 
 from lab.sshd import USER, Sshd, new_key
-from monitor.clock import SystemClock
 from monitor.core.text import ENGLISH
 from monitor.core.verdict import Severity
 from monitor.daemon import selfcheck
@@ -67,10 +66,9 @@ class Host:
 class Sending:
     """What is being sent to two hosts, and what was reported of it."""
 
-    def __init__(self, hosts, desk, inventory, tmp_path):
-        self.hosts, self.desk, self.inventory, self.verdicts = hosts, desk, inventory, []
-        self.board = Noticeboard(desk, lambda: True, SystemClock())
-        self.publishing = Publishing(self.board, SystemClock(), self._report, QUICK)
+    def __init__(self, desk, clock):
+        self.desk, self.verdicts = desk, []
+        self.publishing = Publishing(Noticeboard(desk, lambda: True, clock), clock, self._report, QUICK)
 
     async def _report(self, verdict, at: datetime, elapsed: float) -> None:
         assert at.tzinfo is not None
@@ -120,10 +118,9 @@ def site_of(hosts, inventory_of, tmp_path):
 
 
 @pytest.fixture
-def sending(hosts, site_of, desk_on, tmp_path):
+def sending(site_of, desk_on, machine):
     def make(more: str = "every: 1 h", wanted: int = 2):
-        inventory = site_of(more, wanted)
-        return Sending(hosts, desk_on(inventory), inventory, tmp_path)
+        return Sending(desk_on(site_of(more, wanted)), machine)
 
     return make
 
@@ -222,17 +219,17 @@ async def test_a_folder_that_is_not_there_is_not_made(hosts, sending):
     assert f"there is no folder {hosts[0].folder} on web-0" in sent.verdicts[0][1]
 
 
-async def test_a_host_that_shows_another_key_is_told_nothing(hosts, sending, tmp_path):
+async def test_a_host_that_shows_another_key_is_told_nothing(hosts, sending):
     sent = sending(wanted=1)
-    key = asyncssh.import_private_key((tmp_path / "key").read_bytes())
     port = hosts[0].sshd.port
     await hosts[0].sshd.stop()
-    async with asyncssh.listen(
-        "127.0.0.1", port, server_host_keys=[new_key()], authorized_client_keys=None, sftp_factory=True
+    async with (
+        asyncssh.listen(
+            "127.0.0.1", port, server_host_keys=[new_key()], authorized_client_keys=None, sftp_factory=True
+        ),
+        sent,
     ):
-        assert key is not None
-        async with sent:
-            await until(lambda: sent.verdicts)
+        await until(lambda: sent.verdicts)
     assert "shows another SSH host key than the known one" in sent.verdicts[0][1]
     assert hosts[0].names == []
 
