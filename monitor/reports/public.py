@@ -22,7 +22,7 @@ from monitor.core.plan import Plan, State, silence_limit
 from monitor.core.text import Speech, Text, say
 from monitor.inventory.model import Inventory
 from monitor.inventory.privacy import machines, people, private_names
-from monitor.reports.public_incident import PublicIncident, Reader, Word, public_incident, told_to_client
+from monitor.reports.public_incident import PublicIncident, Reader, Word, carried_on, public_incident, told_to_client
 
 PAST = timedelta(days=30)
 """For how long what is over is shown."""
@@ -244,9 +244,10 @@ def _word_of_service(one: Outlook, degraded_below: float) -> Word:
 
 def _incidents(inventory: Inventory, facts: PublicFacts, reader: Reader) -> tuple[PublicIncident, ...]:
     """What interrupted the client's service: what goes on first, then the latest."""
-    found = []
+    found, known = [], {incident.id: incident for incident, _ in facts.incidents}
     for incident, protocol in facts.incidents:
         told = told_to_client(incident) if protocol.live else None
+        told = None if told is None else carried_on(told, known)
         if told is None or (told.resolved_at is not None and told.resolved_at < facts.now - PAST):
             continue
         kind = inventory.kinds.get(told.kind)

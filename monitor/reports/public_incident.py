@@ -10,12 +10,14 @@ from enum import StrEnum
 from alerts.announced import announced_work
 from alerts.client_words import client_sheet, doing, interruption_began
 from alerts.context import Context
+from alerts.merged_words import merged_sheet
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.protocol import Protocol, next_update
 from alerts.public_words import for_all
 from alerts.service_words import title_in
 from alerts.sheet import cause_of, title_of
 from monitor.core.events import Event, EventKind
+from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident, replay
 from monitor.core.maintenance import Window
 from monitor.core.text import Speech, Text, say
@@ -97,8 +99,36 @@ def told_to_client(incident: Incident) -> Incident | None:
     for n, event in enumerate(incident.timeline):
         if event.kind is EventKind.REOPENED:
             end, interrupts = (n if interrupts else end), False
-        interrupts = interrupts or event.kind is EventKind.DISRUPTED
+        interrupts = interrupts or _interrupts(event)
     return replay(incident.timeline[:end]).get(incident.id)
+
+
+def _interrupts(event: Event) -> bool:
+    """Whether the client's service is interrupted from there on, by the incident or by one that went into it."""
+    return event.kind is EventKind.DISRUPTED or (event.kind is EventKind.ABSORBED and event.began_at is not None)
+
+
+def carried_on(incident: Incident, others: Mapping[IncidentId, Incident]) -> Incident | None:
+    """Return `incident`; one that went into another is as far as that one is. None where nobody knows of that one.
+
+    For itself it has ended, and the client was told that it has not.
+    """
+    last, seen = incident, {incident.id}
+    while last.joined.into is not None:
+        following = others.get(last.joined.into)
+        if following is None or following.id in seen:
+            return None
+        seen.add(following.id)
+        last = following
+    if last is incident:
+        return incident
+    return replace(
+        incident,
+        status=last.status,
+        severity=last.severity,
+        recovered_at=last.recovered_at,
+        resolved_at=last.resolved_at,
+    )
 
 
 def public_incident(
@@ -111,11 +141,12 @@ def public_incident(
     """Return `incident`, which interrupted the client's service. `titles`, `causes`: its kind's, by language."""
     language = reader.speech.language
     clean = replace(incident, cause=for_all(incident.cause, reader.in_causes))
+    into = incident.joined.into if incident.open else None
     context = Context(
         site=reader.site,
         speech=reader.speech,
         now=reader.now,
-        next_at=next_update(protocol, incident, reader.now),
+        next_at=next_update(protocol, incident, reader.now) if into is None else None,
         title=for_all(title_in(titles, language, ""), reader.in_titles),
         usual_cause=for_all(title_in(causes, language, ""), reader.in_titles),
         alerted=bool(protocol.operations),
@@ -123,6 +154,8 @@ def public_incident(
         work=announced_work(incident, reader.windows, language),
     )
     sheet = client_sheet(_as_told(clean), clean, context)
+    if into is not None:
+        sheet = merged_sheet(sheet, context, str(incident.id), into)
     return PublicIncident(
         reference=str(incident.id),
         opened_at=incident.opened_at,
@@ -133,7 +166,7 @@ def public_incident(
         what=sheet.what,
         impact=sheet.impact,
         cause=cause_of(clean, context, context.line(clean.cause)),
-        doing=doing(clean, context),
+        doing=doing(clean, context) if into is None else "",
         following=sheet.following,
         next_at=context.next_at,
         updates=tuple(sorted((*_updates(clean, context, reader), *_added(clean, reader)), key=_moment))[-MOST_UPDATES:],
@@ -172,9 +205,9 @@ def _updates(incident: Incident, context: Context, reader: Reader) -> Iterator[U
         if event.kind is EventKind.REOPENED:
             interrupts, episode = False, episode + 1
         text = _begins(episode, announced=context.work is not None)
-        if event.kind is not EventKind.DISRUPTED or interrupts:
+        if interrupts or not _interrupts(event):
             text = _said(event, reader) if interrupts else Text("")
-        interrupts = interrupts or event.kind is EventKind.DISRUPTED
+        interrupts = interrupts or _interrupts(event)
         words = context.t(text) if text else ""
         if words and words != said:
             said = words
@@ -208,6 +241,8 @@ def _said(event: Event, reader: Reader) -> Text:
     if event.kind is EventKind.CAUSE:
         stated = for_all(str(dict(event.text.values).get("verbatim", "")), reader.in_causes)
         return say("Cause: {cause}", cause=stated) if stated else Text("")
+    if event.kind is EventKind.MERGED:
+        return say("Followed under {into} from now on.", into=str(event.data.get("into", "")))
     if event.kind is EventKind.REPAIR:
         return say("An automatic repair is under way.")
     return SAID.get(event.kind, Text(""))

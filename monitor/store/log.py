@@ -111,8 +111,9 @@ def between(since: datetime, until: datetime) -> Select[tuple[str]]:
 
 
 def interruptions(since: datetime, limit: int) -> Select[tuple[str]]:
-    """Return the query of the `limit` latest of those that ended since then and interrupted the client's service."""
-    disrupted = exists().where(events.c.incident == incidents.c.id, events.c.kind == EventKind.DISRUPTED.value)
+    """Return the query of the `limit` latest of those that ended since then and may have interrupted the service."""
+    kinds = (EventKind.DISRUPTED.value, EventKind.ABSORBED.value)  # what went into one may be what interrupts
+    disrupted = exists().where(events.c.incident == incidents.c.id, events.c.kind.in_(kinds))
     ended = select(incidents.c.id).where(incidents.c.resolved_at >= since, disrupted)
     return ended.order_by(incidents.c.resolved_at.desc()).limit(limit)
 

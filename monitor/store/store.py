@@ -236,7 +236,7 @@ class Store:
         return list(self._read(lambda c: log.get_incidents(c, log.between(since, until))).values())
 
     def interruptions(self, since: datetime, limit: int) -> list[tuple[Incident, Mapping[str, Any] | None]]:
-        """Return what interrupted the client's service and ended since then, each with its protocol (JSON-ready)."""
+        """Return what may have interrupted the service and ended since then, each with its protocol (JSON-ready)."""
 
         def read(connection: Connection) -> list[tuple[Incident, Mapping[str, Any] | None]]:
             which = log.interruptions(since, limit)

@@ -19,6 +19,7 @@ from monitor.core import watch
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId
 from monitor.core.incident import acknowledge, state_cause
+from monitor.core.merging import merged
 from monitor.core.plan import State
 from monitor.core.text import say, verbatim
 from monitor.core.verdict import Severity, Verdict
@@ -214,6 +215,31 @@ def test_what_comes_back_without_an_interruption_is_over_for_the_client(site: Si
     assert (again.until, again.updates[-1].text) == (None, "Service interrupted again.")
 
 
+def test_what_goes_on_under_another_incident_is_not_over_until_that_one_is(site: Site):
+    site.see(CRITICAL, SEATS[0])
+    (target,) = site.state.incidents.values()
+    assert target.disruption_seen_at is None
+    site.see(CRITICAL, "backbone")
+    source = site.incident
+    site.pass_(minutes=1)
+    site.tell(*merged(source, target, ("client",), "uid:1000", site.now))
+    going, under = site.status().incidents
+    told = {one.reference: one for one in (going, under)}
+    assert [one.until for one in (going, under)] == [None, None]
+    followed = told[str(source.id)]
+    assert followed.what == f"Followed under {target.id} from now on, not over: Network down."
+    assert followed.following == f"Next message: under {target.id}."
+    assert followed.updates[-1].text == f"Followed under {target.id} from now on."
+    assert (followed.next_at, site.status().word is Word.NORMAL) == (None, False)
+    assert [one.text for one in told[str(target.id)].updates] == ["Service interrupted."]
+    site.see(OK, *site.inventory.checks)
+    site.pass_(minutes=6)
+    ends = {one.until for one in site.status().incidents}
+    assert len(ends) == 1
+    assert None not in ends
+    assert all(one.what.startswith("Service restored: ") for one in site.status().incidents)
+
+
 def test_what_interrupts_nobody_is_nobodys_business(site: Site):
     site.see(Severity.WARNING, "backbone")
     site.see(CRITICAL, SEATS[0])
@@ -256,7 +282,6 @@ def test_what_was_announced_reads_as_announced_and_nothing_of_what_was_written_a
     site.see(CRITICAL, "crm")
     (incident,) = site.state.incidents.values()
     assert incident.window == "night"
-    site.tell(Event(incident.id, site.now, EventKind.DISRUPTED, RELEVE, say("told"), began_at=site.now))
     (told,) = site.status().incidents
     assert (told.word, site.status().word) == (Word.MAINTENANCE, Word.MAINTENANCE)
     assert told.what.startswith("Announced maintenance, planned end 2026-11-25 at 02:00, Douala time: CRM being")
