@@ -27,9 +27,9 @@ def drafted(drafts: tuple[Draft, ...], event: Event) -> tuple[Draft, ...]:
     One that names no moment says nothing.
     """
     data = event.data
-    if not {"due_at", "words"} <= set(data):
+    if not {"update_at", "words"} <= set(data):
         return drafts
-    draft = Draft(datetime.fromisoformat(data["due_at"]), data["words"], event.actor, event.at)
+    draft = Draft(datetime.fromisoformat(data["update_at"]), data["words"], event.actor, event.at)
     return (*(one for one in drafts if one.due_at != draft.due_at), draft)
 
 
@@ -38,7 +38,7 @@ def draft_event(incident: IncidentId, draft: Draft) -> Event:
     text = say("Words for the update of {at}: {words}", at=draft.due_at, words=draft.words)
     if not draft.words:
         text = say("Words for the update of {at} taken back", at=draft.due_at)
-    data = {"due_at": draft.due_at.isoformat(), "words": draft.words}
+    data = {"update_at": draft.due_at.isoformat(), "words": draft.words}
     return Event(incident, draft.at, EventKind.DRAFTED, draft.actor, text, data=data)
 
 

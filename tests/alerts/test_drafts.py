@@ -117,8 +117,8 @@ def test_words_are_read_again_from_the_journal_as_they_were():
 
 
 def test_words_go_to_the_next_update():
-    assert words("x", BEGAN + 59 * MINUTE).data["due_at"] == (BEGAN + HOUR).isoformat()
-    assert words("x", BEGAN + HOUR).data["due_at"] == (BEGAN + 2 * HOUR).isoformat()
+    assert words("x", BEGAN + 59 * MINUTE).data["update_at"] == (BEGAN + HOUR).isoformat()
+    assert words("x", BEGAN + HOUR).data["update_at"] == (BEGAN + 2 * HOUR).isoformat()
 
 
 def test_words_meant_for_an_update_that_is_written_are_refused_and_the_next_one_is_named():
@@ -130,7 +130,7 @@ def test_words_meant_for_an_update_that_is_written_are_refused_and_the_next_one_
 
 
 def test_words_meant_for_an_update_whose_minute_has_come_count_until_it_is_written():
-    assert words("x", BEGAN + HOUR, BEGAN + HOUR).data["due_at"] == (BEGAN + HOUR).isoformat()
+    assert words("x", BEGAN + HOUR, BEGAN + HOUR).data["update_at"] == (BEGAN + HOUR).isoformat()
 
 
 @pytest.mark.parametrize(("meant", "minutes"), [(180, 30), (60, 150), (61, 30), (-60, 30), (0, 30)])
@@ -144,7 +144,7 @@ def test_the_moment_may_be_given_as_programs_are_told_it():
     incident = replace(open_incident(), disrupted_at=exact)
     draft = Draft(BEGAN, "x", "uid:1000", BEGAN)
     event = edited(PROTOCOL, incident, set(), draft, meant=BEGAN + HOUR + timedelta(milliseconds=123))
-    assert event.data["due_at"] == (exact + HOUR).isoformat()
+    assert event.data["update_at"] == (exact + HOUR).isoformat()
 
 
 def test_words_that_are_too_long_are_refused_not_cut():
@@ -251,7 +251,7 @@ def test_words_for_a_report_that_is_written_are_refused():
     key = NoticeKey(ID, Audience.CLIENT, Step.CRISIS_REPORT, 1, "ocm")
     at, due_at = BEGAN + 41 * MINUTE, BEGAN + 40 * MINUTE
     draft = Draft(at, "x", "uid:1", at)
-    assert edited(CELL, open_incident(), set(), draft, meant=due_at).data["due_at"] == due_at.isoformat()
+    assert edited(CELL, open_incident(), set(), draft, meant=due_at).data["update_at"] == due_at.isoformat()
     with pytest.raises(Refused):
         edited(CELL, open_incident(), {key}, draft, meant=due_at)
 

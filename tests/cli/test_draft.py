@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import stat
 from datetime import datetime, timedelta
 
@@ -127,3 +128,9 @@ def test_a_language_that_nobody_reads_is_said_so(releve, opened, tmp_path):
     path = tmp_path / "inventory.yaml"
     path.write_text(path.read_text().replace(", language: en", ""))
     assert releve("incident", "draft", "show", "--lang", "en")[0] == 2
+
+
+def test_words_stand_in_the_page_of_the_incident_as_they_were_given(releve, opened):
+    releve("incident", "draft", "edit", opened, "--text", "A technician is on his way.")
+    page = " ".join(releve("incident", "show", opened)[1].replace("\u00a0", " ").split())
+    assert re.search(r"Words for the update of \d\d:\d\d: A technician is on his way\.(?!, )", page)
