@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alerts.chase import CHASED
+from alerts.chase_words import chase_sheet
 from alerts.client_words import client_sheet
 from alerts.conference_words import CONFERENCE, conference_sheet
 from alerts.context import Context
@@ -124,6 +126,8 @@ def _sheet(planned: Planned, incident: Incident | None, context: Context) -> She
         return crisis_sheet(sheet, planned, incident, context)
     if into is not None and step is Step.MERGED:
         return merged_sheet(sheet, context, str(incident.id), into)
+    if step in CHASED:
+        return chase_sheet(sheet, planned, incident, context)
     if step is Step.DRAFT:
         return draft_sheet(sheet, context, str(incident.id))
     return conference_sheet(sheet, step, context, str(incident.id), into or "") if step in CONFERENCE else sheet

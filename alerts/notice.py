@@ -54,6 +54,11 @@ class Step(StrEnum):
     CRISIS_OPENED = "crisis_opened"
     """To our own people: a crisis cell is called for, who is to lead it and what it does first (S17)."""
     CRISIS_REPORT = "crisis_report"
+    REVIEW_HOT = "review_hot"
+    """To our own people: the review soon after the end is due, and each week until it is closed."""
+    REVIEW_COLD = "review_cold"
+    ACTION_DUE = "action_due"
+    """To our own people: the time of an action of the plan has come, and again until it is done."""
     TEST = "test"
     ESCALATED = "escalated"
     """To the next of our own people: nobody has said that they are on it."""
@@ -63,7 +68,7 @@ class Step(StrEnum):
 
 BY_TIME = frozenset({
     Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG, Step.REMINDER, Step.DRAFT, Step.CRISIS_OPENED,
-    Step.CRISIS_REPORT, Step.ESCALATED,
+    Step.CRISIS_REPORT, Step.ESCALATED, Step.REVIEW_HOT, Step.REVIEW_COLD, Step.ACTION_DUE,
 })  # fmt: skip
 """What only the passing of time makes due: it waits as long as the clock cannot be trusted."""
 

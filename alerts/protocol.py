@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts import crisis
+from alerts.chase import chases
 from alerts.escalation import Rung, climbed, told_above, told_once, without_answer
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.quiet import Quiet, Reason, fates
@@ -69,6 +70,8 @@ class Protocol:
     is on duty, where one of them is to be told. `escalation`: who is told while nobody answers. `long_after`: from then
     on an interruption is a long one. `draft_before`: how long before an update our own people are shown its draft, if
     at all. `crisis_to` reads the crisis cell's report on every multiple of `crisis_every`, from when there is a cell.
+    `chase`: our own people are reminded of reviews and actions until these are done; not of what was frozen before
+    there were any.
     """
 
     live: bool = True
@@ -88,6 +91,7 @@ class Protocol:
     draft_before: timedelta | None = None
     crisis_to: tuple[str, ...] = ()
     crisis_every: timedelta | None = None
+    chase: bool = False
 
     @property
     def called_together(self) -> tuple[str, ...]:
@@ -143,6 +147,7 @@ def due(
         for one in crisis.said(protocol, incident, existing, now)
     ]
     calls += _escalated(protocol, incident, existing, now)
+    calls += _chased(protocol, incident, now)
     settled = {(key.audience, key.step, key.n) for key in existing}
     fresh = [call for call in calls if (call.audience, call.step, call.n) not in settled]
     fresh = _hushed(protocol, incident, fresh, settled, now)
@@ -199,6 +204,16 @@ def _draft(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]
         return []
     n = (slot.due_at - began) // timedelta(seconds=1)
     return [_Call(Audience.INTERNAL, Step.DRAFT, n, slot.ready_at, protocol.operations)]
+
+
+def _chased(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]:
+    """What our own people are reminded of until it is done: the last time that was due, and none is made good for."""
+    calls = []
+    for chase in chases(incident) if protocol.chase else ():
+        last = chase.last(now)
+        if last is not None:
+            calls.append(_Call(Audience.INTERNAL, chase.step, *last, protocol.operations))
+    return calls
 
 
 def _episode_at(incident: Incident) -> datetime:

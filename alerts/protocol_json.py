@@ -32,6 +32,7 @@ def protocol_to_json(protocol: Protocol) -> dict[str, Any]:
         "crisis_every": None if protocol.crisis_every is None else protocol.crisis_every.total_seconds(),
         "escalation": [{"after": rung.after.total_seconds(), "to": list(rung.to)} for rung in protocol.escalation],
         "draft_before": None if protocol.draft_before is None else protocol.draft_before.total_seconds(),
+        "chase": protocol.chase,
     }
 
 
@@ -61,4 +62,5 @@ def protocol_from_json(data: Mapping[str, Any]) -> Protocol:
             Rung(timedelta(seconds=rung["after"]), tuple(rung["to"])) for rung in data.get("escalation", ())
         ),
         draft_before=None if draft is None else timedelta(seconds=draft),
+        chase=data.get("chase", False),
     )

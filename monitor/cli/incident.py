@@ -52,12 +52,16 @@ def list_(settings: Settings, open_only: bool, as_json: bool) -> int:
     if as_json:
         emit_json(found)
     else:
+        from monitor.cli.review_shown import overdue_among, overdue_line
         from monitor.cli.shown import incident_table
         from monitor.clock import SystemClock
 
-        words = site_speech(settings)
+        words, now = site_speech(settings), SystemClock().now()
         if found:
-            print_table(incident_table(found, words, SystemClock().now()))
+            print_table(incident_table(found, words, now))
+            line = overdue_line(*overdue_among(found, now), words)
+            if line:
+                warn(line)
         else:
             warn(words.render(say("no incident is open") if open_only else say("there has been no incident")))
     return ExitCode.WRONG if any(one["status"] != "resolved" for one in found) else ExitCode.DONE

@@ -68,6 +68,9 @@ STEP = {
     "crisis_opened": N_("crisis cell called for"),
     "crisis_report": N_("crisis report"),
     "merged": N_("followed under another incident"),
+    "review_hot": N_("hot review due"),
+    "review_cold": N_("cold review due"),
+    "action_due": N_("action due"),
     "test": N_("test"),
 }
 

@@ -157,7 +157,7 @@ def _stored(settings: Settings, store: Store) -> list[dict[str, Any]]:
     from monitor.web.windows import windows_json
 
     now, inventory = SystemClock().now(), inventory_of(settings)
-    return windows_json(offline.stored_site(store, inventory.plan, now).windows, site_speech(settings), now)
+    return windows_json(offline.stored_site(store, inventory.plan, now).state.windows, site_speech(settings), now)
 
 
 @maintenance.command(help=N_("End announced work now, or call off what is to come."))

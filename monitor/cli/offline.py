@@ -13,11 +13,11 @@ from monitor.cli.reading import inventory_of
 
 if TYPE_CHECKING:
     from monitor.core.incident import Incident
-    from monitor.core.plan import Plan, State
+    from monitor.core.plan import Plan
     from monitor.daemon.automation import Automation
     from monitor.daemon.daemon import Daemon
     from monitor.daemon.desk import Desk
-    from monitor.store import Store
+    from monitor.store import Loaded, Store
 
 R = TypeVar("R")
 
@@ -102,12 +102,13 @@ async def _started(settings: Settings, work: Callable[[Daemon, str], Awaitable[R
         await daemon.close()
 
 
-def stored_site(store: Store, plan: Plan, now: datetime) -> State:
-    """Return what the last daemon believed, with the work that `plan` and people announce."""
+def stored_site(store: Store, plan: Plan, now: datetime) -> Loaded:
+    """Return what the last daemon left, with the work that `plan` and people announce."""
     from dataclasses import replace
 
     from monitor.core import watch
     from monitor.daemon.desk import KEEP
 
-    state = store.load(now, KEEP).state
-    return replace(state, windows=watch.reload(plan, state, now).state.windows)
+    kept = store.load(now, KEEP)
+    windows = watch.reload(plan, kept.state, now).state.windows
+    return replace(kept, state=replace(kept.state, windows=windows))

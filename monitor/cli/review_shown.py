@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from monitor.cli.crisis_shown import is_late
 from monitor.cli.shown import at_site, moment, state_word, table_of, unbroken
-from monitor.core.text import N_
+from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,3 +38,22 @@ def owed_table(found: list[dict[str, Any]], words: Speech, now: datetime) -> Tab
             f"releve incident review close {one['incident']} {one['stage']}",
         )
     return table
+
+
+def overdue_line(reviews: int, actions: int, words: Speech) -> str:
+    """Return in a line how many reviews and actions should have been done by now; empty where that is none."""
+    parts = []
+    if reviews:
+        text = say("reviews overdue: {count} (`{command}`)", count=reviews, command="releve incident review list")
+        parts.append(words.render(text))
+    if actions:
+        command = "releve incident action list --open"
+        parts.append(words.render(say("actions late: {count} (`{command}`)", count=actions, command=command)))
+    line = ", ".join(parts)
+    return line[:1].upper() + line[1:]
+
+
+def overdue_among(incidents: list[dict[str, Any]], now: datetime) -> tuple[int, int]:
+    """Return how many reviews and how many actions of these incidents should have been done by now."""
+    reviews = sum(is_overdue(each, now) for one in incidents for each in one["review"]["owed"])
+    return reviews, sum(is_late(each, now) for one in incidents for each in one["actions"])

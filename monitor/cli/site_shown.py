@@ -12,6 +12,7 @@ from alerts.context import Context
 from alerts.service_words import view_text
 from monitor.cli.context import as_typed, print_table
 from monitor.cli.duty_shown import duty_lines
+from monitor.cli.review_shown import overdue_line
 from monitor.cli.shown import (
     RUN_STATE,
     WORST_FIRST,
@@ -63,6 +64,9 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
         print_table(_going_table(status["runs"], words, now), out)
     for line in duty_lines(status["on_call"], words, now):
         out.print(unbroken(line))
+    line = overdue_line(status["overdue"]["reviews"], status["overdue"]["actions"], words)
+    if line:
+        out.print(unbroken(line, style="bold red"))
     works = _now_and_next(status["maintenance"])
     if works:
         out.print()

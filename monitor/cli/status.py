@@ -44,6 +44,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
     """The site as the last daemon left it."""
     from monitor.clock import SystemClock
     from monitor.core.impact import outlook
+    from monitor.daemon.chasing import overdue
     from monitor.web.duty import duty_json
     from monitor.web.runs_json import run_json
     from monitor.web.views import health_json, status_json
@@ -51,7 +52,8 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
 
     inventory, now = inventory_of(settings), SystemClock().now()
     words = settings.speech(inventory.site.language, inventory.site.timezone)
-    state = offline.stored_site(store, inventory.plan, now)
+    kept = offline.stored_site(store, inventory.plan, now)
+    state = kept.state
     healths = state.healths
     return status_json(
         site=inventory.site.name,
@@ -64,6 +66,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
         services=outlook(inventory.plan, state),
         maintenance=windows_json(state.windows, words, now),
         on_call=duty_json(inventory, state.overrides, now),
+        overdue=overdue(kept.outstanding.values(), state.incidents, now),
     )
 
 

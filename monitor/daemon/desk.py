@@ -29,11 +29,12 @@ from monitor.core.verdict import Severity, Verdict
 from monitor.core.watch import Taken
 from monitor.daemon.beliefs import Seen, about, after_last, core, legible, nodes_down
 from monitor.daemon.cells import with_cells
+from monitor.daemon.chasing import Chasing, reminders
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
 from monitor.daemon.whole import whole
 from monitor.inventory.model import Inventory
-from monitor.store import AuditEntry, Batch, Loaded
+from monitor.store import AuditEntry, Batch, Loaded, StoreError
 from runbooks.run import RunEvent
 
 KEEP = timedelta(hours=24)
@@ -72,6 +73,7 @@ class Desk:
     mail_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     died_at: datetime | None = None
     link_key: bytes = field(default=b"", repr=False)
+    chasing: Chasing = field(default_factory=Chasing)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _results: list[tuple[CheckId, Seen]] = field(default_factory=list)
     _stored: dict[CheckId, Health] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class Desk:
             protocols={name: protocol_from_json(data) for name, data in kept.protocols.items()},
             letters=Letters(inventory),
             died_at=kept.died_at,
+            chasing=Chasing(dict(kept.outstanding)),
         )
         desk._stored = dict(kept.state.healths)
         return desk
@@ -140,13 +143,33 @@ class Desk:
 
     async def _tick(self) -> None:
         now = self.clock.now()
-        taken = watch.pass_time(self.plan, watch.forget(self.state, now, KEEP), now)
+        staying = watch.forget(self.state, now, KEEP)
+        for name in set(self.state.incidents) - set(staying.incidents):
+            self.chasing.keep(self.state.incidents[name], self.protocols.get(name))
+        taken = watch.pass_time(self.plan, staying, now)
         if self.trusted():
             taken = with_cells(taken, self.protocols, self.inventory.protocol, now)
         await self._accept(taken, time_passed=True)
         for name in set(self.protocols) - set(self.state.incidents):
             del self.protocols[name]
             self.sent.pop(name, None)
+        for name in self.chasing.ripe(now) if self.trusted() else ():
+            await self._remind(name, now)
+
+    async def _remind(self, name: IncidentId, now: datetime) -> None:
+        """Write what is to be told of an incident that left the desk; one that cannot be read is tried again."""
+        try:
+            found = await self.journal.ask(reminders, self.journal.store, name, now, self.roster)
+        except StoreError:
+            log.exception("nobody is reminded", extra={"event": "chasing_trouble", "incident": name})
+            self.chasing.put_off(name, now)
+            return
+        if found is not None and found.planned:
+            at = self.moment(self.state, now)
+            notices = tuple(self.letters.write(plan, found.incident, found.protocol, at) for plan in found.planned)
+            await self.journal.commit(Batch(notices=notices, guard=self.guard()))
+            self._note_written(notices, now)
+        self.chasing.put(name, None if found is None else found.left)
 
     async def flush(self) -> None:
         """Write the healths that moved on without changing belief, and the clock's anchor."""
@@ -315,13 +338,16 @@ class Desk:
             event = event_of(incident, self.clock.now())
             await self._accept(watch.told(self.plan, self.state, event), audit=(about(entry, event),))
             return self.state.incidents[name]
-        # It ended long ago and has left the desk: what is added to its log tells nobody anything any more.
+        # It ended long ago and has left the desk: what is added to its log is told to nobody at once.
         incident = await self.journal.ask(self.journal.store.incident, name)
         if incident is None:
             raise Refused(say("there is no incident {id}; `releve incident list` shows them", id=name))
         event = event_of(incident, self.clock.now())
         await self.journal.commit(Batch(events=(event,), audit=(about(entry, event),), guard=self.guard()))
-        return incidents.fold(incident, event) or incident
+        incident = incidents.fold(incident, event) or incident
+        frozen = await self.journal.ask(self.journal.store.protocol, name)
+        self.chasing.keep(incident, None if frozen is None else protocol_from_json(frozen[1]))
+        return incident
 
     async def _undisturbed(self, work: Coroutine[Any, Any, R]) -> R:
         """Do `work` alone at the desk and to its end, even if whoever asked for it is cancelled meanwhile.
@@ -375,6 +401,9 @@ class Desk:
         self.state, self.protocols, self._turned = taken.state, protocols, turned
         for plan in planned:
             self.sent.setdefault(plan.key.incident, set()).add(plan.key)
+        self._note_written(notices, now)
+
+    def _note_written(self, notices: tuple[Notice, ...], now: datetime) -> None:
         if any(notice.state is NoticeState.DEAD for notice in notices):
             self.died_at = now
         if notices:

@@ -119,7 +119,7 @@ def agreed(scope: Scope, zone: ZoneInfo) -> Agreed | None:
     ours = _ours(scope, zone)
     entry = scope.tree.entries.get("protocol")
     if entry is None or getattr(entry.value, "value", "") is None:
-        silent = replace(ours, resolved_to=())
+        silent = replace(ours, resolved_to=(), chase=True)
         _warn_if_nobody(silent, entry, scope)
         return Agreed(silent)
     keys = shaped(ProtocolKeys, entry.value, entry.at, "protocol", scope.problems)
@@ -143,6 +143,7 @@ def agreed(scope: Scope, zone: ZoneInfo) -> Agreed | None:
         crisis_to=() if keys.crisis_report is None else tuple(dict.fromkeys(keys.crisis_report.to)),
         crisis_every=None if keys.crisis_report is None else keys.crisis_report.every,
         draft_before=None if update is None else update.draft,
+        chase=True,
     )
     _warn_if_nobody(read, entry, scope)
     return Agreed(read, keys.reopen_within)

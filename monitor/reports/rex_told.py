@@ -36,6 +36,9 @@ STEPS = {
     Step.PERSON_CALLED: say("call for a person"),
     Step.REMINDER: say("reminder of a question"),
     Step.RUNBOOK: say("message of a runbook"),
+    Step.REVIEW_HOT: say("hot review due"),
+    Step.REVIEW_COLD: say("cold review due"),
+    Step.ACTION_DUE: say("action due"),
     Step.TEST: say("test"),
 }
 STATES = {

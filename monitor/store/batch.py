@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from alerts.chase import Outstanding
 from alerts.notice import Notice, NoticeKey
 from alerts.parked import Parked
 from monitor.core.events import Event
@@ -53,6 +54,7 @@ class Loaded:
 
     `died_at`: when a notice was last given up for good. `runs`: those that go on or ended lately, `next_run` the number
     of the next; `automation` and `parked` as in Batch. `jobs`: those that report themselves, by their check.
+    `outstanding`: what the other incidents still ask of people.
     """
 
     state: State
@@ -65,3 +67,4 @@ class Loaded:
     automation: Mapping[str, Any] = field(default_factory=dict)
     jobs: Mapping[CheckId, Job] = field(default_factory=dict)
     parked: tuple[Parked, ...] = ()
+    outstanding: Mapping[IncidentId, Outstanding] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from monitor.core.maintenance import window_from_json, window_to_json
 from monitor.core.plan import State
 from monitor.core.rota import override_from_json, override_to_json
 from monitor.core.timekeeping import Guard
-from monitor.store import audit, jobs, log, outbox, runs
+from monitor.store import audit, jobs, log, outbox, outstanding, runs
 from monitor.store.audit import AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.batch import Batch, Loaded
@@ -94,6 +94,7 @@ class Store:
                 automation=log.get(connection, _AUTOMATION) or {},
                 jobs=jobs.get(connection),
                 parked=tuple(map(parked_from_json, log.get(connection, _PARKED) or ())),
+                outstanding=outstanding.read(connection, now, keep),
             )
 
         return self._read(read)
@@ -283,6 +284,10 @@ class Store:
     def audit_head(self) -> str:
         """Return the head of the audit trail as mails carry it (`128-3f9c1a2b4d5e6f70`)."""
         return self._read(audit.head)
+
+    def told(self, incident: IncidentId) -> set[NoticeKey]:
+        """Return the keys of every notice, in any state, of one incident."""
+        return self._read(lambda c: log.get_keys(c, log.named(incident))).get(incident, set())
 
     def starts(self, since: datetime, until: datetime) -> tuple[datetime, ...]:
         """Return when Relève was started from `since` to `until`, as the audit trail says."""

@@ -19,6 +19,7 @@ from monitor.core.incident import Incident
 from monitor.core.text import LANGUAGES, Speech, say
 from monitor.core.units import BadUnit, parse_duration
 from monitor.core.verdict import Severity
+from monitor.daemon.chasing import overdue
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.desk import ACTIONS, NEED_WORDS
 from monitor.inventory.report import problem_json
@@ -160,6 +161,7 @@ class _Api:
                 services=desk.outlook(),
                 maintenance=self.work.shown(request),
                 on_call=duty_json(desk.inventory, desk.state.overrides, daemon.clock.now()),
+                overdue=overdue(desk.chasing.outstanding.values(), desk.state.incidents, daemon.clock.now()),
             )
         )
 

@@ -60,6 +60,11 @@ _STATUS = {
         "runs": {"type": "array"},
         "maintenance": {"type": "array", "items": {"$ref": "#/components/schemas/Maintenance"}},
         "on_call": {"type": "array", "items": {"$ref": "#/components/schemas/Duty"}},
+        "overdue": {
+            "type": "object",
+            "description": "How many reviews and actions should have been done by now.",
+            "properties": {"reviews": {"type": "integer"}, "actions": {"type": "integer"}},
+        },
         "checks": {"type": "array", "items": {"$ref": "#/components/schemas/Check"}},
     },
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
+from alerts.chase import APART, CHASED
 from alerts.context import AnnouncedWork, Conference, Context, CrisisDue
 from alerts.language import speech
 from alerts.notice import Audience, NoticeKey, Planned, Step
@@ -46,6 +47,9 @@ READERS: Mapping[Step, frozenset[Audience]] = {
     Step.CRISIS_OPENED: OURS,
     Step.CRISIS_REPORT: BOTH,
     Step.ESCALATED: OURS,
+    Step.REVIEW_HOT: OURS,
+    Step.REVIEW_COLD: OURS,
+    Step.ACTION_DUE: OURS,
     Step.TEST: OURS,
 }
 """Who reads each step. A step that is new has to be entered here, else a test fails: then every test that takes its
@@ -92,6 +96,8 @@ CELL = (
     _event(EventKind.NEED, 22, data={"what": "the carrier's ticket"}),
 )
 
+PLANNED = _event(EventKind.ACTION, 20, actor="awa", data={"n": 1, "what": "appeler OCM", "due_at": NEXT.isoformat()})
+
 STORIES: Mapping[str, tuple[Event, ...]] = {
     "open": (_opened(), DISRUPTED),
     "not the client's": (_opened(Severity.WARNING),),
@@ -113,6 +119,7 @@ STORIES: Mapping[str, tuple[Event, ...]] = {
     "with a crisis cell": (_opened(), DISRUPTED, *CELL),
     "over": (_opened(), DISRUPTED, OVER),
     "over, asked": (_opened(), DISRUPTED, REPAIR, ASKED, NEWS, OVER),
+    "over, with a plan": (_opened(), DISRUPTED, PLANNED, OVER),
     "over, not the client's": (_opened(Severity.WARNING), OVER),
     "reopened": (_opened(), DISRUPTED, OVER, AGAIN, ANEW),
     "merged": (_opened(), DISRUPTED, _event(EventKind.MERGED, 20, actor="awa", data={"into": "26-0041"})),
@@ -179,6 +186,7 @@ def every() -> Iterator[Told]:
                 for language in LANGUAGES:
                     view, more = next(turns)
                     n = 1 if step in (Step.PERSON_CALLED, Step.RUNBOOK) else incident.episode
+                    n = n * APART + (language == "fr") if step in CHASED else n
                     planned = Planned(NoticeKey(ID, reader, step, n, "att"), incident.timeline[-1].at)
                     if view == "in a rehearsal":
                         planned = replace(planned, instead_of=("att", "dsi"), gap=(NEXT,))

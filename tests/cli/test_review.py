@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor import cli
-from monitor.cli.review_shown import is_overdue
+from monitor.cli.review_shown import is_overdue, overdue_among
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import IncidentId
 from monitor.core.text import verbatim
@@ -134,3 +134,14 @@ def test_the_review_of_what_goes_on_comes_after_its_end(releve):
     assert releve("incident", "review", "why", name, "x")[0] == 0
     code, _out, err = releve("incident", "review", "close", name, "hot")
     assert (code, "still goes on" in err) == (2, True)
+
+
+def test_what_is_overdue_among_incidents_is_counted():
+    now = datetime.fromisoformat("2026-11-26T12:00:00+00:00")
+    past, to_come = "2026-11-26T11:00:00Z", "2026-11-26T13:00:00Z"
+    owed = [{"stage": "hot", "due_at": past}, {"stage": "cold", "due_at": to_come}]
+    actions = [{"state": "open", "due_at": at} for at in (past, past, to_come, None)] + [
+        {"state": "done", "due_at": past}
+    ]
+    found = [{"review": {"owed": owed}, "actions": actions}, {"review": {"owed": []}, "actions": []}]
+    assert overdue_among(found, now) == (1, 2)

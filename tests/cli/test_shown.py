@@ -70,11 +70,12 @@ def check(name, severity="ok", **changes):
     return {"check": name, "severity": severity, **state, **changes}
 
 
-def site(*incidents, checks=(), daemon=True, runs=(), services=(), maintenance=(), on_call=()):
+def site(*incidents, checks=(), daemon=True, runs=(), services=(), maintenance=(), on_call=(), overdue=(0, 0)):
     return {
         "services": list(services),
         "maintenance": list(maintenance),
         "on_call": list(on_call),
+        "overdue": {"reviews": overdue[0], "actions": overdue[1]},
         "site": "Media Contact Douala",
         "at": "2026-11-23T02:05:00.000Z",
         "severity": "critical",
@@ -476,3 +477,11 @@ def test_how_far_a_message_came_is_shown_with_the_copy_that_followed():
     assert "03:04:00" in second
     refused = page({**copy, "accepted_at": None, "answer": "550 no"})
     assert "refused" in next(line for line in refused if "550 no" in line)
+
+
+def test_reviews_and_actions_that_are_overdue_are_counted_with_how_to_see_them():
+    assert "overdue" not in status_page(site(), ENGLISH)
+    page = status_page(site(overdue=(2, 1)), ENGLISH, width=200)
+    assert "Reviews overdue: 2 (`releve incident review list`)" in page
+    assert "actions late: 1 (`releve incident action list --open`)" in page
+    assert "Actions late: 3" in status_page(site(overdue=(0, 3)), ENGLISH, width=200)

@@ -98,6 +98,7 @@ def test_the_contracts_example_is_valid(read, lines):
         bridge="+237 000, code 1",
         crisis_to=("att", "ocm-it"),
         crisis_every=timedelta(hours=1),
+        chase=True,
     )
     assert inventory.contacts["admin"].order == ("mail", "sms")
     assert inventory.links["fo"].capacity == 4e6
@@ -154,7 +155,7 @@ def test_only_the_site_is_required(read):
     inventory = read("site: {name: X}\n").inventory
     assert inventory is not None
     assert (inventory.checks, inventory.devices) == ({}, {})
-    assert inventory.protocol == Protocol(resolved_to=())
+    assert inventory.protocol == Protocol(resolved_to=(), chase=True)
     assert inventory.kinds["power"].interruption is Interruption.DETECTED
 
 
