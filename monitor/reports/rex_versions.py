@@ -24,7 +24,7 @@ CHANGES: Mapping[Change, Text] = {
 PARTS: Mapping[str, Text] = {
     CAUSE: say("Established cause"),
     ACTION: say("Action"),
-    Topic.WHY.value: say("Why"),
+    Topic.WHY.value: say("Why no."),
     Topic.FACTOR.value: say("Contributing factor"),
     Topic.WELL.value: say("Went well"),
     Topic.BADLY.value: say("Went badly"),

@@ -128,7 +128,7 @@ def test_the_cold_review_shows_what_it_says_otherwise_than_the_hot_one(stories: 
     assert text_of(document, "versions") == "Cold review, closed on 2026-11-23 by awa."
     (table,) = [block for block in section(document, "versions") if isinstance(block, Table)]
     assert [[cell.text for cell in row] for row in table.rows] == [
-        ["changed", "Why 1", "the fibre broke", "roadworks cut the fibre"],
+        ["changed", "Why no. 1", "the fibre broke", "roadworks cut the fibre"],
         ["added", "Lesson", "–", "ask for the map"],
         ["dropped", "Lesson 1", "none", "–"],
     ]
