@@ -211,7 +211,14 @@ def _sums(scribe: _Scribe) -> Section:
         steps = [step for step in Step if any(line.key.step is step for line in lines)]
         rows = [_sum(scribe, scribe.t(STEPS.get(step, say("{name}", name=step.value))), lines, step) for step in steps]
         rows.append(_sum(scribe, scribe.t(say("Total")), lines, None))
-        head = (say("Message"), say("Due"), say("On time"), say("Late"), say("Never sent"), say("Not due to have left"))
+        head = (
+            say("Message"),
+            say("Messages due"),
+            say("On time"),
+            say("Late"),
+            say("Never sent"),
+            say("Not due to have left"),
+        )
         blocks.append(Table(scribe.t(title), tuple(map(scribe.t, head)), tuple(rows), (6, 2, 2, 5, 3, 3)))
     if not blocks:
         blocks.append(Paragraph(scribe.w(say("No message was due."))))
@@ -270,7 +277,9 @@ def _incident(scribe: _Scribe, one: Told) -> list[Block]:
     incident, context = one.incident, scribe.context
     title = f"{incident.id} {scribe.title(incident)}"
     ended = (
-        say("it goes on") if incident.resolved_at is None else say("until {at}", at=context.at(incident.resolved_at))
+        say("it goes on")
+        if incident.resolved_at is None
+        else say("over since {at}", at=context.at(incident.resolved_at))
     )
     when = say("Since {began}; {ended}.", began=context.at(incident.began_at), ended=ended)
     promise = promise_of(one.protocol, scribe.contact)
