@@ -5,12 +5,12 @@ Such an incident is not kept at hand: of each there are some moments, and it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from alerts.chase import CHASED, Outstanding, outstanding
-from alerts.notice import Planned
+from alerts.chase import CHASED, Outstanding, chases, outstanding
+from alerts.notice import NoticeKey, Planned
 from alerts.protocol import Protocol, due
 from alerts.protocol_json import protocol_from_json
 from monitor.core.ids import IncidentId
@@ -22,6 +22,8 @@ AT_ONCE = 10
 """Incidents that one tick reads: the desk hears nobody meanwhile."""
 LATER = timedelta(minutes=1)
 """After which one is tried again that could not be read."""
+MORNING = timedelta(minutes=10)
+"""After which one is looked at again of which something waits for the end of the quiet hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,19 @@ def reminders(store: Store, name: IncidentId, now: datetime, roster: Roster) -> 
     if incident is None or frozen is None:
         return None
     protocol = protocol_from_json(frozen[1])
-    planned = due(protocol, incident, store.told(name), now, roster)
-    wanted = tuple(plan for plan in planned if plan.key.step in CHASED)
-    return Reminders(incident, protocol, wanted, outstanding(incident, now))
+    told = store.told(name)
+    wanted = tuple(plan for plan in due(protocol, incident, told, now, roster) if plan.key.step in CHASED)
+    left = outstanding(incident, now)
+    if left is not None and protocol.quiet is not None and _waits(incident, {*told, *(p.key for p in wanted)}, now):
+        left = replace(left, next_at=min(now + MORNING, left.next_at or now + MORNING))
+    return Reminders(incident, protocol, wanted, left)
+
+
+def _waits(incident: Incident, told: Collection[NoticeKey], now: datetime) -> bool:
+    """Whether the last reminder of something has come and is not written yet."""
+    written = {(key.step, key.n) for key in told}
+    found = ((chase.step, chase.last(now)) for chase in chases(incident))
+    return any(last is not None and (step, last[0]) not in written for step, last in found)
 
 
 def overdue(chasing: Iterable[Outstanding], at_hand: Mapping[IncidentId, Incident], now: datetime) -> tuple[int, int]:

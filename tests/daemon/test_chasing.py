@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from sqlalchemy import event
@@ -193,3 +193,25 @@ async def test_a_reminder_that_reaches_nobody_is_named(desk_on, inventory_of, ma
     (reminder,) = [one for one in store.notices(name) if one.key.step is Step.REVIEW_HOT]
     assert reminder.state is NoticeState.DEAD
     assert desk.died_at is not None
+
+
+async def test_an_action_that_is_due_in_the_quiet_hours_is_told_in_the_morning(desk_on, inventory_of, machine, store):
+    inventory = inventory_of(
+        ("operations: {to: [admin]}", "operations: {to: [admin], quiet: {from: 22:00, to: 07:00}}")
+    )
+    desk = desk_on(inventory)
+    await desk.swap(inventory, plan_of(inventory), "releve")
+    machine.pass_(9 * HOUR)  # noon at Douala: nothing of the incident itself waits
+    opened = await desk.open("other", Severity.WARNING, "paul", "a warning")
+    await desk.resolve(opened.id, "paul", "over")
+    await passed(desk, machine, 2)
+    at = desk.clock.now().replace(hour=22, minute=30)
+    add = lambda i, now: crisis_cell.add_action(i, "paul", now, "call OCM", "", at)  # noqa: E731
+    await desk.act(opened.id, "paul", "action", add)
+    await passed(desk, machine, 0.7)
+    assert desk.clock.now() > at
+    assert told(store, opened.id) == []
+    await passed(desk, machine, 0.3)
+    assert told(store, opened.id) == [("action_due", 1000)]
+    (notice,) = [one for one in store.notices(opened.id) if one.key.step is Step.ACTION_DUE]
+    assert notice.created_at.astimezone(UTC).hour in (6, 7)
