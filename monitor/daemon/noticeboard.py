@@ -71,9 +71,9 @@ class Noticeboard:
             now = asyncio.get_running_loop().time()
             if self._remembered_at is not None and now - self._remembered_at < REMEMBER_EVERY:
                 return
-            self._remembered_at = now
             found = await self._desk.journal.interruptions(self._clock.now() - PAST, MOST_INCIDENTS)
             if found is not None:
+                self._remembered_at = now
                 usual = self._desk.inventory.protocol
                 self._past = {
                     one.id: (one, usual if frozen is None else protocol_from_json(frozen)) for one, frozen in found

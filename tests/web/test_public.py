@@ -130,22 +130,34 @@ async def test_the_feed_and_the_page_are_what_they_say_they_are(served):
     ]
 
 
+async def asked_again(served, method="GET", **headers_of):
+    """The page, and what a visitor gets who asks again with headers made of the first answer; of one rendering."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            first = await served.get("/public")
+            again = await served.get("/public", method, **{name: made(first[1]) for name, made in headers_of.items()})
+            if first[1]["ETag"] == again[1]["ETag"]:
+                return first, again
+
+
 async def test_a_visitor_who_has_it_is_not_sent_it_again(served):
-    status, headers, body = await served.get("/public")
-    assert (status, headers["Cache-Control"], headers["Vary"]) == (200, "public, max-age=5", "Accept-Language")
-    tag, at = headers["ETag"], headers["Last-Modified"]
-    for known in ({"If_None_Match": tag}, {"If_None_Match": f'"x", W/{tag}'}, {"If_Modified_Since": at}):
-        status, headers, body = await served.get("/public", **known)
-        assert (status, body, headers["ETag"]) == (304, b"", tag)
-    for other in (
-        {"If_None_Match": '"x"', "If_Modified_Since": at},
-        {"If_Modified_Since": "Mon, 23 Nov 2020 13:00:00 GMT"},
-        {"If_Modified_Since": "yesterday"},
+    for known in (
+        {"If_None_Match": lambda first: first["ETag"]},
+        {"If_None_Match": lambda first: f'"x", W/{first["ETag"]}'},
+        {"If_Modified_Since": lambda first: first["Last-Modified"]},
     ):
-        assert (await served.get("/public", **other))[0] == 200
-    status, headers, body = await served.get("/public", "HEAD")
-    assert (status, body, headers["ETag"]) == (200, b"", tag)
-    assert int(headers["Content-Length"]) > 1000
+        (status, headers, _body), again = await asked_again(served, **known)
+        assert (status, headers["Cache-Control"], headers["Vary"]) == (200, "public, max-age=5", "Accept-Language")
+        assert (again[0], again[2]) == (304, b"")
+    for other in (
+        {"If_None_Match": lambda first: '"x"', "If_Modified_Since": lambda first: first["Last-Modified"]},
+        {"If_Modified_Since": lambda first: "Mon, 23 Nov 2020 13:00:00 GMT"},
+        {"If_Modified_Since": lambda first: "yesterday"},
+    ):
+        first, again = await asked_again(served, **other)
+        assert (again[0], again[2]) == (200, first[2])
+    first, (status, headers, body) = await asked_again(served, "HEAD")
+    assert (status, body, int(headers["Content-Length"])) == (200, b"", len(first[2]))
     assert (await served.get("/public", "POST"))[0] == 405
 
 
@@ -200,12 +212,14 @@ async def test_a_thousand_visitors_cost_no_more_than_one(served):
         await page.app(dict(request), None, send)
         return sent[0]["status"]
 
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
     assert set(await asyncio.gather(*(visit() for _ in range(1000)))) == {200}
-    assert asked == ["fr"]
+    assert 1 <= len(asked) <= 1 + (loop.time() - begun) / FRESH
+    before = len(asked)
     desk.inventory = replace(desk.inventory, public=replace(desk.inventory.public, titles={}))
     assert await visit() == 200
-    assert asked == ["fr", "fr"]  # not what another inventory said
-    assert FRESH >= 1
+    assert len(asked) == before + 1  # not what another inventory said
 
 
 async def test_the_command_writes_what_the_daemon_knows(served, capsys):
