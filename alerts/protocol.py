@@ -28,6 +28,8 @@ REMIND_EVERY = timedelta(minutes=30)
 """How often our own people are reminded of a question that waits; a run stands still meanwhile."""
 CONFERENCE_IN = timedelta(minutes=10)
 """From the invitation to the conference: time to read it and to dial in."""
+TOLD_WITHIN = timedelta(minutes=1)
+"""A change just before the call is told within this; later nobody looks for one twice a second in a log of weeks."""
 LONG_SOON = 5 / 6
 """The part of `long_after` after which our own people are warned of it: 5 h of 6 (S19)."""
 EVERYBODY_TOLD = "all"
@@ -338,7 +340,7 @@ def _conference(protocol: Protocol, incident: Incident, existing: Collection[Not
     ]
     # What takes it back is stored together with the word of the end: once that stands, there was nothing to take back.
     over = any(key.step is _end_of(incident) and key.n == incident.episode for key in existing)
-    if ended is None and known:
+    if ended is None and known and now < starts_at + TOLD_WITHIN:
         return [*calls, *_revised(calls, incident, due_at, starts_at)]
     if ended is None or missed or over or ended >= starts_at:
         return calls
