@@ -6,14 +6,9 @@ GET shows and changes nothing, for mail scanners follow every link; POST acknowl
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -21,7 +16,7 @@ from starlette.routing import Route
 
 from alerts.ack_link import PATH, BadToken, Claim, read_token
 from alerts.context import person
-from alerts.language import folder, speech
+from alerts.language import speech
 from monitor.core.answer import CONTACT, Answer, NotWanted, Standing, Way, standing
 from monitor.core.incident import Incident, Refused
 from monitor.core.text import Speech, Text, say
@@ -29,21 +24,10 @@ from monitor.daemon.answers import take
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.letters import Moment
 from monitor.store import AuditEntry, Batch
+from monitor.web.answer_page import Page, content_policy, rendered
 from monitor.web.throttle import WITHIN, Throttle, source_of
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a visitor reads: `lines` of sentences, one `button` at most, `notes` in small print."""
-
-    title: str
-    lines: tuple[str, ...]
-    button: str = ""
-    notes: tuple[str, ...] = ()
-    tone: str = ""
-    status: HTTPStatus = HTTPStatus.OK
 
 
 class AckApi:
@@ -201,36 +185,5 @@ _SAFE = {
 
 
 def _answered(page: Page, language: str) -> HTMLResponse:
-    style, policy, template = _layout()
-    body = template.render(
-        language=language,
-        style=style,
-        title=page.title,
-        lines=page.lines,
-        button=page.button,
-        notes=page.notes,
-        tone=page.tone,
-    )
-    return HTMLResponse(body, page.status, {**_SAFE, "Content-Security-Policy": policy})
-
-
-@cache
-def _layout() -> tuple[Any, str, Any]:
-    """Return the style sheet, the policy that allows it and a form to ourselves and nothing else, and the template."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 - 60 ms
-    from markupsafe import Markup  # noqa: PLC0415
-
-    pages = folder() / "pages"
-    style = (pages / "answer.css").read_text(encoding="utf-8").strip()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    environment = Environment(
-        loader=FileSystemLoader(pages),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return Markup(style), policy, environment.get_template("answer.html")  # noqa: S704 - a file of ours
+    headers = {**_SAFE, "Content-Security-Policy": content_policy()}
+    return HTMLResponse(rendered(page, language), page.status, headers)
