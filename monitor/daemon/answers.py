@@ -10,15 +10,17 @@ from hmac import compare_digest
 from itertools import islice
 
 from alerts.ack_code import MOST_GUESSES, code_of, said_in, same_number
+from alerts.delivery import route
 from alerts.letter import one_line
 from alerts.mailbox import Filing
-from alerts.notice import Notice
-from alerts.parked import MOST_PARKED, Parked, Why
+from alerts.notice import Notice, Step
+from alerts.parked import MOST_PARKED, WHY_PARKED, Parked, Why
 from alerts.protocol import Contact
 from alerts.reply import Kind, Reply
 from alerts.reply_words import acknowledges
 from alerts.sms_in import Sms
 from monitor.core.answer import CONTACT, Answer, NotWanted, Stage, Standing, Way, answered, stage_at, stage_of
+from monitor.core.events import RELEVE
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident, Refused
 from monitor.daemon.beliefs import legible
@@ -29,6 +31,8 @@ from monitor.store import AuditEntry, Batch
 log = logging.getLogger(__name__)
 MOST_STAGES = 50
 """Stages of an incident, the latest first, whose codes are tried: one that wavers has hundreds."""
+STILL_NEWS = timedelta(hours=1)
+"""What came back later than that after it was written is not sent again: newer messages have been."""
 LONGEST_SHOWN = 120
 """Characters of a sender or a line that are kept: strangers write them."""
 
@@ -57,6 +61,7 @@ class Answers:
         known = {notice.message_id: notice for notice in await self._desk.journal.sent_as(reply.answers)}
         told = [known[name] for name in reply.answers if name in known]
         if reply.kind is Kind.BOUNCE and told:
+            await self._send_again(told[0], reply.failed)
             return await self._park(reply, Why.BOUNCED, told[0], line=reply.failed)
         if reply.kind is not Kind.ANSWER:
             return Filing.DONE if told else Filing.LEFT
@@ -69,6 +74,28 @@ class Answers:
         if not acknowledges(reply.line):
             return await self._park(reply, Why.OTHER_WORDS, mine)
         return await self._acknowledged(reply, mine)
+
+    async def _send_again(self, notice: Notice, failed: str) -> None:
+        """Let a notice that came back go by its reader's next channel, as long as it is news. Raises StoreError.
+
+        A report may name another address than we wrote to, behind which that one lies; and it may come twice, when
+        another channel has the notice already.
+        """
+        desk, now = self._desk, self._desk.clock.now()
+        contact = desk.inventory.contacts.get(notice.key.recipient)
+        incident = desk.state.incidents.get(notice.key.incident)
+        news = incident is not None and (incident.open or notice.key.step is Step.RESOLVED)
+        by_mail = "@" in notice.address and (not notice.tried or failed.lower() == notice.address.lower())
+        if contact is None or not news or not by_mail or now - notice.created_at > STILL_NEWS:
+            return
+        way = route(contact, desk.inventory.channels, desk.links_down(), (*notice.tried, notice.channel))
+        if way is None:
+            return
+        answer = desk.letters.own_words(WHY_PARKED[Why.BOUNCED])
+        if await desk.journal.ask(desk.journal.store.send_again, notice, *way, now, answer):
+            data = {"notice": str(notice.key), "channel": notice.channel, "next": way[0]}
+            await desk.journal.commit(Batch(audit=(AuditEntry(RELEVE, "bounced", data),), guard=desk.guard()))
+            desk.mail_waiting.set()
 
     async def _acknowledged(self, reply: Reply, notice: Notice) -> Filing:
         why = await self.acknowledge(notice, Way.MAIL, reply.id)

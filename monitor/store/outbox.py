@@ -130,6 +130,27 @@ def passed_over(connection: Connection, since: datetime) -> list[IncidentId]:
     return [IncidentId(name) for name in connection.execute(query).scalars()]
 
 
+def send_again(connection: Connection, bounced: Notice, channel: str, address: str, now: datetime, answer: str) -> bool:
+    """Let a notice that came back go by `channel`; return whether it stood as `bounced` says: a second report changes
+    nothing."""
+    as_it_was = (
+        notices.c.key == str(bounced.key),
+        notices.c.state == NoticeState.SENT.value,
+        notices.c.channel == bounced.channel,
+    )
+    anew = {
+        "state": NoticeState.PENDING.value,
+        "sent_at": None,
+        "answer": answer,
+        "attempts": 0,
+        "channel": channel,
+        "address": address,
+        "tried": json.dumps((*bounced.tried, bounced.channel)),
+        "next_try_at": now,
+    }
+    return connection.execute(update(notices).where(*as_it_was).values(**anew)).rowcount > 0
+
+
 def note_copy(connection: Connection, key: NoticeKey, copy: Copy) -> None:
     """Record what became of the copy of a notice."""
     connection.execute(update(notices).where(notices.c.key == str(key)).values(copy=copy_to_text(copy)))

@@ -199,6 +199,10 @@ class Store:
         """Return the incidents of which something was told since `since` by another channel than the first choice."""
         return self._read(lambda connection: outbox.passed_over(connection, since))
 
+    def send_again(self, bounced: Notice, channel: str, address: str, now: datetime, answer: str) -> bool:
+        """Let a notice that came back go by `channel`; return whether that changed the row."""
+        return self._change(lambda c: outbox.send_again(c, bounced, channel, address, now, answer))
+
     def note_copy(self, key: NoticeKey, copy: Copy) -> None:
         """Record what became of the copy that the first choice was given later."""
         self._change(lambda connection: outbox.note_copy(connection, key, copy))

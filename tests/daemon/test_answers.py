@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.mailbox import Filing
-from alerts.notice import Audience, Step
+from alerts.notice import Audience, NoticeState, Step
 from alerts.parked import MOST_PARKED, Parked, Why
 from alerts.reply import Kind, Reply
 from monitor.core.answer import Way
@@ -20,6 +20,7 @@ from monitor.daemon.answers import Answers
 from monitor.daemon.desk import KEEP
 from monitor.daemon.mail_in import MailIn
 from monitor.daemon.selfcheck import answers_verdict
+from monitor.daemon.settlement import Settlement
 
 KEY = b"k" * 32
 
@@ -135,6 +136,57 @@ async def test_a_bounce_names_the_contact_that_was_not_reached(told):
     bounce = reply_to(await notice_of(desk, name), "", "", kind=Kind.BOUNCE, failed="gone@example.org")
     assert await answers.by_mail(bounce) is Filing.PARKED
     assert [(one.why, one.contact, one.line) for one in answers.parked] == [(Why.BOUNCED, "admin", "gone@example.org")]
+
+
+async def sent_by_mail(desk, name):
+    """Our own message as it stands once a mail server has taken it."""
+    notice = await notice_of(desk, name)
+    [taken] = [one for one in await desk.journal.claim(desk.clock.now(), 50) if one.key == notice.key]
+    now = desk.clock.now()
+    end = Settlement(NoticeState.SENT, now, "250 OK", 1, taken.channel, taken.address, ())
+    await desk.journal.settle(taken, end)
+    return await notice_of(desk, name)
+
+
+@pytest.fixture
+async def told_by_two(desk_on, inventory_of):
+    """The same where admin has a second channel."""
+    desk = desk_on(
+        inventory_of(
+            ("operations: {to: [admin]}", "operations: {to: [admin]}\nreplies: {imap: 'env:X'}"),
+            ("channels: {", "channels: {other: {url: 'env:NO_URL'}, "),
+            ("mail: admin@example.org", "mail: admin@example.org, other: number-1"),
+        )
+    )
+    desk.link_key = KEY
+    await desk.swap(desk.inventory, desk.plan, "releve")
+    incident = await desk.open("service-stopped", Severity.CRITICAL, "uid:0", "full")
+    return desk, Answers(desk), incident.id
+
+
+async def test_what_came_back_goes_by_the_next_channel_once(told_by_two):
+    desk, answers, name = told_by_two
+    notice = await sent_by_mail(desk, name)
+    bounce = reply_to(notice, "", "", kind=Kind.BOUNCE, failed="admin@example.org")
+    assert [await answers.by_mail(bounce) for _ in range(2)] == [Filing.PARKED] * 2
+    again = await notice_of(desk, name)
+    assert (again.state, again.channel, again.address) == (NoticeState.PENDING, "other", "number-1")
+    assert (again.tried, again.sent_at, again.message_id) == (("mail",), None, notice.message_id)
+    await desk.journal.settle(
+        again, Settlement(NoticeState.SENT, desk.clock.now(), "OK", 1, "other", "number-1", again.tried)
+    )
+    second = reply_to(notice, "", "", "r2@x", kind=Kind.BOUNCE, failed="admin@example.org")
+    assert await answers.by_mail(second) is Filing.PARKED
+    last = await notice_of(desk, name)
+    assert (last.state, last.channel) == (NoticeState.SENT, "other")
+
+
+async def test_what_came_back_long_after_is_not_sent_again(told_by_two, machine):
+    desk, answers, name = told_by_two
+    notice = await sent_by_mail(desk, name)
+    machine.pass_(3700)
+    await answers.by_mail(reply_to(notice, "", "", kind=Kind.BOUNCE, failed="admin@example.org"))
+    assert (await notice_of(desk, name)).state is NoticeState.SENT
 
 
 async def test_an_answer_after_the_end_changes_nothing(told):
