@@ -85,9 +85,11 @@ REPAIR = _event(EventKind.REPAIR, 5, say("the service is being restarted"), run=
 AGAIN = _event(EventKind.REOPENED, 50, severity=Severity.CRITICAL, began_at=BEGAN + timedelta(minutes=49))
 ANEW = _event(EventKind.DISRUPTED, 50, began_at=BEGAN + timedelta(minutes=49))
 LONG_WORDS = verbatim("la connexion au serveur " + "srv-enregistrement-principal-01." * 6 + "example.org est refusée")
+PLAN = "remplacer le module optique de " + "commutateur-de-distribution-du-deuxieme-etage-cote-nord " * 3
 CELL = (
     _event(EventKind.ROLE, 10, data={"role": "leader", "who": "dsi"}),
     _event(EventKind.ACTION, 11, data={"what": "restart srv-onnet-01", "owner": "Awa"}),
+    _event(EventKind.ACTION, 11, data={"what": PLAN, "owner": "dsi"}),
     _event(
         EventKind.ACTION, 12, data={"what": "call the carrier", "due_at": (BEGAN + timedelta(minutes=13)).isoformat()}
     ),
@@ -187,8 +189,9 @@ def every() -> Iterator[Told]:
                     view, more = next(turns)
                     n = 1 if step in (Step.PERSON_CALLED, Step.RUNBOOK) else incident.episode
                     n = n * APART + (language == "fr") if step in CHASED else n
-                    planned = Planned(NoticeKey(ID, reader, step, n, "att"), incident.timeline[-1].at)
+                    at = incident.timeline[-1].at
+                    planned = Planned(NoticeKey(ID, reader, step, n, "att"), at, unanswered=("dsi",))
                     if view == "in a rehearsal":
-                        planned = replace(planned, instead_of=("att", "dsi"), gap=(NEXT,))
+                        planned = replace(planned, instead_of=("att", "dsi"), gap=(NEXT,), reports=(NEXT,))
                     told = ", ".join((step.value, reader.value, language, state, *((view,) if view else ())))
                     yield Told(told, planned, incident, _context(incident, language, more))
