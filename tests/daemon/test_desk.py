@@ -149,7 +149,7 @@ async def test_what_is_noted_long_after_the_end_is_told_to_nobody(desk_on, inven
     await desk.take(DOOR, GOOD, machine.now(), 0.0)
     (name,) = desk.state.incidents
     before = len(store.notices())
-    machine.pass_(7 * 86400)
+    machine.pass_(2 * 86400)
     other = inventory_of(("operations: {to: [admin]}", "operations: {to: [att]}"))
     await desk.swap(other, other.plan, RELEVE)
     await desk.tick()
