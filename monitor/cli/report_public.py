@@ -31,7 +31,8 @@ FORMS = {".html": "html", ".htm": "html", ".json": "json", ".atom": "atom", ".xm
     "public",
     help=N_(
         "Write the public status: how the service is, what the client was told of interruptions, and announced work; "
-        "no machine, no address, no contact. It says until when it is valid. Exit code 1 unless the service is normal."
+        "no machine, no address, no contact.\n\n"
+        "It says until when it is valid. Exit code 1 unless the service is normal."
     ),
 )
 @click.option(
