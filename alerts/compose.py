@@ -17,6 +17,7 @@ from alerts.context import Context
 from alerts.crisis_words import CRISIS, crisis_sheet, missed_reports
 from alerts.draft_words import draft_sheet, lengthened, words_added
 from alerts.gsm import LIMIT, cut, plain, septets
+from alerts.handover_words import handover_sheet
 from alerts.internal_words import internal_sheet, trial_sheet
 from alerts.language import folder
 from alerts.merged_words import merged_sheet, still_going
@@ -53,7 +54,8 @@ def compose(planned: Planned, incident: Incident | None, context: Context, layou
     sheet = said.sheet
     lead = f"{REHEARSAL} " if planned.instead_of else ""
     # A test is about no incident: that 62 of 100 are able to work would be read as one.
-    outlook = () if incident is None or planned.key.step is Step.TEST else context.outlook
+    about = planned.key.step is Step.HANDOVER or (incident is not None and planned.key.step is not Step.TEST)
+    outlook = context.outlook if about else ()
     view = service_line(outlook, context.speech)
     lines = (sheet.what, sheet.impact) if not view else (f"{view} {sheet.impact}", sheet.what)
     subject = f"{lead}{NAME} {sheet.subject}"
@@ -115,6 +117,8 @@ def _room(frame: str) -> int:
 
 
 def _sheet(planned: Planned, incident: Incident | None, context: Context) -> Sheet:
+    if planned.key.step is Step.HANDOVER:
+        return handover_sheet(planned, context)
     if incident is None or planned.key.step is Step.TEST:
         return trial_sheet(context)
     to_client, step = planned.key.audience is Audience.CLIENT, planned.key.step

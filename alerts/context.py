@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from alerts.own_words import OURS, OwnWords
 from monitor.core.answer import CONTACT
 from monitor.core.impact import Outlook
+from monitor.core.incident import Incident
 from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
 
 LONGEST_LINE = 300
@@ -84,6 +85,7 @@ class Context:
     `alerted`: our own people were told. `live`: False while operations get what is the client's. `channel`: by which a
     test goes. `trusted`: False while the machine's clock cannot be believed. `url`: base of links, empty for none.
     `outlook`: what each service of the inventory is able to do now. `work`: what the incident was announced as.
+    `handed`: what is handed over to whoever comes on duty, each incident with its own context.
     `escalates_at`: when the next of our own people, `escalates_to`, are told unless somebody acknowledges.
     `ack_link`, `ack_code` (by SMS): by which the reader says that they are on it, empty for none.
     `draft`: the update to come. `own`: what the site says otherwise in such a message.
@@ -111,6 +113,7 @@ class Context:
     work: AnnouncedWork | None = None
     conference: Conference | None = None
     crisis: CrisisDue | None = None
+    handed: tuple[tuple[Incident, Context], ...] = ()
     escalates_at: datetime | None = None
     escalates_to: tuple[str, ...] = ()
     ack_link: str = ""

@@ -16,7 +16,7 @@ from monitor.core.text import Speech, say
 
 WITHIN = timedelta(hours=24)
 """After which nobody is told any more what was told by another channel."""
-OF_THE_MOMENT = frozenset({Step.TEST, Step.DRAFT, Step.REMINDER})
+OF_THE_MOMENT = frozenset({Step.TEST, Step.DRAFT, Step.REMINDER, Step.HANDOVER})
 """What is of no use later."""
 
 

@@ -18,7 +18,7 @@ def internal_facts(incident: Incident, context: Context) -> Facts:
     end = incident.resolved_at or context.now
     rows = [
         (say("Cause:"), cause_of(incident, context, context.line(incident.cause))),
-        (say("What is being done:"), _doing(incident, context)),
+        (say("What is being done:"), doing(incident, context)),
         (say("Repair:"), _repaired(incident, context)),
         (say("Reference:"), str(incident.id)),
         (say("Root cause:"), _root(incident, context)),
@@ -36,7 +36,8 @@ def internal_facts(incident: Incident, context: Context) -> Facts:
     return tuple((context.t(label), value) for label, value in rows if value)
 
 
-def _doing(incident: Incident, context: Context) -> str:
+def doing(incident: Incident, context: Context) -> str:
+    """Return what is being done about the incident, or that nobody is on it; empty once it is over."""
     if incident.resolved_at is not None:
         return ""
     if incident.awaits_answer:

@@ -60,6 +60,8 @@ class Step(StrEnum):
     ACTION_DUE = "action_due"
     """To our own people: the time of an action of the plan has come, and again until it is done."""
     TEST = "test"
+    HANDOVER = "handover"
+    """To whoever has come on duty: what is open. It is about no single incident."""
     ESCALATED = "escalated"
     """To the next of our own people: nobody has said that they are on it."""
     MERGED = "merged"
@@ -68,9 +70,13 @@ class Step(StrEnum):
 
 BY_TIME = frozenset({
     Step.UPDATE, Step.CONFERENCE, Step.LONG_SOON, Step.LONG, Step.REMINDER, Step.DRAFT, Step.CRISIS_OPENED,
-    Step.CRISIS_REPORT, Step.ESCALATED, Step.REVIEW_HOT, Step.REVIEW_COLD, Step.ACTION_DUE,
+    Step.CRISIS_REPORT, Step.ESCALATED, Step.REVIEW_HOT, Step.REVIEW_COLD, Step.ACTION_DUE, Step.HANDOVER,
 })  # fmt: skip
 """What only the passing of time makes due: it waits as long as the clock cannot be trusted."""
+
+
+HANDOVERS = IncidentId("oncall")
+"""Stands in the keys of messages about handovers, which have no incident of their own."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -106,7 +112,7 @@ class NoticeKey:
         It depends on the key alone, so that no search among what was sent is needed to keep a thread together.
         """
         root = replace(self, step=Step.FIRST_NOTICE, n=1)
-        return "" if self == root or self.step is Step.TEST else root.message_id(site, domain)
+        return "" if self == root or self.step in (Step.TEST, Step.HANDOVER) else root.message_id(site, domain)
 
 
 class NoticeState(StrEnum):

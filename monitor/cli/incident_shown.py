@@ -59,6 +59,7 @@ STEP = {
     "long": N_("long interruption"),
     "overrun": N_("maintenance overruns"),
     "escalated": N_("not acknowledged"),
+    "handover": N_("handover"),
     "draft": N_("draft of an update"),
     "unacknowledged": N_("nobody is on it"),
     "update": N_("update"),

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from alerts.notice import BY_TIME, Notice, NoticeKey, NoticeState, Planned
+from alerts.handover import handovers
+from alerts.notice import BY_TIME, HANDOVERS, Notice, NoticeKey, NoticeState, Planned
 from alerts.protocol import Protocol, due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.clock import Clock
@@ -381,6 +382,10 @@ class Desk:
             protocols[name] = self.inventory.protocol
         planned = self._planned(taken.state, protocols, now, time_passed=time_passed)
         notices = self._written(planned, taken.state, protocols, now)
+        if time_passed and self.trusted():
+            for one in handovers(self.roster, taken.state.incidents, protocols, self.sent.get(HANDOVERS, ()), now):
+                planned.append(one.plan)
+                notices += (self.letters.hand_over(one, protocols, self.moment(taken.state, now)),)
         turned = self._turned | self._turning(taken.state)
         if taken.events or notices or audit or removed or run_events or (time_passed and turned):
             healths = {name: health for name, health in taken.state.healths.items() if name in turned}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from alerts.context import Conference, Context, CrisisDue, Drafted
 from alerts.crisis import cell_opens_at, next_report
 from alerts.delivery import route
 from alerts.escalation import next_rung
+from alerts.handover import Handover
 from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
@@ -27,7 +28,7 @@ from alerts.service_words import title_in
 from alerts.sheet import Sheet
 from alerts.slots import next_slot
 from monitor.core.answer import stage_of
-from monitor.core.ids import NodeId
+from monitor.core.ids import IncidentId, NodeId
 from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
 from monitor.core.maintenance import Window
@@ -62,13 +63,29 @@ class Letters:
         self._private = private_names(inventory)
         self._people = {name: contact.name for name, contact in inventory.contacts.items()}
 
-    def write(self, planned: Planned, incident: Incident | None, protocol: Protocol, at: Moment) -> Notice:
+    def hand_over(self, handover: Handover, protocols: Mapping[IncidentId, Protocol], at: Moment) -> Notice:
+        """Return the row of the outbox for whoever has come on duty."""
+        language = self._language(self._inventory.contacts.get(handover.plan.key.recipient))
+        handed = tuple((one, self._context(one, protocols[one.id], at, language, None)) for one in handover.incidents)
+        return self.write(handover.plan, None, Protocol(), at, handed)
+
+    def _language(self, contact: Contact | None) -> str:
+        return (contact.language if contact is not None else "") or self._inventory.site.language
+
+    def write(
+        self,
+        planned: Planned,
+        incident: Incident | None,
+        protocol: Protocol,
+        at: Moment,
+        handed: tuple[tuple[Incident, Context], ...] = (),
+    ) -> Notice:
         """Return the row of the outbox for `planned`: waiting, or skipped, or dead when nothing leads to its reader."""
         key = planned.key
         contact = self._inventory.contacts.get(key.recipient)
-        language = (contact.language if contact is not None else "") or self._inventory.site.language
+        language = self._language(contact)
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
-        context = self._context(incident, protocol, at, language, way)
+        context = replace(self._context(incident, protocol, at, language, way), handed=handed)
         link, code = ("", "") if incident is None else self._ways_to_answer(planned, incident, protocol, at)
         own = self._inventory.words.of(key.step, key.audience, language)
         drafted = None

@@ -30,6 +30,7 @@ STEPS = {
     Step.MERGED: say("followed under another incident"),
     Step.DRAFT: say("draft of an update"),
     Step.ESCALATED: say("not acknowledged"),
+    Step.HANDOVER: say("handover"),
     Step.UNACKNOWLEDGED: say("nobody is on it"),
     Step.UPDATE: say("update"),
     Step.RESOLVED: say("resolved notice"),

@@ -32,6 +32,13 @@ def add(connection: Connection, new: Iterable[Notice]) -> None:
         connection.execute(statement, rows)
 
 
+def keys_since(connection: Connection, incident: IncidentId, since: datetime) -> dict[IncidentId, set[NoticeKey]]:
+    """Return the keys of the notices, in any state, under `incident` that were due after `since`; empty for none."""
+    query = select(notices.c.key).where(notices.c.incident == incident, notices.c.due_at > since)
+    keys = {NoticeKey.parse(key) for key in connection.scalars(query)}
+    return {incident: keys} if keys else {}
+
+
 def recover(connection: Connection) -> int:
     """Make what was being sent pending again, attempts kept; return how many. For the start, before any `claim`."""
     sending = notices.c.state == NoticeState.SENDING.value

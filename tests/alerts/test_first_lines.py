@@ -28,7 +28,7 @@ def of(messages: list[Told], step: Step) -> list[Told]:
 def test_every_step_is_in_the_table_with_its_readers():
     missing = sorted(set(Step) - set(READERS))
     assert not missing, f"say in tests/alerts/told.py who reads {missing}"
-    assert all(READERS.values())
+    assert {step for step, readers in READERS.items() if not readers} == {Step.HANDOVER}
 
 
 @pytest.mark.parametrize("step", READERS)

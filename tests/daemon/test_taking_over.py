@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from alerts.notice import HANDOVERS, Step
 from monitor.core.ids import CheckId
 from monitor.core.rota import Override
 from monitor.core.text import say
@@ -80,6 +81,28 @@ async def test_nobody_answers_so_the_next_is_told_and_an_acknowledgement_ends_th
     machine.pass_(3600)
     await desk.tick()
     assert recipients(desk) == {"admin", "eva"}
+
+
+async def test_whoever_comes_on_duty_is_told_once_of_what_is_open_also_over_a_restart(
+    desk_on, inventory_of, store, machine
+):
+    inventory = inventory_of(ROTA, EVA)
+    desk = desk_on(inventory)
+    await desk.take(CheckId("room"), BAD, machine.now(), 0.0)
+    machine.pass_(600)
+    await desk.take_over(Override("duty", "eva", machine.now(), machine.now() + timedelta(hours=1)), "uid:0")
+    await desk.tick()
+    machine.pass_(60)
+    desk = desk_on(inventory)
+    await desk.tick()
+    (handed,) = store.notices(HANDOVERS)
+    assert (handed.key.step, handed.key.recipient, handed.address) == (Step.HANDOVER, "eva", "eva@example.org")
+    assert "You are on duty, 1 incident is open." in handed.message.text
+    assert next(iter(desk.state.incidents)) in handed.message.text
+    assert handed.in_reply_to == ""
+    machine.pass_(3600)
+    await desk.tick()
+    assert [one.key.recipient for one in store.notices(HANDOVERS)] == ["eva", "admin"]
 
 
 QUIET = ("operations: {to: [admin]}", "operations: {to: [admin], quiet: {from: 22:00, to: 07:00}}")
