@@ -93,6 +93,8 @@ def _following(sheet: Sheet, one: _Report, reader: str) -> str:
     if due is None or due.next_at is None or not one.incident.open:
         return sheet.following
     at = context.at(due.next_at)
+    if not one.client and not context.live:
+        return context.t(say("{following} Next crisis report: {at}.", following=sheet.following, at=at))
     if not one.client:
         names = context.names(due.to)
         text = say("{following} Next crisis report: {at} ({names}).", following=sheet.following, at=at, names=names)

@@ -105,6 +105,12 @@ def test_our_own_people_read_everything_and_what_to_do_first():
     ]
 
 
+def test_in_a_rehearsal_nobody_is_named_as_the_reader_of_a_report_that_they_do_not_get():
+    third = written(Audience.INTERNAL, incident(), replace(CONTEXT, live=False)).text.splitlines()[2]
+    assert third.endswith(" Next crisis report: 17:05, Douala time.")
+    assert "to operations in the place of" in third
+
+
 def test_a_cell_that_has_just_been_called_for_says_who_is_to_lead_and_how():
     message = written(Audience.INTERNAL, incident(), step=Step.CRISIS_OPENED)
     assert message.text.startswith("Crisis cell from now on: ")

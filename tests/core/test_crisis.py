@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core import crisis_cell as cell
+from monitor.core.attachment import cleaned
 from monitor.core.crisis import CRISIS_KINDS, ActionState, Crisis, Role
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
 from monitor.core.ids import IncidentId
@@ -139,6 +140,9 @@ data = st.fixed_dictionaries(
         "result": json_values,
         "role": st.sampled_from([*Role]).map(str) | json_values,
         "who": json_values,
+        "name": st.sampled_from(["x.log", "../x.log"]) | json_values,
+        "size": st.integers(-1, 9) | json_values,
+        "sha256": st.just("a" * 64) | json_values,
     },
 )
 events = st.builds(
@@ -154,11 +158,12 @@ def test_any_events_in_any_order_fold_and_are_read_back_as_they_were(happened):
     one = replay([OPENED, *happened])[ID]
     assert one.crisis == replay([event_from_json(event_to_json(event)) for event in one.timeline])[ID].crisis
     crisis = one.crisis
-    for those in (crisis.actions, crisis.decisions, crisis.needs):
+    for those in (crisis.actions, crisis.decisions, crisis.needs, crisis.attachments):
         assert [each.n for each in those] == list(range(1, len(those) + 1))
     assert all(action.due_at is None or action.due_at.tzinfo is not None for action in crisis.actions)
     assert all((action.ended_at is None) is (action.state is ActionState.OPEN) for action in crisis.actions)
     assert len(dict(crisis.roles)) == len(crisis.roles)
+    assert all(file.name == cleaned(file.name) and file.size > 0 for file in crisis.attachments)
 
 
 @given(st.sampled_from([kind for kind in EventKind if kind not in CRISIS_KINDS]), data)
