@@ -200,7 +200,7 @@ def _cell(one: _Report) -> str:
             say("your contact: {who}", who=liaison) if one.client else say("speaks with the client: {who}", who=liaison)
         )
         parts.append(context.t(text))
-    return "; ".join(parts)
+    return " - ".join(parts)
 
 
 def _conference(one: _Report, *, opened: bool) -> Facts:

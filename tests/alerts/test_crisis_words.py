@@ -78,7 +78,7 @@ def test_the_client_reads_the_situation_the_plan_and_what_was_decided_without_a_
     for line in (
         "Crisis report: Service still interrupted: Application service stopped, since 14:05, Douala time.",
         "Next update and crisis report: 17:05, Douala time, or as soon as the service is restored.",
-        "Crisis cell: since 15:05, Douala time; led by Awa N.; your contact: Paul",
+        "Crisis cell: since 15:05, Douala time - led by Awa N. - your contact: Paul",
         "Action plan: actions: 3, done: 1, late: 1",
         "Action 1: restart […] - Awa N. - until 15:35 - LATE",
         "Action 2: call the carrier at […] - Paul - until 19:05",
