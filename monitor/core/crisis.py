@@ -144,6 +144,53 @@ def fold(crisis: Crisis, event: Event) -> Crisis:
             return crisis
 
 
+def plan_of(crisis: Crisis, other: Crisis) -> list[dict[str, Any]]:
+    """Return, JSON-ready, what is left to be done of `crisis` for an incident that goes on for it, which has `other`.
+
+    Open actions and needs that are not met; the people whose roles nobody has there yet. `taken_over` reads it.
+    """
+    actions = [
+        {"kind": EventKind.ACTION.value, "what": one.what, "owner": one.owner}
+        | ({} if one.due_at is None else {"due_at": one.due_at.isoformat()})
+        for one in crisis.open_actions
+    ]
+    needs = [{"kind": EventKind.NEED.value, "what": one.what} for one in crisis.needs if one.met_at is None]
+    roles = [
+        {"kind": EventKind.ROLE.value, "role": role.value, "who": who}
+        for role, who in crisis.roles
+        if not other.who(role)
+    ]
+    return [*roles, *actions, *needs]
+
+
+def taken_over(crisis: Crisis, event: Event) -> Crisis:
+    """Return `crisis` of an incident after the event by which it goes on for another, with what is left of that one's.
+
+    What makes no sense of it is left out, as by `fold`.
+    """
+    plan = event.data.get("plan", ())
+    for said in plan if isinstance(plan, list | tuple) else ():
+        kind = next(
+            (each for each in _HANDED_OVER if isinstance(said, Mapping) and each.value == said.get("kind")), None
+        )
+        if kind is not None:
+            crisis = fold(crisis, replace(event, kind=kind, data=said))
+    return crisis
+
+
+def handed_over(crisis: Crisis, event: Event) -> Crisis:
+    """Return `crisis` of an incident that goes on under another one, which has its open actions from now on."""
+    into = str(event.data.get("into", ""))
+    actions = tuple(
+        replace(one, state=ActionState.DROPPED, ended_at=event.at, result=into)
+        if one.state is ActionState.OPEN
+        else one
+        for one in crisis.actions
+    )
+    return replace(crisis, actions=actions)
+
+
+_HANDED_OVER = (EventKind.ACTION, EventKind.NEED, EventKind.ROLE)
 T = TypeVar("T", Action, Need)
 
 

@@ -242,13 +242,14 @@ def _joined(incident: Incident, event: Event) -> Incident:
     joined = joining.fold(incident.joined, event)
     if event.kind is EventKind.MERGED:
         ended = replace(incident, status=Status.RESOLVED, resolved_at=event.at, covered=(), flapping_at=None)
-        return replace(ended, joined=joined)
+        return replace(ended, joined=joined, crisis=crisis.handed_over(incident.crisis, event))
     if event.kind is EventKind.SPLIT and event.check is not None:
         return replace(_covering(incident, event.check, covered=False), joined=joined)
     for check in joining.absorbed(event):
         incident = _covering(incident, check, covered=True)
     worse = event.severity is not None and event.severity > incident.severity
     incident = replace(_rated(incident, event.severity) if worse else incident, joined=joined)
+    incident = replace(incident, crisis=crisis.taken_over(incident.crisis, event))
     if event.began_at is None or incident.disruption_seen_at is not None:
         return incident
     return replace(incident, disrupted_at=incident.disrupted_at or event.began_at, disruption_seen_at=event.at)

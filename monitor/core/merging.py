@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
+from monitor.core.crisis import plan_of
 from monitor.core.events import Event, EventKind
 from monitor.core.health import Health
 from monitor.core.ids import CheckId
@@ -17,8 +19,9 @@ def merged(source: Incident, target: Incident, told: Iterable[str], actor: str, 
     """Return the events by which `actor` puts `source` into `target`, which goes on for both.
 
     `told`: the clients who were told of `source`. Where only `source` interrupts the client's service, `target` does
-    from then on, on the same grid of updates. Raises Refused where one of them has ended, belongs to announced work, or
-    is being repaired: what a run says would be said of an incident that is over.
+    from then on, on the same grid of updates. What is left of the plan of `source` goes with it. Raises Refused where
+    one of them has ended, belongs to announced work, or is being repaired: what a run says would be said of an incident
+    that is over.
     """
     if source.id == target.id:
         raise Refused(say("an incident cannot be put into itself"))
@@ -31,7 +34,10 @@ def merged(source: Incident, target: Incident, told: Iterable[str], actor: str, 
         raise Refused(say("a runbook is at incident {id}: wait for its end, or stop it", id=source.id))
     checks = [*source.explained, *source.covered]
     interrupts = source.disruption_seen_at is not None
-    data = {"from": source.id, "checks": list(dict.fromkeys(checks)), "told": sorted(set(told))}
+    data: dict[str, Any] = {"from": source.id, "checks": list(dict.fromkeys(checks)), "told": sorted(set(told))}
+    plan = plan_of(source.crisis, target.crisis)
+    if plan:
+        data["plan"] = plan
     absorbed = Event(
         target.id,
         now,

@@ -1,5 +1,6 @@
 """A crisis cell is what its events say, in any order; what people cannot mean is refused with a reason."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,12 +13,20 @@ from monitor.core.crisis import CRISIS_KINDS, ActionState, Crisis, Role
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident, Refused, fold, open_by_hand, replay
+from monitor.core.merging import merged
 from monitor.core.text import say
 from monitor.core.verdict import Severity
 
 ID = IncidentId("26-0001")
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OPENED = open_by_hand(ID, "other", Severity.CRITICAL, "uid:0", AT, "no calls")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 5) | st.floats(allow_nan=False) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=3,
+)
 
 
 def at(minute: float) -> datetime:
@@ -98,6 +107,36 @@ def test_all_of_it_is_taken_after_the_end_and_outlives_a_relapse_and_a_restart()
     assert replay(event_from_json(event_to_json(event)) for event in one.timeline) == {ID: one}
 
 
+def test_what_is_left_of_a_plan_goes_with_its_incident_into_another_and_is_done_there():
+    source = planned("restart the dialler", "call the carrier")
+    source = after(source, cell.end_action(source, "uid:7", at(6), 1, ActionState.DONE))
+    source = after(source, cell.need(source, "uid:7", at(6), "the carrier's ticket"))
+    for role, who in ((Role.LEADER, "Paul"), (Role.SCRIBE, "Awa")):
+        source = after(source, cell.appoint(source, "uid:7", at(6), role, who))
+    other = replace(OPENED, incident=IncidentId("26-0002"))
+    target = fold(None, other)
+    assert target is not None
+    target = after(target, replace(cell.appoint(target, "uid:7", at(7), Role.LEADER, "admin"), incident=target.id))
+    absorbed, left = merged(source, target, (), "uid:8", at(9))
+    target, source = after(target, absorbed), after(source, left)
+    (action,) = target.crisis.actions
+    assert (action.n, action.what, action.owner, action.due_at) == (1, "call the carrier", "Paul", at(60))
+    assert [need.what for need in target.crisis.needs] == ["the carrier's ticket"]
+    assert (target.crisis.who(Role.LEADER), target.crisis.who(Role.SCRIBE)) == ("admin", "Awa")
+    assert [(one.state, one.result) for one in source.crisis.actions] == [
+        (ActionState.DONE, ""),
+        (ActionState.DROPPED, "26-0002"),
+    ]
+    assert event_from_json(event_to_json(absorbed)) == absorbed
+
+
+@given(json_values | st.lists(st.dictionaries(st.sampled_from(["kind", "what", "role"]), json_values)))
+def test_whatever_a_plan_that_is_taken_over_says_it_folds(plan):
+    absorbed = Event(ID, at(1), EventKind.ABSORBED, "uid:7", say("So it is"), data={"plan": plan})
+    one = replay([OPENED, absorbed])[ID]
+    assert [action.n for action in one.crisis.actions] == list(range(1, len(one.crisis.actions) + 1))
+
+
 @pytest.mark.parametrize(
     "impossible",
     [
@@ -124,11 +163,6 @@ def test_a_plan_has_room_for_so_many_actions_and_no_more():
         cell.add_action(one, "uid:7", at(6), "one more")
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 5) | st.floats(allow_nan=False) | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
-    max_leaves=3,
-)
 data = st.fixed_dictionaries(
     {},
     optional={
