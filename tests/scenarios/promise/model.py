@@ -16,6 +16,8 @@ RELAPSE_WITHIN = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(hours=24)
 """An incident that is over is then left alone."""
 TO_DIAL_IN = timedelta(minutes=10)
+CALL_BEGINS_LATE = timedelta(minutes=1)
+"""What changed just before the call is still said so soon after it."""
 END_SAYS_IT = timedelta(seconds=5)
 """An end so soon after the minute of an update is the update."""
 
@@ -289,7 +291,8 @@ class Model:
         call = self._call_at(story)
         if story.ended is not None or call is None or not self._was(story, "conference", story.episode):
             return
-        if not story.news or not call < story.news[-1] < self._dialled_in_at(story, call):
+        dialled_in_at = self._dialled_in_at(story, call)
+        if now >= dialled_in_at + CALL_BEGINS_LATE or not any(call < at < dialled_in_at for at in story.news[-1:]):
             return
         n, at = len(story.news), story.news[-1]
         if not self._was(story, "conference_updated", n):
