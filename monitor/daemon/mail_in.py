@@ -17,6 +17,7 @@ from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.answers import Answers
 from monitor.daemon.desk import Desk
 from monitor.secret import Unresolved
+from monitor.store import StoreError
 
 log = logging.getLogger(__name__)
 LOOK_BACK = timedelta(days=2)
@@ -109,6 +110,11 @@ class MailIn:
         except TimeoutError as error:
             judging.cancel()
             raise Unjudged(reply.id) from error
+        except StoreError:
+            raise
+        except Exception:  # a fault of ours with one mail must not keep the next from being heard
+            log.exception("a mail was passed over", extra={"event": "mail_passed_over", "mail": reply.id})
+            return Filing.LEFT
 
     def close(self) -> None:
         """Begin no other visit."""

@@ -100,13 +100,15 @@ def test_any_charset_and_encoding_is_read_as_far_as_it_goes(charset, encoding, b
         ("<script>ok</script>vu", "vu"),
         ("ok<br>Ann", "ok"),
         ("<p>o<b>k</b>", "o k"),
+        ("<!--[if mso]><style>x</style><![endif]--><p>ok", "ok"),
+        ("<P>OK</P>", "OK"),
         ("<", "<"),
         ("<!--" * 2000, ""),
     ],
 )
 def test_a_mail_in_html_alone_is_read_by_what_it_shows(html, line):
     found = read_reply(mail(html, "Content-Type: text/html; charset=utf-8\r\n")).line
-    assert found == line or (html.startswith("<!--") and not acknowledges(found))
+    assert found == line or (html.startswith("<!--<") and not acknowledges(found))
 
 
 def test_the_plain_part_counts_and_no_attachment_does():
@@ -180,7 +182,7 @@ def test_ten_megabytes_of_headers_are_read_to_a_limit():
 def test_a_thread_of_thousands_names_the_last_few():
     thread = " ".join(f"<{n}@x>" for n in range(5000))
     answers = read_reply(mail(References=thread)).answers
-    assert answers[:2] == (OURS, "4999@x") and len(answers) == MOST_REFERENCES
+    assert answers[0] == OURS and len(answers) == MOST_REFERENCES
 
 
 @pytest.mark.parametrize("depth", [50, 5000])
@@ -188,6 +190,23 @@ def test_parts_within_parts_without_end_are_given_up(depth):
     body = "".join(f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n" for n in range(depth))
     found = read_reply(mail(body + "ok", "Content-Type: multipart/mixed; boundary=b0\r\n"))
     assert found.kind in (Kind.ANSWER, Kind.UNREADABLE) and not acknowledges(found.line)
+
+
+BOMBS = {
+    "tags": b"Content-Type: text/html\r\n\r\n" + b"<a " * 10_000,
+    "attributes": b"Content-Type: text/html\r\n\r\n" + b'<a x="' * 6_000,
+    "declarations": b"Content-Type: text/html\r\n\r\n" + b"<![" * 10_000,
+    "parameters": b'Content-Type: text/plain; a="' + b";\\" * 100_000 + b"\r\n\r\nok",
+    "folded parameters": b"Content-Type: text/plain;" + b'\r\n a=";\\";' * 20_000 + b"\r\n\r\nok",
+    "brackets": b"From: " + b"(" * 200_000 + b"\r\n\r\nok",
+    "addresses": b"From: " + b"a@x, " * 40_000 + b"\r\n\r\nok",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_mail_made_to_take_long_ends_soon(name):
+    found = read_reply(BOMBS[name])  # the standard library alone takes half a minute and more for the first of these
+    assert found.kind in (Kind.ANSWER, Kind.UNREADABLE)
 
 
 @given(st.binary(max_size=2000))
