@@ -42,9 +42,10 @@ class Owed:
 def owed(incident: Incident) -> tuple[Owed, ...]:
     """Return the reviews that are owed: of what is over and interrupted the client's service, until they are closed.
 
-    A relapse begins anew: what was closed before it was the review of another end.
+    A relapse begins anew: what was closed before it was the review of another end. What went into another incident is
+    reviewed with that.
     """
-    if incident.resolved_at is None or incident.disrupted_at is None:
+    if incident.resolved_at is None or incident.disrupted_at is None or incident.joined.into is not None:
         return ()
     return tuple(
         Owed(stage, incident.resolved_at + within)

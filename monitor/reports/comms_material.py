@@ -14,7 +14,6 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
 from monitor.core.verdict import Severity
 from monitor.inventory.model import Inventory
-from monitor.reports.milestones import interruptions
 from monitor.reports.proof import Line, Records, proof
 from monitor.store import Store
 
@@ -86,7 +85,7 @@ class CommsMaterial:
 def comms_material(store: Store, inventory: Inventory | None, period: Period, now: datetime) -> CommsMaterial:
     """Return what is on record of `period`; `inventory` is None where it cannot be read. Raises StoreError."""
     found = store.incidents_between(period.since - AFTER_THE_END, period.until)
-    of_the_client = [one for one in found if interruptions(one)]
+    of_the_client = [one for one in found if one.disrupted_at is not None]
     notices = store.headlines([one.id for one in of_the_client], limit=MOST_NOTICES)
     records = Records(store.starts(period.since, now), tuple(_untrusted(found, now)))
     told = []

@@ -40,8 +40,8 @@ def _index(connection: Connection, event: Event) -> None:
         statement = insert(incidents, connection.dialect.name).on_conflict_do_nothing(index_elements=[incidents.c.id])
         row = {"id": event.incident, "number": incident_number(event.incident), "opened_at": event.at}
         connection.execute(statement, row)
-    elif event.kind in (EventKind.RESOLVED, EventKind.REOPENED):
-        ended = event.at if event.kind is EventKind.RESOLVED else None
+    elif event.kind in (EventKind.RESOLVED, EventKind.MERGED, EventKind.REOPENED):
+        ended = None if event.kind is EventKind.REOPENED else event.at
         connection.execute(update(incidents).where(incidents.c.id == event.incident).values(resolved_at=ended))
 
 

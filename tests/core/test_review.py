@@ -172,6 +172,12 @@ def test_both_reviews_are_owed_of_what_interrupted_the_service_and_is_over():
     assert owed(incident) == both
 
 
+def test_what_went_into_another_incident_is_reviewed_with_that():
+    merged = told(story(ended=False), happened(END, EventKind.MERGED, data={"into": "26-0006"}))
+    assert not merged.open
+    assert owed(merged) == ()
+
+
 ANY = st.one_of(
     st.none(), st.integers(-2, 7), st.text(max_size=3), st.sampled_from(["why", "hot", "cold"]), st.just([])
 )

@@ -139,3 +139,15 @@ def test_nobody_who_acknowledged_is_found_where_nobody_did(stories: Stories) -> 
     kept = tuple(event for event in material.incident.timeline if event.kind is not EventKind.ACKNOWLEDGED)
     alone = replace(material, incident=replace(material.incident, timeline=kept))
     assert {one.name: one.outcome for one in measures(alone)}["acknowledged"] is Outcome.NEVER
+
+
+def test_an_interruption_ends_where_its_incident_goes_into_another_one_and_goes_on_there(stories: Stories) -> None:
+    link = stories["link"]().incident
+    before = tuple(event for event in link.timeline if event.at <= at(4))
+    said = replace(before[-1], at=at(10), check=None, began_at=None)
+    merged = replace(said, kind=EventKind.MERGED, data={"into": "26-0007"})
+    assert interruptions(replace(link, timeline=(*before, merged))) == (Interruption(at(0), at(10)),)
+    opening = (replace(link.timeline[0], check=None),)
+    taken_over = replace(said, kind=EventKind.ABSORBED, began_at=at(0), data={"checks": ["fo-peer"]})
+    assert interruptions(replace(link, timeline=(*opening, taken_over))) == (Interruption(at(0), None),)
+    assert interruptions(replace(link, timeline=(*opening, replace(taken_over, began_at=None)))) == ()
