@@ -43,6 +43,8 @@ class SmsIn:
         self._seen: sms_in.Stamps = {}
         self._left: set[str] = set()
         """Messages that are none of ours; they stay where they are and are not read again."""
+        self._judged: dict[str, Filing] = {}
+        """Those that have yet to be moved where they belong."""
         self._reported: tuple[float, bool] | None = None
 
     async def run(self) -> None:
@@ -74,16 +76,36 @@ class SmsIn:
         """Take every message that is complete. Raises TransportError."""
         spool = self._spool(channel)
         found = await self._aside(sms_in.look, spool, f"{now - LOOK_BACK:%Y%m%d}")
-        names = [name for name in sms_in.complete(self._seen, found) if name not in self._left]
+        done = {*self._left, *self._judged}
+        names = [name for name in sms_in.complete(self._seen, found) if name not in done]
         self._seen, self._left = found, self._left & set(found)
         for name in names[: sms_in.MOST_FILES]:
             sms = await self._aside(sms_in.read, spool, name)
-            if sms is None:
-                continue
-            filing = await self._answers.by_sms(sms)
+            filing = Filing.LEFT if sms is None else await self._judge(sms)
             if filing is Filing.LEFT:
                 self._left.add(name)
-            await self._aside(sms_in.file_away, spool, name, filing)
+            else:
+                self._judged[name] = filing
+        await self._file(spool)
+
+    async def _judge(self, sms: sms_in.Sms) -> Filing:
+        try:
+            return await self._answers.by_sms(sms)
+        except Exception:  # a fault of ours with one message must not keep the next from being heard
+            log.exception("a message was passed over", extra={"event": "sms_passed_over", "sms": sms.id})
+            return Filing.LEFT
+
+    async def _file(self, spool: Path) -> None:
+        """Move what was judged where it belongs. Raises TransportError for the last that could not be moved."""
+        trouble: TransportError | None = None
+        for name, filing in tuple(self._judged.items()):
+            try:
+                await self._aside(sms_in.file_away, spool, name, filing)
+                del self._judged[name]
+            except TransportError as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
 
     async def _aside(self, work: Callable[..., R], *arguments: Any) -> R:
         """Run what touches the file system in its thread; one that hangs is not given more."""

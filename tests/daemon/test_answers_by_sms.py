@@ -143,6 +143,30 @@ async def test_after_the_end_the_code_does_nothing_and_nobody_is_bothered(told):
     assert answers.parked == () and desk.state.incidents[name].status is Status.RESOLVED
 
 
+async def test_an_answer_counts_though_its_file_cannot_be_moved_and_so_does_the_next(told, tmp_path):
+    desk, answers, first = told
+    second = (await desk.open("power", Severity.CRITICAL, "uid:0", "mains cut")).id
+    reported = []
+
+    async def report(verdict, at, elapsed):
+        reported.append(verdict.severity)
+
+    inbox, today = tmp_path / "spool" / INBOX, f"{desk.clock.now():%Y%m%d}"
+    inbox.mkdir(parents=True)
+    (tmp_path / "spool" / "releve-done").write_text("in the way")
+    for n, name in enumerate((first, second)):
+        (inbox / f"IN{today}_14050{n}_00_{ADMIN}_00.txt").write_text(f"OK {code_for(desk, name)}")
+    sms_in = SmsIn(desk, answers, report)
+    for _ in range(3):
+        await sms_in._turn("modem")
+    assert [desk.state.incidents[name].status for name in (first, second)] == [Status.ACKNOWLEDGED] * 2
+    assert reported[-1] is Severity.WARNING and len(list(inbox.iterdir())) == 2
+    (tmp_path / "spool" / "releve-done").unlink()
+    await sms_in._turn("modem")
+    sms_in.close()
+    assert reported[-1] is Severity.OK and list(inbox.iterdir()) == []
+
+
 async def test_the_inbox_is_emptied_of_answers_and_a_folder_that_is_missing_is_told(told, tmp_path):
     desk, answers, name = told
     reported, heard = [], asyncio.Event()
