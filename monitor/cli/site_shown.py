@@ -62,6 +62,8 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
     if status["runs"]:
         out.print()
         print_table(_going_table(status["runs"], words, now), out)
+    if status["on_call"]:
+        out.print()
     for line in duty_lines(status["on_call"], words, now):
         out.print(unbroken(line))
     line = overdue_line(status["overdue"]["reviews"], status["overdue"]["actions"], words)

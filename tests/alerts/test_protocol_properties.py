@@ -257,7 +257,7 @@ def test_the_promised_next_update_is_the_one_that_comes(protocol, legs, tick):
     sent = world.known
     assert promised > world.now
     early = due(protocol, world.incident, sent, promised - SECOND / 10)
-    assert {plan.key.step for plan in early} <= {Step.CONFERENCE, Step.LONG_SOON, Step.LONG}
+    assert {plan.key.step for plan in early} <= {Step.CONFERENCE, Step.CRISIS_OPENED, Step.LONG_SOON, Step.LONG}
     updates = [plan for plan in due(protocol, world.incident, sent, promised) if plan.key.step is Step.UPDATE]
     assert {plan.due_at for plan in updates} == {promised}
 
