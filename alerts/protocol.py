@@ -330,9 +330,10 @@ def _conference(protocol: Protocol, incident: Incident, existing: Collection[Not
     """
     due_at, starts_at = conference_due(protocol, incident), conference_at(protocol, incident)
     ended = incident.resolved_at
-    if due_at is None or starts_at is None or due_at > (ended or now):
-        return []
     known = any(key.step is Step.CONFERENCE and key.n == incident.episode for key in existing)
+    # Whoever was invited stays so, though the clock turned out to be ahead and it is not yet time.
+    if due_at is None or starts_at is None or (due_at > (ended or now) and not known):
+        return []
     missed = ended is not None and not known
     calls = [
         _Call(audience, Step.CONFERENCE, incident.episode, due_at, to, skipped=missed)

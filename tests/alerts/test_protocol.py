@@ -586,6 +586,13 @@ def test_an_invitation_that_came_too_late_is_not_taken_back_by_the_next_tick_eit
     assert due(CALLED, ended, told_so_far | keys(with_the_end), at + timedelta(seconds=1)) == ()
 
 
+def test_a_call_is_taken_back_although_the_clock_by_which_it_was_due_turned_out_to_be_a_day_ahead():
+    ended = fold(OPEN, happened(EventKind.RESOLVED, BEGAN - timedelta(days=1)))
+    planned = due(CALLED, ended, keys(due(CALLED, OPEN, (), HOUR)), BEGAN - timedelta(days=1))
+    cancelled = {text.replace("conference", "conference_cancelled") for text in INVITED}
+    assert told(only(planned, Step.CONFERENCE, Step.CONFERENCE_CANCELLED)) == cancelled
+
+
 def test_what_was_over_before_the_hour_calls_nobody():
     ended = fold(OPEN, happened(EventKind.RESOLVED, HOUR - timedelta(minutes=1)))
     assert only(due(CALLED, ended, (), HOUR + timedelta(hours=5)), Step.CONFERENCE, Step.CONFERENCE_CANCELLED) == ()

@@ -160,3 +160,8 @@ def test_a_protocol_that_is_edited_while_an_incident_is_open_holds_for_the_next_
         "26-0003/client/update/1/att",
         "26-0003/client/update/1/ocm",
     ]
+
+
+@pytest.mark.parametrize("number", [174882651])
+def test_courses_that_once_went_wrong_do_so_no_more(ground: Ground, number: int) -> None:
+    assert wrong(ground, drawn(number)) == []
