@@ -58,10 +58,11 @@ def _line(incident: Incident, context: Context) -> str:
     """One incident: how bad, what, where, since when, what is being done."""
     title = title_of(incident, context)
     what = say(
-        "{severity}: {title}: {summary}, since {at}.",
+        "{severity}: {title}: {summary}, since {at}; {doing}.",
         severity=context.t(SEVERITIES[incident.severity]),
         title=f"{title} ({context.node})" if context.node else title,
         summary=context.line(incident.title),
         at=context.at(episode_began(incident)),
+        doing=doing(incident, context),
     )
-    return f"{context.t(what)} {doing(incident, context)}"
+    return context.t(what)

@@ -54,6 +54,8 @@ def subject_of(incident: Incident, context: Context, title: str, step: Step) -> 
         return context.t(say("{reference} {title}: a person is needed", reference=incident.id, title=title))
     if step is Step.UNACKNOWLEDGED:
         return context.t(say("{reference} {title}: nobody is on it any more", reference=incident.id, title=title))
+    if step is Step.ESCALATED:
+        return context.t(say("{reference} {title}: not acknowledged", reference=incident.id, title=title))
     if step is Step.OVERRUN:
         return context.t(say("{reference} {title}: maintenance overruns", reference=incident.id, title=title))
     if step is Step.RESOLVED:

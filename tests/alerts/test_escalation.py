@@ -173,6 +173,7 @@ def test_the_message_says_who_has_not_answered_and_who_is_next(language, what, t
     message = compose(plan, world.incident, context)
     lines = message.text.replace("\N{NO-BREAK SPACE}", " ")
     assert what in lines
+    assert message.subject.endswith(": not acknowledged")
     assert told in lines
     assert following in lines
     assert f"releve incident ack {ID}" in lines

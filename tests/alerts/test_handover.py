@@ -122,7 +122,7 @@ def test_the_message_lists_what_is_open_who_is_on_it_and_what_comes_next():
     text = " ".join(lines)
     assert "Critical: Link down (router): no answer, since " in text
     assert "awa has been working on it since " in text
-    assert "nobody has acknowledged it yet" in text
+    assert "; nobody has acknowledged it yet." in text
     assert "releve incident ack 26-0002" in text
     assert message.subject == "[Relève] You are on duty, 2 incidents are open"
     assert message.short == "You are on duty, 2 incidents are open: 26-0001, 26-0002"
