@@ -18,6 +18,8 @@ WITHIN = timedelta(hours=24)
 """After which nobody is told any more what was told by another channel."""
 OF_THE_MOMENT = frozenset({Step.TEST, Step.DRAFT, Step.REMINDER, Step.HANDOVER})
 """What is of no use later."""
+ENDS = frozenset({Step.RESOLVED, Step.MERGED})
+"""What makes all that was said before it old: it is over, or told under another incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def owed(
     """
     sent = [one for one in notices if one.state is NoticeState.SENT and one.sent_at is not None]
     last = {(one.key.audience, one.key.step, one.key.recipient): one for one in sorted(sent, key=_by_time)}
-    over = {key[2]: one for key, one in last.items() if key[1] is Step.RESOLVED}
+    over = {one.key.recipient: one for one in sorted(last.values(), key=_by_time) if one.key.step in ENDS}
     found = []
     for (_, step, recipient), one in last.items():
         end = over.get(recipient)

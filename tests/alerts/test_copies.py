@@ -87,6 +87,10 @@ def test_of_updates_only_the_last_is_owed():
     assert steps(told(Step.UPDATE, 60), by_mail, at=AT + 150 * MINUTE) == []
 
 
+def test_of_what_went_into_another_incident_only_that_is_owed():
+    assert steps(told(), told(Step.UPDATE, 20), told(Step.MERGED, 30)) == [(Step.MERGED, 1, "mail", "awa@example.org")]
+
+
 def test_of_what_is_over_only_the_end_is_owed():
     end = told(Step.RESOLVED, 30)
     assert steps(told(), told(Step.UPDATE, 20), end) == [(Step.RESOLVED, 1, "mail", "awa@example.org")]
