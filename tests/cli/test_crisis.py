@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from monitor import cli
 from monitor.clock import SystemClock
 
 SITE = """
@@ -19,22 +18,6 @@ devices: {server: {address: 127.0.0.1}}
 checks: {door: {probe: tcp, device: server, port: 1, every: 1 h}}
 operations: {to: [admin]}
 """
-
-
-@pytest.fixture
-def releve(tmp_path, capsys, monkeypatch):
-    """Run one command line in English on a site of its own; return exit code, stdout and stderr."""
-    inventory = tmp_path / "inventory.yaml"
-    inventory.write_text(SITE, encoding="utf-8")
-    monkeypatch.setenv("RELEVE_INVENTORY", str(inventory))
-    monkeypatch.setenv("RELEVE_DATA", str(tmp_path / "data"))
-
-    def run(*arguments, lang="en"):
-        code = cli.carry_out(["--lang", lang, *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

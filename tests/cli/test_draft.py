@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from monitor import cli
-
 SITE = """
 site: {name: Petit site, timezone: Africa/Douala, language: fr}
 contacts:
@@ -24,22 +22,6 @@ incidents: {office: {interruption: always}}
 protocol: {first_notice: {to: [att]}, update: {every: 60 min, to: [att, ocm]}}
 operations: {to: [admin]}
 """
-
-
-@pytest.fixture
-def releve(tmp_path, capsys, monkeypatch):
-    """Run one command line in English on a site of its own; return exit code, stdout and stderr."""
-    inventory = tmp_path / "inventory.yaml"
-    inventory.write_text(SITE, encoding="utf-8")
-    monkeypatch.setenv("RELEVE_INVENTORY", str(inventory))
-    monkeypatch.setenv("RELEVE_DATA", str(tmp_path / "data"))
-
-    def run(*arguments, lang="en"):
-        code = cli.carry_out(["--lang", lang, *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

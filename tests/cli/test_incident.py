@@ -21,22 +21,6 @@ operations: {to: [admin]}
 
 
 @pytest.fixture
-def releve(tmp_path, capsys, monkeypatch):
-    """Run one command line in English on a site of its own; return exit code, stdout and stderr."""
-    inventory = tmp_path / "inventory.yaml"
-    inventory.write_text(SITE, encoding="utf-8")
-    monkeypatch.setenv("RELEVE_INVENTORY", str(inventory))
-    monkeypatch.setenv("RELEVE_DATA", str(tmp_path / "data"))
-
-    def run(*arguments, lang="en"):
-        code = cli.carry_out(["--lang", lang, *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
-@pytest.fixture
 def opened(releve):
     """The name of an incident opened by hand."""
     _code, out, _err = releve("incident", "open", "smell of smoke", "--severity", "warning", "--json")
