@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from monitor.core.by_hand import acknowledge
 from monitor.core.events import Event, EventKind
-from monitor.core.incident import Incident, Refused, acknowledge
+from monitor.core.incident import Incident, Refused
 from monitor.core.text import Text, say
 
 CONTACT = "contact:"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from monitor.core import crisis, joining, review
@@ -14,7 +14,7 @@ from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.joining import JOINING, NOTHING_JOINED, Joined
 from monitor.core.review import NOT_REVIEWED, REVIEW_KINDS, Review
-from monitor.core.text import Text, say, verbatim
+from monitor.core.text import Text
 from monitor.core.urgency import CALM, Urgency, pressed
 from monitor.core.verdict import Severity
 
@@ -373,51 +373,3 @@ def replay(events: Iterable[Event]) -> dict[IncidentId, Incident]:
             incidents[event.incident] = after
             timelines.setdefault(event.incident, []).append(event)
     return {name: replace(incident, timeline=tuple(timelines[name])) for name, incident in incidents.items()}
-
-
-def acknowledge(
-    incident: Incident, actor: str, now: datetime, note: str = "", length: timedelta | None = None
-) -> Event:
-    """Return the event that `actor` takes charge, for `length` or to the end. Raises Refused once it is resolved."""
-    _must_be_open(incident)
-    text = say("Acknowledged: {note}", note=note) if note else say("Acknowledged")
-    return Event(incident.id, now, EventKind.ACKNOWLEDGED, actor, text, until=None if length is None else now + length)
-
-
-def note(incident: Incident, actor: str, now: datetime, words: str) -> Event:
-    """Return the event that `actor` adds `words` to the log, also after the end."""
-    return Event(incident.id, now, EventKind.NOTE, actor, verbatim(words))
-
-
-def state_cause(incident: Incident, actor: str, now: datetime, words: str) -> Event:
-    """Return the event that `actor` says what the cause is; every later message tells it."""
-    return Event(incident.id, now, EventKind.CAUSE, actor, verbatim(words))
-
-
-def open_by_hand(incident: IncidentId, kind: str, severity: Severity, actor: str, now: datetime, words: str) -> Event:
-    """Return the event that `actor` opens an incident which no check has seen."""
-    return Event(incident, now, EventKind.OPENED, actor, verbatim(words), None, severity, kind, now)
-
-
-def resolve_by_hand(incident: Incident, actor: str, now: datetime, words: str, *, failing: bool) -> Event:
-    """Return the event that `actor` ends the incident.
-
-    Raises Refused while its check still fails (`failing`): a message "resolved" that the next reading contradicts
-    would cost the client's trust.
-    """
-    _must_be_open(incident)
-    if failing:
-        raise Refused(
-            say(
-                "{check} still fails, so incident {id} stays open. Acknowledge it, or put the check in order.",
-                check=str(incident.check),
-                id=incident.id,
-            )
-        )
-    text = say("Resolved: {note}", note=words) if words else say("Resolved")
-    return Event(incident.id, now, EventKind.RESOLVED, actor, text)
-
-
-def _must_be_open(incident: Incident) -> None:
-    if not incident.open:
-        raise Refused(say("Incident {id} is already resolved.", id=incident.id))

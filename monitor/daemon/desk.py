@@ -14,8 +14,8 @@ from alerts.notice import BY_TIME, HANDOVERS, Notice, NoticeKey, NoticeState, Pl
 from alerts.protocol import Protocol, due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.clock import Clock
+from monitor.core import by_hand, watch
 from monitor.core import incident as incidents
-from monitor.core import watch
 from monitor.core.events import Event, EventKind
 from monitor.core.health import Health, not_after
 from monitor.core.ids import CheckId, IncidentId, NodeId
@@ -272,17 +272,17 @@ class Desk:
     async def acknowledge(self, name: IncidentId, actor: str, note: str, length: timedelta | None = None) -> Incident:
         """Record that `actor` is on it, for `length` or to the end."""
         words = legible(note)
-        return await self.act(name, actor, "ack", lambda i, now: incidents.acknowledge(i, actor, now, words, length))
+        return await self.act(name, actor, "ack", lambda i, now: by_hand.acknowledge(i, actor, now, words, length))
 
     async def note(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Add `words` to the incident's log."""
         words = legible(words)
-        return await self.act(name, actor, "note", lambda i, now: incidents.note(i, actor, now, words))
+        return await self.act(name, actor, "note", lambda i, now: by_hand.note(i, actor, now, words))
 
     async def state_cause(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Record the cause as `actor` states it."""
         words = legible(words)
-        return await self.act(name, actor, "cause", lambda i, now: incidents.state_cause(i, actor, now, words))
+        return await self.act(name, actor, "cause", lambda i, now: by_hand.state_cause(i, actor, now, words))
 
     async def resolve(self, name: IncidentId, actor: str, words: str) -> Incident:
         """End an incident that no check ends."""
@@ -290,7 +290,7 @@ class Desk:
         def end(incident: Incident, now: datetime) -> Event:
             health = self.state.healths.get(incident.check) if incident.check is not None else None
             failing = health is not None and {health.latest, health.confirmed} != {Severity.OK}
-            return incidents.resolve_by_hand(incident, actor, now, legible(words), failing=failing)
+            return by_hand.resolve_by_hand(incident, actor, now, legible(words), failing=failing)
 
         return await self.act(name, actor, "resolve", end)
 
@@ -304,7 +304,7 @@ class Desk:
             raise Refused(say("no incident kind {kind}; there are: {known}", kind=kind, known=known))
         now = self.clock.now()
         name = incident_id(self.state.next_number, now)
-        event = incidents.open_by_hand(name, kind, severity, actor, now, words)
+        event = by_hand.open_by_hand(name, kind, severity, actor, now, words)
         taken = watch.told(self.plan, self.state, event)
         await self._accept(taken, audit=(AuditEntry(actor, "open", {"incident": name, "kind": kind}),))
         return self.state.incidents[name]

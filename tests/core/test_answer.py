@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.core.answer import Answer, NotWanted, Stage, Standing, Way, answered, stage_at, stage_of, standing
+from monitor.core.by_hand import acknowledge, resolve_by_hand
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import IncidentId
-from monitor.core.incident import acknowledge, fold, resolve_by_hand
+from monitor.core.incident import fold
 from monitor.core.text import ENGLISH, say
 from monitor.core.verdict import Severity
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from monitor.core import crisis_cell as cell
 from monitor.core.attachment import cleaned
+from monitor.core.by_hand import open_by_hand
 from monitor.core.crisis import CRISIS_KINDS, ActionState, Crisis, Role
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
 from monitor.core.ids import IncidentId
-from monitor.core.incident import Incident, Refused, fold, open_by_hand, replay
+from monitor.core.incident import Incident, Refused, fold, replay
 from monitor.core.merging import merged
 from monitor.core.text import say
 from monitor.core.verdict import Severity

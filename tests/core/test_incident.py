@@ -7,19 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.by_hand import acknowledge, note, open_by_hand, resolve_by_hand, state_cause
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.incident import (
-    Refused,
-    Status,
-    acknowledge,
-    fold,
-    note,
-    open_by_hand,
-    replay,
-    resolve_by_hand,
-    state_cause,
-)
+from monitor.core.incident import Refused, Status, fold, replay
 from monitor.core.text import Quantity, say, verbatim
 from monitor.core.verdict import Severity
 

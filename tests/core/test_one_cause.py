@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from monitor.core.by_hand import acknowledge
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
 from monitor.core.flapping import SAMPLES, FlappingPolicy
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.impact import outlook
-from monitor.core.incident import BLIND, Incident, Interruption, Refused, Status, acknowledge
+from monitor.core.incident import BLIND, Incident, Interruption, Refused, Status
 from monitor.core.maintenance import Span, Window, scope_of
 from monitor.core.plan import Plan, State, Watched, record
 from monitor.core.services import Leaf, Rule, Service, View, Way

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core import crisis_cell
+from monitor.core.by_hand import state_cause
 from monitor.core.events import RELEVE, Event, EventKind, event_from_json, event_to_json
 from monitor.core.ids import IncidentId
-from monitor.core.incident import Incident, Refused, fold, replay, state_cause
+from monitor.core.incident import Incident, Refused, fold, replay
 from monitor.core.review import (
     NOT_REVIEWED,
     Change,

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.core.by_hand import open_by_hand, resolve_by_hand
 from monitor.core.events import Event, EventKind, event_from_json, event_to_json
 from monitor.core.flapping import SAMPLES
 from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId, NodeId
-from monitor.core.incident import BLIND, Incident, Interruption, Status, open_by_hand, replay, resolve_by_hand
+from monitor.core.incident import BLIND, Incident, Interruption, Status, replay
 from monitor.core.maintenance import Span, Window, scope_of
 from monitor.core.plan import Plan, State, Watched, incident_id, record
 from monitor.core.services import Leaf, Rule, Service, Way

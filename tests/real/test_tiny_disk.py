@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from monitor.core.ids import CheckId
 from monitor.core.plan import incident_id
-from monitor.core.incident import note, open_by_hand
+from monitor.core.by_hand import note, open_by_hand
 from monitor.core.verdict import Severity
 from monitor.store import AuditEntry, Batch, DiskFull, HistoryUnavailable, Sample, open_store
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from alerts.language import speech
 from alerts.public_words import for_all
 from monitor.core import watch
+from monitor.core.by_hand import acknowledge, state_cause
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId
-from monitor.core.incident import acknowledge, state_cause
 from monitor.core.merging import merged
 from monitor.core.plan import State
 from monitor.core.text import say, verbatim

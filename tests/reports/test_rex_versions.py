@@ -10,9 +10,10 @@ import pytest
 
 from alerts.language import speech
 from monitor.core import crisis_cell, reviewing
+from monitor.core.by_hand import note
 from monitor.core.crisis import ActionState
 from monitor.core.events import Event
-from monitor.core.incident import Incident, fold, note
+from monitor.core.incident import Incident, fold
 from monitor.core.review import Stage, Topic
 from monitor.core.text import Speech
 from monitor.reports.document import Document, Paragraph, Points, Table, Tone

@@ -23,7 +23,7 @@ from alerts.notice import Audience, Message, Notice, NoticeKey, NoticeState, Ste
 from monitor.core.events import Event, EventKind
 from monitor.core.health import Health
 from monitor.core.ids import CheckId
-from monitor.core.incident import open_by_hand
+from monitor.core.by_hand import open_by_hand
 from monitor.core.text import say
 from monitor.core.verdict import Severity
 from monitor.core.plan import incident_id

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from monitor.core import incident as incidents
-from monitor.core import watch
+from monitor.core import by_hand, watch
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Incident, Refused
@@ -138,7 +137,7 @@ def _acknowledging(deed: Ack) -> Act:
         if not going:
             return ()
         length = timedelta(minutes=deed.minutes) if deed.minutes else None
-        event = incidents.acknowledge(going[-1], PERSON, now, "", length)
+        event = by_hand.acknowledge(going[-1], PERSON, now, "", length)
         return desk.accept(watch.told(desk.plan, desk.state, event), now)
 
     return acknowledge
@@ -149,7 +148,7 @@ def _close(desk: Desk, now: datetime) -> tuple[CheckId, ...]:
         health = None if incident.check is None else desk.state.healths.get(incident.check)
         failing = health is not None and {health.latest, health.confirmed} != {Severity.OK}
         try:
-            event = incidents.resolve_by_hand(incident, PERSON, now, "", failing=failing)
+            event = by_hand.resolve_by_hand(incident, PERSON, now, "", failing=failing)
         except Refused:
             return ()
         return desk.accept(watch.told(desk.plan, desk.state, event), now)
