@@ -11,9 +11,9 @@ from enum import StrEnum
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from alerts.agreement import Protocol
 from alerts.delivery import deliver
 from alerts.parcel import Parcel, TransportError
-from alerts.protocol import Protocol
 from monitor.core.rota import Rota
 from monitor.core.text import Text, say, verbatim
 

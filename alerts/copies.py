@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import escape
 
+from alerts.agreement import Channel, Contact
 from alerts.context import Context
 from alerts.gsm import LIMIT, cut, septets
 from alerts.notice import Message, Notice, NoticeState, Step
-from alerts.protocol import Channel, Contact
 from monitor.core.ids import NodeId
 from monitor.core.text import Speech, say
 

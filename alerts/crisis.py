@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from alerts.agreement import Protocol
 from alerts.notice import Audience, NoticeKey, Step
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.incident import Incident
 from monitor.core.text import say
-
-if TYPE_CHECKING:
-    from alerts.protocol import Protocol
 
 MOST_REPORTS = 500
 """Slots that are made good for after Relève itself was out, as for updates."""

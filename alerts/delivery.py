@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from alerts.agreement import Channel, Contact
 from alerts.gammu import send_sms
 from alerts.mail import send_mail
 from alerts.notice import Notice, NoticeKey
 from alerts.parcel import Parcel, Receipt, TransportError
-from alerts.protocol import Channel, Contact
 from monitor.core.ids import NodeId
 from monitor.core.text import say
 from monitor.secret import Unresolved

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from alerts.agreement import Protocol
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import Protocol, due, end_stands_for
+from alerts.protocol import due, end_stands_for
 from monitor.core.events import Event, EventKind
 from monitor.core.incident import Incident, fold
 

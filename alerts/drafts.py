@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from alerts.agreement import Protocol
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.privacy import LONGEST
-from alerts.protocol import NOBODY_ON_DUTY, Protocol, due, next_update
+from alerts.protocol import NOBODY_ON_DUTY, due, next_update
 from alerts.slots import Slot, next_slot, reached
 from monitor.core.draft import Draft, draft_event
 from monitor.core.events import Event

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from alerts.agreement import Protocol
 from alerts.notice import HANDOVERS, Audience, NoticeKey, Planned, Step
-from alerts.protocol import Protocol
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident
 from monitor.core.rota import Roster

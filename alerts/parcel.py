@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alerts.agreement import Channel
 from alerts.notice import Audience, Notice
-from alerts.protocol import Channel
 from monitor.core.text import Text
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from alerts.agreement import Protocol
 from alerts.escalation import Rung
-from alerts.protocol import Protocol
 from alerts.quiet import quiet_from_json, quiet_to_json
 
 

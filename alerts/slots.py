@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from alerts import crisis
+from alerts.agreement import Protocol
 from alerts.notice import Step
 from monitor.core.incident import Incident
-
-if TYPE_CHECKING:
-    from alerts.protocol import Protocol
 
 DRAFT_BEFORE = timedelta(minutes=10)
 """From when on an update counts as drafted: time to read it and to add a sentence."""

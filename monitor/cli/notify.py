@@ -13,10 +13,10 @@ from monitor.cli.reading import act, ask, daemon_or_none, site_speech
 from monitor.core.text import N_, Text, say
 
 if TYPE_CHECKING:
+    from alerts.agreement import Contact
     from alerts.canary import Sounding
     from alerts.parcel import Parcel
     from alerts.parked import Parked
-    from alerts.protocol import Contact
     from monitor.core.text import Speech
     from monitor.inventory.model import Inventory
 

@@ -10,12 +10,12 @@ from hmac import compare_digest
 from itertools import islice
 
 from alerts.ack_code import MOST_GUESSES, code_of, said_in, same_number
+from alerts.agreement import Contact
 from alerts.delivery import route
 from alerts.letter import one_line
 from alerts.mailbox import Filing
 from alerts.notice import Notice, Step
 from alerts.parked import MOST_PARKED, WHY_PARKED, Parked, Why
-from alerts.protocol import Contact
 from alerts.reply import Kind, Reply
 from alerts.reply_words import acknowledges
 from alerts.sms_in import Sms

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from alerts.agreement import Protocol
 from alerts.crisis import cell_opened
-from alerts.protocol import Protocol
 from monitor.core.ids import IncidentId
 from monitor.core.plan import record
 from monitor.core.watch import Taken

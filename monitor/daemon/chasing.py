@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from alerts.agreement import Protocol
 from alerts.chase import CHASED, Outstanding, chases, outstanding
 from alerts.notice import NoticeKey, Planned
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident

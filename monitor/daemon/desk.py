@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from alerts.agreement import Protocol
 from alerts.handover import handovers
 from alerts.notice import BY_TIME, HANDOVERS, Notice, NoticeKey, NoticeState, Planned
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.clock import Clock
 from monitor.core import by_hand, watch

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from alerts.ack_code import code_of
 from alerts.ack_link import LASTS, Claim, link_of
+from alerts.agreement import Contact, Protocol
 from alerts.announced import announced_work
 from alerts.compose import compose
 from alerts.conference_words import CONFERENCE
@@ -22,7 +23,7 @@ from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
 from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeKey, NoticeState, Planned, Step
-from alerts.protocol import NOBODY_ON_DUTY, Contact, Protocol, conference_at, conference_due, next_update
+from alerts.protocol import NOBODY_ON_DUTY, conference_at, conference_due, next_update
 from alerts.revisions import revised_since
 from alerts.service_words import title_in
 from alerts.sheet import Sheet

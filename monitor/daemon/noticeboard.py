@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from alerts.agreement import Protocol
 from alerts.language import speech
-from alerts.protocol import Protocol
 from alerts.protocol_json import protocol_from_json
 from monitor.clock import Clock
 from monitor.core.ids import IncidentId

@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from alerts.agreement import Channel, Contact
 from alerts.delivery import Again, Dead, Other, Parcel, Receipt, TransportError, after_failure, deliver
 from alerts.notice import Notice, NoticeState
-from alerts.protocol import Channel, Contact
 from monitor.core.text import say
 from monitor.daemon.beliefs import legible
 from monitor.daemon.desk import Desk

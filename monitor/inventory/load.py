@@ -9,7 +9,7 @@ from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from alerts.protocol import Channel, Contact
+from alerts.agreement import Channel, Contact
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.maintenance import Window
 from monitor.core.plan import REOPEN_WITHIN, Plan, Watched

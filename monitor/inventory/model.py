@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from alerts.agreement import Channel, Contact, Protocol
 from alerts.own_words import SiteWords
-from alerts.protocol import Channel, Contact, Protocol
 from monitor.core.flapping import FlappingPolicy
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId

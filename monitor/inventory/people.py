@@ -9,8 +9,8 @@ from datetime import time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerts.agreement import EVERYBODY_TOLD, Channel, Contact, Protocol
 from alerts.escalation import Rung
-from alerts.protocol import EVERYBODY_TOLD, Channel, Contact, Protocol
 from alerts.quiet import Quiet
 from monitor.core.ids import NodeId
 from monitor.core.plan import REOPEN_WITHIN

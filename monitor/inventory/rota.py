@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, time, timedelta, tzinfo
 from typing import Any, TypeVar
 
-from alerts.protocol import EVERYBODY_TOLD
+from alerts.agreement import EVERYBODY_TOLD
 from monitor.core.rota import LONGEST_TURN, Rota, Rotation, Shift, Shifts
 from monitor.core.text import N_, Text, say
 from monitor.inventory.maintenance import DAYS, EVERY_DAY, FIRST_YEAR, LAST_YEAR, BadWindow, time_at

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from importlib.metadata import version
 
+from alerts.agreement import Protocol
 from alerts.notice import Audience
-from alerts.protocol import Protocol
 from alerts.protocol_json import protocol_from_json
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from alerts.agreement import Protocol
 from alerts.notice import Notice
-from alerts.protocol import Protocol
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Incident
 from monitor.core.text import Text

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from alerts.agreement import Protocol
 from alerts.demanded import demanded
 from alerts.notice import BY_TIME, Audience, Copy, Notice, NoticeKey, NoticeState, Planned, Step
-from alerts.protocol import Protocol
 from monitor.core.incident import Incident
 from monitor.reports.milestones import GRACE, ON_THE_MINUTE
 

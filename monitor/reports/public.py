@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alerts.protocol import Protocol
+from alerts.agreement import Protocol
 from alerts.public_words import for_all, plain
 from alerts.service_words import title_in, view_text
 from alerts.wording import wording

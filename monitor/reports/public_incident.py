@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from alerts.agreement import Protocol
 from alerts.announced import announced_work
 from alerts.client_words import client_sheet, doing, interruption_began
 from alerts.context import Context
 from alerts.merged_words import merged_sheet
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import Protocol, next_update
+from alerts.protocol import next_update
 from alerts.public_words import for_all
 from alerts.service_words import title_in
 from alerts.sheet import cause_of, title_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from alerts.agreement import Protocol
 from alerts.notice import Audience, Notice, NoticeState, Step
-from alerts.protocol import Protocol
 from monitor.core.text import Text, say
 from monitor.reports.answers import answer_of
 from monitor.reports.document import Block, Heading, Paragraph, Section, Table, Tone, Words

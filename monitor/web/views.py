@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from alerts.agreement import Protocol
 from alerts.crisis import next_report
 from alerts.escalation import next_rung
 from alerts.notice import Copy, Notice, NoticeKey
-from alerts.protocol import Protocol, next_update
+from alerts.protocol import next_update
 from alerts.service_words import title_in
 from monitor.core.attachment import Attachment
 from monitor.core.crisis import Action, Crisis, Decision, Need, Role

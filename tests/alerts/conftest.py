@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from alerts.agreement import Channel
 from alerts.notice import Audience, Message, Notice, NoticeKey, Step
 from alerts.parcel import Parcel
-from alerts.protocol import Channel
 from monitor.core.ids import IncidentId
 from monitor.secret import Secret
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Protocol
 from alerts.chase import ACTION_EVERY, APART, CHASED, FOR, REVIEW_EVERY, Chase, outstanding
 from alerts.demanded import demanded
 from alerts.notice import Audience, NoticeKey, Step
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from monitor.core import crisis_cell, reviewing
 from monitor.core.crisis import ActionState
 from monitor.core.events import RELEVE, Event, EventKind

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts.agreement import Channel, Contact
 from alerts.copies import WITHIN, Owed, copy_of, owed
 from alerts.gsm import LIMIT, septets
 from alerts.language import speech
 from alerts.notice import Audience, Copy, Message, Notice, NoticeKey, NoticeState, Step
-from alerts.protocol import Channel, Contact
 from monitor.core.ids import IncidentId, NodeId
 from monitor.secret import Secret
 

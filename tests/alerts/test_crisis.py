@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Protocol
 from alerts.crisis import MOST_REPORTS, cell_opened, cell_opens_at, next_report
 from alerts.notice import BY_TIME, Audience, NoticeKey, Planned, Step
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Channel, Contact
 from alerts.delivery import GIVE_UP, LONGEST_WAIT, PATIENCE, Again, Dead, Other, after_failure, retry_at, route
 from alerts.notice import Audience, Message, Notice, NoticeKey, Step
 from alerts.parcel import TransportError
-from alerts.protocol import Channel, Contact
 from monitor.core.ids import IncidentId, NodeId
 from monitor.core.text import say
 from monitor.secret import Secret

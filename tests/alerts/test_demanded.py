@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Protocol
 from alerts.demanded import demanded
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Protocol
 from alerts.compose import compose
 from alerts.context import Context, Drafted
 from alerts.drafts import edited, messages_at, slot_to_come
@@ -14,7 +15,7 @@ from alerts.gsm import LIMIT, septets
 from alerts.language import speech
 from alerts.notice import BY_TIME, Audience, NoticeKey, Planned, Step
 from alerts.privacy import BLANK, LONGEST
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from monitor.core.draft import Draft
 from monitor.core.events import RELEVE, Event, EventKind, event_from_json, event_to_json
 from monitor.core.ids import CheckId, IncidentId

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Protocol
 from alerts.compose import compose
 from alerts.context import Context
 from alerts.escalation import Climbed, Rung, next_rung
 from alerts.language import speech
 from alerts.notice import BY_TIME, NoticeKey, Planned, Step
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId

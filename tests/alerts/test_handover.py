@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Protocol
 from alerts.compose import compose
 from alerts.context import Context
 from alerts.handover import LATEST, handovers, moment_of
 from alerts.language import speech
 from alerts.notice import BY_TIME, HANDOVERS, Audience, NoticeKey, Step
-from alerts.protocol import Protocol
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Protocol
 from alerts.notice import Planned, Step
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts.agreement import Protocol
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import MOST_SLOTS, Protocol, conference_at, due, next_update
+from alerts.protocol import MOST_SLOTS, conference_at, due, next_update
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold

@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.protocol import Protocol
+from alerts.agreement import Protocol
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 
 names = st.lists(st.text(min_size=1, max_size=8), max_size=3).map(tuple)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.agreement import Protocol
 from alerts.demanded import demanded
 from alerts.notice import NoticeKey, Planned, Step
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from alerts.quiet import Quiet
 from monitor.core.events import RELEVE, Event, EventKind

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts.protocol import Protocol
+from alerts.agreement import Protocol
 from monitor.core.incident import Interruption
 from monitor.core.text import ENGLISH
 from monitor.inventory.load import load

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from alerts.agreement import Channel
 from alerts.delivery import deliver
 from alerts.notice import Audience, Message, Notice, NoticeKey, Step
 from alerts.parcel import Parcel, Receipt
-from alerts.protocol import Channel
 from monitor.core.ids import IncidentId
 from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from alerts.agreement import Protocol
 from alerts.notice import Audience, Message, Notice, NoticeKey, NoticeState, Step
-from alerts.protocol import Protocol
 from alerts.protocol_json import protocol_to_json
 from monitor import cli
 from monitor.core.events import RELEVE, Event, EventKind

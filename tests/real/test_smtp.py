@@ -17,10 +17,10 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from alerts.agreement import Channel
 from alerts.delivery import deliver
 from alerts.notice import Audience, Message, Notice, NoticeKey, Step
 from alerts.parcel import Parcel, Receipt, TransportError
-from alerts.protocol import Channel
 from monitor.core.ids import IncidentId
 from monitor.core.text import Speech
 from monitor.secret import Secret

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts.agreement import Protocol
 from alerts.language import speech
 from alerts.notice import Audience, Message, Notice, NoticeKey, NoticeState, Step
-from alerts.protocol import Protocol
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import Incident

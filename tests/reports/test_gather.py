@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from alerts.agreement import Protocol
 from alerts.notice import Notice
-from alerts.protocol import Protocol
 from alerts.protocol_json import protocol_to_json
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId, NodeId

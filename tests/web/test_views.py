@@ -6,9 +6,9 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
+from alerts.agreement import Protocol
 from alerts.language import speech
 from alerts.notice import Audience, Message, Notice, NoticeKey, NoticeState, Step
-from alerts.protocol import Protocol
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.impact import Outlook

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
+from alerts.agreement import Protocol
 from alerts.notice import NoticeKey, Planned
-from alerts.protocol import Protocol, due
+from alerts.protocol import due
 from monitor.core import watch
 from monitor.core.events import Event, event_from_json, event_to_json
 from monitor.core.health import Health

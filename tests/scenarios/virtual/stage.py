@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from alerts.protocol import Protocol
+from alerts.agreement import Protocol
 from monitor.core.ids import CheckId
 from monitor.core.plan import Plan
 from monitor.core.text import ENGLISH
