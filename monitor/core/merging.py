@@ -34,7 +34,11 @@ def merged(source: Incident, target: Incident, told: Iterable[str], actor: str, 
         raise Refused(say("a runbook is at incident {id}: wait for its end, or stop it", id=source.id))
     checks = [*source.explained, *source.covered]
     interrupts = source.disruption_seen_at is not None
-    data: dict[str, Any] = {"from": source.id, "checks": list(dict.fromkeys(checks)), "told": sorted(set(told))}
+    data: dict[str, Any] = {
+        "from": source.id,
+        "checks": list(dict.fromkeys(checks)),
+        "told": sorted({*told, *source.joined.told}),
+    }
     plan = plan_of(source.crisis, target.crisis)
     if plan:
         data["plan"] = plan

@@ -129,6 +129,16 @@ def test_what_still_fails_after_the_incident_that_it_was_put_into_is_told_again_
     assert course.of("web").joined.into is None
 
 
+def test_whoever_was_told_of_the_first_hears_of_the_end_of_the_last_that_it_went_into():
+    course = two()
+    course.down("sql")
+    course.good("router")
+    course.merge("web", "disk", "att")
+    course.merge("disk", "sql", "dsi")
+    assert course.of("sql").joined.told == ("att", "dsi")
+    assert course.open == {"sql": {"web", "disk"}}
+
+
 def test_an_interruption_goes_on_under_the_other_incident_on_its_own_grid():
     course = two()
     assert course.of("disk").disrupted_at is None
