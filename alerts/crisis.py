@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.agreement import Protocol
+from alerts.grid import end_stands_for, next_moment, slots
 from alerts.notice import Audience, NoticeKey, Step
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.incident import Incident
 from monitor.core.text import say
-
-MOST_REPORTS = 500
-"""Slots that are made good for after Relève itself was out, as for updates."""
-AT_THE_END = timedelta(seconds=5)
-"""An end that comes so soon after a slot stands for its report without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,7 @@ def next_report(protocol: Protocol, incident: Incident, now: datetime) -> dateti
     if not incident.open or opens_at is None or began is None or every is None or not protocol.crisis_to:
         return None
     first = _first(began, every, opens_at)
-    return began + max(first, (now - began) // every + 1) * every
+    return next_moment(began, every, now, first)
 
 
 def reports(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> tuple[Slot, ...]:
@@ -96,13 +92,12 @@ def reports(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
     Once the interruption is over, all of them are: what was not said in time is named by the message of the end.
     """
     if incident.resolved_at is not None:
-        stands_for = min(AT_THE_END, (protocol.crisis_every or AT_THE_END) / 10)
-        slots = _slots(protocol, incident, existing, incident.resolved_at - stands_for)
-        return tuple(Slot(n, at, skipped=True) for n, at in slots)
-    slots = _slots(protocol, incident, existing, now)
-    if not slots:
+        until = incident.resolved_at - end_stands_for(protocol.crisis_every)
+        return tuple(Slot(n, at, skipped=True) for n, at in _slots(protocol, incident, existing, until))
+    reached = _slots(protocol, incident, existing, now)
+    if not reached:
         return ()
-    *missed, (n, at) = slots
+    *missed, (n, at) = reached
     last = Slot(n, at, tuple(moment for _, moment in missed))
     return (*(Slot(each, moment, skipped=True) for each, moment in missed), last)
 
@@ -114,10 +109,8 @@ def _slots(
     opens_at, began, every = cell_opens_at(protocol, incident), incident.disrupted_at, protocol.crisis_every
     if opens_at is None or began is None or every is None or not protocol.crisis_to:
         return []
-    last = (until - began) // every
     reached = max((key.n for key in existing if key.step is Step.CRISIS_REPORT), default=0)
-    first = max(_first(began, every, opens_at), reached + 1, last - MOST_REPORTS + 1)
-    return [(n, began + n * every) for n in range(first, last + 1)]
+    return slots(began, every, max(_first(began, every, opens_at), reached + 1), until)
 
 
 def _first(began: datetime, every: timedelta, opens_at: datetime) -> int:

@@ -10,6 +10,7 @@ from alerts import crisis
 from alerts.agreement import EVERYBODY_TOLD, Protocol
 from alerts.chase import chases
 from alerts.escalation import climbed, told_above, told_once, without_answer
+from alerts.grid import end_stands_for, next_moment, slots
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.quiet import Reason, fates
 from alerts.revisions import revisions
@@ -18,11 +19,6 @@ from monitor.core.draft import draft_for
 from monitor.core.incident import Incident
 from monitor.core.rota import Roster
 
-MOST_SLOTS = 500
-"""Slots of the grid that are made good for after Relève itself was out: three weeks of hours. With a grid of seconds,
-days of them would keep the daemon from starting, and no message could name them."""
-AT_THE_END = timedelta(seconds=5)
-"""An end that comes so soon after a slot of the grid is itself what the client is told then."""
 REMIND_EVERY = timedelta(minutes=30)
 """How often our own people are reminded of a question that waits; a run stands still meanwhile."""
 CONFERENCE_IN = timedelta(minutes=10)
@@ -128,7 +124,7 @@ def next_update(protocol: Protocol, incident: Incident, now: datetime) -> dateti
         return None
     if every is None or not protocol.update_to:
         return None
-    return began + max(1, (now - began) // every + 1) * every
+    return next_moment(began, every, now)
 
 
 def _draft(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]:
@@ -234,7 +230,7 @@ def _client(protocol: Protocol, incident: Incident, existing: Collection[NoticeK
     calls = [_Call(Audience.CLIENT, Step.FIRST_NOTICE, incident.episode, first_by, protocol.first_to)]
     if incident.resolved_at is None:
         return calls + _updates(protocol, incident, existing, since, now)
-    missed = _slots(protocol, incident, existing, since, incident.resolved_at - end_stands_for(protocol))
+    missed = _slots(protocol, incident, existing, since, incident.resolved_at - end_stands_for(protocol.update_every))
     unsaid = tuple(slot.at for slot in crisis.reports(protocol, incident, existing, now))
     to = _told_at_the_end(protocol, incident, existing, missed=bool(missed), reported=bool(unsaid))
     gap, step = tuple(at for _, at in missed), _end_of(incident)
@@ -314,19 +310,14 @@ def _long(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey
     return calls
 
 
-def end_stands_for(protocol: Protocol) -> timedelta:
-    """Return how long before the end an update may have been due for which the end's message stands without a word."""
-    return min(AT_THE_END, (protocol.update_every or AT_THE_END) / 10)
-
-
 def _updates(
     protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], since: datetime, now: datetime
 ) -> list[_Call]:
     """The update of the last slot reached; older ones that do not exist are skipped, and it names them."""
-    slots = _slots(protocol, incident, existing, since, now)
-    if not slots:
+    reached = _slots(protocol, incident, existing, since, now)
+    if not reached:
         return []
-    *missed, (n, at) = slots
+    *missed, (n, at) = reached
     gap = tuple(at for _, at in missed)
     return [*(_update(protocol, n, at, skipped=True) for n, at in missed), _update(protocol, n, at, gap)]
 
@@ -344,10 +335,9 @@ def _slots(
     every, began = protocol.update_every, incident.disrupted_at
     if every is None or began is None or not protocol.update_to:
         return []
-    last = (until - began) // every
     first = (since - began) // every + 1
     reached = max((key.n for key in existing if key.step is Step.UPDATE), default=first - 1)
-    return [(n, began + n * every) for n in range(max(first, reached + 1, last - MOST_SLOTS + 1), last + 1)]
+    return slots(began, every, max(first, reached + 1), until)
 
 
 def _told_at_the_end(

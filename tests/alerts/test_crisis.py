@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.agreement import Protocol
-from alerts.crisis import MOST_REPORTS, cell_opened, cell_opens_at, next_report
+from alerts.crisis import cell_opened, cell_opens_at, next_report
+from alerts.grid import MOST_SLOTS
 from alerts.notice import BY_TIME, Audience, NoticeKey, Planned, Step
 from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
@@ -127,8 +128,8 @@ def test_reports_missed_while_releve_was_out_are_skipped_and_named_by_the_next_o
 
 
 def test_of_a_long_outage_only_so_many_reports_are_made_good_for():
-    planned = due(PROTOCOL, OPEN, told_until(61), BEGAN + 5 * MOST_REPORTS * HOUR)
-    assert len([plan for plan in planned if plan.key.step is Step.CRISIS_REPORT]) == 3 * MOST_REPORTS
+    planned = due(PROTOCOL, OPEN, told_until(61), BEGAN + 5 * MOST_SLOTS * HOUR)
+    assert len([plan for plan in planned if plan.key.step is Step.CRISIS_REPORT]) == 3 * MOST_SLOTS
 
 
 @pytest.mark.parametrize(
