@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli import offline
+from monitor.cli.acted import warn_without_daemon
 from monitor.cli.chosen import chosen_incident, incidents, one_incident
-from monitor.cli.context import ExitCode, Failure, Settings, as_typed, console, emit_json, pass_settings, warn
+from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings, warn
 from monitor.cli.reading import act, daemon_or_none, legible, segment, site_speech
 from monitor.core.ids import IncidentId
 from monitor.core.text import N_, say
@@ -212,12 +213,10 @@ def last_line(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon:
         emit_json(one)
         return ExitCode.DONE
     from monitor.cli.incident_shown import told_line
-    from monitor.cli.shown import start_command
     from monitor.clock import SystemClock
 
     words = site_speech(settings)
     console().print(f"{one['id']}  {told_line(one['timeline'][-1], words, SystemClock().now())}", markup=False)
     if not daemon and one["status"] != "resolved":
-        text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=as_typed(start_command()))
-        warn(words.render(text))
+        warn_without_daemon(settings)
     return ExitCode.DONE

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import click
 
 from monitor.cli import offline
+from monitor.cli.acted import done
 from monitor.cli.attach import attach
 from monitor.cli.chosen import chosen_incident, incidents, one_incident
 from monitor.cli.context import (
     ExitCode,
     Failure,
     Settings,
-    as_typed,
     console,
     emit_json,
     pass_settings,
@@ -106,7 +105,7 @@ def open_(settings: Settings, text: str, kind: str, severity: str, as_json: bool
         one = act(api, "/api/v1/incidents", {"kind": kind, "severity": severity, "text": text})
     else:
         one = offline.act(settings, lambda desk, who: desk.open(kind, Severity[severity.upper()], who, text))
-    return _done(settings, one, as_json=as_json, daemon=api is not None)
+    return done(settings, one, as_json=as_json, daemon=api is not None)
 
 
 @incident.command(help=N_("Say that you are on it. Without ID, the only open one."))
@@ -128,7 +127,7 @@ def ack(settings: Settings, name: str, words: str, span: str, text: str, as_json
         one = act(api, f"/api/v1/incidents/{segment(chosen)}/ack", body)
     else:
         one = offline.act(settings, lambda desk, who: desk.acknowledge(IncidentId(chosen), who, said, length))
-    return _done(settings, one, as_json=as_json, daemon=api is not None)
+    return done(settings, one, as_json=as_json, daemon=api is not None)
 
 
 def _length(span: str) -> timedelta | None:
@@ -186,20 +185,4 @@ def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool
         one = act(api, f"/api/v1/incidents/{segment(chosen)}/{action}", {"text": text})
     else:
         one = offline.act(settings, lambda desk, who: desk.hear(action, IncidentId(chosen), who, text))
-    return _done(settings, one, as_json=as_json, daemon=api is not None)
-
-
-def _done(settings: Settings, one: dict[str, Any], *, as_json: bool, daemon: bool) -> int:
-    from monitor.cli.shown import start_command, state_of
-    from monitor.clock import SystemClock
-
-    words = site_speech(settings)
-    if as_json:
-        emit_json(one)
-    else:
-        state = state_of(one, words, SystemClock().now())
-        console().print(f"{one['id']}  {state}  {one['timeline'][-1]['text']}")
-    if not daemon:
-        text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=as_typed(start_command()))
-        warn(words.render(text))
-    return ExitCode.DONE
+    return done(settings, one, as_json=as_json, daemon=api is not None)

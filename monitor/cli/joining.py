@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli import offline
-from monitor.cli.context import ExitCode, Settings, as_typed, console, emit_json, pass_settings, warn
-from monitor.cli.reading import act, daemon_or_none, segment, site_speech
+from monitor.cli.acted import done
+from monitor.cli.context import Settings, pass_settings
+from monitor.cli.reading import act, daemon_or_none, segment
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.text import N_, say
+from monitor.core.text import N_
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -69,21 +70,9 @@ def _joined(
     *,
     as_json: bool,
 ) -> int:
-    from monitor.cli.shown import start_command, state_of
-    from monitor.clock import SystemClock
-
     api = daemon_or_none(settings)
     if api is not None:
         one = act(api, f"/api/v1/incidents/{segment(name)}/{action}", body)
     else:
         one = offline.act(settings, here)
-    words = site_speech(settings)
-    if as_json:
-        emit_json(one)
-    else:
-        state = state_of(one, words, SystemClock().now())
-        console().print(f"{one['id']}  {state}  {one['timeline'][-1]['text']}", markup=False)
-    if api is None:
-        text = say("No daemon runs, so nobody is told yet. `{command}` starts one.", command=as_typed(start_command()))
-        warn(words.render(text))
-    return ExitCode.DONE
+    return done(settings, one, as_json=as_json, daemon=api is not None)

@@ -34,10 +34,6 @@ class Attachment:
     size: int
     sha256: str
 
-    def kept_as(self, incident: str) -> str:
-        """Return the name under which the file is kept."""
-        return kept_name(incident, self.sha256, self.name)
-
 
 def kept_name(incident: str, sha256: str, name: str) -> str:
     """Return the name under which a file of `incident` is kept: of the same file the same, of another another."""

@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import event
 
 from alerts.notice import Audience, Message, Notice, NoticeKey, Step
+from lab.mailbox import Mailbox
+from monitor.clock import SystemClock
 from monitor.core.ids import IncidentId
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import plan_of
@@ -157,3 +159,32 @@ def busy_disk() -> Callable[[Journal], object]:
             await asyncio.gather(task, return_exceptions=True)  # it may have been waited for in vain
 
     return busy
+
+
+@pytest.fixture
+async def mailbox(monkeypatch):
+    """A mail server that takes everything, named by the variable of the inventory."""
+    box = Mailbox(SystemClock())
+    box.open()
+    monkeypatch.setenv("NO_MAIL_URL", f"mailto://127.0.0.1:{box.port}?from=releve@example.org")
+    yield box
+    await box.close()
+
+
+@pytest.fixture
+async def modem(tmp_path):
+    """A modem that takes every SMS at once, as gammu-smsd does; the folder of what it sent."""
+    spool = tmp_path / "spool"
+    for name in ("outbox", "sent"):
+        (spool / name).mkdir(parents=True)
+
+    async def take():
+        while True:
+            for path in (spool / "outbox").glob("OUT*"):
+                path.rename(spool / "sent" / path.name)
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(take())
+    yield spool
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -5,40 +5,10 @@ import asyncio
 import pytest
 
 from alerts.notice import NoticeState
-from lab.mailbox import Mailbox
-from monitor.clock import SystemClock
 from monitor.core.verdict import Severity
 from monitor.daemon.copies import AGAIN_AFTER, Copies
 from monitor.daemon.post import Post
 from monitor.web.views import notice_json
-
-
-@pytest.fixture
-async def mailbox(monkeypatch):
-    box = Mailbox(SystemClock())
-    box.open()
-    monkeypatch.setenv("NO_MAIL_URL", f"mailto://127.0.0.1:{box.port}?from=releve@example.org")
-    yield box
-    await box.close()
-
-
-@pytest.fixture
-async def modem(tmp_path):
-    """A modem that takes every SMS at once, as gammu-smsd does; the folder of what it sent."""
-    spool = tmp_path / "spool"
-    for name in ("outbox", "sent"):
-        (spool / name).mkdir(parents=True)
-
-    async def take():
-        while True:
-            for path in (spool / "outbox").glob("OUT*"):
-                path.rename(spool / "sent" / path.name)
-            await asyncio.sleep(0.02)
-
-    task = asyncio.create_task(take())
-    yield spool
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.fixture

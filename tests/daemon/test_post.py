@@ -10,8 +10,6 @@ import pytest
 from alerts.letter import UNWRITTEN
 from alerts.notice import NoticeState
 from lab.door import Door, Mute
-from lab.mailbox import Mailbox
-from monitor.clock import SystemClock
 from monitor.core.events import RELEVE
 from monitor.core.verdict import Severity
 from monitor.daemon.post import SENDERS, Post
@@ -27,34 +25,6 @@ async def stalled(monkeypatch):
     monkeypatch.setenv("NO_MAIL_URL", f"mailto://127.0.0.1:{door.port}?from=releve@example.org&timeout=15s")
     yield door
     await door.remove()
-
-
-@pytest.fixture
-async def mailbox(monkeypatch):
-    box = Mailbox(SystemClock())
-    box.open()
-    monkeypatch.setenv("NO_MAIL_URL", f"mailto://127.0.0.1:{box.port}?from=releve@example.org")
-    yield box
-    await box.close()
-
-
-@pytest.fixture
-async def modem(tmp_path):
-    """A modem that takes every SMS at once, as gammu-smsd does; the folder of what it sent."""
-    spool = tmp_path / "spool"
-    for name in ("outbox", "sent"):
-        (spool / name).mkdir(parents=True)
-
-    async def take():
-        while True:
-            for path in (spool / "outbox").glob("OUT*"):
-                path.rename(spool / "sent" / path.name)
-            await asyncio.sleep(0.05)
-
-    task = asyncio.create_task(take())
-    yield spool
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
