@@ -14,7 +14,7 @@ from alerts.agreement import Protocol
 from alerts.grid import end_stands_for
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.protocol import due
-from monitor.core.events import Event, EventKind
+from monitor.core.events import ENDS, Event
 from monitor.core.incident import Incident, fold
 
 BREATH = timedelta(seconds=2)
@@ -57,7 +57,7 @@ def demanded(protocol: Protocol, events: Iterable[Event], now: datetime) -> tupl
 
 def _unsaid(protocol: Protocol, following: list[Event]) -> timedelta:
     """How long before what happened next nothing had to be said any more of what was so until then."""
-    ends = any(event.kind is EventKind.RESOLVED for event in following)
+    ends = any(event.kind in ENDS for event in following)
     return max(BREATH, end_stands_for(protocol.update_every)) if ends else BREATH
 
 

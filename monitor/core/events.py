@@ -75,6 +75,10 @@ class EventKind(StrEnum):
     """A person knows that a check fails for a reason of its own."""
 
 
+ENDS = frozenset({EventKind.RESOLVED, EventKind.MERGED})
+"""After these an incident is over, as far as it is told by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of an incident's log.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alerts.notice import BY_TIME, Audience, Notice, NoticeState, Step
-from monitor.core.events import Event, EventKind
+from monitor.core.events import ENDS, Event, EventKind
 from monitor.core.incident import Incident
 from monitor.reports.material import Material
 from runbooks.run import Run, RunState
@@ -102,7 +102,7 @@ def interruptions(incident: Incident) -> tuple[Interruption, ...]:
         if _interrupts(event) and began is None:
             # That of a later episode names the beginning of the first one, on whose grid the client is told.
             began = max(one for one in (event.began_at or event.at, episode) if one is not None)
-        elif event.kind in (EventKind.RESOLVED, EventKind.MERGED) and began is not None:
+        elif event.kind in ENDS and began is not None:
             found.append(Interruption(began, event.at))
             began = None
     return tuple(found) if began is None else (*found, Interruption(began, None))

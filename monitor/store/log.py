@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, exists, func, or_, select, update
 
 from alerts.notice import NoticeKey
-from monitor.core.events import Event, EventKind, event_from_json, event_to_json
+from monitor.core.events import ENDS, Event, EventKind, event_from_json, event_to_json
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, replay
@@ -40,7 +40,7 @@ def _index(connection: Connection, event: Event) -> None:
         statement = insert(incidents, connection.dialect.name).on_conflict_do_nothing(index_elements=[incidents.c.id])
         row = {"id": event.incident, "number": incident_number(event.incident), "opened_at": event.at}
         connection.execute(statement, row)
-    elif event.kind in (EventKind.RESOLVED, EventKind.MERGED, EventKind.REOPENED):
+    elif event.kind in ENDS or event.kind is EventKind.REOPENED:
         ended = None if event.kind is EventKind.REOPENED else event.at
         connection.execute(update(incidents).where(incidents.c.id == event.incident).values(resolved_at=ended))
 

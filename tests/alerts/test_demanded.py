@@ -52,6 +52,13 @@ def of_client(planned: tuple[Planned, ...]) -> list[tuple[str, int, str, float]]
     ]
 
 
+def test_a_slot_just_before_an_incident_goes_into_another_is_not_demanded_as_before_any_other_end():
+    slot = 60 - 3 / 60  # seconds before the update
+    for kind in (EventKind.RESOLVED, EventKind.MERGED):
+        events = [*interrupted(), event(slot + 5 / 60, kind, data={"into": "26-0001"})]
+        assert "update" not in [step for step, *_ in of_client(demanded(PROTOCOL, events, at(10_000)))]
+
+
 def test_an_interruption_demands_a_first_notice_each_slot_the_conference_and_the_end():
     assert of_client(demanded(PROTOCOL, interrupted(end=150), at(10_000))) == [
         ("first_notice", 1, "att", 1.5),
