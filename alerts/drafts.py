@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from alerts.agreement import Protocol
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.privacy import LONGEST
-from alerts.protocol import NOBODY_ON_DUTY, due, next_update
+from alerts.protocol import NOBODY_ON_DUTY, due
 from alerts.slots import Slot, next_slot, reached
 from monitor.core.draft import Draft, draft_event
 from monitor.core.events import Event
@@ -28,7 +28,7 @@ DRAFTED = frozenset({Step.UPDATE, Step.CRISIS_REPORT})
 
 def slot_to_come(protocol: Protocol, incident: Incident, now: datetime) -> Slot:
     """Return what the client is told next by the clock. Raises Refused when nothing is to come."""
-    slot = next_slot(protocol, incident, next_update(protocol, incident, now), now)
+    slot = next_slot(protocol, incident, now)
     if slot is None:
         raise Refused(say("No update to the client is to come of incident {id}: there is no draft.", id=incident.id))
     return slot

@@ -10,7 +10,7 @@ from alerts import crisis
 from alerts.agreement import EVERYBODY_TOLD, Protocol
 from alerts.chase import chases
 from alerts.escalation import climbed, told_above, told_once, without_answer
-from alerts.grid import end_stands_for, next_moment, slots
+from alerts.grid import end_stands_for, slots
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.quiet import Reason, fates
 from alerts.revisions import revisions
@@ -117,24 +117,14 @@ def _arose(protocol: Protocol, call: _Call) -> datetime:
     return call.due_at - (protocol.first_within if call.step in _WITHIN else timedelta())
 
 
-def next_update(protocol: Protocol, incident: Incident, now: datetime) -> datetime | None:
-    """Return when the client is told next if nothing changes; None when no update is to come."""
-    began, every = incident.disrupted_at, protocol.update_every
-    if not incident.open or incident.disruption_seen_at is None or began is None:
-        return None
-    if every is None or not protocol.update_to:
-        return None
-    return next_moment(began, every, now)
-
-
 def _draft(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]:
     """That the next update is drafted: to our own people, where they asked for it and nobody has given it words yet.
 
     One that was missed is made good for by nothing: its update has left. `n`: seconds from the interruption to it.
     """
-    slot = next_slot(protocol, incident, next_update(protocol, incident, now), now)
     since, began = incident.disruption_seen_at, incident.disrupted_at
-    if protocol.draft_before is None or slot is None or since is None or began is None:
+    slot = None if protocol.draft_before is None else next_slot(protocol, incident, now)
+    if slot is None or since is None or began is None:
         return []
     if not since < slot.ready_at <= now or draft_for(incident.drafts, (slot.due_at,)) is not None:
         return []

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts import crisis
 from alerts.agreement import Protocol
+from alerts.grid import next_moment
 from alerts.notice import Step
 from monitor.core.incident import Incident
 
@@ -26,12 +27,19 @@ class Slot:
     ready_at: datetime
 
 
-def next_slot(protocol: Protocol, incident: Incident, update_at: datetime | None, now: datetime) -> Slot | None:
-    """Return what the client is told next by the clock, an update before a report of the same moment; None for nothing.
+def next_update(protocol: Protocol, incident: Incident, now: datetime) -> datetime | None:
+    """Return when the client is told next if nothing changes; None when no update is to come."""
+    began, every = incident.disrupted_at, protocol.update_every
+    if not incident.open or incident.disruption_seen_at is None or began is None:
+        return None
+    if every is None or not protocol.update_to:
+        return None
+    return next_moment(began, every, now)
 
-    `update_at`: when its next update is due.
-    """
-    report_at = crisis.next_report(protocol, incident, now)
+
+def next_slot(protocol: Protocol, incident: Incident, now: datetime) -> Slot | None:
+    """Return what the client is told next by the clock, an update before a report of the same moment; None for none."""
+    update_at, report_at = next_update(protocol, incident, now), crisis.next_report(protocol, incident, now)
     slots = [
         _slot(protocol, incident, step, at)
         for step, at in ((Step.UPDATE, update_at), (Step.CRISIS_REPORT, report_at))

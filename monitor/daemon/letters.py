@@ -23,11 +23,11 @@ from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
 from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeKey, NoticeState, Planned, Step
-from alerts.protocol import NOBODY_ON_DUTY, conference_at, conference_due, next_update
+from alerts.protocol import NOBODY_ON_DUTY, conference_at, conference_due
 from alerts.revisions import revised_since
 from alerts.service_words import title_in
 from alerts.sheet import Sheet
-from alerts.slots import next_slot
+from alerts.slots import next_slot, next_update
 from monitor.core.answer import stage_of
 from monitor.core.ids import IncidentId, NodeId
 from monitor.core.impact import Outlook
@@ -145,7 +145,7 @@ class Letters:
         self, planned: Planned, incident: Incident, protocol: Protocol, at: Moment, language: str
     ) -> Drafted | None:
         """Return the update to come, in the `language` of those who may change it."""
-        slot = next_slot(protocol, incident, next_update(protocol, incident, at.now), at.now)
+        slot = next_slot(protocol, incident, at.now)
         if slot is None:
             return None
         key = replace(planned.key, audience=Audience.CLIENT, step=slot.step, n=slot.n)

@@ -13,10 +13,10 @@ from alerts.client_words import client_sheet, doing, interruption_began
 from alerts.context import Context
 from alerts.merged_words import merged_sheet
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import next_update
 from alerts.public_words import for_all
 from alerts.service_words import title_in
 from alerts.sheet import cause_of, title_of
+from alerts.slots import next_update
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident, replay

@@ -10,8 +10,8 @@ from alerts.agreement import Protocol
 from alerts.crisis import next_report
 from alerts.escalation import next_rung
 from alerts.notice import Copy, Notice, NoticeKey
-from alerts.protocol import next_update
 from alerts.service_words import title_in
+from alerts.slots import next_update
 from monitor.core.attachment import Attachment
 from monitor.core.crisis import Action, Crisis, Decision, Need, Role
 from monitor.core.events import Event

@@ -8,7 +8,8 @@ import pytest
 from alerts.agreement import Protocol
 from alerts.grid import MOST_SLOTS
 from alerts.notice import Audience, NoticeKey, Planned, Step
-from alerts.protocol import conference_at, due, next_update
+from alerts.protocol import conference_at, due
+from alerts.slots import next_update
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident, fold
