@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.clock import Clock
-from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH, LANGUAGES, Text, say
 from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.bucket import BucketTrouble, put_objects
 from monitor.daemon.noticeboard import Noticeboard
-from monitor.inventory.model import PublicFolder
+from monitor.inventory.model import PublicBucket, PublicFolder, PublicPlace
 from monitor.reports.public import PublicStatus
 from monitor.reports.public_pages import AS_FILES, LONG_AGO, Form, Links, rendered
 from probes.ssh import HostFault, Hosts
@@ -51,9 +51,9 @@ Files = Mapping[str, bytes]
 
 @dataclass(slots=True)
 class _Place:
-    """One folder: what `lies` there (None: not known), when it was written to last, and how often it failed since."""
+    """One place: what `lies` there (None: not known), when it was written to last, and how often it failed since."""
 
-    to: PublicFolder
+    to: PublicPlace
     lies: PublicStatus | None = None
     sent_at: float = 0.0
     try_at: float = 0.0
@@ -72,7 +72,7 @@ class Publishing:
     def __init__(self, board: Noticeboard, clock: Clock, report: Report, timing: Timing | None = None) -> None:
         self._board, self._clock, self._report, self._timing = board, clock, report, timing or Timing()
         self._hosts = Hosts()
-        self._places: dict[tuple[NodeId, str], _Place] = {}
+        self._places: dict[str, _Place] = {}
         self._changed = asyncio.Event()
         self.sent_at: datetime | None = None
         self.sent = 0
@@ -119,7 +119,7 @@ class Publishing:
         now = asyncio.get_running_loop().time()
         for place in self._places.values():
             if place.task is None and self._is_due(place, status, now):
-                place.task = asyncio.create_task(self._send(place, status), name=f"public {place.to.device.name}")
+                place.task = asyncio.create_task(self._send(place, status), name=f"public {place.to.name}")
 
     def _is_due(self, place: _Place, status: PublicStatus, now: float) -> bool:
         since, every = now - place.sent_at, self._board.inventory.public.every.total_seconds()
@@ -132,13 +132,13 @@ class Publishing:
     def _keep_up(self) -> bool:
         """Have a place for each that the inventory wants, and no other; return whether there is any."""
         wanted = self._board.inventory.public.push
-        for name, place in list(self._places.items()):
+        for where, place in list(self._places.items()):
             if place.to not in wanted:
-                del self._places[name]
+                del self._places[where]
                 if place.task is not None:
                     place.task.cancel()
         for to in wanted:
-            self._places.setdefault((to.device.name, to.folder), _Place(to))
+            self._places.setdefault(to.where, _Place(to))
         return bool(wanted)
 
     async def _send(self, place: _Place, status: PublicStatus) -> None:
@@ -164,20 +164,24 @@ class Publishing:
         self.failed += 1
         if place.failures == 1:
             why = ENGLISH.render(place.trouble or Text(""))
-            extra = {"event": "public_not_sent", "device": place.to.device.name, "why": why}
+            extra = {"event": "public_not_sent", "place": place.to.name, "why": why}
             log.warning("the public status does not get to a host", extra=extra)
 
-    async def _delivered(self, to: PublicFolder, status: PublicStatus) -> Text | None:
+    async def _delivered(self, to: PublicPlace, status: PublicStatus) -> Text | None:
         """Send it; return why it did not get there, None if it did."""
         try:
             async with asyncio.timeout(self._timing.patience):
-                await put_files(self._hosts, to, await self._files(status), self._timing.silent)
+                files = await self._files(status)
+                if isinstance(to, PublicBucket):
+                    await put_objects(to, files, self._timing.silent)
+                else:
+                    await put_files(self._hosts, to, files, self._timing.silent)
         except TimeoutError:
             longest = timedelta(seconds=self._timing.patience)
-            return say("{device} takes longer than {time}", device=to.device.name, time=longest)
+            return say("{device} takes longer than {time}", device=to.name, time=longest)
         except HostFault as fault:
             return fault.text
-        except SftpTrouble as trouble:
+        except (SftpTrouble, BucketTrouble) as trouble:
             return trouble.why
         except Exception as error:
             log.exception("sending the public status failed in itself", extra={"event": "public_bug"})
@@ -205,7 +209,7 @@ class Publishing:
         first = troubled[0]
         text = say(
             "The public status does not get to {device}, and is out of date there before long: {why}",
-            device=first.to.device.name,
+            device=first.to.name,
             why=first.trouble or Text(""),
         )
         if len(troubled) > 1:

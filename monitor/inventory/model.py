@@ -115,6 +115,45 @@ class PublicFolder:
     device: Target
     folder: str
 
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return self.device.name
+
+    @property
+    def where(self) -> str:
+        """What tells it from every other place."""
+        return f"{self.device.name}:{self.folder}"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicBucket:
+    """A bucket of S3 that the public status is sent into. `prefix`: what begins each object's name, "" or `etat/`.
+
+    `endpoint`: the address of another store that speaks as S3 does, empty for Amazon's.
+    """
+
+    bucket: str
+    key: Secret
+    secret: Secret
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = "us-east-1"
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def where(self) -> str:
+        """What tells it from every other place."""
+        return f"{self.endpoint} {self.name}"
+
+
+PublicPlace = PublicFolder | PublicBucket
+"""Somewhere that shows the public status and is not this machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Public:
@@ -128,7 +167,7 @@ class Public:
     every: timedelta = timedelta(minutes=5)
     degraded_below: float = 0.9
     serve: bool = False
-    push: tuple[PublicFolder, ...] = ()
+    push: tuple[PublicPlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from alerts.public_words import for_all, plain
 from monitor.core.ids import NodeId
 from monitor.core.text import say
 from monitor.inventory.kinds import by_language
-from monitor.inventory.model import Device, Inventory, Public, PublicFolder
+from monitor.inventory.model import Device, Inventory, Public, PublicBucket, PublicFolder, PublicPlace
 from monitor.inventory.privacy import machines, people
+from monitor.inventory.problems import Level
 from monitor.inventory.repairs import look_at_path, reached_by_ssh
-from monitor.inventory.schema import PublicKeys, PushKeys
+from monitor.inventory.schema import PublicKeys, PushKeys, S3Keys, SftpKeys
 from monitor.inventory.scope import Scope
+from monitor.inventory.secrets_in import anchored, look_at
 from monitor.inventory.shape import shaped
 from monitor.inventory.yaml_nodes import Entry, ListNode, Node, ScalarNode, TableNode, is_null
 from runbooks.paths import as_sftp
@@ -42,25 +46,75 @@ def public(scope: Scope, devices: Mapping[NodeId, Device]) -> Public:
 
 def _push(
     given: list[PushKeys], table: Node, scope: Scope, devices: Mapping[NodeId, Device]
-) -> tuple[PublicFolder, ...]:
-    """Return the folders that can be reached; what is wrong with the others is noted."""
-    found: list[PublicFolder] = []
+) -> tuple[PublicPlace, ...]:
+    """Return the places that can be reached; what is wrong with the others is noted."""
+    found: list[PublicPlace] = []
     listed = table.get("push") if isinstance(table, TableNode) else None
     for n, (keys, node) in enumerate(zip(given, listed.items if isinstance(listed, ListNode) else (), strict=True)):
-        where, inner = f"public.push.{n}.sftp", node.get("sftp") if isinstance(node, TableNode) else None
-        if not isinstance(inner, TableNode):
-            continue
-        device = reached_by_ssh(inner.get("device"), f"{where}.device", scope, devices)
-        folder = as_sftp(keys.sftp.folder)
-        look_at_path(folder, inner.get("folder"), f"{where}.folder", scope)
-        if device is None:
-            continue
-        place = PublicFolder(device, folder)
-        if place in found:
+        where = f"public.push.{n}"
+        if (keys.sftp is None) is (keys.s3 is None):
+            message = say("exactly one of these is expected here: {names}", names="sftp, s3")
+            scope.problems.error(node.at, where, message)
+        sftp, s3 = (node.get(way) if isinstance(node, TableNode) else None for way in ("sftp", "s3"))
+        place: PublicPlace | None = None
+        if keys.sftp is not None and isinstance(sftp, TableNode):
+            where = f"{where}.sftp"
+            place = _folder(keys.sftp, sftp, where, scope, devices)
+        elif keys.s3 is not None and isinstance(s3, TableNode):
+            where = f"{where}.s3"
+            place = _bucket(keys.s3, s3, where, scope)
+        if place is not None and place in found:
             message = say("it is sent there already")
             scope.problems.error(node.at, where, message, say("leave this one out"))
-        found.append(place)
+        if place is not None:
+            found.append(place)
     return tuple(found)
+
+
+def _folder(
+    keys: SftpKeys, table: TableNode, where: str, scope: Scope, devices: Mapping[NodeId, Device]
+) -> PublicFolder | None:
+    device = reached_by_ssh(table.get("device"), f"{where}.device", scope, devices)
+    folder = as_sftp(keys.folder)
+    look_at_path(folder, table.get("folder"), f"{where}.folder", scope)
+    return None if device is None else PublicFolder(device, folder)
+
+
+def _bucket(keys: S3Keys, table: TableNode, where: str, scope: Scope) -> PublicBucket:
+    at = table.entries["bucket"].at
+    if find_spec("s3fs") is None:
+        message = say("what speaks with S3 is not installed: {package}", package="s3fs")
+        scope.problems.error(
+            at, where, message, say("install Relève with its extra: {command}", command="pip install '.[s3]'")
+        )
+    for name, secret in (("key", keys.key), ("secret", keys.secret)):
+        held = anchored(secret, scope.folder.root)
+        look_at(held, Level.ERROR, table.entries[name].value.at, f"{where}.{name}", scope.problems)
+    if keys.url is not None and not _is_safe(keys.url):
+        message = say("{url} is no address of a store: https://, without a path", url=keys.url)
+        hint = say("without TLS anybody on the way can change what the public reads; http:// is for this machine alone")
+        scope.problems.error(table.entries["url"].value.at, f"{where}.url", message, hint)
+    prefix = (keys.folder or "").strip("/")
+    return PublicBucket(
+        keys.bucket,
+        anchored(keys.key, scope.folder.root),
+        anchored(keys.secret, scope.folder.root),
+        f"{prefix}/" if prefix else "",
+        keys.url or "",
+        keys.region,
+    )
+
+
+def _is_safe(url: str) -> bool:
+    """Whether it is an https address of a host alone, or one of this machine."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.path not in ("", "/") or parts.query or parts.fragment or parts.username:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in ("127.0.0.1", "::1", "localhost"))
 
 
 def look_at_titles(scope: Scope, inventory: Inventory) -> None:

@@ -312,10 +312,24 @@ class SftpKeys(Part):
     folder: Word = Field(description=N_("what its web server shows; it must be there"))
 
 
-class PushKeys(Part):
-    """Where to the public status is sent, as files."""
+class S3Keys(Part):
+    """A bucket of S3, or of a store that speaks as S3 does."""
 
-    sftp: SftpKeys
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = Field(
+        description=N_("the name of the bucket; it must be there")
+    )
+    key: Hidden = Field(description=N_("the access key: env:NAME or file:PATH"))
+    secret: Hidden = Field(description=N_("the secret access key: env:NAME or file:PATH"))
+    folder: Word | None = Field(default=None, description=N_("what the names of its objects begin with, such as etat"))
+    url: Word | None = Field(default=None, description=N_("of another store than Amazon's, beginning with https://"))
+    region: Word = Field(default="us-east-1", description=N_("where the bucket is; us-east-1, if absent"))
+
+
+class PushKeys(Part):
+    """Where to the public status is sent, as files: one of the two."""
+
+    sftp: SftpKeys | None = None
+    s3: S3Keys | None = None
 
 
 class PublicKeys(Part):
@@ -325,7 +339,7 @@ class PublicKeys(Part):
     serve: bool = Field(default=False, description=N_("true: everybody who reaches Relève may read it at /public"))
     push: Annotated[list[PushKeys], Field(min_length=1)] | None = Field(
         default=None,
-        description=N_("where to it is sent when it changes: [{sftp: {device: ..., folder: ...}}]"),
+        description=N_("where to it is sent when it changes: [{sftp: {device: ..., folder: ...}}, {s3: {...}}]"),
     )
     every: Span | None = Field(
         default=None, description=N_("written anew at least as often, and stale after two and a half; 5 min, if absent")

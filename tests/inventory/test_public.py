@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.inventory.model import Public
+from monitor.inventory.model import Public, PublicBucket
 from monitor.inventory.problems import Level
+from monitor.secret import Secret
 
 SITE = """\
 site: {name: Petit site}
@@ -69,11 +70,46 @@ def test_it_is_sent_to_the_folder_of_a_host_as_sftp_names_it(read):
         assert (to.device.name, to.folder) == ("web", folder)
 
 
+BUCKET = "s3: {bucket: etat, key: 'env:K', secret: 'env:S'}"
+
+
+def test_it_is_sent_into_a_bucket_of_amazon_or_of_another_store(read, monkeypatch):
+    monkeypatch.setenv("K", "AKIAOURS")
+    monkeypatch.setenv("S", "never-shown")
+    loaded = read(f"{SITE}public: {{push: [{{{BUCKET}}}]}}\n")
+    assert loaded.problems == ()
+    assert loaded.inventory.public.push == (PublicBucket("etat", Secret("env:K"), Secret("env:S")),)
+    for url in ("https://s3.example.org", "https://s3.example.org:9000/", "http://127.0.0.1:9000"):
+        keys = f"{BUCKET[:-1]}, url: '{url}', folder: /douala/, region: af-south-1}}"
+        (to,) = read(f"{SITE}public: {{push: [{{{keys}}}]}}\n").inventory.public.push
+        assert (to.endpoint, to.prefix, to.region, to.name) == (url, "douala/", "af-south-1", "s3://etat/douala")
+
+
+def test_what_refers_to_no_secret_is_warned_of(read, lines, monkeypatch):
+    monkeypatch.delenv("K", raising=False)
+    monkeypatch.setenv("S", "never-shown")
+    loaded = read(f"{SITE}public: {{push: [{{{BUCKET}}}]}}\n")
+    (warned,) = lines(loaded.problems, Level.WARNING)
+    assert warned.startswith("6:42 public.push.0.s3.key: ")
+
+
 @pytest.mark.parametrize(
     ("written", "problem"),
     [
         ("[]", "6:16 public.push: "),
-        ("[{s3: {}}]", "6:17 public.push.0: sftp is missing"),
+        ("[{}]", "6:17 public.push.0: exactly one of these is expected here: sftp, s3"),
+        (f"[{{sftp: {{device: web, folder: /x}}, {BUCKET}}}]", "6:17 public.push.0: exactly one of these is expected"),
+        ("[{s3: {}}]", "6:18 public.push.0.s3: bucket is missing"),
+        ("[{s3: {bucket: B_B, key: 'env:K', secret: 'env:S'}}]", "6:31 public.push.0.s3.bucket: "),
+        (
+            "[{s3: {bucket: etat, key: 'env:K', secret: hunter2}}]",
+            "6:59 public.push.0.s3.secret: this secret stands here in clear",
+        ),
+        (
+            f"[{{{BUCKET[:-1]}, url: 'http://store.example.org'}}}}]",
+            "6:73 public.push.0.s3.url: http://store.example.org is no address of a store: https://, without a path",
+        ),
+        (f"[{{{BUCKET}}}, {{{BUCKET}}}]", "6:70 public.push.1.s3: it is sent there already (leave this one out)"),
         ("[{sftp: {device: web}}]", "6:18 public.push.0.sftp: folder is missing"),
         ("[{sftp: {device: wep, folder: /x}}]", "6:33 public.push.0.sftp.device: there is no device wep"),
         ("[{sftp: {device: crm-01, folder: /x}}]", "6:33 public.push.0.sftp.device: crm-01 has no ssh:"),
