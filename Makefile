@@ -63,9 +63,11 @@ $(VENV)/.test: requirements-test.lock $(VENV)/.run
 LOCK = $(LOCKING)/bin/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-annotate --no-header \
 	--no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra lab
 
+EXTRAS = --extra etcd --extra mssql --extra postgres --extra routers --extra s3
+
 # The tests' lock first: what its extras hold back (s3) has to hold in the other one too.
 lock: $(LOCKING)/.made
-	$(LOCK) --build-deps-for editable --extra s3 --extra test --output-file requirements-test.lock pyproject.toml
+	$(LOCK) --build-deps-for editable $(EXTRAS) --extra test --output-file requirements-test.lock pyproject.toml
 	$(LOCK) --build-deps-for editable --constraint requirements-test.lock --output-file requirements.lock pyproject.toml
 
 $(LOCKING)/.made:

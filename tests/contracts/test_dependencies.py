@@ -14,6 +14,8 @@ import pytest
 SHIPPED = ("monitor", "probes", "alerts", "runbooks", "failover", "templates")
 UNIMPORTED = {"tzdata": "zoneinfo reads it where the system has no time zones"}
 """Dependencies that are needed although nothing imports them, each with why."""
+OPTIONAL = ("etcd", "mssql", "postgres", "routers", "s3")
+"""Extras of the shipped packages: what only some sites need."""
 UNIMPORTED_BY_LAB = {"cryptography": "pysnmp encrypts by it and does not declare it"}
 LOCKS = ("requirements.lock", "requirements-test.lock")
 
@@ -52,7 +54,7 @@ def table(project: Path) -> dict:
 
 def test_everything_that_the_shipped_packages_import_is_declared_and_the_other_way_round(project, table):
     needed = distributions(imported(*(project / name for name in SHIPPED)))
-    extra = set().union(*(declared(table["optional-dependencies"][name]) for name in ("postgres", "s3")))
+    extra = set().union(*(declared(table["optional-dependencies"][name]) for name in OPTIONAL))
     assert needed - declared(table["dependencies"]) - extra == set(), "imported and not declared"
     assert declared(table["dependencies"]) - needed == UNIMPORTED.keys(), "declared and not imported"
 
