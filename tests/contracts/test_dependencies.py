@@ -70,7 +70,7 @@ def test_a_lock_pins_every_line_by_version_and_hash_and_names_no_host(project, n
     text = (project / name).read_text(encoding="ascii")
     assert "://" not in text
     assert "--index" not in text
-    for requirement in re.split(r"\n(?=\S)", text.strip()):
+    for requirement in re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).strip()):
         first, *rest = requirement.replace("\\\n", "").split()
         assert re.fullmatch(r"[a-z0-9.-]+==[^=]+", first), first
         hashes = [word for word in rest if word.startswith("--hash=sha256:")]
