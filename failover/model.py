@@ -1,0 +1,222 @@
+"""What moves as one, between which sites, by which steps, and what proves that the old site has no further effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import NewType
+
+from monitor.core.ids import CheckId
+from monitor.secret import Secret
+from runbooks.contract import Step, StepParams
+
+SiteId = NewType("SiteId", str)
+PlanId = NewType("PlanId", str)
+DataSetId = NewType("DataSetId", str)
+
+
+class Mode(StrEnum):
+    """Who may decide. SINGLE: one site, only a person. PAIR: two, a person confirms. QUORUM: three voters."""
+
+    SINGLE = "single"
+    PAIR = "pair"
+    QUORUM = "quorum"
+
+
+class Start(StrEnum):
+    """What begins a failover: the confirmed loss of the site, a person, or the age of the incident (`Plan.by`)."""
+
+    ON_LOSS = "on_loss"
+    PERSON = "person"
+    BY = "by"
+
+
+class How(StrEnum):
+    """How a data set gets to the other site."""
+
+    POSTGRESQL = "postgresql"
+    ALWAYS_ON = "mssql-always-on"
+    LOG_SHIPPING = "mssql-log-shipping"
+    FILES = "files"
+    EXTERNAL = "external"
+    """By a job of somebody else's, which reports to `/heartbeat/NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place. `witness`: it holds a voter and runs nothing. `releve`: the address of the Relève that stands there."""
+
+    id: SiteId
+    title: str
+    here: bool = False
+    witness: bool = False
+    releve: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Etcd:
+    """The voters. `endpoints`: their addresses, `https://HOST:PORT`; `cert` and `key` are our own towards them."""
+
+    endpoints: tuple[str, ...]
+    ca: Secret | None = None
+    cert: Secret | None = None
+    key: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """How leases are kept. Without `etcd` they are local to the machine: nothing is decided without a person then.
+
+    A holder looks every `loop`; a voter is given up after `retry`, and asked twice. `ttl`: after that without an answer
+    the lease is over.
+    """
+
+    etcd: Etcd | None = None
+    ttl: timedelta = timedelta(seconds=15)
+    loop: timedelta = timedelta(seconds=5)
+    retry: timedelta = timedelta(seconds=3)
+
+    @property
+    def shortest(self) -> timedelta:
+        """The shortest `ttl` with which one lost answer ends nothing: a loop and two tries."""
+        return self.loop + 2 * self.retry
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Data that both sites need. `rpo`: how much of it may be lost, as time.
+
+    `checks`: those that measure how far the copy lags behind, and whether it was verified.
+    """
+
+    id: DataSetId
+    how: How
+    rpo: timedelta
+    checks: tuple[CheckId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One step of a plan with its parameters."""
+
+    step: Step[StepParams]
+    params: StepParams
+
+
+Steps = tuple[Work, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """How the site is brought up beside the one that runs, seen to work, and torn down again."""
+
+    up: Steps
+    verify: tuple[CheckId, ...]
+    down: Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is done at one site of a plan. `start`: groups, each begun when the one before it is done."""
+
+    stop: Steps = ()
+    promote: Steps = ()
+    start: tuple[Steps, ...] = ()
+    switch: Steps = ()
+    verify: tuple[CheckId, ...] = ()
+    drill: Drill | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """Steps, run from elsewhere, after which `site` reaches neither the client nor the data."""
+
+    site: SiteId
+    steps: Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A resource at or before `site` that refuses whoever brings an old token; the steps `raise_it` tell it the new one."""
+
+    site: SiteId
+    raise_it: Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The guard at `site`, which stops dialler and writers within `stops_within` of the end of the site's lease."""
+
+    site: SiteId
+    stops_within: timedelta
+
+
+Fence = Isolation | Token | Guarded
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Contacts that are mailed the plan before the first step, and the report after the last."""
+
+    plan: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one group moves. It runs at `active` normally, at `standby` when it has to.
+
+    `by`: the age of the incident at which it starts by itself, where `start` is BY. `hold_down`: after a move, none
+    starts by itself for so long. `most`: moves by itself a day. `lag_ceiling`: data that may be lost without a person's
+    word. `drill_every`: a drill that is older is told.
+    """
+
+    id: PlanId
+    title: str
+    active: SiteId
+    standby: SiteId
+    parts: Mapping[SiteId, Part]
+    fences: tuple[Fence, ...]
+    rto: timedelta
+    start: Start = Start.PERSON
+    by: timedelta | None = None
+    kinds: tuple[str, ...] = ()
+    data: tuple[DataSetId, ...] = ()
+    hold_down: timedelta = timedelta(minutes=10)
+    most: int = 1
+    lag_ceiling: timedelta = timedelta(0)
+    drill_every: timedelta = timedelta(days=90)
+    told: Told = field(default_factory=Told)
+
+    def other(self, site: SiteId) -> SiteId:
+        """Return the site of the two that `site` is not."""
+        return self.standby if site == self.active else self.active
+
+    def fences_of(self, site: SiteId) -> tuple[Fence, ...]:
+        """Return what proves that `site` has no further effect."""
+        return tuple(fence for fence in self.fences if fence.site == site)
+
+
+@dataclass(frozen=True, slots=True)
+class Continuity:
+    """All that an inventory says about it; empty where it says nothing."""
+
+    sites: Mapping[SiteId, Site] = field(default_factory=dict)
+    leases: Leases | None = None
+    data: Mapping[DataSetId, DataSet] = field(default_factory=dict)
+    plans: Mapping[PlanId, Plan] = field(default_factory=dict)
+
+    @property
+    def here(self) -> Site | None:
+        """The site where this Relève stands."""
+        return next((site for site in self.sites.values() if site.here), None)
+
+    @property
+    def mode(self) -> Mode:
+        """Who may decide."""
+        if sum(not site.witness for site in self.sites.values()) < 2:
+            return Mode.SINGLE
+        voters = self.leases.etcd.endpoints if self.leases is not None and self.leases.etcd is not None else ()
+        return Mode.QUORUM if len(voters) >= 3 else Mode.PAIR
