@@ -139,7 +139,7 @@ class Isolation:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A resource at or before `site` that refuses whoever brings an old token; the steps `raise_it` tell it the new one."""
+    """A resource at or before `site` that refuses whoever brings an old token. `raise_it` tells it the new one."""
 
     site: SiteId
     raise_it: Steps
