@@ -14,13 +14,10 @@ from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
-from monitor.secret import Unresolved
-from probes.cleaning import one_line
-from probes.ssh import HostFault
-from runbooks import decide, registry
+from runbooks import acting, decide, registry
+from runbooks.acting import Became
 from runbooks.book import Book
-from runbooks.contract import Action, Answer, Io, Outcome, Step, StepFailed, StepParams, StepUncertain, Subject
-from runbooks.legible import legible_data, legible_output, legible_text
+from runbooks.contract import Action, Answer, Io, Outcome, Step, StepFailed, StepParams, Subject
 from runbooks.proof import until_ok
 from runbooks.run import Run, RunEvent, RunEventKind, RunId, RunState, action_to_json
 
@@ -141,55 +138,33 @@ class Execution:
         """Journal the intent with what is there before it, act, and journal the outcome."""
         action, io = self.run.plan[n], self.io_for(self.run, n)
         if self.run.actions[n].tries >= decide.MOST_TRIES:
-            await self._failed(n, StepFailed(say("it came to nothing {count} times", count=decide.MOST_TRIES)))
+            too_often = StepFailed(say("it came to nothing {count} times", count=decide.MOST_TRIES))
+            await self._became(n, acting.failed(too_often))
             return
         try:
             step, params = self._step_of(action)
-            before = await step.before(params, self.subject, io)
         except Exception as error:
-            await self._failed(n, _as_failure(error))
+            await self._became(n, acting.failed(error))
+            return
+        before = await acting.look_before(step, params, self.subject, io)
+        if isinstance(before, Became):
+            await self._became(n, before)
             return
         await self._note(RunEventKind.INTENT, action.said, n, {"before": dict(before)})
-        try:
-            outcome = await step.apply(params, before, self.subject, io)
-        except (StepFailed, Unresolved) as error:
-            await self._failed(n, _as_failure(error))
-        except Exception as error:
-            if isinstance(error, HostFault) and not error.sent:
-                await self._failed(n, _as_failure(error))
-                return
-            # It may have been carried out: the step is asked once its effect can be seen.
-            known = isinstance(error, StepUncertain | HostFault)
-            extra = {"event": "run_uncertain", "run": self.run.id, "why": str(error)}
-            log.warning("outcome unknown", exc_info=None if known else error, extra=extra)
-        else:
-            await self._done(n, outcome)
+        became = await acting.act(step, params, before, self.subject, io, self.run.id)
+        if became is not None:
+            await self._became(n, became)
 
-    async def _done(self, n: int, outcome: Outcome) -> None:
-        data = {
-            "ok": True,
-            "changed": outcome.changed,
-            "evidence": legible_data(outcome.evidence),
-            "output": legible_output(outcome.output),
-        }
-        await self._note(RunEventKind.OUTCOME, legible_text(outcome.text), n, data)
-
-    async def _failed(self, n: int, error: StepFailed) -> None:
-        text = error.text if error.remedy is None else say("{what}. {remedy}", what=error.text, remedy=error.remedy)
-        data = {
-            "ok": False,
-            "changed": False,
-            "evidence": legible_data(error.evidence),
-            "output": legible_output(error.output),
-        }
-        await self._note(RunEventKind.OUTCOME, legible_text(text), n, data)
+    async def _became(self, n: int, became: Became) -> None:
+        await self._note(RunEventKind.OUTCOME, became.text, n, became.data)
 
     async def _settle(self, n: int) -> None:
         """Find out what became of an intent without outcome. Where nobody can tell, the check may; else a person."""
         action, io, record = self.run.plan[n], self.io_for(self.run, n), self.run.actions[n]
         try:
             step, params = self._step_of(action)
-            answer = await step.done(params, record.before, self.subject, io)
+            run, before = self.run.id, record.before
+            answer = await acting.ask_done(step, params, before, self.subject, io, run=run, n=n)
         except Exception as error:
             log.warning(
                 "nobody can tell", exc_info=error, extra={"event": "run_cannot_tell", "run": self.run.id, "action": n}
@@ -197,7 +172,7 @@ class Execution:
             answer = Answer.CANNOT_TELL
         match answer:
             case Answer.YES:
-                await self._done(n, Outcome(say("it was carried out before Relève was interrupted")))
+                await self._became(n, acting.done(Outcome(say("it was carried out before Relève was interrupted"))))
             case Answer.NO:
                 await self._note(RunEventKind.VOID, say("it was not carried out, or may be repeated"), n)
             case Answer.CANNOT_TELL:
@@ -285,27 +260,6 @@ class Execution:
 
 def _said(what: Text, words: str) -> Text:
     return say("{what}: {detail}", what=what, detail=words) if words else what
-
-
-def _as_failure(error: Exception) -> StepFailed:
-    """What went wrong in a step, in words for people; a fault of our own is logged whole."""
-    match error:
-        case StepFailed():
-            return error
-        case HostFault():
-            return StepFailed(error.text, remedy=error.remedy)
-        case StepUncertain():
-            return StepFailed(error.text)
-        case Unresolved():
-            return StepFailed(say("a secret is missing: {why}", why=error.text))
-        case KeyError():
-            return StepFailed(
-                say("the inventory no longer has {name}", name=one_line(error.args[0] if error.args else "?"))
-            )
-    log.error("a step failed by itself", exc_info=error, extra={"event": "step_bug"})
-    return StepFailed(
-        say("the step itself failed ({error}); the log of Relève has the details", error=one_line(type(error).__name__))
-    )
 
 
 def started(

@@ -389,6 +389,7 @@ def _moves_on(batch: Batch) -> bool:
         or batch.protocols
         or batch.audit
         or batch.run_events
+        or batch.move_events
         or batch.automation is not None
     )
 

@@ -19,6 +19,7 @@ from monitor.store.errors import (
 )
 from monitor.store.folder import Writer, current_writer
 from monitor.store.history import Sample, Series
+from monitor.store.moves import move_id
 from monitor.store.rows import health_from_json, health_to_json
 from monitor.store.runs import run_id, run_number
 from monitor.store.store import Store, open_store
@@ -49,6 +50,7 @@ __all__ = [
     "disk_hangs",
     "health_from_json",
     "health_to_json",
+    "move_id",
     "open_store",
     "run_id",
     "run_number",

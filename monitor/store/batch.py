@@ -11,6 +11,7 @@ from uuid import uuid4
 from alerts.chase import Outstanding
 from alerts.notice import Notice, NoticeKey
 from alerts.parked import Parked
+from failover.run import Move, MoveEvent, MoveId
 from monitor.core.events import Event
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
@@ -28,7 +29,8 @@ class Batch:
     """What one change brings, written in one transaction or not at all.
 
     `healths`: the changed ones only; `removed`: checks whose health is forgotten; `notices`: new ones; `protocols`: the
-    protocol (JSON-ready) that an incident is opened under. `run_events`: what runbooks do. `automation`: what people
+    protocol (JSON-ready) that an incident is opened under. `run_events`: what runbooks do, `move_events`: what moves of
+    groups do. `automation`: what people
     set of it (JSON-ready), `parked`: all answers that a person has to read; None leaves either as it is. `id` makes the
     batch itself known: handed in again after an unknown outcome, it changes nothing the second time, whatever it holds.
     """
@@ -45,6 +47,7 @@ class Batch:
     maintenance: tuple[Window, ...] | None = None
     overrides: tuple[Override, ...] | None = None
     parked: tuple[Parked, ...] | None = None
+    move_events: tuple[MoveEvent, ...] = ()
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -54,7 +57,8 @@ class Loaded:
 
     `died_at`: when a notice was last given up for good. `runs`: those that go on or ended lately, `next_run` the number
     of the next; `automation` and `parked` as in Batch. `jobs`: those that report themselves, by their check.
-    `outstanding`: what the other incidents still ask of people.
+    `outstanding`: what the other incidents still ask of people. `moves`: those that go on or ended lately, and the last
+    of each plan, direction and end; `next_move` the number of the next.
     """
 
     state: State
@@ -68,3 +72,5 @@ class Loaded:
     jobs: Mapping[CheckId, Job] = field(default_factory=dict)
     parked: tuple[Parked, ...] = ()
     outstanding: Mapping[IncidentId, Outstanding] = field(default_factory=dict)
+    moves: dict[MoveId, Move] = field(default_factory=dict)
+    next_move: int = 1

@@ -46,8 +46,8 @@ def run_id(number: int, at: datetime) -> RunId:
     return RunId(f"R{at.year % 100:02}-{number:04}")
 
 
-def run_number(run: RunId) -> int | None:
-    """Return the number in a name such as `R26-0012`; None where there is none."""
+def run_number(run: str) -> int | None:
+    """Return the number in a name such as `R26-0012` or `F26-0003`; None where there is none."""
     number = run.rpartition("-")[2]
     return int(number) if number.isdecimal() else None
 

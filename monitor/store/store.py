@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine
 
 from alerts.notice import HANDOVERS, Copy, Notice, NoticeKey, NoticeState
 from alerts.parked import Parked, parked_from_json, parked_to_json
+from failover.model import PlanId
+from failover.run import Move, MoveId
 from monitor.clock import SystemClock
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
@@ -21,7 +23,7 @@ from monitor.core.maintenance import window_from_json, window_to_json
 from monitor.core.plan import State
 from monitor.core.rota import override_from_json, override_to_json
 from monitor.core.timekeeping import Guard
-from monitor.store import audit, jobs, log, outbox, outstanding, runs
+from monitor.store import audit, jobs, log, moves, outbox, outstanding, runs
 from monitor.store.audit import AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.batch import Batch, Loaded
@@ -95,6 +97,8 @@ class Store:
                 jobs=jobs.get(connection),
                 parked=tuple(map(parked_from_json, log.get(connection, _PARKED) or ())),
                 outstanding=outstanding.read(connection, now, keep),
+                moves=moves.get(connection, moves.telling(now - keep)),
+                next_move=moves.next_number(connection),
             )
 
         return self._read(read)
@@ -120,6 +124,7 @@ class Store:
             log.put_healths(connection, batch.healths, batch.removed)
             outbox.add(connection, batch.notices)
             runs.add(connection, batch.run_events)
+            moves.add(connection, batch.move_events)
             if batch.automation is not None:
                 log.put(connection, _AUTOMATION, dict(batch.automation))
             if batch.maintenance is not None:
@@ -271,6 +276,14 @@ class Store:
     def run(self, name: RunId) -> Run | None:
         """Return one run with its journal, or None."""
         return self._read(lambda connection: runs.get(connection, runs.named(name))).get(name)
+
+    def moves(self, plan: PlanId | None = None, *, limit: int = 100) -> list[Move]:
+        """Return the latest moves, of one plan or of all, oldest first."""
+        return list(self._read(lambda c: moves.get(c, moves.latest(limit, plan))).values())
+
+    def move(self, name: MoveId) -> Move | None:
+        """Return one move with its journal, or None."""
+        return self._read(lambda connection: moves.get(connection, moves.named(name))).get(name)
 
     def automation(self) -> Mapping[str, Any]:
         """Return what people set of the automation, as in Batch; nothing when nobody has."""

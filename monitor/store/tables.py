@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-STATE_REVISIONS = ("0001", "0002", "0003", "0004")
+STATE_REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 HISTORY_REVISIONS = ("0001",)
 """Every schema that this version can read or bring up to date, oldest first; the last is the present one."""
 
@@ -154,6 +154,30 @@ run_events = Table(
     Column("body", Text, nullable=False),
 )
 """The journal of runs: intents before they are carried out, outcomes after; `seq` counts from 1 within a run."""
+
+moves = Table(
+    "moves",
+    STATE,
+    Column("id", String(32), primary_key=True),
+    Column("number", Integer, unique=True),
+    Column("plan", String(255), nullable=False, index=True),
+    Column("direction", String(16), nullable=False),
+    Column("state", String(16)),
+    Column("started_at", Moment, nullable=False, index=True),
+    Column("ended_at", Moment),
+)
+"""An index of the journal of moves, written with it; `state`: how it ended, none while it goes on."""
+
+move_events = Table(
+    "move_events",
+    STATE,
+    Column("move", ForeignKey("moves.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""The journal of moves: intents before they are carried out, outcomes after; `seq` counts from 1 within a move."""
 
 audit = Table(
     "audit",
