@@ -174,7 +174,9 @@ class Io:
     contacts (to operations where there is none) and returns whether it is on its way; told twice under the same run
     and action it leaves once. `halted`: a
     person stopped the automation, so a long action ends at its next safe point. `ledger` opens the list of what was
-    archived.
+    archived. `token`: of the lease under which the run acts, for resources that refuse older ones; None outside of a
+    move. `errand`: names this action in this attempt of this run, the same at each try of it; empty where nobody tries
+    twice.
     """
 
     clock: Clock
@@ -184,6 +186,8 @@ class Io:
     progress: Callable[[Progress], None]
     halted: Callable[[], bool]
     ledger: Callable[[], Awaitable[Ledger]]
+    token: int | None = None
+    errand: str = ""
 
 
 class Step(Protocol[P_contra]):

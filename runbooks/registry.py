@@ -15,6 +15,7 @@ KINDS: dict[str, str] = {
     "wait-for-check": "runbooks.steps.wait_for_check:WaitForCheck",
     "notify": "runbooks.steps.notify:Notify",
     "ask": "runbooks.steps.ask:Ask",
+    "command": "runbooks.steps.command:Command",
 }
 
 

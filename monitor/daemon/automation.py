@@ -361,6 +361,7 @@ class Automation:
             progress=note,
             halted=partial(self.halted, run),
             ledger=self._ledger,
+            errand="" if run is None else f"{run.id} {run.started_at.isoformat()} {run.attempt} {n}",
         )
 
     async def _tell(self, run: Run | None, n: int, to: tuple[str, ...], text: Text) -> bool:

@@ -278,7 +278,10 @@ async def hosts() -> AsyncIterator[Hosts]:
 
 @pytest.fixture
 def make_io(hosts: Hosts) -> Callable[..., Io]:
-    """Return `make_io(look=..., halted=...)`: what a step is handed. Nobody is told anything, and nothing is listed."""
+    """Return `make_io(look=..., halted=..., token=..., errand=...)`: what a step is handed.
+
+    Nobody is told anything, and nothing is listed.
+    """
 
     async def seen_ok(check: CheckId) -> Verdict:
         return Verdict(Severity.OK, say("it runs"))
@@ -292,7 +295,13 @@ def make_io(hosts: Hosts) -> Callable[..., Io]:
     def progress(done: Progress) -> None:
         raise AssertionError(f"nothing was to be so long: {done}")
 
-    def make(look: Callable[[CheckId], Awaitable[Verdict]] = seen_ok, *, halted: bool = False) -> Io:
+    def make(
+        look: Callable[[CheckId], Awaitable[Verdict]] = seen_ok,
+        *,
+        halted: bool = False,
+        token: int | None = None,
+        errand: str = "",
+    ) -> Io:
         return Io(
             clock=SystemClock(),
             hosts=hosts,
@@ -301,6 +310,8 @@ def make_io(hosts: Hosts) -> Callable[..., Io]:
             progress=progress,
             halted=lambda: halted,
             ledger=ledger,
+            token=token,
+            errand=errand,
         )
 
     return make

@@ -1,0 +1,79 @@
+"""Steps of a site's own runbooks: each kind is read as it is written by hand, and a mistake in one is located."""
+
+from __future__ import annotations
+
+import pytest
+
+from monitor.core.ids import CheckId
+from monitor.core.text import ENGLISH
+from monitor.inventory.problems import Level
+from runbooks.contract import Subject
+
+SITE = """\
+site: {name: X}
+devices:
+  hmp: {address: 10.0.0.1, ssh: {user: releve, key: env:HOME, platform: linux}}
+checks:
+  web: {probe: tcp, device: hmp, port: 80, incident: web-down}
+incidents: {web-down: {runbook: own}}
+contacts: {admin: {mail: a@b.cm}}
+channels: {mail: {url: env:HOME}}
+operations: {to: [admin]}
+"""
+BOOK = """\
+runbook: own
+title: {fr: Essai, en: Trial}
+steps:
+"""
+STEPS = {
+    "command": (
+        "{step: command, command: [systemctl, stop, dialler], exit: [0, 5], matches: '^in(active|existent)$', "
+        "effect: changes, undo: [systemctl, start, dialler], done: [sh, -c, 'exit 1'], within: 90s}",
+        "run systemctl stop dialler on hmp",
+    ),
+}
+
+
+@pytest.mark.parametrize(("step", "said"), STEPS.values(), ids=STEPS)
+def test_every_key_is_read_and_the_dry_run_says_what_would_be_done(read, lines, step, said):
+    loaded = read(SITE, **{"runbooks/own.yaml": f"{BOOK}  - {step}\n"})
+    assert lines(loaded.problems) == []
+    assert lines(loaded.problems, Level.WARNING) == []
+    subject = Subject(CheckId("web"), loaded.inventory.actionable)
+    assert [ENGLISH.render(action.said) for action in loaded.inventory.books["own"].plan(subject)] == [said]
+
+
+BAD = {
+    "one text instead of words": (
+        "{step: command, command: systemctl stop dialler}",
+        "own.yaml:4:30 runbook.steps.1.command: a list is expected here, not systemctl stop dialler "
+        "(write [systemctl stop dialler])",
+    ),
+    "no pattern": (
+        "{step: command, command: [x], matches: '('}",
+        "own.yaml:4:44 runbook.steps.1.matches: ( is no regular expression: "
+        "missing ), unterminated subpattern at position 0",
+    ),
+    "no effect": (
+        "{step: command, command: [x], effect: disrupt}",
+        "own.yaml:4:43 runbook.steps.1.effect: disrupt is none of: reads, changes, disrupts (did you mean disrupts?)",
+    ),
+    "a truth for an exit code": (
+        "{step: command, command: [x], exit: [true]}",
+        "own.yaml:4:42 runbook.steps.1.exit.0: a whole number is expected here, not true",
+    ),
+}
+
+
+@pytest.mark.parametrize(("step", "expected"), BAD.values(), ids=BAD)
+def test_a_mistake_is_told_at_its_place(read, lines, step, expected):
+    loaded = read(SITE, **{"runbooks/own.yaml": f"{BOOK}  - {step}\n"})
+    assert [line for line in lines(loaded.problems) if line.startswith("own.yaml:")] == [expected]
+    assert loaded.inventory is None
+
+
+def test_a_command_for_a_device_whose_shell_nobody_knows_is_a_warning(read, lines):
+    text = SITE.replace(", platform: linux", "")
+    (told,) = lines(read(text, **{"runbooks/own.yaml": f"{BOOK}  - {STEPS['command'][0]}\n"}).problems, Level.WARNING)
+    assert "own can do nothing about web: nobody says which shell hmp has" in told
+    assert "platform: windows or platform: linux" in told
