@@ -14,6 +14,7 @@ from monitor.clock import Clock
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import Text
 from monitor.core.verdict import Verdict
+from monitor.secret import Secret
 from probes.contract import Target
 
 if TYPE_CHECKING:
@@ -101,6 +102,10 @@ class StepParams(BaseModel):
     """Keys of a step in a runbook; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    def secrets(self) -> Mapping[str, Secret]:
+        """Return the references to secrets among the keys, by what they are for: `validate` looks where they lead."""
+        return {}
 
 
 P = TypeVar("P", bound=StepParams)

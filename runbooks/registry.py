@@ -16,6 +16,7 @@ KINDS: dict[str, str] = {
     "notify": "runbooks.steps.notify:Notify",
     "ask": "runbooks.steps.ask:Ask",
     "command": "runbooks.steps.command:Command",
+    "http-call": "runbooks.steps.http_call:HttpCall",
 }
 
 

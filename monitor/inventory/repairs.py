@@ -8,9 +8,10 @@ from pathlib import Path
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import N_, say
 from monitor.inventory.model import Automation, Check, Device, Kind
-from monitor.inventory.problems import NOTHING, Place, nearest
+from monitor.inventory.problems import NOTHING, Level, Place, nearest
 from monitor.inventory.schema import AutomationKeys, RecordingsKeys
 from monitor.inventory.scope import Scope, look_at_name, names_in, refer
+from monitor.inventory.secrets_in import look_at as look_at_secret
 from monitor.inventory.shape import shaped
 from monitor.inventory.yaml_nodes import ListNode, Node, ScalarNode, TableNode, read
 from probes.contract import Target
@@ -96,7 +97,9 @@ def _look_at_step(step: Node, where: str, scope: Scope) -> None:
         scope.problems.error(kind.at, f"{where}.step", message, nearest(kind.value, error.known))
         return
     own = {key: entry for key, entry in step.entries.items() if key != "step"}
-    shaped(params, TableNode(step.at, own), step.at, where, scope.problems)
+    keys = shaped(params, TableNode(step.at, own), step.at, where, scope.problems)
+    for name, secret in {} if keys is None else keys.secrets().items():
+        look_at_secret(secret, Level.ERROR, step.at, f"{where}.{name}", scope.problems)
     if "to" in params.model_fields:
         contacts = {**scope.sections["contacts"], **scope.sections["rota"]}
         refer(step.get("to"), contacts, f"{where}.to", N_("there is no contact {name}"), scope.problems)

@@ -31,6 +31,12 @@ STEPS = {
         "effect: changes, undo: [systemctl, start, dialler], done: [sh, -c, 'exit 1'], within: 90s}",
         "run systemctl stop dialler on hmp",
     ),
+    "http-call": (
+        "{step: http-call, method: PUT, url: 'https://proxy.example/v1', headers: {Authorization: Bearer env:HOME}, "
+        "body: {weight: 0, of: [1, null]}, ca: /etc/ca.pem, status: 202, answer: {/state: down}, effect: changes, "
+        "done: {url: 'https://proxy.example/v1', status: [200, 204], answer: {/state: down}}, within: 20s}",
+        "call PUT https://proxy.example/v1",
+    ),
 }
 
 
@@ -58,6 +64,14 @@ BAD = {
         "{step: command, command: [x], effect: disrupt}",
         "own.yaml:4:43 runbook.steps.1.effect: disrupt is none of: reads, changes, disrupts (did you mean disrupts?)",
     ),
+    "a secret in clear": (
+        "{step: http-call, url: 'https://x/', headers: {X-Api-Key: abc}}",
+        "own.yaml:4:51 runbook.steps.1.headers: the header X-Api-Key is a secret: write env:NAME or file:PATH for it",
+    ),
+    "a secret that anybody could read": (
+        "{step: http-call, url: 'http://x/', headers: {X-Api-Key: env:HOME}}",
+        "own.yaml:4:5 runbook.steps.1: a secret would go openly to http://x/: write https",
+    ),
     "a truth for an exit code": (
         "{step: command, command: [x], exit: [true]}",
         "own.yaml:4:42 runbook.steps.1.exit.0: a whole number is expected here, not true",
@@ -77,3 +91,9 @@ def test_a_command_for_a_device_whose_shell_nobody_knows_is_a_warning(read, line
     (told,) = lines(read(text, **{"runbooks/own.yaml": f"{BOOK}  - {STEPS['command'][0]}\n"}).problems, Level.WARNING)
     assert "own can do nothing about web: nobody says which shell hmp has" in told
     assert "platform: windows or platform: linux" in told
+
+
+def test_a_secret_of_a_step_that_leads_nowhere_is_a_warning(read, lines):
+    step = "{step: http-call, url: 'https://x/', headers: {X-Api-Key: env:RELEVE_NO_SUCH_SECRET}}"
+    (told,) = lines(read(SITE, **{"runbooks/own.yaml": f"{BOOK}  - {step}\n"}).problems, Level.WARNING)
+    assert told.endswith("runbook.steps.1.X-Api-Key: environment variable RELEVE_NO_SUCH_SECRET is not set")
