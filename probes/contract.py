@@ -46,11 +46,15 @@ class ProbeFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The device as a probe sees it: `address` (host name or IP, no port) and the ways by which it is reached."""
+    """The device as a probe sees it: `address` (host name or IP, no port) and the ways by which it is reached.
+
+    `beside`: other devices that the check names, by the key that names them.
+    """
 
     name: NodeId
     address: str
     access: Mapping[str, Access] = field(default_factory=dict)
+    beside: Mapping[str, Target] = field(default_factory=dict)
 
 
 def nobody_knows() -> Job | None:

@@ -25,6 +25,7 @@ KINDS: dict[str, str] = {
     "ups": "probes.ups:Ups",
     "generator": "probes.generator:Generator",
     "heartbeat": "probes.heartbeat:Heartbeat",
+    "replication": "probes.replication:Replication",
 }
 
 

@@ -120,6 +120,10 @@ def _run(settings: Settings, kind: str, address: str, given: Sequence[str], time
         raise Failure(say("{option}: {why}", option="--timeout", why=error.text)) from error
     if seconds <= 0:
         raise Failure(say("{option}: {why}", option="--timeout", why=say("it must be longer than nothing")))
-    params, access = parameters(probe_of(kind), given, settings.speech())
-    (result,) = look([Look(kind, Target(NodeId(address), address, access), params, seconds)])
+    chosen = probe_of(kind)
+    params, access = parameters(chosen, given, settings.speech())
+    named = {key: getattr(params, key) for key in getattr(chosen, "others", ())}
+    # Another device is given by its address too; it is reached with the same log-in.
+    beside = {key: Target(NodeId(other), other, access) for key, other in named.items() if other is not None}
+    (result,) = look([Look(kind, Target(NodeId(address), address, access, beside), params, seconds)])
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from monitor.inventory.heartbeat import with_secrets
 from monitor.inventory.limits import flapping, look_at_limits, look_at_metrics
 from monitor.inventory.many import Declared
 from monitor.inventory.model import Check, Device, Link
+from monitor.inventory.others import beside
 from monitor.inventory.problems import NOTHING, Place, nearest
 from monitor.inventory.roles import DEFAULT_KIND, Brought, peer_of
 from monitor.inventory.schema import COMMON_KEYS, CheckKeys
@@ -109,6 +110,11 @@ def _check(written: _Written, scope: Scope, watching: Watching) -> Check | None:
         return None
     every = keys.every or EVERY
     node, target = stand
+    others = beside(load(probe), params, written.table, written.where, target, watching.devices, scope)
+    if others is None:
+        return None
+    if others:
+        target = replace(target, beside=others)
     return Check(
         id=CheckId(written.name),
         probe=probe,
