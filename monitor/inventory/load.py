@@ -189,7 +189,7 @@ def _gate_order(check: Check) -> int:
 def _site(path: Path, scope: Scope) -> Site | None:
     entry = scope.tree.entries.get("site")
     if entry is None:
-        if scope.tree.entries:
+        if scope.tree.entries or not scope.problems.fatal:  # an empty file is told as such
             hint = say("write site: {{name: ..., timezone: Africa/Douala}}")
             at, known = Place(str(path)), InventoryKeys.model_fields
             note_missing("site", scope.tree, known, at, "site", scope.problems, hint)

@@ -117,7 +117,6 @@ def test_the_contracts_example_warns_of_what_is_not_acted_on(read, lines):
     assert [line.partition(":")[2].partition(" ")[2].partition(":")[0] for line in told] == [
         "devices.router.ssh",
         "devices.sql.winrm",
-        "devices.sql.sql",
         "devices.sbc.sip",
         "links.fh.radio",
     ]
@@ -380,3 +379,8 @@ def test_a_mistake_behind_an_anchor_is_told_once_where_it_stands(read, lines):
         "devices:\n  a: {address: h, snmp: *snmp}\n  b: {address: i, snmp: {<<: *snmp, port: 1161}}\n"
     )
     assert lines(loaded.problems) == ["2:38 devices.a.snmp.comunity: unknown key comunity (did you mean community?)"]
+
+
+def test_an_inventory_that_only_includes_nothing_lacks_its_site(read, lines):
+    (problem,) = lines(read("include: []\n").problems)
+    assert "site: site is missing" in problem
