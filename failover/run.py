@@ -134,7 +134,8 @@ class Move:
     `source`: where the group ran, `target`: where it is to run; of a drill, where the standby is brought up. `frozen`:
     the plan as it was at the beginning (JSON-ready). `since`: from when the service counts as lost. `loss`: what may be
     lost, as it was stated and accepted; None where nothing may be. `failed_at`: when the present phase failed. `token`:
-    that of the latest intent. `spans`: the phases so far, in order. `rto`, `rpo`: reached, once it has ended well.
+    that of the latest intent; `before`: the highest that whoever ran the group before may hold, None if nobody knows.
+    `spans`: the phases so far, in order. `rto`, `rpo`: reached, once it has ended well.
     `answers`: every yes of a person, with the task that it was about.
     """
 
@@ -160,6 +161,7 @@ class Move:
     answers: tuple[tuple[int | None, datetime], ...] = ()
     failed_at: datetime | None = None
     token: int | None = None
+    before: int | None = None
     ended_at: datetime | None = None
     text: Text = NOTHING
     rto: timedelta | None = None
@@ -180,8 +182,8 @@ class Move:
         return tuple(n for n, task in enumerate(self.tasks) if task.phase is phase)
 
     def span(self, phase: Phase) -> Span | None:
-        """Return when `phase` began and ended; None where it has not begun."""
-        return next((span for span in self.spans if span.phase is phase), None)
+        """Return when `phase` began and ended the last time; None where it has not begun."""
+        return next((span for span in reversed(self.spans) if span.phase is phase), None)
 
     def touched(self, phase: Phase) -> bool:
         """Return whether an action of `phase` was begun, and did not provably come to nothing."""
@@ -243,6 +245,7 @@ def _started(event: MoveEvent) -> Move:
         reason=text_from_json(data["reason"]),
         loss=_span_of(data["loss"]),
         incident=None if incident is None else IncidentId(incident),
+        before=data.get("before"),
         records=tuple(ActionRecord() for _ in tasks),
         log=(event,),
     )
@@ -254,7 +257,7 @@ def _applied(move: Move, event: MoveEvent) -> Move:
         case MoveEventKind.PHASE:
             over = tuple(replace(span, ended=span.ended or event.at) for span in move.spans)
             spans = (*over, Span(Phase(data["phase"]), event.at))
-            return replace(move, spans=spans, failed_at=None, state=MoveState.RUNNING, question=None)
+            return replace(move, spans=spans, failed_at=None)
         case MoveEventKind.PROOF:
             phase = Phase(data["phase"])
             lag = _span_of(data["lag"])

@@ -56,6 +56,7 @@ def started(direction: str = "switchover") -> MoveEvent:
         since=BEGAN.isoformat(),
         reason=text_to_json(say("works")),
         loss=None,
+        before=3,
         incident=None,
     )
 

@@ -20,7 +20,8 @@ Reopen = Callable[..., Store]
 def started(number: int, at: datetime = AT, plan: str = "crm", direction: str = "switchover") -> MoveEvent:
     data = {
         "plan": {"id": plan}, "direction": direction, "source": "centre", "target": "secours", "tasks": [], "data": [],
-        "since": at.isoformat(), "reason": text_to_json(say("works")), "loss": None, "incident": None,
+        "since": at.isoformat(), "reason": text_to_json(say("works")), "loss": None, "before": None,
+        "incident": None,
     }  # fmt: skip
     return MoveEvent(move_id(number, AT), at, MoveEventKind.STARTED, "uid:0", say("it starts"), None, data)
 

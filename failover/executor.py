@@ -1,0 +1,363 @@
+"""Carries a move out: journals each intent before it acts, and acts only while it may believe in its lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from failover import advance
+from failover.advance import Grip
+from failover.evidence import gathered
+from failover.fences import Fenced, Reign, judge
+from failover.lease import Belief, May, may_act
+from failover.model import Plan, SiteId
+from failover.phases import Phase
+from failover.reached import reached
+from failover.run import Move, MoveEvent, MoveEventKind, MoveState, Task
+from failover.tasks import subject_of, tasks_of
+from failover.vantage import Look
+from failover.words import PHASES
+from monitor.clock import Clock
+from monitor.core.events import RELEVE
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.text import Text, say
+from monitor.core.verdict import Severity, Verdict
+from runbooks import acting, registry
+from runbooks.acting import Became
+from runbooks.contract import Answer, Io, Outcome, Site, Step, StepFailed, StepParams, Subject
+from runbooks.proof import until_ok
+
+LOOK = 1.0
+"""Seconds between two looks at whether a move that waits may go on."""
+LAGS = ("replication_lag", "lag")
+"""Metrics of a check that say, in seconds, how far a copy is behind."""
+
+
+class Ground(Protocol):
+    """What a move stands on: its journal, its lease, and what is seen and allowed now."""
+
+    async def record(self, event: MoveEvent) -> Move:
+        """Return the move after `event`, which is on disk by then. Raises runbooks.executor.NotJournaled.
+
+        A move that is over is returned as it is: what comes too late is not written down.
+        """
+        ...
+
+    def belief(self, move: Move) -> Belief | None:
+        """Return what may be believed of the lease of the group, None where it is not held."""
+        ...
+
+    def lost(self, move: Move) -> bool:
+        """Return whether somebody else holds the lease, or did since the move began."""
+        ...
+
+    def reign(self, move: Move) -> Reign:
+        """Return under which lease the old site is fenced."""
+        ...
+
+    def halted(self, move: Move) -> bool:
+        """Return whether a person stopped the move."""
+        ...
+
+    def looks(self, move: Move) -> Sequence[Look]:
+        """Return the looks at the old site that are known."""
+        ...
+
+    async def look_back(self, move: Move) -> None:
+        """Look at the old site now, from here; `looks` has it then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a check has to become OK where a move looks for it, and for how long it must stay so."""
+
+    within: timedelta = timedelta(minutes=2)
+    stays: timedelta = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class Execution:
+    """One move in progress. `plan`: the one frozen with it; `site`: what the inventory has now.
+
+    `io_for` gives task `n` what it may touch, with the token; `answered` is set when a person has answered. `leaving`:
+    Relève is about to stop, so that nothing more is begun.
+    """
+
+    move: Move
+    plan: Plan
+    site: Site
+    ground: Ground
+    io_for: Callable[[Move, int, int | None], Io]
+    clock: Clock
+    patience: Patience = Patience()
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    leaving: bool = False
+
+    async def carry_out(self) -> Move:
+        """Go on until the move is over, or Relève leaves; return it. Raises NotJournaled.
+
+        Cut off at any moment and begun again on what was journaled, it ends as if it had not been, or asks a person.
+        """
+        while not self.move.state.over and not self.leaving:
+            await self._turn(self._next())
+        return self.move
+
+    def _next(self) -> advance.Next:
+        move, now = self.move, self.clock.now()
+        return advance.next_move(
+            move,
+            self.plan,
+            now,
+            grip=self._grip(),
+            fenced=self._fenced(now),
+            halted=self.ground.halted(move),
+            gone=self._gone(),
+        )
+
+    def _grip(self) -> Grip:
+        if self.ground.lost(self.move):
+            return Grip.LOST
+        if may_act(self.ground.belief(self.move), self.clock.boot()) is not May.ACT:
+            return Grip.LAPSED
+        return Grip.HELD
+
+    def _fenced(self, now: datetime) -> Fenced:
+        move, plan = self.move, self.plan
+        known = gathered(move, plan, self.ground.looks(move), {}, now)
+        return judge(plan.fences_of(move.source), known, self.ground.reign(move), self.clock.boot())
+
+    def _gone(self) -> bool:
+        try:
+            subject_of(self.plan, self.move.target, self.site)
+        except StepFailed:
+            return True
+        return False
+
+    async def _turn(self, move: advance.Next) -> None:
+        match move:
+            case advance.Enter(phase):
+                await self._note(MoveEventKind.PHASE, say(PHASES[phase]), data={"phase": phase.value})
+            case advance.Carry(n):
+                await self._carry(n)
+            case advance.Settle(n, at):
+                await self._settle(n, at)
+            case advance.Ask(n, text):
+                await self._note(MoveEventKind.ASKED, text, n)
+            case advance.Prove(checks):
+                await self._prove(checks)
+            case advance.End(state, text):
+                await self._end(state, text)
+            case advance.LookBack():
+                await self._look_back()
+            case _:
+                await self.pause(min(LOOK, move.seconds) if isinstance(move, advance.Pause) else LOOK)
+
+    async def _look_back(self) -> None:
+        """Look at the old site; where that proves nothing yet, it may take a moment for its isolation to show."""
+        await self.ground.look_back(self.move)
+        if self._fenced(self.clock.now()).proof is None:
+            await self.pause(advance.PROBED)
+
+    async def _note(
+        self,
+        kind: MoveEventKind,
+        text: Text,
+        n: int | None = None,
+        data: Mapping[str, Any] | None = None,
+        actor: str = RELEVE,
+    ) -> None:
+        event = MoveEvent(self.move.id, self.clock.now(), kind, actor, text, n, data or {})
+        self.move = await self.ground.record(event)
+
+    async def _end(self, state: MoveState, text: Text, actor: str = RELEVE) -> None:
+        if state is MoveState.LEASE_LOST:
+            text = say("{what}. {where}", what=text, where=advance.whereabouts(self.move))
+        got = reached(self.move)
+        data = {
+            "state": state.value,
+            "rto": None if got.rto is None else got.rto.total_seconds(),
+            "rpo": None if got.rpo is None else got.rpo.total_seconds(),
+        }
+        await self._note(MoveEventKind.ENDED, text, data=data, actor=actor)
+
+    def _token(self) -> int | None:
+        """The token under which something may be begun at this very moment; None when nothing may.
+
+        A drill leaves the group where it is and the lease with whoever has it: it may act without.
+        """
+        belief = self.ground.belief(self.move)
+        if self.ground.lost(self.move) or may_act(belief, self.clock.boot()) is not May.ACT:
+            return None
+        return None if belief is None else belief.token
+
+    def _may_begin(self, token: int | None) -> bool:
+        return not self.move.direction.moves or (token is not None and token == self._token())
+
+    async def _carry(self, n: int) -> None:
+        """Journal the intent with what is there before it, act, and journal the outcome.
+
+        Whether the lease is held is read right before each; what has lapsed meanwhile is not begun.
+        """
+        task, token = self.move.tasks[n], self._token()
+        if not self._may_begin(token):
+            return
+        io = self.io_for(self.move, n, token)
+        try:
+            step, params, subject = self._step_of(task)
+        except Exception as error:
+            await self._became(n, acting.failed(error))
+            return
+        before = await acting.look_before(step, params, subject, io)
+        if isinstance(before, Became):
+            await self._became(n, before)
+            return
+        if not self._may_begin(token):
+            return
+        await self._note(MoveEventKind.INTENT, task.action.said, n, {"before": dict(before), "token": token})
+        if self.move.state.over:
+            return
+        if not self._may_begin(token):
+            nothing = say("the lease lapsed before it was begun, so it was not")
+            await self._note(MoveEventKind.VOID, nothing, n)
+            return
+        became = await acting.act(step, params, before, subject, io, self.move.id)
+        if became is not None:
+            await self._became(n, became)
+
+    async def _became(self, n: int, became: Became) -> None:
+        await self._note(MoveEventKind.OUTCOME, became.text, n, became.data)
+
+    async def _settle(self, n: int, at: datetime) -> None:
+        """Find out what became of an intent without outcome, once that shows; where nobody can tell, ask a person."""
+        await self._until_settled(at, self.move.tasks[n].action.settle)
+        if self.leaving:
+            return
+        task, before = self.move.tasks[n], self.move.records[n].before
+        answer = Answer.CANNOT_TELL
+        try:
+            step, params, subject = self._step_of(task)
+        except StepFailed:
+            pass  # what the inventory has no longer, nobody can be asked about
+        else:
+            io = self.io_for(self.move, n, self._token())
+            answer = await acting.ask_done(step, params, before, subject, io, run=self.move.id, n=n)
+        match answer:
+            case Answer.YES:
+                await self._became(n, acting.done(Outcome(say("it was carried out before Relève was interrupted"))))
+            case Answer.NO:
+                await self._note(MoveEventKind.VOID, say("it was not carried out, or may be repeated"), n)
+            case Answer.CANNOT_TELL:
+                text = say(
+                    "nobody can tell whether this was done: {what}. Look yourself; yes does it again, no ends the move",
+                    what=task.action.said,
+                )
+                await self._note(MoveEventKind.ASKED, text, n)
+
+    async def _prove(self, checks: tuple[CheckId, ...]) -> None:
+        """Look at `checks` now and from here, all at once, and journal what each says."""
+        phase = self.move.phase
+        if phase is None:
+            return
+        for check, seen in zip(checks, await asyncio.gather(*map(self._seen, checks)), strict=True):
+            lag = lag_of(seen)
+            data = {
+                "phase": phase.value,
+                "check": check,
+                "ok": seen.severity is Severity.OK,
+                "severity": seen.severity.word,
+                "lag": None if lag is None else lag.total_seconds(),
+            }
+            await self._note(MoveEventKind.PROOF, seen.summary, data=data)
+
+    async def _seen(self, check: CheckId) -> Verdict:
+        io = self.io_for(self.move, 0, self._token())
+        try:
+            if self.move.phase is Phase.SYNC and not self.move.direction.planned:
+                return await io.look(check)  # the old site is lost: what has not arrived does not come any more
+            if self.move.phase is Phase.SYNC:
+                return await self._until_in_sync(check, io)
+            return await until_ok(check, self.patience.within, self.patience.stays, io)
+        except KeyError:
+            text = say("the inventory no longer has the check {check}", check=check)
+            return Verdict(Severity.UNKNOWN, text)
+
+    async def _until_in_sync(self, check: CheckId, io: Io) -> Verdict:
+        """Look until the copy lacks nothing, or patience is at its end."""
+        until = self.clock.boot() + self.patience.within.total_seconds()
+        while True:
+            seen = await io.look(check)
+            arrived = seen.severity is Severity.OK and lag_of(seen) == timedelta(0)
+            if arrived or self.leaving or self.ground.halted(self.move) or self.clock.boot() >= until:
+                return seen
+            await self.pause(LOOK)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, or until a person answers, or Relève is about to stop."""
+        self.answered.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.answered.wait()
+        except TimeoutError:
+            return
+
+    async def _until_settled(self, at: datetime, most: timedelta) -> None:
+        """Wait until `at`, no longer than `most` whatever the clock is set to, or until Relève is about to stop."""
+        until = self.clock.boot() + min(most, at - self.clock.now()).total_seconds()
+        while not self.leaving and (left := until - self.clock.boot()) > 0:
+            await self.pause(min(LOOK, left))
+
+    def _step_of(self, task: Task) -> tuple[Step[Any], StepParams, Subject]:
+        """Return the step of `task`, its keys and what it is about. Raises StepFailed where it would be another by now.
+
+        What was planned, and perhaps approved, for one device must not be done to another that took its name.
+        """
+        now = tasks_of(self.plan, self.move.direction, self.move.source, self.move.target, self.site)
+        if all(_meant(task) != _meant(one) for one in now):
+            raise StepFailed(
+                say("the inventory has changed, and this is not in the plan any more: {what}", what=task.action.said)
+            )
+        step = registry.load(task.action.step)
+        about = self.move.target if task.phase is Phase.FENCE else task.site
+        params = step.Params.model_validate(dict(task.action.params))
+        return step, params, subject_of(self.plan, about, self.site)
+
+    def leave(self) -> None:
+        """Begin nothing more: Relève is about to stop."""
+        self.leaving = True
+        self.answered.set()
+
+    async def answer(self, *, yes: bool, actor: str, words: str) -> None:
+        """Take a person's answer to what the move asks. Raises LookupError when it asks nothing, or is over by now."""
+        question = self.move.question
+        if question is None:
+            raise LookupError(self.move.id)
+        before = len(self.move.log)
+        if yes:
+            await self._note(MoveEventKind.ANSWERED, _said(say("yes"), words), question.task, actor=actor)
+        else:
+            text = say(
+                "{what}. {where}", what=_said(say("a person said no"), words), where=advance.whereabouts(self.move)
+            )
+            await self._end(MoveState.REFUSED, text, actor)
+        if len(self.move.log) == before:
+            raise LookupError(self.move.id)
+        self.answered.set()
+
+
+def lag_of(seen: Verdict) -> timedelta | None:
+    """Return how far the copy is behind that `seen` measures; None where it measures none."""
+    found = next((metric for metric in seen.metrics if metric.name in LAGS and metric.unit == "s"), None)
+    return None if found is None else timedelta(seconds=max(0.0, found.value))
+
+
+def _meant(task: Task) -> tuple[Phase, int, SiteId, str, dict[str, Any], NodeId]:
+    action = task.action
+    return task.phase, task.group, task.site, action.step, dict(action.params), action.target
+
+
+def _said(what: Text, words: str) -> Text:
+    return say("{what}: {detail}", what=what, detail=words) if words else what

@@ -1,0 +1,65 @@
+"""What a move reached: how long nobody was served, and how much was lost, beside what was promised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from failover.phases import Direction, Phase
+from failover.run import Move
+
+ZERO = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """`rto`: from the loss of the service until the checks of the new site were OK. `rpo`: the data that was lost, as
+    time. None where nobody can say, or it did not come to that."""
+
+    rto: timedelta | None
+    rpo: timedelta | None
+
+
+def reached(move: Move) -> Reached:
+    """Return what `move` reached by its own journal.
+
+    The service is lost: of a failover, `since`; of a planned move, when the old site began to be stopped; of a drill,
+    where nobody loses anything, when the standby began to be brought up.
+    """
+    verified, began = _verified_at(move), _lost_at(move)
+    rto = None if verified is None or began is None else max(ZERO, verified - began)
+    return Reached(rto, _lost(move))
+
+
+def _verified_at(move: Move) -> datetime | None:
+    """When the last check of the last look was OK; None where one was not, or nobody looked."""
+    span = move.span(Phase.VERIFY)
+    if span is None:
+        return None
+    latest = {seen.check: seen for seen in move.seen if seen.phase is Phase.VERIFY and seen.at >= span.began}
+    if not latest or not all(seen.ok for seen in latest.values()):
+        return None
+    return max(seen.at for seen in latest.values())
+
+
+def _lost_at(move: Move) -> datetime | None:
+    if move.direction is Direction.FAILOVER:
+        return move.since
+    span = move.span(Phase.UP if move.direction is Direction.DRILL else Phase.STOP)
+    return None if span is None else span.began
+
+
+def _lost(move: Move) -> timedelta | None:
+    """What was missing of the worst copy when nothing could be written any more; of a drill, what would have been.
+
+    Where it could not be measured, what was stated before the word of a person.
+    """
+    if not move.data:
+        return ZERO if move.direction.planned else move.loss
+    measured = [_latest_lag(move, data.checks) for data in move.data]
+    known = [lag for lag in measured if lag is not None]
+    return max(known) if len(known) == len(measured) else move.loss
+
+
+def _latest_lag(move: Move, checks: tuple[str, ...]) -> timedelta | None:
+    return next((seen.lag for seen in reversed(move.seen) if seen.check in checks and seen.lag is not None), None)
