@@ -84,7 +84,9 @@ def span(seconds: float | None) -> timedelta | None:
             None, 9, id="one copy that was not measured makes the whole not measured",
         ),
         pytest.param(
-            move_of("switchover", phase(Phase.STOP, 1), phase(Phase.VERIFY, 2), seen(Phase.VERIFY, 3, "web-2", ok=False)),
+            move_of(
+                "switchover", phase(Phase.STOP, 1), phase(Phase.VERIFY, 2), seen(Phase.VERIFY, 3, "web-2", ok=False),
+            ),
             None, None, id="nothing was reached while a check fails",
         ),
         pytest.param(
