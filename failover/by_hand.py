@@ -1,0 +1,167 @@
+"""Whether a person may begin a move: what protects from two active sites holds for everybody, the rest is remarked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from failover.decide import HALTED, moving, nowhere, too_much, unfenced, unleased, unready
+from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, Word, runs_at
+from failover.loss import NOTHING, Loss
+from failover.model import Part, Plan, SiteId
+from failover.phases import Direction
+from failover.vantage import Sight
+from monitor.core.text import Text, say
+
+NO_LOSS = Loss(NOTHING, (), known=True)
+"""Of a drill: nothing is switched, so that nothing can be lost."""
+
+
+def may_start(
+    plan: Plan,
+    direction: Direction,
+    seen: Seen,
+    lease: LeaseSeen,
+    history: History,
+    now: datetime,
+    *,
+    target: SiteId | None = None,
+    word: Word | None = None,
+) -> Hold | Act:
+    """Return whether a person may begin a move of the group of `plan` in `direction`, to `target` if one is named.
+
+    A planned move needs both sites up and a copy whose lag is known; a failover only the fence, the lease, and a site
+    to run at. A person may do it in the hold-down, in announced work and more often than `most`: that is remarked, and
+    so is what will be lost. Act needs the person's `word` to exactly this before it begins.
+    """
+    group = seen.group(plan.id)
+    if group.moving is not None:
+        return moving(group.moving)
+    if seen.halted:
+        return HALTED
+    source = runs_at(plan, history)
+    if direction is Direction.DRILL:
+        return _drill(plan, seen, source, target, word, now)
+    if source is None and direction is not Direction.FAILOVER:
+        return nowhere(plan)
+    to = _target(plan, direction, source, target)
+    if to == source or to not in (plan.active, plan.standby):
+        return _already(plan, to, source)
+    old = source if source is not None else plan.other(to)
+    hold = (_planned(plan, seen, old, to) if direction.planned else _forced(seen, to)) or (
+        unfenced(old, group.unfenced) or unleased(lease)
+    )
+    if hold is not None:
+        return hold
+    remarks = _remarks(plan, direction, seen, old, history, now)
+    given = word is not None and word.covers(direction, to, group.loss, now)
+    text = None if given else _question(plan, direction, to, group.loss)
+    return Act(direction, old, to, group.loss, text, remarks=remarks)
+
+
+def _target(plan: Plan, direction: Direction, source: SiteId | None, target: SiteId | None) -> SiteId:
+    if direction is Direction.FAILBACK:
+        return plan.active
+    if target is not None:
+        return target
+    return plan.standby if source is None else plan.other(source)
+
+
+def _already(plan: Plan, target: SiteId, source: SiteId | None) -> Hold:
+    if target == source:
+        text = say("{plan} runs at {site} already", plan=plan.id, site=target)
+    else:
+        text = say("{site} is none of the two sites of {plan}", plan=plan.id, site=target)
+    lift = say("another site: {plan} can run at {active} and at {standby}", plan=plan.id, active=plan.active,
+               standby=plan.standby)  # fmt: skip
+    return Hold(Why.ALREADY, text, lift)
+
+
+def _planned(plan: Plan, seen: Seen, source: SiteId, target: SiteId) -> Hold | None:
+    """What a planned move needs besides: both sites, and a copy that can be seen."""
+    sighted, loss = seen.site(source), seen.group(plan.id).loss
+    if sighted.sight is not Sight.UP:
+        names = ", ".join(sighted.down or sighted.silent) or "-"
+        return Hold(
+            Why.SOURCE,
+            say("{site}, where it runs, is not seen up (by {names}), so that it cannot stop in order", site=source,
+                names=names),
+            say("{site} itself; or a failover, which does without it", site=source),
+        )  # fmt: skip
+    hold = unready(target, seen.site(target))
+    if hold is not None:
+        return hold
+    if not loss.known:
+        return Hold(
+            Why.LAG,
+            say("a planned move loses nothing, but {why}", why=loss.text),
+            say("a fresh figure of every copy: look at its check"),
+        )
+    return None
+
+
+def _forced(seen: Seen, target: SiteId) -> Hold | None:
+    """A failover goes where it can: only to a site that everybody sees down it does not."""
+    sighted = seen.site(target)
+    return unready(target, sighted) if sighted.sight in (Sight.LOST, Sight.LONE) else None
+
+
+def _drill(
+    plan: Plan, seen: Seen, source: SiteId | None, target: SiteId | None, word: Word | None, now: datetime
+) -> Hold | Act:
+    if source is None:
+        return nowhere(plan)
+    at = plan.other(source) if target is None else target
+    if at == source:
+        return _already(plan, at, source)
+    if plan.parts.get(at, Part()).drill is None:
+        return Hold(
+            Why.NO_DRILL,
+            say("the plan {plan} does not say how to drill {site}", plan=plan.id, site=at),
+            say("`drill:` under this site in the inventory"),
+        )
+    sighted, group = seen.site(source), seen.group(plan.id)
+    if group.incident is not None or sighted.sight in (Sight.LOST, Sight.LONE, Sight.SPLIT):
+        return Hold(
+            Why.INCIDENT,
+            say("{site} is in trouble, and what takes over has to be free for that", site=source),
+            say("the end of the incident"),
+        )
+    hold = unready(at, seen.site(at))
+    if hold is not None:
+        return hold
+    given = word is not None and word.covers(Direction.DRILL, at, NO_LOSS, now)
+    text = say(
+        "{plan} is brought up beside at {site}, verified and torn down; nobody is switched", plan=plan.id, site=at
+    )
+    return Act(Direction.DRILL, source, at, NO_LOSS, None if given else text, remarks=_announced(plan, seen))
+
+
+def _question(plan: Plan, direction: Direction, target: SiteId, loss: Loss) -> Text:
+    """What the person says yes to: the loss stands in it, before anything is done."""
+    if direction.planned:
+        return say("{plan} stops, and goes on at {site}; nothing is lost", plan=plan.id, site=target)
+    return say("{plan} starts at {site} by force: {loss}", plan=plan.id, site=target, loss=loss.text)
+
+
+def _remarks(
+    plan: Plan, direction: Direction, seen: Seen, source: SiteId, history: History, now: datetime
+) -> tuple[Text, ...]:
+    found = list(_announced(plan, seen))
+    if not seen.clock:
+        found.append(say("it is not certain what time it is, so the times in the report may be wrong"))
+    sighted = seen.site(source)
+    if not direction.planned and sighted.sight in (Sight.UP, Sight.SPLIT):
+        names = ", ".join(sighted.up)
+        found.append(say("{site} is seen up by {names}: a switchover would lose nothing", site=source, names=names))
+    if not direction.planned:
+        over = too_much(plan, seen.group(plan.id).loss)
+        found += [over] if over is not None else []
+    last = max((move.ended_at for move in history if move.direction.moves), default=None)
+    if last is not None and now < last + plan.hold_down:
+        found.append(say("the last move was less than {span} ago", span=plan.hold_down))
+    return tuple(found)
+
+
+def _announced(plan: Plan, seen: Seen) -> tuple[Text, ...]:
+    work = seen.group(plan.id).work
+    return () if work is None else (say("work is announced: {name}", name=work),)
