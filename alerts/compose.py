@@ -21,9 +21,10 @@ from alerts.handover_words import handover_sheet
 from alerts.internal_words import internal_sheet, trial_sheet
 from alerts.language import folder
 from alerts.merged_words import merged_sheet, still_going
-from alerts.notice import Audience, Message, Planned, Step
+from alerts.notice import OF_MANY, Audience, Message, Planned, Step
 from alerts.service_words import service_line, service_short
 from alerts.sheet import Sheet
+from alerts.storm_words import storm_sheet
 from alerts.worded import worded
 from monitor.core.incident import Incident
 from monitor.core.text import Text, say
@@ -54,7 +55,7 @@ def compose(planned: Planned, incident: Incident | None, context: Context, layou
     sheet = said.sheet
     lead = f"{REHEARSAL} " if planned.instead_of else ""
     # A test is about no incident: that 62 of 100 are able to work would be read as one.
-    about = planned.key.step is Step.HANDOVER or (incident is not None and planned.key.step is not Step.TEST)
+    about = planned.key.step in OF_MANY or (incident is not None and planned.key.step is not Step.TEST)
     outlook = context.outlook if about else ()
     view = service_line(outlook, context.speech)
     lines = (sheet.what, sheet.impact) if not view else (f"{view} {sheet.impact}", sheet.what)
@@ -119,6 +120,8 @@ def _room(frame: str) -> int:
 def _sheet(planned: Planned, incident: Incident | None, context: Context) -> Sheet:
     if planned.key.step is Step.HANDOVER:
         return handover_sheet(planned, context)
+    if planned.key.step is Step.STORM:
+        return storm_sheet(context)
     if incident is None or planned.key.step is Step.TEST:
         return trial_sheet(context)
     to_client, step = planned.key.audience is Audience.CLIENT, planned.key.step

@@ -14,6 +14,7 @@ from alerts.agreement import Protocol
 from alerts.grid import end_stands_for
 from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.protocol import due
+from alerts.storm import gathered
 from monitor.core.events import ENDS, Event
 from monitor.core.incident import Incident, fold
 
@@ -52,6 +53,8 @@ def demanded(protocol: Protocol, events: Iterable[Event], now: datetime) -> tupl
         until = now if following is None else min(now, following[0] - _unsaid(protocol, following[1]))
         for moment in _between(at, until, ONCE_OVER if incident.resolved_at is not None else WHILE_OPEN):
             _add(found, protocol, incident, moment, lasts=lasts)
+    for key in () if incident is None else gathered(incident):
+        found.pop(key, None)
     return tuple(sorted(found.values(), key=lambda plan: (plan.due_at, plan.key)))
 
 

@@ -36,14 +36,15 @@ def handover_sheet(planned: Planned, context: Context) -> Sheet:
         impact=_impact(incidents, context),
         following=context.t(say("Next message: as soon as something changes.")),
         short=lambda shown: context.t(say("{title}: {names}", title=shown, names=named)),
-        facts=tuple((f"{one.id}", _line(one, its)) for one, its in context.handed[:MOST_LISTED]),
-        colour=RED if any(_bad(one) for one in incidents) else ORANGE if incidents else GREY,
+        facts=tuple((f"{one.id}", line_of(one, its)) for one, its in context.handed[:MOST_LISTED]),
+        colour=RED if any(is_bad(one) for one in incidents) else ORANGE if incidents else GREY,
         remarks=remarks,
         todo=(*(f"releve incident ack {name}" for name in waiting[:1]), "releve incident list --open"),
     )
 
 
-def _bad(incident: Incident) -> bool:
+def is_bad(incident: Incident) -> bool:
+    """Return whether it is critical or interrupts the client's service."""
     return incident.severity is Severity.CRITICAL or incident.disruption_seen_at is not None
 
 
@@ -54,8 +55,8 @@ def _impact(incidents: list[Incident], context: Context) -> str:
     return context.t(say("Impact: the client's service is not interrupted."))
 
 
-def _line(incident: Incident, context: Context) -> str:
-    """One incident: how bad, what, where, since when, what is being done."""
+def line_of(incident: Incident, context: Context) -> str:
+    """Return one incident in a line: how bad, what, where, since when, what is being done."""
     title = title_of(incident, context)
     what = say(
         "{severity}: {title}: {summary}, since {at}; {doing}.",

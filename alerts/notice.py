@@ -66,6 +66,8 @@ class Step(StrEnum):
     """To the next of our own people: nobody has said that they are on it."""
     MERGED = "merged"
     """Who was told of an incident hears that it is another one's doing, and followed under that."""
+    STORM = "storm"
+    """To our own people: several incidents at once, in one message. It is about no single incident."""
 
 
 BY_TIME = frozenset({
@@ -77,6 +79,10 @@ BY_TIME = frozenset({
 
 HANDOVERS = IncidentId("oncall")
 """Stands in the keys of messages about handovers, which have no incident of their own."""
+STORMS = IncidentId("storm")
+"""Stands in the keys of messages about several incidents at once."""
+OF_MANY = frozenset({Step.HANDOVER, Step.STORM})
+"""Messages about no single incident, though about incidents."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,7 +118,7 @@ class NoticeKey:
         It depends on the key alone, so that no search among what was sent is needed to keep a thread together.
         """
         root = replace(self, step=Step.FIRST_NOTICE, n=1)
-        return "" if self == root or self.step in (Step.TEST, Step.HANDOVER) else root.message_id(site, domain)
+        return "" if self == root or self.step is Step.TEST or self.step in OF_MANY else root.message_id(site, domain)
 
 
 class NoticeState(StrEnum):

@@ -15,6 +15,7 @@ from alerts.notice import Audience, NoticeKey, Planned, Step
 from alerts.quiet import Reason, fates
 from alerts.revisions import revisions
 from alerts.slots import next_slot
+from alerts.storm import gathered
 from monitor.core.draft import draft_for
 from monitor.core.incident import Incident
 from monitor.core.rota import Roster
@@ -74,7 +75,7 @@ def due(
     they were stored together; so it is settled, and neither an override nor an inventory that comes later tells
     somebody else the same thing.
     """
-    existing = {key for key in sent if key.incident == incident.id}
+    existing = {key for key in sent if key.incident == incident.id} | gathered(incident)
     calls = [*_internal(protocol, incident, existing), *_reminder(protocol, incident, now)]
     calls += [*_client(protocol, incident, existing, now), *_conference(protocol, incident, existing, now)]
     calls += [*_long(protocol, incident, existing, now), *_draft(protocol, incident, now)]

@@ -60,6 +60,7 @@ STEP = {
     "overrun": N_("maintenance overruns"),
     "escalated": N_("not acknowledged"),
     "handover": N_("handover"),
+    "storm": N_("much at once"),
     "draft": N_("draft of an update"),
     "unacknowledged": N_("nobody is on it"),
     "update": N_("update"),

@@ -73,6 +73,9 @@ class EventKind(StrEnum):
     """It goes on for another incident as well."""
     SPLIT = "split"
     """A person knows that a check fails for a reason of its own."""
+    GATHERED = "gathered"
+    """Too much happened at once: our own people were told of it together with the rest; `data` has the `keys` of the
+    messages that it stands for."""
 
 
 ENDS = frozenset({EventKind.RESOLVED, EventKind.MERGED})

@@ -90,7 +90,8 @@ class Incident:
     goes, for the `flaps`th time. `window`: the announced work that it belongs to; `overrun_at`: it failed on then,
     though that was over. `drafts`: people's words for updates. `crisis`: the action plan and what else people wrote
     down together. `review`: what they wrote for the review, and its closed versions. `urgency`: whether it is worth
-    waking somebody, and since when nobody answers. `joined`: what people put together and took apart by hand.
+    waking somebody, and since when nobody answers. `gathered`: messages about it alone of which one about many took the
+    place. `joined`: what people put together and took apart by hand.
     """
 
     id: IncidentId
@@ -127,6 +128,7 @@ class Incident:
     repair: Repair | None = None
     calls: tuple[Call, ...] = ()
     drafts: tuple[Draft, ...] = ()
+    gathered: tuple[str, ...] = ()
     crisis: Crisis = NOTHING_WRITTEN
     review: Review = NOT_REVIEWED
     joined: Joined = NOTHING_JOINED
@@ -293,6 +295,8 @@ def _noted(incident: Incident, event: Event) -> Incident:
         return replace(incident, calls=(*incident.calls, _call(incident, event)))
     if event.kind is EventKind.DRAFTED:
         return replace(incident, drafts=drafted(incident.drafts, event))
+    if event.kind is EventKind.GATHERED:
+        return replace(incident, gathered=(*incident.gathered, *map(str, event.data.get("keys", ()))))
     if event.kind in CRISIS_KINDS:
         return replace(incident, crisis=crisis.fold(incident.crisis, event))
     if event.kind in REVIEW_KINDS:

@@ -116,6 +116,14 @@ def told(plan: Plan, state: State, event: Event) -> Taken:
     return Taken(work.state, tuple(work.events))
 
 
+def noted(taken: Taken, events: tuple[Event, ...]) -> Taken:
+    """Return `taken` with what is noted in the logs of its incidents and moves nothing."""
+    state = taken.state
+    for event in events:
+        state = record(state, event)
+    return replace(taken, state=state, events=(*taken.events, *events))
+
+
 def joined(plan: Plan, state: State, events: tuple[Event, ...], now: datetime) -> Taken:
     """Return `state` after what a person put together or took apart; what that leaves told nowhere is placed."""
     for event in events:

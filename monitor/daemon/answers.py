@@ -19,6 +19,7 @@ from alerts.parked import MOST_PARKED, WHY_PARKED, Parked, Why
 from alerts.reply import Kind, Reply
 from alerts.reply_words import acknowledges
 from alerts.sms_in import Sms
+from alerts.storm import told_in
 from monitor.core.answer import CONTACT, Answer, NotWanted, Stage, Standing, Way, answered, stage_at, stage_of
 from monitor.core.events import RELEVE
 from monitor.core.ids import IncidentId
@@ -155,15 +156,25 @@ class Answers:
         return Filing.PARKED
 
     async def acknowledge(self, notice: Notice, way: Way, answer: str) -> Standing:
-        """Let the reader of `notice` be on it; return what the answer, which is called `answer`, did."""
+        """Let the reader of `notice` be on it; return what the answer, which is called `answer`, did.
+
+        Whoever answers a message about many is on each of them.
+        """
+        if notice.key.step is not Step.STORM:
+            return await self._on_it(notice.key.incident, notice, way, answer)
+        about = told_in(notice.key, self._desk.state.incidents.values())
+        did = {await self._on_it(name, notice, way, answer) for name in about}
+        return next((one for one in (Standing.WANTED, Standing.OUTDATED) if one in did), Standing.OVER)
+
+    async def _on_it(self, name: IncidentId, notice: Notice, way: Way, answer: str) -> Standing:
         desk, key = self._desk, notice.key
-        incident = desk.state.incidents.get(key.incident)
-        protocol = desk.protocols.get(key.incident, desk.inventory.protocol)
+        incident = desk.state.incidents.get(name)
+        protocol = desk.protocols.get(name, desk.inventory.protocol)
         if incident is None or not is_asked(key, protocol, desk.roster, notice.created_at):
             return Standing.OVER
         stage = stage_at(incident, notice.created_at)
         try:
-            await take(desk, key.incident, Answer(key.recipient, way, stage, answer))
+            await take(desk, name, Answer(key.recipient, way, stage, answer))
         except NotWanted as no:
             return no.standing
         except Refused:  # it has left the desk meanwhile

@@ -233,6 +233,7 @@ class Daemon:
             if error is not None:
                 log.error("a result was lost", exc_info=error, extra={"event": "result_lost"})
         await self._housekeeping()
+        self.desk.patient = False
         await self.desk.tick()
         await self.post.once()
         await Copies(self.desk, self.journal, self.post).once()

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from alerts.agreement import Protocol
-from alerts.handover import handovers
+from alerts.handover import Handover, handovers
 from alerts.notice import BY_TIME, HANDOVERS, Notice, NoticeKey, NoticeState, Planned
 from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
+from alerts.storm import Storm, storms
 from monitor.clock import Clock
 from monitor.core import by_hand, watch
 from monitor.core import incident as incidents
@@ -28,7 +29,7 @@ from monitor.core.rota import Override, Roster, override_to_json, with_override
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import Taken
+from monitor.core.watch import Taken, noted
 from monitor.daemon.beliefs import Seen, about, after_last, core, legible, nodes_down
 from monitor.daemon.cells import with_cells
 from monitor.daemon.chasing import Chasing, reminders
@@ -57,6 +58,7 @@ class Desk:
     to anybody can always be read again. A health that is told to nobody yet is written with the next tick, so that a
     storm of failures does not wait for the disk once a result. `died_at`: when a notice last came to nothing.
     `link_key` signs links in messages; empty for none.
+    `patient`: whether what may wait for a message about many does, since another tick will come.
     `look_again` is called with the checks that should be looked at again at once, whoever's turn their result came in.
     """
 
@@ -74,6 +76,7 @@ class Desk:
     seen: dict[CheckId, Seen] = field(default_factory=dict)
     mail_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     died_at: datetime | None = None
+    patient: bool = True
     link_key: bytes = field(default=b"", repr=False)
     chasing: Chasing = field(default_factory=Chasing)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -382,11 +385,13 @@ class Desk:
         for name in opened:
             protocols[name] = self.inventory.protocol
         planned = self._planned(taken.state, protocols, now, time_passed=time_passed)
-        notices = self._written(planned, taken.state, protocols, now)
+        planned, stormy = storms(planned, taken.state.incidents, self.sent, now, patient=self.patient)
+        taken = noted(taken, tuple(event for one in stormy for event in one.events(now)))
+        many: tuple[Handover | Storm, ...] = stormy
         if time_passed and self.trusted():
-            for one in handovers(self.roster, taken.state.incidents, protocols, self.sent.get(HANDOVERS, ()), now):
-                planned.append(one.plan)
-                notices += (self.letters.hand_over(one, protocols, self.moment(taken.state, now)),)
+            many += handovers(self.roster, taken.state.incidents, protocols, self.sent.get(HANDOVERS, ()), now)
+        notices = self._written(planned, many, taken.state, protocols, now)
+        planned += [one.plan for one in many]
         turned = self._turned | self._turning(taken.state)
         if taken.events or notices or audit or removed or run_events or (time_passed and turned):
             healths = {name: health for name, health in taken.state.healths.items() if name in turned}
@@ -416,15 +421,21 @@ class Desk:
             self.mail_waiting.set()
 
     def _written(
-        self, planned: list[Planned], state: State, protocols: dict[IncidentId, Protocol], now: datetime
+        self,
+        planned: list[Planned],
+        many: tuple[Handover | Storm, ...],
+        state: State,
+        protocols: dict[IncidentId, Protocol],
+        now: datetime,
     ) -> tuple[Notice, ...]:
-        if not planned:
+        if not planned and not many:
             return ()
         at = self.moment(state, now)
-        return tuple(
+        each = tuple(
             self.letters.write(plan, state.incidents[plan.key.incident], protocols[plan.key.incident], at)
             for plan in planned
         )
+        return each + tuple(self.letters.about_many(one, protocols, at) for one in many)
 
     def moment(self, state: State, now: datetime) -> Moment:
         """Return what a message written at `now` knows besides its incident."""

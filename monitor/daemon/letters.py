@@ -28,6 +28,7 @@ from alerts.revisions import revised_since
 from alerts.service_words import title_in
 from alerts.sheet import Sheet
 from alerts.slots import next_slot, next_update
+from alerts.storm import Storm
 from monitor.core.answer import stage_of
 from monitor.core.ids import IncidentId, NodeId
 from monitor.core.impact import Outlook
@@ -64,11 +65,11 @@ class Letters:
         self._private = private_names(inventory)
         self._people = {name: contact.name for name, contact in inventory.contacts.items()}
 
-    def hand_over(self, handover: Handover, protocols: Mapping[IncidentId, Protocol], at: Moment) -> Notice:
-        """Return the row of the outbox for whoever has come on duty."""
-        language = self._language(self._inventory.contacts.get(handover.plan.key.recipient))
-        handed = tuple((one, self._context(one, protocols[one.id], at, language, None)) for one in handover.incidents)
-        return self.write(handover.plan, None, Protocol(), at, handed)
+    def about_many(self, many: Handover | Storm, protocols: Mapping[IncidentId, Protocol], at: Moment) -> Notice:
+        """Return the row of the outbox for whoever has come on duty, or reads of a storm."""
+        language = self._language(self._inventory.contacts.get(many.plan.key.recipient))
+        handed = tuple((one, self._context(one, protocols[one.id], at, language, None)) for one in many.incidents)
+        return self.write(many.plan, None, Protocol(), at, handed)
 
     def _language(self, contact: Contact | None) -> str:
         return (contact.language if contact is not None else "") or self._inventory.site.language

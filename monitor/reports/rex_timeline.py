@@ -31,6 +31,7 @@ KINDS = {
     EventKind.MERGED: say("Merged"),
     EventKind.ABSORBED: say("Merged"),
     EventKind.SPLIT: say("Split"),
+    EventKind.GATHERED: say("Message about many"),
     EventKind.NOTE: say("Note"),
     EventKind.CAUSE: say("Cause"),
     EventKind.RESOLVED: say("End"),

@@ -31,6 +31,7 @@ STEPS = {
     Step.DRAFT: say("draft of an update"),
     Step.ESCALATED: say("not acknowledged"),
     Step.HANDOVER: say("handover"),
+    Step.STORM: say("much at once"),
     Step.UNACKNOWLEDGED: say("nobody is on it"),
     Step.UPDATE: say("update"),
     Step.RESOLVED: say("resolved notice"),

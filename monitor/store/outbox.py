@@ -32,11 +32,16 @@ def add(connection: Connection, new: Iterable[Notice]) -> None:
         connection.execute(statement, rows)
 
 
-def keys_since(connection: Connection, incident: IncidentId, since: datetime) -> dict[IncidentId, set[NoticeKey]]:
-    """Return the keys of the notices, in any state, under `incident` that were due after `since`; empty for none."""
-    query = select(notices.c.key).where(notices.c.incident == incident, notices.c.due_at > since)
-    keys = {NoticeKey.parse(key) for key in connection.scalars(query)}
-    return {incident: keys} if keys else {}
+def keys_since(
+    connection: Connection, names: Collection[IncidentId], since: datetime
+) -> dict[IncidentId, set[NoticeKey]]:
+    """Return the keys of the notices, in any state, under each of `names` that were due after `since`."""
+    query = select(notices.c.key).where(notices.c.incident.in_(names), notices.c.due_at > since)
+    found: dict[IncidentId, set[NoticeKey]] = {}
+    for text in connection.scalars(query):
+        key = NoticeKey.parse(text)
+        found.setdefault(key.incident, set()).add(key)
+    return found
 
 
 def recover(connection: Connection) -> int:

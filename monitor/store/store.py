@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from alerts.notice import HANDOVERS, Copy, Notice, NoticeKey, NoticeState
+from alerts.notice import HANDOVERS, STORMS, Copy, Notice, NoticeKey, NoticeState
 from alerts.parked import Parked, parked_from_json, parked_to_json
 from failover.model import PlanId
 from failover.run import Move, MoveId
@@ -88,7 +88,7 @@ class Store:
                     next_number=max(log.next_number(connection), self._highest.read() + 1),
                 ),
                 died_at=outbox.last_death(connection),
-                sent=log.get_keys(connection, which) | outbox.keys_since(connection, HANDOVERS, now - keep),
+                sent=log.get_keys(connection, which) | outbox.keys_since(connection, (HANDOVERS, STORMS), now - keep),
                 protocols=log.get_protocols(connection, which),
                 guard=None if guard is None else guard_from_json(guard),
                 runs=runs.get(connection, runs.recent(now - keep)),

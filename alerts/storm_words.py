@@ -1,0 +1,56 @@
+"""What our own people read when much happens at once: how many, what of it is over, and each in one line."""
+
+from __future__ import annotations
+
+from alerts.context import Context
+from alerts.handover_words import MOST_LISTED, MOST_NAMED, is_bad, line_of
+from alerts.sheet import GREEN, ORANGE, RED, Sheet, title_of
+from monitor.core.incident import Incident
+from monitor.core.text import Text, say
+
+
+def storm_sheet(context: Context) -> Sheet:
+    """Return the parts of the message about the incidents of `context.handed`."""
+    incidents = [incident for incident, _ in context.handed]
+    fresh = [one for one in incidents if one.open]
+    title = context.t(_title(len(fresh), len(incidents) - len(fresh)))
+    first = [str(one.id) for one in (fresh or incidents)]
+    named = ", ".join(first[:MOST_NAMED]) + (", ..." if len(first) > MOST_NAMED else "")
+    more = len(incidents) - MOST_LISTED
+    waiting = [one.id for one in fresh if one.acknowledged_at is None]
+    return Sheet(
+        subject=title,
+        title=title,
+        what=context.t(say("{title}, in one message instead of one each.", title=title)),
+        impact=context.t(say("Impact: the client's service is not interrupted.")),
+        following=context.t(say("Next message: as soon as something changes.")),
+        short=lambda shown: context.t(say("{title}: {names}", title=shown, names=named)),
+        facts=tuple((str(one.id), _line(one, its)) for one, its in context.handed[:MOST_LISTED]),
+        colour=GREEN if not fresh else RED if any(map(is_bad, fresh)) else ORANGE,
+        remarks=(
+            context.t(say("Look for what they have in common: power, a switch, a server that many depend on.")),
+            *((context.t(say("And {count} more: `releve incident list --open`", count=more)),) if more > 0 else ()),
+        ),
+        todo=(*(f"releve incident ack {name}" for name in waiting[:1]), "releve incident list --open"),
+    )
+
+
+def _title(fresh: int, over: int) -> Text:
+    if not over:
+        return (
+            say("Much at once: {fresh} new incidents", fresh=fresh)
+            if fresh > 1
+            else say("Much at once: 1 more incident")
+        )
+    if not fresh:
+        return say("{over} incidents are over", over=over) if over > 1 else say("1 more incident is over")
+    return say("Much at once: incidents new: {fresh}, over: {over}", fresh=fresh, over=over)
+
+
+def _line(incident: Incident, context: Context) -> str:
+    if incident.open:
+        return line_of(incident, context)
+    title = title_of(incident, context)
+    named = f"{title} ({context.node})" if context.node else title
+    ended = incident.resolved_at or context.now
+    return context.t(say("over: {title}, at {at}.", title=named, at=context.at(ended)))

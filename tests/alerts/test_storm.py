@@ -1,0 +1,242 @@
+"""Storms: what interrupts nothing is gathered where much happens at once; nothing is lost and nothing told twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.agreement import Protocol
+from alerts.compose import compose
+from alerts.context import Context
+from alerts.demanded import demanded
+from alerts.language import speech
+from alerts.notice import STORMS, Audience, NoticeKey, Planned, Step
+from alerts.protocol import due
+from alerts.storm import EVERY, MOST, WITHIN, gathered, moment_of, storms, told_in
+from monitor.core.events import Event, EventKind
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.incident import Incident, fold
+from monitor.core.text import say
+from monitor.core.verdict import Severity
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+PROTOCOL = Protocol(operations=("admin", "boss"), first_to=("att",))
+
+
+def opened(n: int, at: datetime = NOON, severity: Severity = Severity.CRITICAL) -> Incident:
+    name = IncidentId(f"26-{n:04}")
+    check, text = CheckId(f"c{n}"), say("no answer")
+    incident = fold(None, Event(name, at, EventKind.OPENED, "releve", text, check, severity, "x", at))
+    assert incident is not None
+    return incident
+
+
+def after(incident: Incident, kind: EventKind, at: datetime) -> Incident:
+    found = fold(incident, Event(incident.id, at, kind, "releve", say("so"), began_at=at))
+    assert found is not None
+    return found
+
+
+class Desk:
+    """What is kept, and a tick that takes a storm for what it is."""
+
+    def __init__(self, *incidents: Incident, protocol: Protocol = PROTOCOL) -> None:
+        self.protocol = protocol
+        self.incidents = {one.id: one for one in incidents}
+        self.sent: dict[IncidentId, set[NoticeKey]] = {}
+        self.told: list[tuple[str, frozenset[IncidentId]]] = []
+
+    def tick(self, now: datetime, *, patient: bool = True) -> list[tuple[Step, str]]:
+        planned: list[Planned] = []
+        for name, one in self.incidents.items():
+            planned += due(self.protocol, one, self.sent.get(name, set()), now)
+        alone, found = storms(planned, self.incidents, self.sent, now, patient=patient)
+        for storm in found:
+            for event in storm.events(now):
+                changed = fold(self.incidents[event.incident], event)
+                assert changed is not None
+                self.incidents[event.incident] = changed
+            self.told.append((storm.plan.key.recipient, frozenset(one.id for one in storm.incidents)))
+        left = [*alone, *(storm.plan for storm in found)]
+        for plan in left:
+            self.sent.setdefault(plan.key.incident, set()).add(plan.key)
+        return sorted((plan.key.step, plan.key.recipient) for plan in left)
+
+
+def test_a_handful_is_told_one_by_one():
+    desk = Desk(*(opened(n) for n in range(MOST)))
+    assert desk.tick(NOON) == [(Step.FIRST_NOTICE, "admin")] * MOST + [(Step.FIRST_NOTICE, "boss")] * MOST
+    assert desk.told == []
+
+
+def test_more_at_once_is_one_message_a_reader_and_told_no_second_time():
+    desk = Desk(*(opened(n) for n in range(MOST + 1)))
+    assert desk.tick(NOON) == [(Step.STORM, "admin"), (Step.STORM, "boss")]
+    everything = frozenset(desk.incidents)
+    assert desk.told == [("admin", everything), ("boss", everything)]
+    assert desk.tick(NOON + EVERY) == []
+    assert all(len(gathered(one)) == 2 for one in desk.incidents.values())
+
+
+def test_what_comes_after_the_handful_waits_for_one_message_every_half_minute():
+    desk = Desk(*(opened(n) for n in range(MOST)))
+    desk.tick(NOON)
+    told = {}
+    for second in range(1, 70):
+        now = NOON + second * SECOND
+        if second <= 40:
+            one = opened(100 + second, now)
+            desk.incidents[one.id] = one
+        if left := desk.tick(now):
+            told[second] = left
+    assert list(told) == [1, 31, 61]
+    assert all(left == [(Step.STORM, "admin"), (Step.STORM, "boss")] for left in told.values())
+    mine = [about for reader, about in desk.told if reader == "admin"]
+    assert sum(map(len, mine)) == len(frozenset().union(*mine)) == 40
+
+
+def test_what_interrupts_the_service_is_told_by_itself_and_at_once():
+    worse = after(opened(99), EventKind.DISRUPTED, NOON)
+    desk = Desk(*(opened(n) for n in range(20)), worse)
+    assert desk.tick(NOON) == [
+        (Step.FIRST_NOTICE, "admin"), (Step.FIRST_NOTICE, "att"), (Step.FIRST_NOTICE, "boss"),
+        (Step.STORM, "admin"), (Step.STORM, "boss"),
+    ]  # fmt: skip
+
+
+def test_their_ends_come_in_one_message_too():
+    desk = Desk(*(opened(n) for n in range(MOST + 1)))
+    desk.tick(NOON)
+    later = NOON + timedelta(hours=1)
+    for name, one in desk.incidents.items():
+        desk.incidents[name] = after(one, EventKind.RESOLVED, later)
+    assert desk.tick(later) == [(Step.STORM, "admin"), (Step.STORM, "boss")]
+    assert desk.tick(later + EVERY) == []
+
+
+def test_a_storm_is_over_when_nothing_came_for_a_while():
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON)
+    late = opened(50, NOON + WITHIN)
+    desk.incidents[late.id] = late
+    assert desk.tick(NOON + WITHIN) == [(Step.FIRST_NOTICE, "admin"), (Step.FIRST_NOTICE, "boss")]
+
+
+def test_where_nobody_asks_again_soon_nothing_waits():
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON)
+    desk.incidents |= {one.id: one for one in (opened(50, NOON + SECOND), opened(51, NOON + SECOND))}
+    assert desk.tick(NOON + SECOND) == []
+    assert desk.tick(NOON + 2 * SECOND, patient=False) == [(Step.STORM, "admin"), (Step.STORM, "boss")]
+
+
+def test_a_clock_that_was_set_back_holds_no_message_back():
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON + timedelta(days=1))
+    desk.incidents |= {one.id: one for one in (opened(n, NOON) for n in range(50, 60))}
+    assert desk.tick(NOON) == [(Step.STORM, "admin"), (Step.STORM, "boss")]
+
+
+def test_what_a_rehearsal_says_in_the_clients_place_is_never_gathered():
+    rehearsal = replace(PROTOCOL, live=False)
+    worse = [after(opened(n), EventKind.DISRUPTED, NOON) for n in range(20)]
+    assert Step.STORM not in {step for step, _ in Desk(*worse, protocol=rehearsal).tick(NOON)}
+
+
+def test_the_proof_of_a_month_demands_no_message_that_another_stood_for():
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON)
+    for one in desk.incidents.values():
+        wanted = {plan.key.step for plan in demanded(PROTOCOL, one.timeline, NOON + timedelta(hours=1))}
+        assert Step.FIRST_NOTICE not in wanted
+
+
+def test_who_answers_it_is_on_each_incident_that_it_told_of():
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON)
+    told = {name for name in desk.incidents if name in desk.told[0][1]}
+    (key,) = (key for key in desk.sent[STORMS] if key.recipient == "admin")
+    assert moment_of(key) == NOON
+    other = opened(99, NOON)
+    assert set(told_in(key, [*desk.incidents.values(), other])) == told
+    assert told_in(replace(key, recipient="eva"), desk.incidents.values()) == ()
+    assert told_in(replace(key, n=key.n + 30), desk.incidents.values()) == ()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 600), st.sampled_from(["bad", "worse"]), st.integers(1, 900)), max_size=40),
+    st.lists(st.integers(0, 2000), max_size=30),
+    st.booleans(),
+)
+def test_whatever_happens_each_reader_hears_of_each_opening_and_end_once(courses, ticks, impatient):
+    happens = {*(begin for begin, _, _ in courses), *(begin + lasts for begin, _, lasts in courses)}
+    moments = sorted({*ticks, *happens, 3000, 3031, 3062})
+    desk, heard = Desk(), []
+    for second in moments:
+        now = NOON + second * SECOND
+        for n, (begin, how, lasts) in enumerate(courses):
+            if begin == second:
+                one = opened(n, now)
+                desk.incidents[one.id] = after(one, EventKind.DISRUPTED, now) if how == "worse" else one
+            name = IncidentId(f"26-{n:04}")
+            if begin + lasts == second and name in desk.incidents:
+                desk.incidents[name] = after(desk.incidents[name], EventKind.RESOLVED, now)
+        before = {name: gathered(one) for name, one in desk.incidents.items()}
+        desk.tick(now, patient=not impatient)
+        for name, one in desk.incidents.items():
+            heard += list(gathered(one) - before[name])
+    heard += [key for name, keys in desk.sent.items() if name != STORMS for key in keys]
+    assert len(heard) == len(set(heard))
+    for n in range(len(courses)):
+        for step in (Step.FIRST_NOTICE, Step.RESOLVED):
+            for reader in ("admin", "boss"):
+                key = NoticeKey(IncidentId(f"26-{n:04}"), Audience.INTERNAL, step, 1, reader)
+                assert key in heard
+
+
+@pytest.mark.parametrize(
+    ("language", "what", "impact", "following"),
+    [
+        ("fr", "Beaucoup à la fois", "Impact", "Prochain message"),
+        ("en", "Much at once: 12 new incidents, in one message instead of one each.", "Impact", "Next message"),
+    ],
+)
+def test_its_first_three_lines_say_what_happened_the_impact_and_when_the_next_one_comes(
+    language, what, impact, following
+):
+    incidents = [opened(n) for n in range(12)]
+    context = Context(site="Petit site", speech=speech(language, "Africa/Douala"), now=NOON)
+    context = replace(context, handed=tuple((one, context) for one in incidents))
+    key = NoticeKey(STORMS, Audience.INTERNAL, Step.STORM, int(NOON.timestamp()), "admin")
+    message = compose(Planned(key, NOON), None, context)
+    first, second, third, *rest = message.text.splitlines()
+    assert [first[: len(what)], second[: len(impact)], third[: len(following)]] == [what, impact, following]
+    assert all(str(one.id) in "\n".join(rest) for one in incidents)
+    assert "releve incident list --open" in message.text
+    assert len(message.short) <= 160
+    assert key.thread_id("site") == ""
+
+
+@pytest.mark.parametrize(
+    ("fresh", "over", "title"),
+    [
+        (1, 0, "Much at once: 1 more incident"),
+        (0, 1, "1 more incident is over"),
+        (0, 7, "7 incidents are over"),
+        (3, 4, "Much at once: incidents new: 3, over: 4"),
+    ],
+)
+def test_it_says_how_many_are_new_and_how_many_are_over(fresh, over, title):
+    incidents = [opened(n) for n in range(fresh)]
+    incidents += [after(opened(50 + n), EventKind.RESOLVED, NOON) for n in range(over)]
+    context = Context(site="Petit site", speech=speech("en", "Africa/Douala"), now=NOON)
+    context = replace(context, handed=tuple((one, context) for one in incidents))
+    key = NoticeKey(STORMS, Audience.INTERNAL, Step.STORM, int(NOON.timestamp()), "admin")
+    message = compose(Planned(key, NOON), None, context)
+    assert message.subject == f"[Relève] {title}"
+    assert message.short.startswith(title)

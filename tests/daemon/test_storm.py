@@ -1,0 +1,81 @@
+"""Much at once, at the desk: one message to our own people, the client's at once, and all of it after a crash too."""
+
+from __future__ import annotations
+
+from alerts.notice import STORMS, NoticeState, Step
+from monitor.core.answer import Standing, Way
+from monitor.core.events import EventKind
+from monitor.core.ids import CheckId
+from monitor.core.incident import Status
+from monitor.core.text import say
+from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.answers import Answers
+
+BAD, WELL = Verdict(Severity.CRITICAL, say("refused")), Verdict(Severity.OK, say("open"))
+COUNT = 12
+MANY = (
+    "  room: {probe: tcp",
+    "".join(f"  room-{n}: {{probe: tcp, device: other, port: {100 + n}, confirm: 1}}\n" for n in range(COUNT))
+    + "  room: {probe: tcp",
+)
+
+
+async def all_of(desk, machine, verdict):
+    for n in range(COUNT):
+        await desk.take(CheckId(f"room-{n}"), verdict, machine.now(), 0.0)
+
+
+async def test_a_storm_is_one_message_the_clients_leaves_at_once_and_a_crash_repeats_nothing(
+    desk_on, inventory_of, store, machine
+):
+    inventory = inventory_of(MANY)
+    desk = desk_on(inventory)
+    await all_of(desk, machine, BAD)
+    await desk.take(CheckId("door"), BAD, machine.now(), 0.0)
+    alone = [one for name in desk.state.incidents for one in store.notices(name)]
+    assert [(one.key.step, one.key.recipient) for one in alone if one.key.recipient == "att"] == [
+        (Step.FIRST_NOTICE, "att")
+    ]
+    assert len([one for one in alone if one.key.recipient == "admin"]) == 6  # a handful, and what interrupts
+    (first,) = store.notices(STORMS)  # the sixth went at once
+    machine.pass_(31)
+    desk = desk_on(inventory)  # as after a crash in between
+    await desk.tick()
+    first, second = store.notices(STORMS)
+    assert second.message.subject == "[Relève] Much at once: 6 new incidents"
+    assert (second.state, second.address, second.in_reply_to) == (NoticeState.PENDING, "admin@example.org", "")
+    gathered = [one for one in desk.state.incidents.values() if one.timeline[-1].kind is EventKind.GATHERED]
+    assert len(gathered) == 7
+    machine.pass_(31)
+    desk = desk_on(inventory)
+    await desk.tick()
+    assert store.notices(STORMS) == [first, second]
+
+
+async def test_their_ends_are_one_message_too(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of(MANY))
+    await all_of(desk, machine, BAD)
+    machine.pass_(31)
+    await desk.tick()
+    machine.pass_(600)
+    await all_of(desk, machine, WELL)
+    machine.pass_(31)
+    await desk.tick()
+    assert all(one.status is Status.RESOLVED for one in desk.state.incidents.values())
+    ends = [one for name in desk.state.incidents for one in store.notices(name) if one.key.step is Step.RESOLVED]
+    assert len(ends) == 5
+    subjects = [one.message.subject for one in store.notices(STORMS)]
+    assert subjects[2:] == ["[Relève] 1 more incident is over", "[Relève] 6 incidents are over"]
+
+
+async def test_who_answers_the_message_is_on_all_that_it_told_of(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of(MANY))
+    await all_of(desk, machine, BAD)
+    machine.pass_(31)
+    await desk.tick()
+    _first, second = store.notices(STORMS)
+    answers = Answers(desk, ())
+    assert await answers.acknowledge(second, Way.MAIL, "<reply@example.org>") is Standing.WANTED
+    on_it = [one for one in desk.state.incidents.values() if one.status is Status.ACKNOWLEDGED]
+    assert len(on_it) == 6
+    assert {one.acknowledged_by for one in on_it} == {"contact:admin"}
