@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import NewType
 
-from monitor.core.ids import CheckId
+from monitor.core.ids import CheckId, NodeId
 from monitor.secret import Secret
 from runbooks.contract import Step, StepParams
 
 SiteId = NewType("SiteId", str)
 PlanId = NewType("PlanId", str)
 DataSetId = NewType("DataSetId", str)
+
+
+PROMOTING = frozenset({"pg-promote", "patroni-switchover", "always-on-failover"})
+"""Kinds of step after which another site's data is the one that is written: never before the old site is fenced."""
 
 
 class Mode(StrEnum):
@@ -46,13 +50,17 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place. `witness`: it holds a voter and runs nothing. `releve`: the address of the Relève that stands there."""
+    """A place. `witness`: it holds a voter and runs nothing. `releve`: the address of the Relève that stands there.
+
+    `devices`: what the inventory says to stand there, which need not be everything.
+    """
 
     id: SiteId
     title: str
     here: bool = False
     witness: bool = False
     releve: str = ""
+    devices: frozenset[NodeId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +96,19 @@ class Leases:
 class DataSet:
     """Data that both sites need. `rpo`: how much of it may be lost, as time.
 
-    `checks`: those that measure how far the copy lags behind, and whether it was verified.
+    `checks`: those that measure how far the copy lags behind, and whether it was verified; never none.
     """
 
     id: DataSetId
     how: How
     rpo: timedelta
     checks: tuple[CheckId, ...]
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.title or str(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +226,11 @@ class Continuity:
     def here(self) -> Site | None:
         """The site where this Relève stands."""
         return next((site for site in self.sites.values() if site.here), None)
+
+    def seen_from(self, site: SiteId) -> Continuity:
+        """Return the same as the Relève at `site` reads it: both sites have one inventory, and one of them is here."""
+        sites = {name: replace(one, here=name == site) for name, one in self.sites.items()}
+        return replace(self, sites=sites)
 
     @property
     def mode(self) -> Mode:

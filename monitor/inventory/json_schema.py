@@ -1,4 +1,4 @@
-"""The inventory as JSON Schema, for editors: the same models that the loader checks with, and every probe's keys.
+"""The inventory as JSON Schema, for editors: the models that the loader checks with, all probes' keys and steps'.
 
 Draft 7, because that is what the YAML extensions of editors understand in full.
 """
@@ -15,6 +15,7 @@ from monitor.inventory.kinds import BUILT_IN
 from monitor.inventory.schema import InventoryKeys, ManyKeys
 from probes.contract import Probe
 from probes.registry import kinds, load
+from runbooks import registry
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 _DEFINED = "#/$defs/"
@@ -28,7 +29,9 @@ def json_schema(translate: Translate = str) -> dict[str, Any]:
     A kind of probe that cannot be loaded is left out.
     """
     probes = _probes()
+    known_steps = {kind: registry.load(kind) for kind in sorted(registry.KINDS)}
     models: list[type[BaseModel]] = [InventoryKeys, ManyKeys, *(probe.Params for probe in probes.values())]
+    models += [step.Params for step in known_steps.values()]
     references, found = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
     definitions: dict[str, Any] = {
         # A definition's own description is the docstring of its class.
@@ -38,6 +41,7 @@ def json_schema(translate: Translate = str) -> dict[str, Any]:
     names = {model: reference["$ref"].removeprefix(_DEFINED) for (model, _mode), reference in references.items()}
     own = {kind: definitions[names[probe.Params]] for kind, probe in probes.items()}
     definitions |= _checks(definitions["CheckKeys"]["properties"], own, probes)
+    definitions |= _steps({kind: definitions[names[step.Params]] for kind, step in known_steps.items()})
     definitions["DeviceKeys"] = _device(definitions["DeviceKeys"], definitions["ManyKeys"])
     root = definitions.pop("InventoryKeys")
     reached = sorted(_reached(root, definitions))
@@ -113,6 +117,22 @@ def _checks(common: Mapping[str, Any], own: Mapping[str, Any], probes: Mapping[s
         condition = {"properties": {"probe": {"const": kind}}, "required": ["probe"]}
         choices.append({"if": condition, "then": {"$ref": _REFERENCE.format(model=f"check-{kind}")}})
     return {**found, "CheckKeys": {"type": "object", "properties": common, "allOf": choices}}
+
+
+def _steps(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schemas of steps: the keys of each kind, and the choice between them."""
+    found: dict[str, Any] = {}
+    choices = []
+    for kind, schema in own.items():
+        properties = {"step": {"const": kind}, **schema.get("properties", {})}
+        required = ["step", *schema.get("required", ())]
+        found[f"step-{kind}"] = {
+            "type": "object", "properties": properties, "required": required, "additionalProperties": False,
+        }  # fmt: skip
+        condition = {"properties": {"step": {"const": kind}}, "required": ["step"]}
+        choices.append({"if": condition, "then": {"$ref": _REFERENCE.format(model=f"step-{kind}")}})
+    kinds_of_step = {"type": "object", "properties": {"step": {"enum": [*own]}}, "required": ["step"], "allOf": choices}
+    return {**found, "StepKeys": kinds_of_step}
 
 
 def _device(one: Mapping[str, Any], many: Mapping[str, Any]) -> dict[str, Any]:

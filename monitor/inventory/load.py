@@ -9,7 +9,7 @@ from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from alerts.agreement import Channel, Contact
+from alerts.agreement import Channel, Contact, Protocol
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.maintenance import Window
 from monitor.core.plan import REOPEN_WITHIN, Plan, Watched
@@ -17,6 +17,8 @@ from monitor.core.services import Service
 from monitor.core.text import LANGUAGES, Text, say
 from monitor.core.topology import Node, Topology
 from monitor.inventory.checks import Watching, checks
+from monitor.inventory.continuity import continuity
+from monitor.inventory.continuity_rules import look_at_titles as look_at_continuity_titles
 from monitor.inventory.heartbeat import heartbeat_out
 from monitor.inventory.kinds import BUILT_IN, catalogue
 from monitor.inventory.maintenance import maintenance
@@ -101,6 +103,13 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     seen = services(scope, watched)
     look_at_unasked(seen, watched, kinds, topology, scope)
     work = maintenance(scope, topology, UTC if site is None else site.timezone)
+    going_on = continuity(
+        scope,
+        watched,
+        things.links,
+        acting,
+        (Protocol() if told.agreed is None else told.agreed.protocol).long_after,
+    )
     _look_at_the_rest(scope)
     policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope, things.devices)
     own_words, answers = messages(scope), replies(scope)
@@ -127,8 +136,10 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         public=shown,
         rotas=duty,
         replies=answers,
+        continuity=going_on,
     )
     look_at_titles(scope, inventory)
+    look_at_continuity_titles(scope, inventory)
     return inventory
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.agreement import Channel, Contact, Protocol
 from alerts.own_words import SiteWords
+from failover.model import Continuity
 from monitor.core.flapping import FlappingPolicy
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
@@ -185,7 +186,7 @@ class Inventory:
 
     `books`: every runbook by name, those of the library and the site's own. `actionable`: what they may act on.
     `words`: what messages say in the site's own words. `rotas`: who is on duty, by the name that stands for them
-    wherever a contact's may.
+    wherever a contact's may. `continuity`: how the service goes on at the other site.
     """
 
     path: Path
@@ -207,6 +208,7 @@ class Inventory:
     public: Public = field(default_factory=Public)
     rotas: Mapping[str, Rota] = field(default_factory=dict)
     replies: Replies | None = None
+    continuity: Continuity = field(default_factory=Continuity)
 
     def roster(self, overrides: Iterable[Override] = ()) -> Roster:
         """Return who is on duty, by the rotas and by those of `overrides` whose contact there still is."""

@@ -75,6 +75,11 @@ class Problems:
         return len(self._found)
 
     @property
+    def errors(self) -> int:
+        """How many of them are errors."""
+        return sum(problem.level is Level.ERROR for problem in self._found.values())
+
+    @property
     def fatal(self) -> bool:
         """Whether there is an error among them."""
         return any(problem.level is Level.ERROR for problem in self._found.values())

@@ -16,7 +16,7 @@ from monitor.inventory.shape import shaped
 from monitor.inventory.yaml_nodes import ListNode, Node, ScalarNode, TableNode, read
 from probes.contract import Target
 from runbooks.book import Book, BookKeys, library
-from runbooks.contract import CheckOf, Recordings, Site, StepFailed, Subject
+from runbooks.contract import CheckOf, Recordings, Site, Step, StepFailed, StepParams, Subject
 from runbooks.paths import as_sftp
 from runbooks.registry import UnknownStep
 from runbooks.registry import load as load_step
@@ -75,38 +75,40 @@ def _files(scope: Scope) -> list[tuple[Path, Place]]:
 
 
 def _book(node: Node, scope: Scope) -> Book | None:
-    before = scope.problems.count
+    before = scope.problems.errors
     keys = shaped(BookKeys, node, node.at, "runbook", scope.problems)
     if keys is not None:
         look_at_name(keys.runbook, node.at, "runbook", scope.problems)
     steps = node.get("steps") if isinstance(node, TableNode) else None
     if isinstance(steps, ListNode):
         for n, step in enumerate(steps.items, 1):
-            _look_at_step(step, f"runbook.steps.{n}", scope)
-    return Book(keys) if keys is not None and scope.problems.count == before else None
+            read_step(step, f"runbook.steps.{n}", scope)
+    return Book(keys) if keys is not None and scope.problems.errors == before else None
 
 
-def _look_at_step(step: Node, where: str, scope: Scope) -> None:
+def read_step(step: Node, where: str, scope: Scope) -> tuple[Step[StepParams], StepParams] | None:
+    """Return the kind of step and its keys; None when something is wrong with them, which is noted."""
     kind = step.get("step") if isinstance(step, TableNode) else None
     if not isinstance(step, TableNode) or not isinstance(kind, ScalarNode) or not isinstance(kind.value, str):
-        return  # what is missing here was noted with the runbook's own keys
+        return None  # what is missing here was noted with the keys of what holds it
     try:
-        params = load_step(kind.value).Params
+        found = load_step(kind.value)
     except UnknownStep as error:
         message = say("there is no step {name}", name=kind.value)
         scope.problems.error(kind.at, f"{where}.step", message, nearest(kind.value, error.known))
-        return
+        return None
     own = {key: entry for key, entry in step.entries.items() if key != "step"}
-    keys = shaped(params, TableNode(step.at, own), step.at, where, scope.problems)
-    for name, secret in {} if keys is None else keys.secrets().items():
+    params = shaped(found.Params, TableNode(step.at, own), step.at, where, scope.problems)
+    for name, secret in {} if params is None else params.secrets().items():
         look_at_secret(secret, Level.ERROR, step.at, f"{where}.{name}", scope.problems)
-    if "to" in params.model_fields:
+    if "to" in found.Params.model_fields:
         contacts = {**scope.sections["contacts"], **scope.sections["rota"]}
         refer(step.get("to"), contacts, f"{where}.to", N_("there is no contact {name}"), scope.problems)
         for word in names_in(step.get("to")):
             if word.text in _clients(scope):
                 message = say("{name} reads for the client, whom the protocol alone tells", name=word.text)
                 scope.problems.error(word.at, f"{where}.to", message, say("name our own people, or leave it out"))
+    return None if params is None else (found, params)
 
 
 def _clients(scope: Scope) -> set[str]:

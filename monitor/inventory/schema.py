@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_mo
 from monitor.core.incident import Interruption
 from monitor.core.plan import REOPEN_WITHIN
 from monitor.core.text import N_
+from monitor.inventory.continuity_keys import DataSetKeys, LeasesKeys, PlaceKeys, PlanKeys
 from monitor.inventory.message_keys import MessagesKeys
 from monitor.inventory.notation import Names, Part, PerCent, Span, Times, Word, Words, notation_of
 from monitor.inventory.rota_keys import RotaKeys
@@ -25,7 +26,7 @@ from runbooks.book import Budget
 
 Language = Literal["fr", "en"]
 ROLES = ("router", "switch", "server", "ups", "generator")
-NOT_ACTED_ON = ("sites", "plans", "datasets", "users", "rounds", "baseline")
+NOT_ACTED_ON = ("users", "rounds", "baseline")
 """Top-level keys of the contract that this version accepts and does not look into."""
 
 
@@ -383,9 +384,10 @@ class InventoryKeys(Part):
     include: list[Word] | None = Field(default=None, description=N_("further files, relative to this one: *.yaml"))
     services: Mapping[str, ServiceKeys] | None = None
     maintenance: Mapping[str, MaintenanceKeys] | None = None  # type: ignore[valid-type]
-    sites: Any = None
-    plans: Any = None
-    datasets: Any = None
+    sites: Mapping[str, PlaceKeys] | None = None
+    leases: LeasesKeys | None = None
+    datasets: Mapping[str, DataSetKeys] | None = None
+    plans: Mapping[str, PlanKeys] | None = None
     rota: Mapping[str, RotaKeys] | None = None  # type: ignore[valid-type]
     users: Any = None
     rounds: Any = None
@@ -394,6 +396,6 @@ class InventoryKeys(Part):
 
 SECTIONS = (
     "contacts", "channels", "devices", "links", "checks", "incidents", "recordings", "services", "maintenance",
-    "rota",
+    "rota", "sites", "datasets", "plans",
 )  # fmt: skip
 """Tables of named entries, which may be spread over several files."""

@@ -386,8 +386,8 @@ WARNINGS = {
         '(give it bridge: "+237..., code ...")',
     ),
     "further key": (
-        SITE + "operations:\nplans: {any: [thing]}\n",
-        "3:1 plans: accepted, but this version does not act on it",
+        SITE + "operations:\nrounds: {any: [thing]}\n",
+        "3:1 rounds: accepted, but this version does not act on it",
     ),
     "title of a check": (
         SITE + "operations:\ndevices: {a: {address: h}}\nchecks: {c: {probe: ping, device: a, title: T}}\n",

@@ -49,13 +49,13 @@ def test_each_problem_is_a_line_that_editors_follow(validate, tmp_path):
 
 
 def test_warnings_alone_end_well(validate):
-    result = validate(GOOD + "plans: {}\n")
+    result = validate(GOOD + "rounds: {}\n")
     assert result.return_value == 0
-    assert result.stdout.endswith(":7:1: plans: accepted, but this version does not act on it [warning]\n")
+    assert result.stdout.endswith(":7:1: rounds: accepted, but this version does not act on it [warning]\n")
 
 
 def test_json_has_the_keys_of_the_contract(validate, tmp_path):
-    result = validate(GOOD + "plans: {}\nsites: {}\nhost: 1\n", "--json")
+    result = validate(GOOD + "rounds: {}\nusers: {}\nhost: 1\n", "--json")
     found = json.loads(result.stdout)
     assert result.return_value == 2
     assert [(each["line"], each["level"]) for each in found] == [(7, "warning"), (8, "warning"), (9, "error")]
