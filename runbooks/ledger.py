@@ -69,6 +69,18 @@ class Tally:
     open: Amount = Amount()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the archive of a folder is behind (both times UTC).
+
+    `unproven`: when the oldest file without a proven copy was last written; `proven_at`: when the last copy of what is
+    there was proven. None where there is none.
+    """
+
+    unproven: datetime | None = None
+    proven_at: datetime | None = None
+
+
 class Ledger(Protocol):
     """What is known of the files of each folder of recordings (`of`).
 
@@ -120,6 +132,10 @@ class Ledger(Protocol):
 
     def tally(self, of: str, *, seen_before: datetime, written_before: datetime | None = None) -> Tally:
         """Count the files; `written_before` is the horizon (None: nothing is young), `seen_before` as in `closed`."""
+        ...
+
+    def standing(self, of: str) -> Standing:
+        """Return the oldest file that is not proven, and when the last of those that are there was proven."""
         ...
 
     def holding(self, name: str) -> AbstractContextManager[bool]:

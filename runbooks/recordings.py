@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from monitor.core.text import Text, say
 from runbooks.contract import Io, Recordings, StepFailed
-from runbooks.ledger import Ledger, LedgerFailed
+from runbooks.ledger import Ledger, LedgerFailed, Standing
 
 if TYPE_CHECKING:
     from runbooks.recordings_round import Round
@@ -49,6 +49,8 @@ class ArchiveReport:
     bytes, were copied and read back. `failures` counts those of which `failed` names some; `in_use` could not be opened
     for reading, `changed` were written to meanwhile, `gone` had vanished; `left` were not even tried.
     `left_out`: what the folder holds and is never archived. `ended`: why it ended before its time, None if it did not.
+    `looked_at`: when the folder was listed (UTC), and `standing`: how far its archive was behind afterwards, where that
+    was asked for.
     """
 
     recordings: str
@@ -64,6 +66,8 @@ class ArchiveReport:
     left: int = 0
     left_out: Text | None = None
     ended: Text | None = None
+    looked_at: datetime | None = None
+    standing: Standing | None = None
 
     @property
     def evidence(self) -> Mapping[str, int]:
@@ -102,7 +106,9 @@ async def archive_once(recordings: Recordings, io: Io, *, most: int = MOST_AT_ON
     """
     async with opened(recordings, io) as round_:
         look = await round_.look()
-        return await round_.copy(Want(files=most), look)
+        report = await round_.copy(Want(files=most), look)
+        standing = await in_ledger(round_.ledger.standing, recordings.id)
+        return replace(report, looked_at=look.at, standing=standing)
 
 
 @asynccontextmanager

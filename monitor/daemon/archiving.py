@@ -62,7 +62,7 @@ class Archiving:
             await self._tell(recordings, selfcheck.not_archived(say("Relève itself failed; its log has the details")))
         else:
             log.info("archived", extra={"event": "archived", "recordings": recordings.id, **report.evidence})
-            await self._tell(recordings, selfcheck.archive_verdict(report))
+            await self._tell(recordings, selfcheck.archive_verdict(report, self._clock.now()))
             again = 0.0 if report.left and report.ended is None and not report.failures else again
         finally:
             self._due[recordings.id] = loop.time() + again

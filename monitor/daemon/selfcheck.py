@@ -137,8 +137,35 @@ def clock_verdict(stepped_by: timedelta, *, trusted: bool) -> Verdict:
     return Verdict(Severity.OK, say("The machine's clock agrees with the time that passed"))
 
 
-def archive_verdict(report: ArchiveReport) -> Verdict:
-    """Return what one round of archiving means. Nothing is deleted that it did not prove, so nothing is CRITICAL."""
+def archive_verdict(report: ArchiveReport, now: datetime) -> Verdict:
+    """Return what one round of archiving that ended `now` (UTC) means, and how far the archive is behind.
+
+    Nothing is deleted that it did not prove, so nothing is CRITICAL.
+    """
+    severity, text = _of_round(report)
+    return Verdict(severity, text, _archive_metrics(report, now))
+
+
+def _archive_metrics(report: ArchiveReport, now: datetime) -> tuple[Metric, ...]:
+    """Return `lag`, the age of the oldest recording that would be lost with the folder, and `age` of the last proof.
+
+    What was written since the folder was listed is not in the list: where all that is has a proof, the lag is the age
+    of the list.
+    """
+    if report.standing is None or report.looked_at is None:
+        return ()
+    since = report.standing.unproven or report.looked_at
+    metrics = [Metric("lag", _age(min(since, report.looked_at), now), "s", minimum=0)]
+    if report.standing.proven_at is not None:
+        metrics.append(Metric("age", _age(report.standing.proven_at, now), "s", minimum=0))
+    return tuple(metrics)
+
+
+def _age(at: datetime, now: datetime) -> float:
+    return max(0.0, (now - at).total_seconds())
+
+
+def _of_round(report: ArchiveReport) -> tuple[Severity, Text]:
     counts = {"seen": report.seen, "proven": report.proven, "left": report.left}
     if report.failed:
         first = report.failed[0]
@@ -148,12 +175,12 @@ def archive_verdict(report: ArchiveReport) -> Verdict:
             path=first.path,
             why=first.why,
         )
-        return Verdict(Severity.WARNING, text)
+        return Severity.WARNING, text
     if report.ended is not None:
         text = say("Archiving ended early: {why}. Archived: {proven}; to come: {left}", why=report.ended, **counts)
-        return Verdict(Severity.WARNING, text)
+        return Severity.WARNING, text
     text = say("Recordings there: {seen}; archived in the last round: {proven}; to come: {left}", **counts)
-    return Verdict(Severity.OK, text)
+    return Severity.OK, text
 
 
 def not_archived(why: Text) -> Verdict:

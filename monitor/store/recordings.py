@@ -33,7 +33,7 @@ from monitor.store.engine import open_file
 from monitor.store.errors import StoreError, translated
 from monitor.store.recordings_tables import RECORDINGS_REVISIONS, files, folders, kept
 from monitor.store.tables import insert
-from runbooks.ledger import Amount, Archived, LedgerFailed, Proven, Seen, Tally
+from runbooks.ledger import Amount, Archived, LedgerFailed, Proven, Seen, Standing, Tally
 
 RECORDINGS_FILE = "recordings.db"
 AT_ONCE = 1000
@@ -43,6 +43,8 @@ PAGE = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(milliseconds=1)
 _FOREVER = 2**62
+_LATEST = 2**32
+"""Seconds: no later time fits into SFTP's 32 bits, nor does every one above it into a datetime."""
 _OPEN = {"copy": "", "sha256": None, "proven_at": None, "deleting_at": None}
 T = TypeVar("T")
 
@@ -201,6 +203,18 @@ class RecordingsLedger:
             closed, still_open, young = _read(connection, unproven)
         both = Amount(young_safe.files + young.files, young_safe.size + young.size)
         return Tally(young=both, proven=safe, closed=closed, open=still_open)
+
+    def standing(self, of: str) -> Standing:
+        """Return when the oldest unproven file was written, and when the newest proven one was proven."""
+        folder = self._number(of)
+        oldest = select(func.min(files.c.mtime)).where(files.c.folder == folder, files.c.proven_at.is_(None))
+        newest = select(func.max(files.c.proven_at)).where(files.c.folder == folder, files.c.proven_at.is_not(None))
+        with self._transaction() as connection:
+            mtime, at = connection.execute(oldest).scalar(), connection.execute(newest).scalar()
+        return Standing(
+            None if mtime is None else _EPOCH + timedelta(seconds=min(mtime, _LATEST)),
+            None if at is None else _EPOCH + at * _TICK,
+        )
 
     @contextmanager
     def holding(self, name: str) -> Iterator[bool]:

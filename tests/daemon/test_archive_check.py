@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from monitor.core.text import ENGLISH, say
 from monitor.core.verdict import Severity
 from monitor.daemon.selfcheck import archive_verdict, not_archived, own_checks
+from runbooks.ledger import Standing
 from runbooks.recordings import ArchiveReport, NotArchived
 
+NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 FULL = NotArchived("a/b.wav", say("No space left on device"))
 
 
@@ -30,9 +34,32 @@ FULL = NotArchived("a/b.wav", say("No space left on device"))
     ],
 )
 def test_a_round_that_proved_less_than_it_should_is_a_warning_that_says_why(report, severity, words):
-    verdict = archive_verdict(report)
+    verdict = archive_verdict(report, NOW)
     assert verdict.severity is severity
     assert words in ENGLISH.render(verdict.summary)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("standing", "figures"),
+    [
+        # All that was listed is proven; what came since the list was made is not.
+        (Standing(None, ago(600)), {"lag": 20, "age": 600}),
+        (Standing(ago(900), ago(5)), {"lag": 900, "age": 5}),
+        (Standing(), {"lag": 20}),
+        # The voice server's clock is ahead of ours.
+        (Standing(ago(-50), ago(-1)), {"lag": 20, "age": 0}),
+        (None, {}),
+    ],
+)
+def test_a_round_says_how_old_the_oldest_recording_without_a_proof_is(standing, figures):
+    report = ArchiveReport("hmp", seen=10, looked_at=ago(20), standing=standing)
+    verdict = archive_verdict(report, NOW)
+    assert {metric.name: metric.value for metric in verdict.metrics} == figures
+    assert {metric.unit for metric in verdict.metrics} <= {"s"}
 
 
 def test_an_archive_that_cannot_be_reached_is_a_warning():

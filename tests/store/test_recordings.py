@@ -28,7 +28,7 @@ import monitor.store
 from monitor.store.engine import bring_up_to_date, make_engine, make_file
 from monitor.store.recordings import PAGE, RECORDINGS_FILE, RecordingsLedger
 from monitor.store.recordings_tables import RECORDINGS, RECORDINGS_REVISIONS
-from runbooks.ledger import Amount, Archived, LedgerFailed, Proven, Seen, Tally
+from runbooks.ledger import Amount, Archived, LedgerFailed, Proven, Seen, Standing, Tally
 
 NOW = datetime(2026, 11, 23, 2, 5, 0, 123456, tzinfo=UTC)
 STAMP = int(NOW.timestamp())
@@ -178,6 +178,21 @@ def test_the_tally_counts_every_file_once(ledger: RecordingsLedger) -> None:
     assert ledger.tally(AUDIO, seen_before=NOW - MINUTE) == Tally(
         proven=Amount(2, 110), closed=Amount(4, 220), open=Amount(1, 10)
     )
+
+
+def test_the_standing_is_the_oldest_without_a_proof_and_the_newest_proof(ledger: RecordingsLedger) -> None:
+    assert ledger.standing(AUDIO) == Standing()
+    a, b, c = file("a", age=300), file("b", age=200), file("c", age=100)
+    ledger.look(AUDIO, [a, b, c], NOW)
+    ledger.look("other", [file("z", age=900)], NOW)
+    assert ledger.standing(AUDIO) == Standing(datetime.fromtimestamp(a.mtime, UTC))
+    early, late = NOW.replace(microsecond=0), NOW.replace(microsecond=0) + MINUTE
+    ledger.prove(AUDIO, [proof(a, at=late), proof(c, at=early)])
+    assert ledger.standing(AUDIO) == Standing(datetime.fromtimestamp(b.mtime, UTC), late)
+    ledger.prove(AUDIO, [proof(b, at=early)])
+    assert ledger.standing(AUDIO) == Standing(None, late)
+    ledger.look(AUDIO, [Seen("c", 1, 2**60)], NOW)
+    assert ledger.standing(AUDIO).unproven is not None
 
 
 NAMES = st.sampled_from(["a", "A", "é", "x/y", "%", "_", "\U0001f4de", "a "])

@@ -32,8 +32,11 @@ async def test_closed_recordings_are_copied_with_their_folders_and_times(site: A
     assert site.proven() == set(known)
     for name in known:
         assert int((site.archive / name).stat().st_mtime) == int((site.source / name).stat().st_mtime)
+    assert report.standing is not None
+    assert report.standing.unproven is None
     again = await archive(site)
     assert (again.seen, again.closed, again.proven) == (5, 0, 0)
+    assert again.standing == report.standing
 
 
 async def test_a_file_is_archived_once_two_looks_show_it_unchanged(site: Any) -> None:
