@@ -120,13 +120,19 @@ class WinrmAccess(Access):
 
 
 class SqlAccess(Access):
-    """A database and the account that reads from it."""
+    """A database and the account that reads from it, and in runbooks acts on it."""
 
-    engine: Literal["mssql", "postgresql"]
-    database: str
-    user: str
-    password: Hidden
-    port: Port | None = None
+    engine: Literal["mssql", "postgresql"] = Field(description=N_("what it is: mssql or postgresql"))
+    database: str = Field(description=N_("name of the database"))
+    user: str = Field(description=N_("the account's name in the database"))
+    password: Hidden = Field(description=N_("its password: env:NAME or file:PATH"))
+    port: Port | None = Field(default=None, description=N_("TCP port; 1433 or 5432, if absent"))
+    ca: Annotated[str, Field(pattern=r"^[/~]")] | None = Field(
+        default=None,
+        description=N_(
+            "file of the authority that signed the server's certificate, from the root on: then TLS is a must"
+        ),
+    )
 
 
 class SipAccess(Access):

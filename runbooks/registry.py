@@ -17,6 +17,7 @@ KINDS: dict[str, str] = {
     "ask": "runbooks.steps.ask:Ask",
     "command": "runbooks.steps.command:Command",
     "http-call": "runbooks.steps.http_call:HttpCall",
+    "sql-statement": "runbooks.steps.sql_statement:SqlStatement",
 }
 
 

@@ -13,6 +13,7 @@ SITE = """\
 site: {name: X}
 devices:
   hmp: {address: 10.0.0.1, ssh: {user: releve, key: env:HOME, platform: linux}}
+  sql: {address: 10.0.0.2, sql: {engine: postgresql, database: crm, user: releve, password: env:HOME, ca: /etc/ca.pem}}
 checks:
   web: {probe: tcp, device: hmp, port: 80, incident: web-down}
 incidents: {web-down: {runbook: own}}
@@ -36,6 +37,11 @@ STEPS = {
         "body: {weight: 0, of: [1, null]}, ca: /etc/ca.pem, status: 202, answer: {/state: down}, effect: changes, "
         "done: {url: 'https://proxy.example/v1', status: [200, 204], answer: {/state: down}}, within: 20s}",
         "call PUT https://proxy.example/v1",
+    ),
+    "sql-statement": (
+        "{step: sql-statement, device: sql, statement: ['UPDATE fence SET token = :token', SELECT 1], rows: 1, "
+        "value: 1, effect: changes, done: 'SELECT token >= :token FROM fence', within: 20s}",
+        "carry out on the database of sql: UPDATE fence SET token = :token; SELECT 1",
     ),
 }
 
@@ -71,6 +77,10 @@ BAD = {
     "a secret that anybody could read": (
         "{step: http-call, url: 'http://x/', headers: {X-Api-Key: env:HOME}}",
         "own.yaml:4:5 runbook.steps.1: a secret would go openly to http://x/: write https",
+    ),
+    "several statements in one": (
+        "{step: sql-statement, statement: 'BEGIN; SELECT 1'}",
+        "own.yaml:4:38 runbook.steps.1.statement: write one statement a line of the list: here are several in one",
     ),
     "a truth for an exit code": (
         "{step: command, command: [x], exit: [true]}",

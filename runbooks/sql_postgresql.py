@@ -1,0 +1,124 @@
+"""PostgreSQL, by psycopg 3. Parameters are the server's own ($1), so that no text is ever put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from monitor.core.text import Text
+from probes.access import SqlAccess
+from probes.cleaning import one_line
+from probes.contract import Target
+from runbooks import sql
+from runbooks.contract import StepFailed, StepUncertain
+from runbooks.sql import Came, Work
+from runbooks.sql_text import needs_token, with_token
+
+if TYPE_CHECKING:
+    import psycopg
+
+PORT = 5432
+GONE = ("08", "57P")
+"""SQLSTATE classes of a connection that ended, and of a server that is about to (PostgreSQL, appendix A)."""
+TOO_SLOW = ("57014", "55P03")
+"""query_canceled, lock_not_available: by statement_timeout and lock_timeout."""
+
+
+async def carry_out(target: Target, access: SqlAccess, work: Work) -> Came:
+    """Carry `work` out. Raises StepFailed or StepUncertain."""
+    driver, reached, password = _driver(), sql.Reached(), access.password.reveal()
+    try:
+        async with asyncio.timeout(work.within * len(work.statements) + sql.GRACE):
+            async with _connected(driver, target, access, password, work.within) as connection:
+                return await _worked(connection, work, reached)
+    except TimeoutError as error:
+        if reached.may_stay:
+            raise StepUncertain(sql.lost(target)) from error
+        raise sql.too_slow(target, work.within) from error
+    except driver.Error as error:
+        raise _meaning(target, work, reached, error) from error
+
+
+def _driver() -> Any:
+    try:
+        return import_module("psycopg")
+    except ImportError as error:
+        raise sql.no_driver("postgres") from error
+
+
+@asynccontextmanager
+async def _connected(
+    driver: Any, target: Target, access: SqlAccess, password: str, within: float
+) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """Yield a connection whose statements end by themselves in time. Raises StepFailed."""
+    trust = {"sslmode": "prefer"} if access.ca is None else {"sslmode": "verify-full", "sslrootcert": str(access.ca)}
+    try:
+        connection = await driver.AsyncConnection.connect(
+            host=target.address,
+            port=access.port or PORT,
+            dbname=access.database,
+            user=access.user,
+            password=password,
+            connect_timeout=max(2, round(within)),
+            application_name="releve",
+            autocommit=True,
+            cursor_factory=driver.AsyncRawCursor,
+            **trust,
+        )
+    except driver.Error as error:
+        raise sql.unreached(target, error) from error
+    try:
+        milliseconds = round(within * 1000)
+        await connection.execute(f"SET statement_timeout = {milliseconds:d}")
+        await connection.execute(f"SET lock_timeout = {milliseconds:d}")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _worked(connection: psycopg.AsyncConnection[Any], work: Work, reached: sql.Reached) -> Came:
+    notices: list[str] = []
+
+    def heard(notice: psycopg.errors.Diagnostic) -> None:
+        if len(notices) < sql.MOST_NOTICES:
+            notices.append(one_line(notice.message_primary or "", sql.LONGEST_WORDS))
+
+    connection.add_notice_handler(heard)
+    if not work.whole:
+        reached.may_stay = True
+        return await _last(connection, work, notices)
+    await connection.execute("BEGIN")
+    came = await _last(connection, work, notices)
+    wrong: Text | None = work.judge(came)
+    if wrong is not None:
+        await connection.execute("ROLLBACK")
+        raise sql.unlike(wrong)
+    reached.may_stay = True
+    await connection.execute("COMMIT")
+    return Came(came.rows, came.value, came.row, tuple(notices))
+
+
+async def _last(connection: psycopg.AsyncConnection[Any], work: Work, notices: list[str]) -> Came:
+    """Send every statement and return what came of the last one."""
+    came = Came(None, sql.NO_ROW)
+    for statement in work.statements:
+        values = [work.token] if needs_token(statement) else None
+        cursor = await connection.execute(with_token(statement, "$1").encode(), values)
+        row = await cursor.fetchone() if cursor.description else None
+        plain_row = () if row is None else tuple(sql.plain(value) for value in row)
+        count = None if cursor.rowcount < 0 else cursor.rowcount
+        came = Came(count, plain_row[0] if plain_row else sql.NO_ROW, plain_row, tuple(notices))
+    return came
+
+
+def _meaning(target: Target, work: Work, reached: sql.Reached, error: Any) -> StepFailed | StepUncertain:
+    """What the server sql.refused did not happen; where it went away, that depends on when."""
+    state = error.sqlstate or ""
+    if state in TOO_SLOW:
+        return sql.too_slow(target, work.within)
+    if reached.may_stay and (not state or state.startswith(GONE)):
+        return StepUncertain(sql.lost(target))
+    return sql.refused(target, error)
