@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor.core.text import say, verbatim
+from monitor.secret import expanded
 from probes.access import SqlAccess
 from probes.cleaning import one_line
 from probes.contract import Io, ProbeFault, Target
@@ -70,17 +71,7 @@ async def opened(target: Target, io: Io, within: float) -> AsyncIterator[Connect
             say("{device} has no sql access to PostgreSQL in the inventory", device=target.name),
             say("Give it sql: {{engine: postgresql, database: NAME, user: NAME, password: env:NAME}}"),
         )
-    words: dict[str, Any] = {
-        "host": target.address,
-        "port": access.port or PORT,
-        "dbname": access.database,
-        "user": access.user,
-        "password": access.password.reveal(),
-        "application_name": "releve",
-        "options": f"-c statement_timeout={max(1, round(within * 1000))}",
-        # A server that is not who it should be could ask for the password itself; all other ways only prove it.
-        "require_auth": "!password",
-    }
+    words = {**log_in(target, access), "options": f"-c statement_timeout={max(1, round(within * 1000))}"}
     try:
         async with asyncio.timeout(within):
             connection = await psycopg.AsyncConnection.connect(autocommit=True, row_factory=dict_row, **words)
@@ -90,6 +81,22 @@ async def opened(target: Target, io: Io, within: float) -> AsyncIterator[Connect
         yield connection
     finally:
         await connection.close()
+
+
+def log_in(target: Target, access: SqlAccess) -> dict[str, Any]:
+    """Return where and as whom to connect, in libpq's words. Raises Unresolved for the password."""
+    words = {
+        "host": target.address,
+        "port": access.port or PORT,
+        "dbname": access.database,
+        "user": access.user,
+        "password": access.password.reveal(),
+        "application_name": "releve",
+    }
+    if access.ca is not None:
+        return {**words, "sslmode": "verify-full", "sslrootcert": str(expanded(access.ca))}
+    # A server that is not who it should be could ask for the password itself; all other ways only prove it.
+    return {**words, "require_auth": "!password"}
 
 
 def _unreached(target: Target, access: SqlAccess, error: Exception) -> ProbeFault:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from monitor.core.text import Text, say
+from monitor.secret import expanded
 from probes.access import SqlAccess
 from probes.contract import Target
 from probes.ssh import is_loopback
@@ -89,7 +90,7 @@ def _worked(driver: Any, target: Target, access: SqlAccess, password: str, work:
             timeout=work.within,
             autocommit=not work.whole,
             appname="releve",
-            cafile=None if access.ca is None else str(access.ca),
+            cafile=None if access.ca is None else str(expanded(access.ca)),
             disable_connect_retry=True,
         )
     except Exception as error:  # those of sockets, of python-tds and of pyopenssl have nothing in common

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from monitor.core.text import Text
 from probes.access import SqlAccess
 from probes.cleaning import one_line
 from probes.contract import Target
+from probes.postgresql import log_in
 from runbooks import sql
 from runbooks.contract import StepFailed, StepUncertain
 from runbooks.sql import Came, Work
@@ -20,7 +21,6 @@ from runbooks.sql_text import needs_token, with_token
 if TYPE_CHECKING:
     import psycopg
 
-PORT = 5432
 GONE = ("08", "57P")
 """SQLSTATE classes of a connection that ended, and of a server that is about to (PostgreSQL, appendix A)."""
 TOO_SLOW = ("57014", "55P03")
@@ -29,10 +29,10 @@ TOO_SLOW = ("57014", "55P03")
 
 async def carry_out(target: Target, access: SqlAccess, work: Work) -> Came:
     """Carry `work` out. Raises StepFailed or StepUncertain."""
-    driver, reached, password = _driver(), sql.Reached(), access.password.reveal()
+    driver, reached, words = _driver(), sql.Reached(), log_in(target, access)
     try:
         async with asyncio.timeout(work.within * len(work.statements) + sql.GRACE):
-            async with _connected(driver, target, access, password, work.within) as connection:
+            async with _connected(driver, target, words, work.within) as connection:
                 return await _worked(connection, work, reached)
     except TimeoutError as error:
         if reached.may_stay:
@@ -51,27 +51,17 @@ def _driver() -> Any:
 
 @asynccontextmanager
 async def _connected(
-    driver: Any, target: Target, access: SqlAccess, password: str, within: float
+    driver: Any, target: Target, words: Mapping[str, Any], within: float
 ) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     """Yield a connection whose statements end by themselves in time. Raises StepFailed."""
-    trust = {"sslmode": "prefer"} if access.ca is None else {"sslmode": "verify-full", "sslrootcert": str(access.ca)}
     try:
         connection = await driver.AsyncConnection.connect(
-            host=target.address,
-            port=access.port or PORT,
-            dbname=access.database,
-            user=access.user,
-            password=password,
-            connect_timeout=max(2, round(within)),
-            application_name="releve",
-            autocommit=True,
-            cursor_factory=driver.AsyncRawCursor,
-            **trust,
+            **words, connect_timeout=max(2, round(within)), autocommit=True, cursor_factory=driver.AsyncRawCursor
         )
     except driver.Error as error:
         raise sql.unreached(target, error) from error
     try:
-        milliseconds = round(within * 1000)
+        milliseconds = max(1, round(within * 1000))  # 0 would be none
         await connection.execute(f"SET statement_timeout = {milliseconds:d}")
         await connection.execute(f"SET lock_timeout = {milliseconds:d}")
         yield connection

@@ -19,7 +19,7 @@ from monitor.inventory.secrets_in import anchored, look_at
 from monitor.inventory.shape import note_missing, shaped
 from monitor.inventory.yaml_nodes import TableNode
 from monitor.secret import Secret
-from probes.access import WAYS, Access, ModbusAccess, SqlAccess, SshAccess
+from probes.access import WAYS, Access, ModbusAccess, SshAccess
 from probes.contract import Target
 from probes.profile import profiles
 from probes.profile_model import ModbusProfile
@@ -80,9 +80,7 @@ def is_used(way: str) -> bool:
 
 
 def _is_acted_by(given: Access) -> bool:
-    """Return whether runbooks act by that way: they log in to hosts and databases, not to a router's command line."""
-    if isinstance(given, SqlAccess):
-        return True
+    """Return whether runbooks act by that way: they log in to hosts, not to the command line of a router."""
     return isinstance(given, SshAccess) and given.platform in (None, "windows", "linux")
 
 

@@ -10,37 +10,53 @@ from typing import Any
 import pytest
 
 from lab.relay import Relay
-from monitor.core.ids import CheckId
+from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import ENGLISH
+from monitor.secret import Secret
+from probes.access import SqlAccess
 from probes.contract import Target
 from runbooks.contract import Answer, CheckOf, Io, Outcome, Site, StepFailed, StepUncertain, Subject
 from runbooks.steps.sql_statement import SqlStatement, SqlStatementParams
-from tests.real.postgresql import PASSWORD_VARIABLE, Folder, Postgres, Require, binaries
+from tests.real.postgres import OWNER, Cluster
 from tests.runbooks.conftest import hosts, make_io
 
 __all__ = ["hosts", "make_io"]
 STEP = SqlStatement()
+NAME = "sql"
 TAKE = "UPDATE fence SET token = :token WHERE token < :token"
 
 
 @pytest.fixture(scope="module")
-def server(require: Require, free_port: Callable[..., int]) -> Iterator[Postgres]:
-    programs, folder = binaries(require), Folder()
-    made = Postgres(folder.path, free_port(), programs)
-    made.make()
-    made.start()
-    yield made
-    made.stop()
-    folder.remove()
+def server(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[..., int]) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path_factory.mktemp("sql"), free_port)
+    try:
+        cluster.new(NAME)
+        yield cluster
+    finally:
+        cluster.close()
+
+
+class Postgres:
+    """A server with the table `fence`, whose one row holds token 5."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster, self.port = cluster, cluster.ports[NAME]
+        self.one("DROP TABLE IF EXISTS fence", "CREATE TABLE fence (token bigint NOT NULL, who text)")
+        self.one("INSERT INTO fence VALUES (5, 'centre')")
+
+    def one(self, *statements: str) -> Any:
+        return self._cluster.sql(NAME, *statements)
+
+    def target(self, user: str = OWNER, port: int | None = None) -> Target:
+        access = SqlAccess(
+            engine="postgresql", database="postgres", user=user, password=Secret("sesame"), port=port or self.port
+        )
+        return Target(NodeId(NAME), "127.0.0.1", {"sql": access})
 
 
 @pytest.fixture
-def postgres(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Postgres:
-    """A server with the table `fence`, whose one row holds token 5."""
-    monkeypatch.setenv(PASSWORD_VARIABLE, "sesame-ouvre-toi")
-    server.one("DROP TABLE IF EXISTS fence; CREATE TABLE fence (token bigint NOT NULL, who text)")
-    server.one("INSERT INTO fence VALUES (5, 'centre')")
-    return server
+def postgres(server: Cluster) -> Postgres:
+    return Postgres(server)
 
 
 def params(*statement: str, **keys: Any) -> SqlStatementParams:
