@@ -8,7 +8,7 @@ import click
 
 from monitor.cli import offline
 from monitor.cli.acted import done
-from monitor.cli.attach import attach
+from monitor.cli.attach import attach, attachment
 from monitor.cli.chosen import chosen_incident, incidents, one_incident
 from monitor.cli.context import (
     ExitCode,
@@ -37,7 +37,7 @@ def incident() -> None:
 
 
 incident.add_command(draft)
-for command in (action, decide, need, role, attach, review, merge, split):
+for command in (action, decide, need, role, attach, attachment, review, merge, split):
     incident.add_command(command)
 
 

@@ -66,6 +66,12 @@ def ask(api: LocalApi, path: str) -> Any:
     return _answered(lambda: api.get(path))
 
 
+def fetch(api: LocalApi, path: str) -> bytes:
+    """Return what lies at `path` of the daemon, as it is; like `ask` for what it refuses."""
+    found: bytes = _answered(lambda: api.fetch(path))
+    return found
+
+
 def act(api: LocalApi, path: str, body: dict[str, Any]) -> Any:
     """Let the daemon act; like `ask` for what it refuses."""
     return _answered(lambda: api.post(path, body))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from contextlib import suppress
 from pathlib import Path
 
+from monitor.core.attachment import LARGEST
+from monitor.core.text import say
 from monitor.store.ballast import SIZE
-from monitor.store.errors import disk_full, free_bytes, translated
+from monitor.store.errors import Corrupt, disk_full, free_bytes, translated
 from monitor.store.folder import give_to_owner_of_folder
 
 FOLDER = "attachments"
@@ -61,6 +64,26 @@ def _folder_in(folder: Path) -> int:
         finally:
             os.close(above)
     return directory
+
+
+def read(folder: Path, name: str, sha256: str) -> bytes:
+    """Return the file `name` of the state `folder`. Raises StoreError, also where its hash is another. Blocks."""
+    path = folder / FOLDER
+    with translated(path):
+        try:
+            directory = os.open(path, _DIRECTORY)
+            try:
+                descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            finally:
+                os.close(directory)
+        except FileNotFoundError as error:
+            raise Corrupt(say("{path} is no longer there: look for it in a backup", path=str(path / name))) from error
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(LARGEST + 1)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        where = str(path / name)
+        raise Corrupt(say("{path} is not what was attached, its SHA-256 differs: look for it in a backup", path=where))
+    return data
 
 
 def kept(folder: Path) -> tuple[str, ...]:

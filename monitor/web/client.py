@@ -54,6 +54,13 @@ class LocalApi:
         """Return the JSON at `path` (`/api/v1/status`). Raises NoDaemon or ApiError."""
         return self._call("GET", path, None)
 
+    def fetch(self, path: str) -> bytes:
+        """Return what lies at `path`, as it is. Raises NoDaemon or ApiError."""
+        status, raw = self._exchange("GET", path, None)
+        if status >= 400:
+            self._json(status, raw)
+        return raw
+
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Send `body` to `path` and return the JSON of the answer. Raises NoDaemon or ApiError."""
         return self._call("POST", path, json.dumps(body).encode())
@@ -63,6 +70,11 @@ class LocalApi:
         return self._call("POST", path, file, "application/octet-stream")
 
     def _call(self, method: str, path: str, body: bytes | None, kind: str = "application/json") -> Any:
+        return self._json(*self._exchange(method, path, body, kind))
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, kind: str = "application/json"
+    ) -> tuple[int, bytes]:
         connection = _UnixConnection(self._path, self._timeout)
         headers = {"Accept-Language": self._language} if self._language else {}
         if body is not None:
@@ -70,7 +82,7 @@ class LocalApi:
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            raw, status = response.read(), response.status
+            return response.status, response.read()
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
             raise NoDaemon(str(self._path)) from error
         except PermissionError as error:
@@ -79,6 +91,8 @@ class LocalApi:
             raise ApiError(0, str(error) or type(error).__name__) from error
         finally:
             connection.close()
+
+    def _json(self, status: int, raw: bytes) -> Any:
         try:
             answer = json.loads(raw) if raw else None
         except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from monitor.core.events import Event
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident
 from monitor.core.text import Quantity, Speech, say
-from monitor.daemon.attaching import attach
+from monitor.daemon.attaching import attach, read_back
 from monitor.daemon.beliefs import legible
 from monitor.daemon.daemon import Daemon
 from monitor.web.crisis_asked import due_asked, number, role_asked, state_asked
@@ -55,7 +56,8 @@ class CrisisApi:
             "roles": self.appoint,
             "attachments": self.attach,
         }
-        return tuple(Route(f"{AT}/{path}", own(handler), methods=["POST"]) for path, handler in paths.items())
+        acts = [Route(f"{AT}/{path}", own(handler), methods=["POST"]) for path, handler in paths.items()]
+        return (Route(f"{AT}/attachments/{{n}}", own(self.attached)), *acts)
 
     async def add_action(self, request: Request) -> Response:
         body = await body_of(request)
@@ -98,6 +100,17 @@ class CrisisApi:
         name, data = request.query_params.get("name", ""), await file_of(request)
         incident = IncidentId(request.path_params["id"])
         return await self._shown(await attach(self._daemon.desk, incident, actor(request), name, data), request)
+
+    async def attached(self, request: Request) -> Response:
+        incident, n = IncidentId(request.path_params["id"]), number(request.path_params["n"])
+        one, data = await read_back(self._daemon.desk, incident, n)
+        # Nobody's browser is to show what somebody else attached as if it were a page of ours.
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(one.name, safe='')}",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
+        return Response(data, media_type="application/octet-stream", headers=headers)
 
     async def _acted(self, request: Request, name: str, event_of: Callable[[Incident, datetime], Event]) -> Response:
         incident = IncidentId(request.path_params["id"])

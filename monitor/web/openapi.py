@@ -223,6 +223,7 @@ def description() -> dict[str, Any]:
     for path, text, names, body in (*crisis_paths.PATHS, *review_paths.PATHS, *_JOINING):
         paths[f"/api/v1/incidents/{{id}}/{path}"] = {"post": _acts(text, one, ("id", *names), body)}
     paths["/api/v1/incidents/{id}/attachments"] = {"post": _takes_file("Attach a file; `name` is its name.", one)}
+    paths["/api/v1/incidents/{id}/attachments/{n}"] = {"get": _GIVES_FILE}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Relève", "version": "1", "description": "Served on the Unix socket of the data folder."},
@@ -267,6 +268,20 @@ def _takes_file(text: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _parameter(name: str, place: str) -> dict[str, Any]:
     return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
+
+
+_GIVES_FILE: dict[str, Any] = {
+    "summary": "Read an attached file back, with the hash that it was attached with.",
+    "parameters": [_parameter("id", "path"), _parameter("n", "path")],
+    "responses": {
+        "200": {
+            "description": "The file.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        "401": {"description": "Not logged in."},
+        "409": {"description": "Refused; the error says why."},
+    },
+}
 
 
 def _responses(schema: dict[str, Any]) -> dict[str, Any]:

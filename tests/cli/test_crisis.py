@@ -135,5 +135,12 @@ def test_a_file_is_attached_without_a_daemon_and_shown_with_its_hash(releve, ope
     _, page, _ = releve("incident", "show", opened)
     assert "Attached: router_2_.log (10\u00a0B)" in page
     assert digest[:20] in page
+    back = tmp_path / "back.log"
+    assert releve("incident", "attachment", opened, "1", "-o", str(back))[0] == 0
+    assert back.read_bytes() == b"link down\n"
+    code, _, err = releve("incident", "attachment", opened, "1", "-o", str(back))
+    assert (code, "is there already" in err) == (2, True)
+    code, _, err = releve("incident", "attachment", opened, "2")
+    assert (code, "has no file 2" in err) == (2, True)
     for wrong in (log, tmp_path, tmp_path / "nothing"):
         assert releve("incident", "attach", opened, str(wrong))[:2] == (2, "")

@@ -1,5 +1,6 @@
 """Attached files appear whole, for one user only, follow no link, leave the state its room, and are in a backup."""
 
+import hashlib
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.store import DiskFull, StoreError, open_store
 from monitor.store.archive import back_up, restore
-from monitor.store.attachments import FOLDER, keep, kept, may_be_kept
+from monitor.store.attachments import FOLDER, keep, kept, may_be_kept, read
 
 NAME = "26-0001-0123456789ab-router.log"
 
@@ -35,6 +36,22 @@ def test_what_was_cut_off_is_no_attachment_and_stands_in_nobody_s_way(folder):
     assert kept(folder) == ()
     keep(folder, NAME, b"half and half")
     assert [path.name for path in (folder / FOLDER).iterdir()] == [NAME]
+
+
+def test_it_is_read_back_as_it_was_attached_or_not_at_all(folder):
+    digest = hashlib.sha256(b"link down").hexdigest()
+    keep(folder, NAME, b"link down")
+    assert read(folder, NAME, digest) == b"link down"
+    path = folder / FOLDER / NAME
+    path.write_bytes(b"link up")
+    with pytest.raises(StoreError, match="SHA-256 differs"):
+        read(folder, NAME, digest)
+    path.unlink()
+    with pytest.raises(StoreError, match="no longer there"):
+        read(folder, NAME, digest)
+    path.symlink_to("/etc/hostname")
+    with pytest.raises(StoreError):
+        read(folder, NAME, digest)
 
 
 @pytest.mark.parametrize("linked", ["folder", "file"])

@@ -99,6 +99,7 @@ async def test_everybody_may_ask_for_health_and_metrics(served):
         ("POST", "/api/v1/incidents/26-0001/actions"),
         ("POST", "/api/v1/incidents/26-0001/needs/1/met"),
         ("POST", "/api/v1/incidents/26-0001/attachments"),
+        ("GET", "/api/v1/incidents/26-0001/attachments/1"),
         ("GET", "/api/v1/maintenance"),
         ("POST", "/api/v1/maintenance"),
         ("POST", "/api/v1/maintenance/new-switch/end"),
@@ -390,6 +391,11 @@ async def test_a_file_is_attached_over_the_api_as_it_is_and_never_twice(served):
     )
     (kept,) = (served.data / "attachments").iterdir()
     assert kept.read_bytes() == data
+    assert await aside(api.fetch, f"{at}/attachments/1") == data
+    kept.write_bytes(data[:-1])
+    for wrong, why in (("1", "SHA-256 differs"), ("2", "has no file 2"), ("x", "x")):
+        with pytest.raises(ApiError, match=why):
+            await aside(api.fetch, f"{at}/attachments/{wrong}")
     assert shown["timeline"][-1]["data"]["sha256"] == file["sha256"]
     with pytest.raises(ApiError) as refused:
         await aside(api.send, f"{at}/attachments?name=router%20log.txt", data)
