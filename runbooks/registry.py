@@ -18,6 +18,7 @@ KINDS: dict[str, str] = {
     "command": "runbooks.steps.command:Command",
     "http-call": "runbooks.steps.http_call:HttpCall",
     "sql-statement": "runbooks.steps.sql_statement:SqlStatement",
+    "pg-promote": "runbooks.steps.pg_promote:PgPromote",
 }
 
 

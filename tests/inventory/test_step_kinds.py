@@ -43,6 +43,7 @@ STEPS = {
         "value: 1, effect: changes, done: 'SELECT token >= :token FROM fence', within: 20s}",
         "carry out on the database of sql: UPDATE fence SET token = :token; SELECT 1",
     ),
+    "pg-promote": ("{step: pg-promote, device: sql, within: 45s}", "make the standby sql the primary"),
 }
 
 
