@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from monitor.core.ids import NodeId
 from monitor.core.text import Quantity, Text, say
 from monitor.core.verdict import Metric, Severity, Verdict, worst
 from probes.params import Params
@@ -54,18 +55,30 @@ def _broken(pair: Pair) -> Text | None:
     if len(servers) < 2:
         return None
     one, other = servers
-    names = {"one": str(one.name), "other": str(other.name)}
-    if one.role is Role.PRIMARY and other.role is Role.PRIMARY:
-        return say(
-            "two active databases: {one} and {other} both take writes, and what each takes is lacking in the other. "
-            "Stop the one that must not, at once",
-            **names,
-        )
-    if one.role is Role.STANDBY and other.role is Role.STANDBY:
-        return say("no active database: {one} and {other} are both standbys, and nothing can be written", **names)
+    if one.role is other.role:
+        return (two_active if one.role is Role.PRIMARY else no_active)(one.name, other.name)
     if one.system != other.system:
-        return say("{one} and {other} are two different databases, neither a copy of the other", **names)
+        return say(
+            "{one} and {other} are two different databases, neither a copy of the other", one=one.name, other=other.name
+        )
     return None
+
+
+def two_active(one: NodeId, other: NodeId) -> Text:
+    """Return that both take writes: the worst that can be."""
+    return say(
+        "two active databases: {one} and {other} both take writes, and what each takes is lacking in the other. Stop "
+        "the one that must not, at once",
+        one=one,
+        other=other,
+    )
+
+
+def no_active(one: NodeId, other: NodeId) -> Text:
+    """Return that neither takes writes."""
+    return say(
+        "no active database: {one} and {other} are both standbys, and nothing can be written", one=one, other=other
+    )
 
 
 def _without_primary(pair: Pair, asked: Asked) -> Verdict:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from importlib import import_module
 from typing import Any
 
 from monitor.core.text import Text, say
-from monitor.secret import expanded
 from probes.access import SqlAccess
-from probes.contract import Target
+from probes.contract import ProbeFault, Target
+from probes.mssql import connect, load
 from probes.ssh import is_loopback
 from runbooks import sql
 from runbooks.contract import StepFailed, StepUncertain
@@ -18,7 +15,6 @@ from runbooks.sql import Came, Work
 from runbooks.sql_text import needs_token, with_token
 from runbooks.threads import NotStarted, blocking
 
-PORT = 1433
 VARIABLE = "@releve_token"
 LOG_IN_WITHIN = 15.0
 """Seconds for the connection and the log-in."""
@@ -48,51 +44,16 @@ async def carry_out(target: Target, access: SqlAccess, work: Work) -> Came:
 
 
 def _driver() -> Any:
-    driver: Any
-    tls: Any
     try:
-        driver, tls = import_module("pytds"), import_module("pytds.tls")
-    except ImportError as error:
+        return load()
+    except ProbeFault as error:
         raise sql.no_driver("mssql") from error
-    # python-tds 1.17 asks for extensions that pyopenssl 26 no longer has, so that every certificate would be refused.
-    tls.validate_host = is_for
-    return driver
-
-
-def is_for(cert: Any, name: bytes) -> bool:
-    """Return whether `cert`, of pyopenssl, is for the host `name`, an address or a name (RFC 6125, 6.4)."""
-    from cryptography import x509  # noqa: PLC0415 - comes with the extra
-
-    try:
-        names = cert.to_cryptography().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return False
-    host = name.decode("ascii", "replace").casefold()
-    try:
-        return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
-    except ValueError:
-        allowed = [one.casefold() for one in names.get_values_for_type(x509.DNSName)]
-    return host in allowed or f"*.{host.partition('.')[2]}" in allowed
 
 
 def _worked(driver: Any, target: Target, access: SqlAccess, password: str, work: Work, reached: sql.Reached) -> Came:
-    port = access.port or PORT
     try:
-        # python-tds would try a port that refuses again and again.
-        socket.create_connection((target.address, port), LOG_IN_WITHIN).close()
-        connection = driver.connect(
-            dsn=target.address,
-            port=port,
-            database=access.database,
-            user=access.user,
-            password=password,
-            login_timeout=LOG_IN_WITHIN,
-            timeout=work.within,
-            autocommit=not work.whole,
-            appname="releve",
-            cafile=None if access.ca is None else str(expanded(access.ca)),
-            disable_connect_retry=True,
-        )
+        changes = {"timeout": work.within, "autocommit": not work.whole}
+        connection = connect(driver, target, access, password, LOG_IN_WITHIN, **changes)
     except Exception as error:  # those of sockets, of python-tds and of pyopenssl have nothing in common
         raise sql.unreached(target, error) from error
     try:

@@ -29,7 +29,7 @@ def beside(
     `own`: the check's own device; the others must be reached by one of the same ways.
     """
     found: dict[str, Target] = {}
-    right = True
+    right = _is_of_its_make(probe, params, table, where, own, scope)
     for key in getattr(probe, "others", ()):
         name = getattr(params, key)
         if name is None:
@@ -48,6 +48,22 @@ def beside(
         at = table.at if node is None else node.at
         scope.problems.error(at, f"{where}.{key}", *message)
     return found if right else None
+
+
+def _is_of_its_make(probe: Any, params: Params, table: TableNode, where: str, own: Target, scope: Scope) -> bool:
+    """Note where the device's database is not of the make that the check's `how` is about; return whether it is."""
+    access, how = own.access.get("sql"), getattr(params, "how", None)
+    engine = getattr(probe, "engines", {}).get(how)
+    if engine is None or not isinstance(access, SqlAccess) or access.engine == engine:
+        return True
+    node = table.get("how")
+    message = say("{how} is about {engine}, and {device} is {unlike}",
+                  how=str(how), engine=engine, device=own.name, unlike=access.engine)  # fmt: skip
+    fitting = ", ".join(name for name, make in probe.engines.items() if make == access.engine)
+    scope.problems.error(
+        table.at if node is None else node.at, f"{where}.how", message, say("write one of: {names}", names=fitting)
+    )
+    return False
 
 
 def _misfit(probe: Any, own: Target, other: Target) -> tuple[Any, Any] | None:

@@ -43,3 +43,23 @@ def test_one_that_cannot_stand_there_is_refused_with_its_place(read, lines, stan
 def test_a_device_that_is_wrong_itself_is_told_once(read, lines):
     loaded = read(SITE.replace("sql-2: {address", "sql-2: {adress") + CHECK % ", standby: sql-2")
     assert {line.split()[1] for line in lines(loaded.problems)} == {"devices.sql-2.adress:"}
+
+
+@pytest.mark.parametrize(
+    ("device", "how", "problem"),
+    [
+        (
+            "sql", "mssql-always-on",
+            "mssql-always-on is about mssql, and sql is postgresql (write one of: postgresql)",
+        ),
+        (
+            "win", "postgresql",
+            "postgresql is about postgresql, and win is mssql (write one of: mssql-always-on, mssql-log-shipping)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_way_that_is_not_that_of_the_database_is_refused(read, lines, device, how, problem):
+    check = f"  copy: {{probe: replication, device: {device}, how: {how}}}\n"
+    (line,) = lines(read(SITE + check).problems)
+    assert line.endswith(f" checks.copy.how: {problem}")
+    assert not line.startswith("7:")

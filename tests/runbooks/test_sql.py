@@ -20,10 +20,10 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import ENGLISH
 from probes.access import SqlAccess
 from probes.contract import Target
+from probes.mssql import is_for
 from runbooks.contract import Answer, CheckOf, Effect, Io, Site, StepFailed, Subject
 from runbooks.registry import load
 from runbooks.sql import plain, same
-from runbooks.sql_mssql import is_for
 from runbooks.sql_text import needs_token, one_statement, with_token
 from runbooks.steps.sql_statement import SqlStatement, SqlStatementParams, Statement
 
