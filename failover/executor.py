@@ -32,8 +32,9 @@ from runbooks.proof import until_ok
 
 LOOK = 1.0
 """Seconds between two looks at whether a move that waits may go on."""
-LAGS = ("replication_lag", "lag")
-"""Metrics of a check that say, in seconds, how far a copy is behind."""
+LAGS = ("lag", "replication_lag", "age")
+"""Metrics of a check that say, in seconds, how far a copy is behind: the first that it has; `age` of a job that reports
+itself is since when it last said that all was copied."""
 
 
 class Ground(Protocol):
@@ -262,8 +263,7 @@ class Execution:
         phase = self.move.phase
         if phase is None:
             return
-        for check, seen in zip(checks, await asyncio.gather(*map(self._seen, checks)), strict=True):
-            lag = lag_of(seen)
+        for check, (seen, lag) in zip(checks, await asyncio.gather(*map(self._seen, checks)), strict=True):
             data = {
                 "phase": phase.value,
                 "check": check,
@@ -273,26 +273,36 @@ class Execution:
             }
             await self._note(MoveEventKind.PROOF, seen.summary, data=data)
 
-    async def _seen(self, check: CheckId) -> Verdict:
+    async def _seen(self, check: CheckId) -> tuple[Verdict, timedelta | None]:
+        """Return what a check says, and what the copy that it measures lacks."""
         io = self.io_for(self.move, 0, self._token())
         try:
             if self.move.phase is Phase.SYNC and not self.move.direction.planned:
-                return await io.look(check)  # the old site is lost: what has not arrived does not come any more
+                seen = await io.look(check)  # the old site is lost: what has not arrived does not come any more
+                return seen, lag_of(seen)
             if self.move.phase is Phase.SYNC:
                 return await self._until_in_sync(check, io)
-            return await until_ok(check, self.patience.within, self.patience.stays, io)
+            seen = await until_ok(check, self.patience.within, self.patience.stays, io)
+            return seen, lag_of(seen)
         except KeyError:
             text = say("the inventory no longer has the check {check}", check=check)
-            return Verdict(Severity.UNKNOWN, text)
+            return Verdict(Severity.UNKNOWN, text), None
 
-    async def _until_in_sync(self, check: CheckId, io: Io) -> Verdict:
-        """Look until the copy lacks nothing, or patience is at its end."""
-        until = self.clock.boot() + self.patience.within.total_seconds()
+    async def _until_in_sync(self, check: CheckId, io: Io) -> tuple[Verdict, timedelta | None]:
+        """Look until the copy lacks nothing of what the old site wrote, or patience is at its end.
+
+        A copy that is as old as the stop of the old site is whole: nothing was written since.
+        """
+        until, stop = self.clock.boot() + self.patience.within.total_seconds(), self.move.span(Phase.STOP)
         while True:
+            asked_at = self.clock.now()
             seen = await io.look(check)
-            arrived = seen.severity is Severity.OK and lag_of(seen) == timedelta(0)
+            lag = lag_of(seen)
+            if lag is not None and stop is not None and stop.ended is not None:
+                lag = min(lag, max(timedelta(0), lag - (asked_at - stop.ended)))
+            arrived = seen.severity is Severity.OK and lag == timedelta(0)
             if arrived or self.leaving or self.ground.halted(self.move) or self.clock.boot() >= until:
-                return seen
+                return seen, lag
             await self.pause(LOOK)
 
     async def pause(self, seconds: float) -> None:
@@ -350,8 +360,9 @@ class Execution:
 
 def lag_of(seen: Verdict) -> timedelta | None:
     """Return how far the copy is behind that `seen` measures; None where it measures none."""
-    found = next((metric for metric in seen.metrics if metric.name in LAGS and metric.unit == "s"), None)
-    return None if found is None else timedelta(seconds=max(0.0, found.value))
+    measured = {metric.name: metric.value for metric in seen.metrics if metric.unit == "s"}
+    found = next((measured[name] for name in LAGS if name in measured), None)
+    return None if found is None else timedelta(seconds=max(0.0, found))
 
 
 def _meant(task: Task) -> tuple[Phase, int, SiteId, str, dict[str, Any], NodeId]:

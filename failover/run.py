@@ -134,7 +134,8 @@ class Move:
     `source`: where the group ran, `target`: where it is to run; of a drill, where the standby is brought up. `frozen`:
     the plan as it was at the beginning (JSON-ready). `since`: from when the service counts as lost. `loss`: what may be
     lost, as it was stated and accepted; None where nothing may be. `failed_at`: when the present phase failed. `token`:
-    that of the latest intent; `before`: the highest that whoever ran the group before may hold, None if nobody knows.
+    that of the latest intent, or of the beginning; `before`: the highest that whoever ran the group before may hold,
+    None if nobody knows.
     `spans`: the phases so far, in order. `rto`, `rpo`: reached, once it has ended well.
     `answers`: every yes of a person, with the task that it was about.
     """
@@ -245,6 +246,7 @@ def _started(event: MoveEvent) -> Move:
         reason=text_from_json(data["reason"]),
         loss=_span_of(data["loss"]),
         incident=None if incident is None else IncidentId(incident),
+        token=data.get("token"),
         before=data.get("before"),
         records=tuple(ActionRecord() for _ in tasks),
         log=(event,),

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "oncall": ("monitor.cli.oncall:oncall", N_("Show who is on duty; take over from somebody.")),
     "runbook": ("monitor.cli.runbook:runbook", N_("Show, simulate, run and answer runbooks.")),
     "automation": ("monitor.cli.runbook:automation", N_("Stop or allow what Relève does by itself.")),
+    "failover": ("monitor.cli.failover:failover", N_("Move a group to its other site, back, or rehearse it.")),
     "report": ("monitor.cli.report:report", N_("Write documents: the review of an incident.")),
     "notify": ("monitor.cli.notify:notify", N_("Send one real message to a contact, as a test.")),
     "demo": ("monitor.cli.demo:demo", N_("Play a story on a simulated site.")),

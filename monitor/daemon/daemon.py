@@ -27,6 +27,7 @@ from monitor.daemon.heartbeat_in import Jobs
 from monitor.daemon.heartbeat_out import Ailment, SignOfLife
 from monitor.daemon.journal import Journal
 from monitor.daemon.mail_in import MailIn
+from monitor.daemon.moves import Moves
 from monitor.daemon.noticeboard import Noticeboard
 from monitor.daemon.post import Post
 from monitor.daemon.publishing import Publishing
@@ -82,6 +83,7 @@ class Daemon:
     sessions: Sessions
     scheduler: Scheduler
     automation: Automation
+    moves: Moves
     archiving: Archiving
     ledger: RecordingsLedger
     jobs: Jobs
@@ -124,6 +126,7 @@ class Daemon:
             sessions=sessions,
             scheduler=None,  # type: ignore[arg-type]
             automation=None,  # type: ignore[arg-type]
+            moves=None,  # type: ignore[arg-type]
             archiving=None,  # type: ignore[arg-type]
             jobs=Jobs(journal, clock, kept.jobs),
             sign_of_life=None,  # type: ignore[arg-type]
@@ -147,6 +150,7 @@ class Daemon:
         daemon.sms_in = SmsIn(desk, daemon.answers, daemon.report_sms_in)
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
+        daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.scheduler.look)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
         await desk.clock_was_set()
         await desk.swap(inventory, plan, RELEVE)
@@ -182,6 +186,7 @@ class Daemon:
             asyncio.create_task(self.sms_in.run(), name="sms in"),
         ]
         self.automation.resume()
+        self.moves.resume()
         watchdog = systemd.watchdog_interval()
         if watchdog is not None:
             work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))
@@ -214,6 +219,7 @@ class Daemon:
         self.mail_in.close()
         self.sms_in.close()
         await self.archiving.close()
+        await self.moves.close()
         await self.automation.close()
         self.ledger.close()
         await self.jobs.close()
@@ -361,6 +367,7 @@ class Daemon:
             await self.jobs.swap(reading.inventory.checks.values())
             self.scheduler.swap(reading.inventory.checks)
             self.automation.swap()
+            self.moves.swap()
             self.sign_of_life.swap()
             self.publishing.swap()
             self.mail_in.swap()

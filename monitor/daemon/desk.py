@@ -15,6 +15,7 @@ from alerts.notice import BY_TIME, HANDOVERS, Notice, NoticeKey, NoticeState, Pl
 from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
 from alerts.storm import Storm, storms
+from failover.run import MoveEvent
 from monitor.clock import Clock
 from monitor.core import by_hand, watch
 from monitor.core import incident as incidents
@@ -208,6 +209,18 @@ class Desk:
         taken = watch.repaired(self.plan, self.state, told, self.clock.now())
         await self._accept(taken, audit=audit, run_events=() if event is None else (event,))
 
+    async def note_move(
+        self, event: MoveEvent, audit: tuple[AuditEntry, ...], told: tuple[Event, ...], notices: tuple[Notice, ...] = ()
+    ) -> None:
+        """Journal what a move of a group does, with what its incident is told of it and the messages about it."""
+        await self._undisturbed(self._note_move(event, audit, told, notices))
+
+    async def _note_move(
+        self, event: MoveEvent, audit: tuple[AuditEntry, ...], told: tuple[Event, ...], notices: tuple[Notice, ...]
+    ) -> None:
+        taken = watch.repaired(self.plan, self.state, told, self.clock.now())
+        await self._accept(taken, audit=audit, move_events=(event,), more=notices)
+
     async def set_automation(self, policy: Mapping[str, Any], entry: AuditEntry) -> None:
         """Journal what a person set of the automation."""
         await self.journal.commit(Batch(automation=policy, audit=(entry,), guard=self.guard()))
@@ -374,6 +387,8 @@ class Desk:
         removed: tuple[CheckId, ...] = (),
         time_passed: bool = False,
         run_events: tuple[RunEvent, ...] = (),
+        move_events: tuple[MoveEvent, ...] = (),
+        more: tuple[Notice, ...] = (),
     ) -> None:
         """Journal what `taken` brought and the notices that it makes due; then it is the state.
 
@@ -393,7 +408,8 @@ class Desk:
         notices = self._written(planned, many, taken.state, protocols, now)
         planned += [one.plan for one in many]
         turned = self._turned | self._turning(taken.state)
-        if taken.events or notices or audit or removed or run_events or (time_passed and turned):
+        notices += more
+        if taken.events or notices or audit or removed or run_events or move_events or (time_passed and turned):
             healths = {name: health for name, health in taken.state.healths.items() if name in turned}
             await self.journal.commit(
                 Batch(
@@ -405,6 +421,7 @@ class Desk:
                     audit=audit,
                     guard=self.guard(),
                     run_events=run_events,
+                    move_events=move_events,
                 )
             )
             self._stored = {n: h for n, h in (self._stored | healths).items() if n not in removed}

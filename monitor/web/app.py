@@ -33,6 +33,7 @@ from monitor.web.duty import duty_json
 from monitor.web.heartbeat import HeartbeatApi
 from monitor.web.joining import JoiningApi
 from monitor.web.maintenance import MaintenanceApi
+from monitor.web.moves import MovesApi
 from monitor.web.on_call import OnCallApi
 from monitor.web.openapi import description
 from monitor.web.public import PublicApi
@@ -85,6 +86,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/automation", own(runs.policy)),
             Route("/api/v1/automation/stop", own(runs.stop), methods=["POST"]),
             Route("/api/v1/automation/arm", own(runs.arm), methods=["POST"]),
+            *MovesApi(daemon, api.speech).routes(own),
             Route("/api/{rest:path}", own(api.nothing_there), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )

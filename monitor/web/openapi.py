@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.web import crisis_paths, openapi_public, review_paths
+from monitor.web import crisis_paths, moves_paths, openapi_public, review_paths
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _TEXT_BODY = {"type": "object", "properties": {"text": {"type": "string"}}}
@@ -222,6 +222,10 @@ def description() -> dict[str, Any]:
         }
     for path, text, names, body in (*crisis_paths.PATHS, *review_paths.PATHS, *_JOINING):
         paths[f"/api/v1/incidents/{{id}}/{path}"] = {"post": _acts(text, one, ("id", *names), body)}
+    for path, (text, names) in moves_paths.READS.items():
+        paths[path] = {"get": _reads(text, {"type": "object"} if names else {"type": "array"}, names)}
+    for path, (text, names, body) in moves_paths.ACTS.items():
+        paths[path] = {"post": _acts(text, {"type": "object"}, names, body)}
     paths["/api/v1/incidents/{id}/attachments"] = {"post": _takes_file("Attach a file; `name` is its name.", one)}
     paths["/api/v1/incidents/{id}/attachments/{n}"] = {"get": _GIVES_FILE}
     return {

@@ -1,0 +1,208 @@
+"""The lease of one group, kept from the beginning of a move to its end: renewed in time, never believed too long."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+from failover.lease import Belief, Held, Lease, Refused, Seen, Standing, Why
+from failover.lease_local import LocalLease
+from failover.model import Continuity, Leases, PlanId, Site
+from monitor.clock import Clock
+from monitor.core.text import ENGLISH, Text, say, verbatim
+
+log = logging.getLogger(__name__)
+
+SESSION_FILE = "lease.session"
+SESSION = re.compile(r"[0-9a-f]{32}")
+NOBODY = "releve"
+"""Who holds a lease where no site of the inventory is here."""
+
+
+class Tenure:
+    """One lease in our hands. `belief`: what may be believed of it, for `may_act` to judge at the moment of use.
+
+    `before`: the highest token that somebody else may still hold, None where nobody knows. `lapsed_at`: seconds of
+    CLOCK_BOOTTIME by which the belief of whoever held it before is over, None where that is not known. `lost`: somebody
+    else holds it, or did in between, so that what was begun under it is not ours to go on with.
+    """
+
+    def __init__(self, lease: Lease, holder: str, clock: Clock, every: timedelta, stride: int = 1) -> None:
+        """`stride`: by how much a token rises at most when nobody else held the lease in between."""
+        self._lease, self._holder, self._clock = lease, holder, clock
+        self._every, self._stride = every.total_seconds(), stride
+        self._keeping: asyncio.Task[None] | None = None
+        self._above = 0
+        self.belief: Belief | None = None
+        self.before: int | None = None
+        self.lapsed_at: float | None = None
+        self.lost = False
+
+    async def take(self, above: int, *, knows_the_other: bool) -> Text | None:
+        """Take the lease under a token above `above`, and keep it from now on; return why not, None where it is ours.
+
+        `knows_the_other`: whoever ran the group held this very lease, so that its end is theirs too.
+        """
+        self._above = above
+        found = await self._lease.look()
+        record = found.record if isinstance(found, Seen) else None
+        why = await self._try()
+        if why is None and self.belief is not None and record is not None and self.belief.token <= record.token:
+            # A life before this one let it stand; what is fenced by token needs a newer one.
+            await self._lease.release(self.belief)
+            self._above = max(above, record.token)
+            why = await self._try()
+        if why is None and knows_the_other:
+            self.before = max(above, record.token if record is not None else 0)
+            self.lapsed_at = self._clock.boot()
+        if why is None:
+            self.keep()
+        return why
+
+    async def resume(self, above: int, *, knows_the_other: bool) -> None:
+        """Take up the lease of a move that was cut off under the token `above`: now, or as soon as it can be had.
+
+        Where somebody else has it, or had it since, it is `lost`.
+        """
+        self._above = above
+        await self._again()
+        if self.belief is not None and knows_the_other:
+            self.lapsed_at = self._clock.boot()
+        self.keep()
+
+    def keep(self) -> None:
+        """Renew it until `give_back`."""
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep(), name=f"lease of {self._holder}")
+
+    async def _keep(self) -> None:
+        while not self.lost:
+            await asyncio.sleep(self._every)
+            try:
+                await (self._renew() if self.belief is not None else self._again())
+            except Exception:
+                log.exception("the lease could not be renewed", extra={"event": "lease_bug"})
+
+    async def _renew(self) -> None:
+        assert self.belief is not None
+        answer = await self._lease.renew(self.belief)
+        if isinstance(answer, Held):
+            self.belief = answer.belief
+        elif answer.why is Why.LOST:
+            self.belief = None
+            await self._again()
+
+    async def _again(self) -> None:
+        """Take it once more, under a new token; somebody who held it in between has made it theirs to decide."""
+        answer = await self._lease.acquire(self._above)
+        if isinstance(answer, Held):
+            if answer.belief.token > self._above + self._stride:
+                self.lost = True
+                await self._lease.release(answer.belief)
+                return
+            self.belief, self._above = answer.belief, answer.belief.token
+        elif answer.why is Why.HELD:
+            found = await self._lease.look()
+            record = found.record if isinstance(found, Seen) else None
+            # Our own life before this one may still stand there; it lapses, and nobody else came in between.
+            self.lost = record is not None and (record.holder != self._holder or record.token > self._above)
+
+    async def _try(self) -> Text | None:
+        self.belief = None
+        answer = await self._lease.acquire(self._above)
+        if isinstance(answer, Refused):
+            return answer.text
+        self.belief, self._above = answer.belief, answer.belief.token
+        return None
+
+    async def look(self) -> Text | None:
+        """Return why the lease could not be taken now, None where it could; nothing is taken."""
+        found = await self._lease.look()
+        if isinstance(found, Refused):
+            return found.text
+        if found.standing in (Standing.FREE, Standing.OURS, Standing.ABSENT):
+            return None
+        holder = "?" if found.record is None else found.record.holder
+        return say("{holder} holds the lease", holder=verbatim(holder))
+
+    async def give_back(self) -> None:
+        """Let the lease go: from here on nothing is done under it."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeping
+        belief, self.belief = self.belief, None
+        if belief is not None:
+            answer = await self._lease.release(belief)
+            if isinstance(answer, Refused):
+                log.warning(
+                    "the lease was not given back", extra={"event": "lease_kept", "why": ENGLISH.render(answer.text)}
+                )
+        await self._lease.close()
+
+    async def leave(self) -> None:
+        """Let go of files and connections; whoever takes the move up again takes the lease up as well."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeping
+        self.belief = None
+        await self._lease.close()
+
+
+def tenure_of(continuity: Continuity, plan: PlanId, folder: Path, clock: Clock) -> Tenure:
+    """Return the lease of the group `plan` as the Relève in `folder` may take it; nothing is taken yet."""
+    leases = continuity.leases or Leases()
+    holder, session = str(continuity.here.id) if continuity.here else NOBODY, session_in(folder)
+    sites = sorted(site.id for site in continuity.sites.values() if not site.witness)
+    rank = next((n for n, name in enumerate(sites) if _is(continuity.here, name)), 0)
+    count = max(1, len(sites))
+    lease = LocalLease(
+        folder,
+        f"lease-{quote(plan, safe='')}",
+        holder,
+        session,
+        leases.ttl.total_seconds(),
+        clock,
+        sites=count,
+        rank=rank,
+    )
+    return Tenure(lease, holder, clock, leases.loop, count)
+
+
+def session_in(folder: Path) -> str:
+    """Return the name of the life of the state in `folder`, the same over every restart. Raises OSError.
+
+    Whoever writes there has locked it against others, so that no two processes have the same.
+    """
+    path = folder / SESSION_FILE
+    try:
+        kept = path.read_text("ascii").strip()
+    except FileNotFoundError:
+        kept = ""
+    if SESSION.fullmatch(kept):
+        return kept
+    made = uuid4().hex
+    new = path.with_suffix(".new")
+    new.write_text(made, "ascii")
+    new.replace(path)
+    return made
+
+
+def knows_the_other(continuity: Continuity, source: str) -> bool:
+    """Return whether the end of our lease's last holder is the end of whoever runs the group at `source`.
+
+    A lease that is local to this machine says nothing about another one.
+    """
+    voters = continuity.leases is not None and continuity.leases.etcd is not None
+    return voters or _is(continuity.here, source)
+
+
+def _is(site: Site | None, name: str) -> bool:
+    return site is not None and site.id == name
