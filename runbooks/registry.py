@@ -19,6 +19,7 @@ KINDS: dict[str, str] = {
     "http-call": "runbooks.steps.http_call:HttpCall",
     "sql-statement": "runbooks.steps.sql_statement:SqlStatement",
     "pg-promote": "runbooks.steps.pg_promote:PgPromote",
+    "router-config": "runbooks.steps.router_config:RouterConfig",
 }
 
 

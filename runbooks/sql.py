@@ -59,9 +59,13 @@ class Work:
 
 @dataclass(slots=True)
 class Reached:
-    """How far the work came. `may_stay`: from here on the server may keep it without our hearing of it."""
+    """How far the work came. `may_stay`: from here on the server may keep it without our hearing of it.
+
+    `over`: nobody waits any more, so that a thread sends nothing more.
+    """
 
     may_stay: bool = False
+    over: bool = False
 
 
 async def carry_out(target: Target, work: Work) -> Came:

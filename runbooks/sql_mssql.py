@@ -34,6 +34,7 @@ async def carry_out(target: Target, access: SqlAccess, work: Work) -> Came:
     except NotStarted as error:
         raise StepFailed(say("too many routers and databases are waited for already")) from error
     except TimeoutError as error:
+        reached.over = True  # before the question: who comes to the end now either sees it, or is seen
         if reached.may_stay:
             raise StepUncertain(sql.lost(target)) from error
         raise sql.too_slow(target, work.within) from error
@@ -67,6 +68,8 @@ def _sent(connection: Any, cursor: Any, work: Work, reached: sql.Reached) -> Cam
     reached.may_stay = not work.whole
     came = Came(None, sql.NO_ROW)
     for statement in work.statements:
+        if reached.over:
+            raise TimeoutError
         cursor.execute(_declared(statement, work.token))
         row = cursor.fetchone() if cursor.description else None
         plain_row = () if row is None else tuple(sql.plain(value) for value in row)
@@ -79,6 +82,9 @@ def _sent(connection: Any, cursor: Any, work: Work, reached: sql.Reached) -> Cam
         connection.rollback()
         raise sql.unlike(wrong)
     reached.may_stay = True
+    if reached.over:  # nobody waits any more, and it may have been told that nothing stays
+        connection.rollback()
+        raise TimeoutError
     connection.commit()
     return came
 

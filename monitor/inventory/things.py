@@ -24,6 +24,7 @@ from probes.contract import Target
 from probes.profile import profiles
 from probes.profile_model import ModbusProfile
 from probes.registry import kinds
+from runbooks.router_lines import FAMILIES
 
 CLEAR_IS_WARNED = frozenset({"community"})
 """Secrets that travel in clear anyway (SNMPv2c): written in clear they are a warning, all others an error."""
@@ -80,8 +81,8 @@ def is_used(way: str) -> bool:
 
 
 def _is_acted_by(given: Access) -> bool:
-    """Return whether runbooks act by that way: they log in to hosts, not to the command line of a router."""
-    return isinstance(given, SshAccess) and given.platform in (None, "windows", "linux")
+    """Return whether runbooks act by that way: they log in to hosts, and to routers of the families that they know."""
+    return isinstance(given, SshAccess) and given.platform in (None, "windows", "linux", *FAMILIES)
 
 
 _Misfits = list[tuple[str, Text, Text]]

@@ -115,7 +115,6 @@ def test_an_update_may_be_shown_to_our_own_people_before_it_leaves(read):
 def test_the_contracts_example_warns_of_what_is_not_acted_on(read, lines):
     told = [line for line in lines(read(CONTRACT).problems, Level.WARNING) if "does not act" in line]
     assert [line.partition(":")[2].partition(" ")[2].partition(":")[0] for line in told] == [
-        "devices.router.ssh",
         "devices.sql.winrm",
         "devices.sbc.sip",
         "links.fh.radio",

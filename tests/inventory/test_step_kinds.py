@@ -14,6 +14,7 @@ site: {name: X}
 devices:
   hmp: {address: 10.0.0.1, ssh: {user: releve, key: env:HOME, platform: linux}}
   sql: {address: 10.0.0.2, sql: {engine: postgresql, database: crm, user: releve, password: env:HOME, ca: /etc/ca.pem}}
+  router: {address: 10.0.0.3, ssh: {user: releve, key: env:HOME, enable: env:HOME, platform: cisco_ios}}
 checks:
   web: {probe: tcp, device: hmp, port: 80, incident: web-down}
 incidents: {web-down: {runbook: own}}
@@ -44,6 +45,12 @@ STEPS = {
         "carry out on the database of sql: UPDATE fence SET token = :token; SELECT 1",
     ),
     "pg-promote": ("{step: pg-promote, device: sql, within: 45s}", "make the standby sql the primary"),
+    "router-config": (
+        "{step: router-config, device: router, lines: [interface Gi0/0, shutdown], effect: changes, save: true, "
+        "rollback: [interface Gi0/0, no shutdown], show: show interface Gi0/0, verify: web, verify_within: 20s, "
+        "done: {show: show ip route, expect: 198.18.0.0}, within: 30s}",
+        "configure router: interface Gi0/0; shutdown",
+    ),
 }
 
 
@@ -82,6 +89,10 @@ BAD = {
     "several statements in one": (
         "{step: sql-statement, statement: 'BEGIN; SELECT 1'}",
         "own.yaml:4:38 runbook.steps.1.statement: write one statement a line of the list: here are several in one",
+    ),
+    "a line that leaves the configuration": (
+        "{step: router-config, lines: [interface Gi0/0, end]}",
+        "own.yaml:4:52 runbook.steps.1.lines.1: end is no line of a configuration",
     ),
     "a truth for an exit code": (
         "{step: command, command: [x], exit: [true]}",

@@ -243,6 +243,15 @@ class Sshd:
                 time.sleep(0.02)
         pytest.fail(f"sshd did not start: {self.log()}")
 
+    def force(self, command: str) -> None:
+        """Let everybody who logs in have `command` and nothing else, from the next log-in on."""
+        assert self._process is not None
+        with self._config.open("a") as file:
+            file.write(f"ForceCommand {command}\n")
+        self._process.kill()
+        self._process.wait(10)
+        self.start()
+
     def sessions(self) -> list[psutil.Process]:
         """Return the processes of the connections that are open now."""
         if self._process is None:
