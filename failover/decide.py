@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 DRILL = Direction.DRILL
 RUNS = Hold(
     Why.RUNS,
-    say("it is seen to run at its site, and nothing has to move"),
+    say("its site is seen up, and nothing has to move"),
     say("the loss of the site, seen from two vantage points; or a person: `releve failover run`"),
 )
 

@@ -1,0 +1,250 @@
+"""The real functions of failover, asked about the small world of `explored`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from failover.advance import Ask, Carry, End, Enter, Grip, LookBack, Next, Pause, Settle, next_move
+from failover.by_hand import may_start
+from failover.decide import decide
+from failover.evidence import gathered
+from failover.fences import Fenced, Reign, judge
+from failover.ground import Act, Group, History, LeaseSeen, Move, Seen, Why, Word
+from failover.loss import Loss
+from failover.model import DataSetId, Guarded, Isolation, Mode, Plan, PlanId, SiteId, Start, Token
+from failover.model import Fence as Fenced_
+from failover.phases import Direction, Phase
+from failover.run import Move as Moved
+from failover.run import MoveEvent, MoveEventKind, MoveId, MoveState, Question, Span, Task
+from failover.vantage import Look, View, sighted
+from monitor.core.events import RELEVE
+from monitor.core.ids import NodeId
+from monitor.core.text import say
+from runbooks.contract import Action, Effect
+from runbooks.run import ActionRecord, ActionState
+from tests.failover.explored import (
+    BIT,
+    CLIENT,
+    NOWHERE,
+    STOPS,
+    A,
+    B,
+    Brain,
+    Daemon,
+    Fence,
+    Kind,
+    Moving,
+    World,
+    linked,
+    voting,
+)
+
+SITES = (SiteId("A"), SiteId("B"))
+CRM, NAME, TEXT = PlanId("crm"), MoveId("F26-0001"), say("it is done")
+BEGAN = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
+MINUTE, SECOND, EVERY = timedelta(minutes=1), timedelta(seconds=1), timedelta(minutes=5)
+DONE, SAID, LOOKED, NOW = (BEGAN + n * MINUTE for n in (1, 2, 3, 5))
+PHASES, STATES = tuple(Phase), (ActionState.PENDING, ActionState.UNKNOWN, ActionState.DONE, ActionState.FAILED)
+PHASE_OF = {
+    Kind.STOP: Phase.STOP,
+    Kind.FENCE: Phase.FENCE,
+    Kind.PROMOTE: Phase.PROMOTE,
+    Kind.START: Phase.START,
+    Kind.BACK: Phase.BACK,
+}
+NO_LOSS = Loss(timedelta(0), (DataSetId("crm-db"),), known=True)
+
+Judge = Callable[..., Fenced]
+NextMove = Callable[..., Next]
+
+
+def tasks(planned: bool, fence: Fence) -> tuple[Kind, ...]:
+    """Return what a move does, in order."""
+    fencing = () if fence is Fence.GUARD else (Kind.FENCE,)
+    forced = (*fencing, Kind.PROMOTE, Kind.START)
+    return (Kind.STOP, *forced, Kind.BACK) if planned else forced
+
+
+@cache
+def plan_of(fence: Fence) -> Plan:
+    """Return the plan; each of its two sites has one fence of the kind."""
+
+    def fence_of(site: SiteId) -> Fenced_:
+        match fence:
+            case Fence.GUARD:
+                return Guarded(site, STOPS * SECOND)
+            case Fence.TOKEN:
+                return Token(site, ())
+            case Fence.ISOLATION:
+                return Isolation(site, ())
+
+    return Plan(
+        CRM, "CRM", SITES[A], SITES[B], {}, tuple(map(fence_of, SITES)), 10 * MINUTE, start=Start.ON_LOSS,
+        hold_down=timedelta(0),
+    )  # fmt: skip
+
+
+@cache
+def moved(move: Moving, x: int, fence: Fence, ended: str = "") -> Moved:
+    """Return the move of x as `run.fold` would have made it of the journal."""
+    kinds = tasks(move.planned, fence)
+    log = tuple(
+        MoveEvent(NAME, BEGAN, MoveEventKind.INTENT, RELEVE, TEXT, n, {"token": token})
+        for n, token in enumerate(move.tokens)
+        if token
+    )
+    before = [Span(phase, BEGAN, BEGAN) for n, phase in enumerate(PHASES) if move.seen >> n & 1 and n != move.phase]
+    spans = before if move.phase < 0 else [*before, Span(PHASES[move.phase], BEGAN, BEGAN if ended else None)]
+    waits = move.asked is not None and not ended
+    return Moved(
+        id=NAME,
+        plan=CRM,
+        direction=Direction.SWITCHOVER if move.planned else Direction.FAILOVER,
+        source=SITES[1 - x],
+        target=SITES[x],
+        frozen={},
+        tasks=tuple(_task(kind, x) for kind in kinds),
+        data=(),
+        started_by=RELEVE,
+        started_at=BEGAN,
+        since=BEGAN,
+        reason=TEXT,
+        records=tuple(
+            ActionRecord(STATES[state], BEGAN if state else None, DONE if state > 1 else None) for state in move.states
+        ),
+        spans=tuple(spans),
+        state=MoveState(ended) if ended else MoveState.WAITING if waits else MoveState.RUNNING,
+        question=Question(TEXT, move.asked, BEGAN) if waits else None,
+        answers=((None, SAID),) if move.allowed else (),
+        failed_at=DONE if ended and 3 in move.states else None,
+        log=log,
+    )
+
+
+@cache
+def _task(kind: Kind, x: int) -> Task:
+    action = Action("command", {}, NodeId("host"), Effect.DISRUPTS, TEXT)
+    site = SITES[1 - x] if kind in (Kind.STOP, Kind.BACK) else SITES[x]
+    return Task(PHASE_OF[kind], 0, site, action, 0 if kind is Kind.FENCE else None)
+
+
+def turning(
+    judge: Judge = judge, next_move: NextMove = next_move
+) -> Callable[[World, int, Fence, Grip], tuple[str, int]]:
+    """Return what a move does next, by these two functions."""
+
+    @cache
+    def turned(
+        move: Moving, x: int, fence: Fence, grip: Grip, token: int, since: int | None, stopped: int | None
+    ) -> tuple[str, int]:
+        plan, real = plan_of(fence), moved(move, x, fence)
+        looks = [Look("client", SITES[1 - x], View.DOWN if move.looked == 1 else View.UP, LOOKED, EVERY)]
+        records = {} if stopped is None else {0: stopped}
+        evidence = gathered(real, plan, looks if move.looked else (), records, NOW)
+        reign = Reign(token, token - 1, None if since is None else -float(since))
+        fenced = judge(plan.fences_of(SITES[1 - x]), evidence, reign, 0.0)
+        return _word(next_move(real, plan, NOW, grip=grip, fenced=fenced))
+
+    def turn(world: World, x: int, fence: Fence, grip: Grip) -> tuple[str, int]:
+        side, other = world.sides[x], world.sides[1 - x]
+        assert side.move is not None
+        told = other.up and linked(world, A, B) and not (other.dialler or other.writer)
+        # Neither of the two has a part in what comes next, and fewer questions are asked so.
+        move = side.move._replace(applied=0, lost=False, token=0)
+        since = side.since if side.left else None
+        return turned(move, x, fence, grip, side.token, since, other.spent if told and other.spent else None)
+
+    return turn
+
+
+def _word(found: Next) -> tuple[str, int]:
+    match found:
+        case Enter(phase):
+            return "enter", PHASES.index(phase)
+        case Carry(n):
+            return "carry", n
+        case Settle(n, _):
+            return "settle", n
+        case Ask(n, _):
+            return "ask", -1 if n is None else n
+        case LookBack():
+            return "look", 0
+        case Pause():
+            return "pause", 0
+        case End(state, _):
+            return state.value, 0
+    return "wait", 0
+
+
+def grip(world: World, x: int) -> Grip:
+    """Return how x holds the lease, as far as it can know."""
+    side = world.sides[x]
+    if side.move is not None and side.move.lost and voting(world, x)[1]:
+        return Grip.LOST
+    return Grip.HELD if side.left else Grip.LAPSED
+
+
+def ends(move: Moving, x: int, state: str) -> int:
+    """Return where the group runs, as far as the move of x knows, once it has ended so."""
+    tasks_ = len(move.states)
+    fence = Fence.GUARD if tasks_ == len(tasks(move.planned, Fence.GUARD)) else Fence.ISOLATION
+    at = moved(move._replace(applied=0, lost=False, token=0), x, fence, state).runs_at
+    return NOWHERE if at is None else SITES.index(at)
+
+
+def decides(world: World, x: int) -> tuple[str, str]:
+    """Return what x would begin: a direction, `lease` if only that is missing, or `no` or `ask`, and the reason."""
+    side, other = world.sides[x], world.sides[1 - x]
+    moving = other.move is not None and other.up and linked(world, A, B)
+    return _decided(x, side.home, side.alone, side.wants, views(world, x), bool(side.left), moving)
+
+
+def views(world: World, x: int) -> tuple[View, ...]:
+    """Return how x is told that A and B are seen: by itself, by the client and by the other Relève, for each."""
+    y = 1 - x
+    found = []
+    for site in (A, B):
+        there = world.sides[site]
+        mine = View.UP if site == x or (there.up and linked(world, x, y)) else View.DOWN
+        client = View.UP if there.up and not world.cut & CLIENT[site] else View.DOWN
+        talks = world.sides[y].up and world.sides[y].daemon is Daemon.RUNS and not world.cut & BIT[y, x]
+        peer = View.UP if site == y or linked(world, x, y) else View.DOWN
+        found += [mine, View.UNKNOWN if world.cut & CLIENT[x] else client, peer if talks else View.UNKNOWN]
+    return tuple(found)
+
+
+@cache
+def _decided(
+    x: int, home: tuple[int, int], alone: bool, wants: str, seen: tuple[View, ...], leased: bool, moving: bool
+) -> tuple[str, str]:
+    names = ("me", "client", "peer")
+    looks = [Look(names[n % 3], SITES[n // 3], view, NOW, EVERY) for n, view in enumerate(seen)]
+    ground = Seen(sighted(looks, names, SITES, NOW), {CRM: Group(NO_LOSS, None, None, "F26-0002" if moving else None)})
+    lease = LeaseSeen(Mode.QUORUM, SECOND if leased else None, timedelta(0))
+    history = _history(home, alone=alone)
+    if wants:
+        direction = Direction(wants)
+        word = Word("awa", NOW, direction, SITES[x], None)
+        found = may_start(plan_of(Fence.GUARD), direction, ground, lease, history, NOW, target=SITES[x], word=word)
+    else:
+        found = decide(plan_of(Fence.GUARD), ground, lease, history, NOW)
+    if not isinstance(found, Act):
+        return "lease" if found.why is Why.LEASE else "no", found.why
+    if found.target != SITES[x]:
+        return "no", "the other one's"
+    return ("ask", "") if found.needs_word is not None else (found.direction.value, "")
+
+
+def _history(home: tuple[int, int], *, alone: bool) -> History:
+    since, at = home
+    if not since:
+        return ()
+    ago = NOW - timedelta(hours=1)
+    where = None if at == NOWHERE else SITES[at]
+    by = RELEVE if alone else "awa"
+    return (Move(Direction.FAILOVER, where or SITES[B], ago, ago, by, where is not None, where),)
+
+
+REAL = Brain(turning(), decides, grip, ends, tasks)

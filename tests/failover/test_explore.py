@@ -1,0 +1,198 @@
+"""Every interleaving of faults, commands and time, for two sites and a witness: there are never two active sites."""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from failover.advance import Enter, Grip, Next, next_move
+from failover.fences import Fenced, Proof, judge
+from failover.model import Plan
+from failover.phases import Phase
+from failover.run import Move
+from monitor.core.text import say
+from tests.failover.deciding import REAL, turning
+from tests.failover.explored import (
+    BEGIN,
+    CUTS,
+    A,
+    B,
+    Brain,
+    Broken,
+    Daemon,
+    Fence,
+    World,
+    both_run,
+    put,
+    runs,
+    successors,
+)
+
+UNASKED = ("heal", "kill", "freeze", "crash", "cut", "alone", "a person")
+"""What happens, or does not, without anybody being owed anything."""
+
+
+@dataclass
+class Explored:
+    """What a search has found. `came`: of every state, the one before it and what happened between them.
+
+    `broken`: the story of something that must not be. `rest`: the states in which nothing more comes of itself but time
+    and the renewing of a lease in time, with what follows.
+    """
+
+    came: dict[World, tuple[World | None, str]] = field(default_factory=dict)
+    broken: str = ""
+    rest: dict[World, list[World]] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Leave in `rest` only what stays at rest."""
+        while True:
+            stirs = [world for world, nexts in self.rest.items() if any(after not in self.rest for after in nexts)]
+            if not stirs:
+                return
+            for world in stirs:
+                del self.rest[world]
+
+    def story(self, world: World, last: str) -> str:
+        """Return how it came to this."""
+        told = [last]
+        at: World | None = world
+        while at is not None:
+            at, what = self.came[at]
+            told.append(what)
+        return "; ".join(reversed(told))
+
+
+def explore(begin: World, fence: Fence, brain: Brain = REAL, *, prompt: bool = False) -> Explored:
+    """Visit every state that can be reached from `begin`, nearest first, until one is found that must not be.
+
+    `prompt`: everybody does at once what there is to do, and nothing is healed, so that a story has its proper end.
+    """
+    gc.disable()  # hundreds of thousands of tuples, and not one circle
+    try:
+        return _explore(begin, fence, brain, prompt=prompt)
+    finally:
+        gc.enable()
+
+
+def _explore(begin: World, fence: Fence, brain: Brain, *, prompt: bool) -> Explored:
+    found = Explored({begin: (None, "begin")})
+    todo = deque([begin])
+    while todo:
+        world = todo.popleft()
+        try:
+            nexts = list(successors(world, fence, brain))
+        except Broken as error:
+            found.broken = found.story(world, str(error))
+            return found
+        owed = [what for what, _ in nexts if what != "tick" and not any(word in what for word in UNASKED)]
+        if prompt:
+            nexts = [(what, after) for what, after in nexts if (what in owed if owed else what == "tick")]
+        if all("renews" in what for what in owed):
+            found.rest[world] = [after for what, after in nexts if (what in owed if owed else what == "tick")]
+        for what, after in nexts:
+            if after in found.came:
+                continue
+            found.came[after] = (world, what)
+            if both_run(after, fence):
+                found.broken = found.story(after, "TWO ACTIVE SITES")
+                return found
+            todo.append(after)
+    found.settle()
+    return found
+
+
+def says(world: World, fence: Fence, x: int) -> str:
+    """Return why x does nothing; empty when it does not say so."""
+    side = world.sides[x]
+    if side.move is not None:
+        what = REAL.turn(world, x, fence, REAL.grip(world, x))[0]
+        return what if what in ("wait", "pause") else ""
+    what, why = REAL.decides(world, x)
+    return why if what in ("no", "lease") else what if what == "ask" else ""
+
+
+BOUNDS = [(2, 0, 0), (1, 1, 1)]
+"""How many faults, commands by a person, and answers to what a move asks, there may be in one story."""
+
+
+@pytest.mark.parametrize(("faults", "commands", "answers"), BOUNDS)
+@pytest.mark.parametrize("fence", Fence)
+def test_there_are_never_two_active_sites_and_who_is_idle_says_why(
+    fence: Fence, faults: int, commands: int, answers: int
+) -> None:
+    found = explore(BEGIN._replace(faults=faults, commands=commands, answers=answers), fence)
+    assert found.broken == ""
+    where = {(runs(world, A, fence), runs(world, B, fence)) for world in found.rest}
+    assert where == {(True, False), (False, True), (False, False)}
+    for world in found.rest:
+        awake = [x for x in (A, B) if world.sides[x].up and world.sides[x].daemon is Daemon.RUNS]
+        if not (runs(world, A, fence) or runs(world, B, fence)) and awake:
+            assert any(says(world, fence, x) for x in awake), found.story(world, "nobody says why")
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_a_lost_site_is_taken_over_and_stays_passive_when_it_comes_back(fence: Fence) -> None:
+    """Whatever comes first of what there is to do, and however long after the healing."""
+    lost = BEGIN._replace(faults=0, commands=0, answers=0, cut=CUTS["A alone"])
+    found = explore(lost, fence, prompt=True)
+    assert found.broken == ""
+    assert {(runs(world, A, fence), runs(world, B, fence)) for world in found.rest} == {(False, True)}
+    for world in found.rest:
+        back = explore(world._replace(cut=0), fence)
+        assert back.broken == ""
+        assert not any(runs(after, A, fence) for after in back.came)
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_a_switchover_ends_at_the_other_site(fence: Fence) -> None:
+    wanted = put(BEGIN, B, BEGIN.sides[B]._replace(wants="switchover"))._replace(faults=0, commands=0, answers=0)
+    found = explore(wanted, fence, prompt=True)
+    assert found.broken == ""
+    assert {(runs(world, A, fence), runs(world, B, fence)) for world in found.rest} == {(False, True)}
+
+
+# That the search finds what is wrong: each of these is one mistake, put in the place of the real function.
+
+
+def hasty(fences: Any, evidence: Any, reign: Any, now: float) -> Fenced:
+    """Do not wait until the guard has had its time."""
+    return judge(fences, evidence, reign, now + 60)
+
+
+def credulous(fences: Any, evidence: Any, reign: Any, now: float) -> Fenced:
+    """Take every fence for proven."""
+    return Fenced(Proof(0, say("it will be"), say("nothing")), say("it will be"))
+
+
+def promotes_first(move: Move, plan: Plan, now: datetime, *, grip: Grip, fenced: Fenced) -> Next:
+    """Fence after the start, for a shorter interruption."""
+    found = next_move(move, plan, now, grip=grip, fenced=credulous((), {}, None, 0.0))
+    if found == Enter(Phase.FENCE):
+        return Enter(Phase.PROMOTE)
+    return Enter(Phase.FENCE) if found == Enter(Phase.SWITCH) else found
+
+
+def forgets_the_end(world: World, x: int) -> Grip:
+    """Hold a lease for valid as long as nobody says otherwise."""
+    return Grip.HELD if world.sides[x].token else REAL.grip(world, x)
+
+
+MISTAKES = [
+    ("TWO ACTIVE SITES", Fence.GUARD, REAL._replace(turn=turning(judge=hasty))),
+    ("TWO ACTIVE SITES", Fence.TOKEN, REAL._replace(turn=turning(judge=credulous))),
+    ("TWO ACTIVE SITES", Fence.ISOLATION, REAL._replace(turn=turning(judge=credulous))),
+    *(("TWO ACTIVE SITES", fence, REAL._replace(turn=turning(next_move=promotes_first))) for fence in Fence),
+    *(("with a lapsed belief", fence, REAL._replace(grip=forgets_the_end)) for fence in Fence),
+    ("TWO ACTIVE SITES", Fence.GUARD, REAL._replace(gated=False)),
+]
+
+
+@pytest.mark.parametrize(("found", "fence", "brain"), MISTAKES)
+def test_a_mistake_is_found(found: str, fence: Fence, brain: Brain) -> None:
+    assert found in explore(BEGIN._replace(faults=1, answers=0), fence, brain).broken
