@@ -61,7 +61,8 @@ class Recordings:
 
     `folder` and `archive_folder` are as SFTP names them. `match`: file name patterns. `keep`: none is deleted that was
     last written less than this ago. `closed_after`: between the two looks at which a file must not have changed.
-    `rate`: bytes a second at most, None for no limit. `every`: how often they are archived.
+    `rate`: bytes a second at most, None for no limit. `every`: how often they are archived. `mirror`: they are no
+    recordings but files that change in place: a changed one replaces its copy, and none is ever deleted.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Recordings:
     every: timedelta = timedelta(minutes=15)
     closed_after: timedelta = timedelta(seconds=60)
     rate: float | None = None
+    mirror: bool = False
 
 
 @dataclass(frozen=True, slots=True)

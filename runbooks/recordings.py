@@ -50,7 +50,7 @@ class ArchiveReport:
     for reading, `changed` were written to meanwhile, `gone` had vanished; `left` were not even tried.
     `left_out`: what the folder holds and is never archived. `ended`: why it ended before its time, None if it did not.
     `looked_at`: when the folder was listed (UTC), and `standing`: how far its archive was behind afterwards, where that
-    was asked for.
+    was asked for. `mirror`: the files are mirrored, and no recordings.
     """
 
     recordings: str
@@ -68,6 +68,7 @@ class ArchiveReport:
     ended: Text | None = None
     looked_at: datetime | None = None
     standing: Standing | None = None
+    mirror: bool = False
 
     @property
     def evidence(self) -> Mapping[str, int]:

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import unicodedata
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -62,8 +62,8 @@ class Copied:
     why: Text = NOTHING
 
 
-class _Ended(Exception):
-    """The attempt comes to an end that is not PROVEN."""
+class Ended(Exception):
+    """The attempt comes to an end that is not PROVEN; `fate` and `why` are those of `Copied`."""
 
     def __init__(self, fate: Fate, why: Text = NOTHING) -> None:
         super().__init__(fate.value)
@@ -74,11 +74,21 @@ class _OtherSize(Exception):
     """A file is not as long as it should be."""
 
 
-async def archive_file(seen: Seen, source: Folder, archive: Folder, pace: Pace, clock: Clock) -> Copied:
-    """Archive one file and say what became of it. Raises SftpTrouble only when a link is cut or the archive is full."""
+Naming = Callable[[Seen, Stat | None, Folder, str, str, Pace], Awaitable[str]]
+"""Gives a proven copy its name and returns it: of the file, with what lies under its path in the archive, the copy's
+temporary name and its hash. Raises Ended."""
+
+
+async def archive_file(
+    seen: Seen, source: Folder, archive: Folder, pace: Pace, clock: Clock, naming: Naming | None = None
+) -> Copied:
+    """Archive one file and say what became of it. Raises SftpTrouble only when a link is cut or the archive is full.
+
+    `naming`: how the copy gets its name; without it, another file that has that name keeps it.
+    """
     try:
-        digest, copy = await _archived(seen, source, archive, pace)
-    except _Ended as ended:
+        digest, copy = await _archived(seen, source, archive, pace, naming or _named)
+    except Ended as ended:
         return Copied(seen, ended.fate, why=ended.why)
     except SftpTrouble as trouble:
         if trouble.kind in (Trouble.CUT, Trouble.FULL):
@@ -87,7 +97,7 @@ async def archive_file(seen: Seen, source: Folder, archive: Folder, pace: Pace, 
     return Copied(seen, Fate.PROVEN, Proven(*seen, digest, copy, clock.now()))
 
 
-async def _archived(seen: Seen, source: Folder, archive: Folder, pace: Pace) -> tuple[str, str]:
+async def _archived(seen: Seen, source: Folder, archive: Folder, pace: Pace, naming: Naming) -> tuple[str, str]:
     """Return the hash and the path of the copy."""
     async with _source_file(seen, source) as reading:
         there = await archive.stat(seen.path)
@@ -102,10 +112,10 @@ async def _archived(seen: Seen, source: Folder, archive: Folder, pace: Pace) -> 
             digest = await _written(seen, source, reading, archive, part, pace)
             if await digest_of(archive, part, seen.size, pace) != digest:
                 why = say("what {device} gives back is not what was written to it", device=archive.host)
-                raise _Ended(Fate.FAILED, why)
+                raise Ended(Fate.FAILED, why)
             await _refuse_changed(seen, source)
-            return digest, await _named(seen, there, archive, part, digest, pace)
-        except _Ended:
+            return digest, await naming(seen, there, archive, part, digest, pace)
+        except Ended:
             await archive.discard(part)
             raise
         except SftpTrouble as trouble:
@@ -121,7 +131,7 @@ async def _source_file(seen: Seen, source: Folder) -> AsyncIterator[SFTPClientFi
     except SftpTrouble as trouble:
         if trouble.kind is Trouble.CUT:
             raise
-        raise _Ended(Fate.GONE if trouble.kind is Trouble.GONE else Fate.IN_USE, trouble.why) from trouble
+        raise Ended(Fate.GONE if trouble.kind is Trouble.GONE else Fate.IN_USE, trouble.why) from trouble
     try:
         yield file
     finally:
@@ -132,9 +142,9 @@ async def _source_file(seen: Seen, source: Folder) -> AsyncIterator[SFTPClientFi
 async def _refuse_changed(seen: Seen, source: Folder) -> None:
     now = await source.stat(seen.path)
     if now is None:
-        raise _Ended(Fate.GONE)
+        raise Ended(Fate.GONE)
     if now != Stat(True, seen.size, seen.mtime):
-        raise _Ended(Fate.CHANGED)
+        raise Ended(Fate.CHANGED)
 
 
 async def _digest_of_source(seen: Seen, source: Folder, reading: SFTPClientFile, pace: Pace) -> str:
@@ -152,12 +162,12 @@ async def _source_blocks(
             async for data in blocks:
                 yield data
     except _OtherSize:
-        raise _Ended(Fate.CHANGED) from None
+        raise Ended(Fate.CHANGED) from None
     except SftpTrouble as trouble:
         if trouble.kind is Trouble.CUT:
             raise
         # Windows refuses to read what another program has locked within the file.
-        raise _Ended(Fate.IN_USE, trouble.why) from trouble
+        raise Ended(Fate.IN_USE, trouble.why) from trouble
 
 
 async def _written(seen: Seen, source: Folder, reading: SFTPClientFile, archive: Folder, part: str, pace: Pace) -> str:
@@ -257,16 +267,26 @@ async def _named(seen: Seen, there: Stat | None, archive: Folder, part: str, dig
     if taken.regular and taken.size == seen.size and await digest_of(archive, name, seen.size, pace) == digest:
         await archive.discard(part)
         return name
-    raise _Ended(Fate.FAILED, say("{name} is another file in the archive", name=one_line(name)))
+    raise Ended(Fate.FAILED, say("{name} is another file in the archive", name=one_line(name)))
 
 
 def part_of(path: str) -> str:
     """Return the temporary name of a copy: `.NAME.part` beside it, a hash for a NAME that would become too long."""
     folder, slash, name = path.rpartition("/")
-    part = f".{name}.part"
-    if len(part.encode()) > LONGEST_NAME:
-        part = f".{hashlib.sha256(name.encode()).hexdigest()}.part"
-    return folder + slash + part
+    return folder + slash + _hidden(name, "part")
+
+
+def before_of(path: str) -> str:
+    """Return the name of the version that a copy had before: `.NAME.before` beside it, made in the same way."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + _hidden(name, "before")
+
+
+def _hidden(name: str, ending: str) -> str:
+    hidden = f".{name}.{ending}"
+    if len(hidden.encode()) > LONGEST_NAME:
+        hidden = f".{hashlib.sha256(name.encode()).hexdigest()}.{ending}"
+    return hidden
 
 
 def with_hash(path: str, digest: str) -> str:

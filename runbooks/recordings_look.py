@@ -32,8 +32,9 @@ LONGEST_PATH = 4000
 """Octets of a path: PATH_MAX of Linux (4096) less the archive's folder."""
 UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029/\\\\]")
 """Control characters, line breaks, and what separates folders here or on Windows."""
-TEMPORARY = re.compile(r"\.(.*)\.part", re.DOTALL | re.IGNORECASE)
-"""The names of copies that are not finished yet. A recording with such a name would be in their way."""
+TEMPORARY = re.compile(r"\.(.*)\.(part|before)", re.DOTALL | re.IGNORECASE)
+"""The names of copies that are not finished yet, and of those that were replaced. A recording with such a name would be
+in their way."""
 UNFIT_ON_WINDOWS = re.compile(r'[<>:"|?*]|[. ]$|^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)', re.IGNORECASE)
 """Characters, endings and devices that are no file names there (learn.microsoft.com, Naming Files, Paths, and
 Namespaces). `a:b` would be written into a hidden stream of `a`."""

@@ -57,8 +57,9 @@ def _drive(path: str) -> str:
 
 
 def meant(subject: Subject, only: str | None, *, of_disk: bool) -> tuple[Recordings, ...]:
-    """Return the folders of recordings of the subject's device, by name; `only`: this one. Pure.
+    """Return the folders of recordings of the subject's device, by name; `only`: this one, on whatever device. Pure.
 
+    `of_disk`: of the disk that the subject's check is of, and only what may be deleted from it: no mirrored files.
     Raises StepFailed when there is none, or when it is `of_disk` and the subject's check is of no disk, or of another.
     """
     own = subject.own
@@ -67,9 +68,11 @@ def meant(subject: Subject, only: str | None, *, of_disk: bool) -> tuple[Recordi
             say("{check} is a check of kind {kind}, and not of a disk", check=own.id, kind=own.probe),
             remedy=say("Start this runbook for a check with probe: disk"),
         )
-    found = [one for _, one in sorted(subject.site.recordings.items()) if one.device.name == own.node]
+    every = [one for _, one in sorted(subject.site.recordings.items()) if not (of_disk and one.mirror)]
     if only is not None:
-        found = [one for one in found if one.id == only]
+        every = [one for one in every if one.id == only]
+    # In a move the check is of the site, and the folder is named: it may lie on another device there.
+    found = [one for one in every if one.device.name == own.node or (only is not None and not of_disk)]
     drive = _drive(own.params.mount) if of_disk else ""
     elsewhere = [one for one in found if drive and _drive(one.folder) not in ("", drive)]
     found = [one for one in found if one not in elsewhere]

@@ -16,6 +16,7 @@ from runbooks.paths import shown_path
 from runbooks.recordings import ArchiveReport, NotArchived, Want, in_ledger
 from runbooks.recordings_copy import Copied, Fate, archive_file, same_name
 from runbooks.recordings_look import LeftOut, Names, look
+from runbooks.recordings_mirror import replaced
 from runbooks.recordings_sftp import Folder, Pace, SftpTrouble, Trouble, full
 
 AT_ONCE, LARGE_AT_ONCE = 32, 16
@@ -240,7 +241,9 @@ class Round:
             if work.room is not None and work.room < 0:
                 work.ended = full(self.archive, free)
                 return None
-        copied = await archive_file(seen, self.source, self.archive, self.pace, self.io.clock)
+        copied = await archive_file(
+            seen, self.source, self.archive, self.pace, self.io.clock, replaced if self.recordings.mirror else None
+        )
         if copied.fate is Fate.FAILED:
             await self._after_failure(seen, work)
         return copied
@@ -297,4 +300,5 @@ class Round:
             left=max(0, work.ready.files - sum(fates.values())),
             left_out=look.left_out,
             ended=work.ended,
+            mirror=self.recordings.mirror,
         )

@@ -250,6 +250,19 @@ class Folder:
             await self.discard(new)
             await self.rename(old, new)
 
+    async def keep(self, name: str, second: str) -> None:
+        """Give a file a `second` name as well, in the place of what has it; the first is free to be replaced then.
+
+        Where the server cannot link, the file has only the second name until something is put in its place.
+        """
+        await self.discard(second)
+        try:
+            await self.ask(self._client.link(self.at(name), self.at(second)))
+        except SftpTrouble as trouble:
+            if trouble.kind in (Trouble.CUT, Trouble.GONE):
+                raise
+            await self.rename(name, second)
+
     async def remove(self, name: str) -> None:
         """Delete a file."""
         await self.ask(self._client.remove(self.at(name)))

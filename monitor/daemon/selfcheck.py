@@ -169,18 +169,20 @@ def _of_round(report: ArchiveReport) -> tuple[Severity, Text]:
     counts = {"seen": report.seen, "proven": report.proven, "left": report.left}
     if report.failed:
         first = report.failed[0]
+        what: dict[str, Text | str | int] = {"count": report.failures, "path": first.path, "why": first.why}
+        if report.mirror:
+            text = say("Files that could not be mirrored: {count}, among them {path}: {why}", **what)
+            return Severity.WARNING, text
         text = say(
-            "Recordings that could not be archived: {count}, among them {path}: {why}. Nothing was deleted",
-            count=report.failures,
-            path=first.path,
-            why=first.why,
+            "Recordings that could not be archived: {count}, among them {path}: {why}. Nothing was deleted", **what
         )
         return Severity.WARNING, text
     if report.ended is not None:
         text = say("Archiving ended early: {why}. Archived: {proven}; to come: {left}", why=report.ended, **counts)
         return Severity.WARNING, text
-    text = say("Recordings there: {seen}; archived in the last round: {proven}; to come: {left}", **counts)
-    return Severity.OK, text
+    if report.mirror:
+        return Severity.OK, say("Files there: {seen}; mirrored in the last round: {proven}; to come: {left}", **counts)
+    return Severity.OK, say("Recordings there: {seen}; archived in the last round: {proven}; to come: {left}", **counts)
 
 
 def not_archived(why: Text) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from monitor.core.ids import CheckId, NodeId
@@ -25,6 +26,9 @@ OWN_FOLDER = "runbooks"
 """Where the runbooks of a site's own lie unless the inventory names another folder."""
 SERVICE = "service"
 BITS = 8
+MIRROR_STILL = timedelta(seconds=2)
+"""Servers give times in whole seconds: a file that changes once more within the second of its last change, after it was
+copied, would look as it did before."""
 
 
 def automation(scope: Scope) -> Automation:
@@ -148,8 +152,23 @@ def recordings(scope: Scope, devices: Mapping[NodeId, Device]) -> dict[str, Reco
             every=keys.every or usual.every,
             closed_after=keys.closed_after or usual.closed_after,
             rate=None if keys.rate is None else keys.rate / BITS,
+            mirror=keys.mirror,
         )
+        _look_at_mirror(keys, found[name], table, where, scope)
     return found
+
+
+def _look_at_mirror(keys: RecordingsKeys, made: Recordings, table: TableNode, where: str, scope: Scope) -> None:
+    """Note what cannot hold of mirrored files: they are kept for ever, and must stand still before they are copied."""
+    if not keys.mirror:
+        return
+    if keys.keep is not None:
+        message = say("what is mirrored is never deleted, so that {key} has no meaning", key="keep")
+        scope.problems.error(table.entries["keep"].at, f"{where}.keep", message, say("leave it out"))
+    if made.closed_after < MIRROR_STILL:
+        message = say("{span} are too short: a file may change twice within a second", span=made.closed_after)
+        at = table.entries["closed_after"].value.at
+        scope.problems.error(at, f"{where}.closed_after", message, say("write at least {span}", span=MIRROR_STILL))
 
 
 def reached_by_ssh(node: Node | None, where: str, scope: Scope, devices: Mapping[NodeId, Device]) -> Target | None:

@@ -282,6 +282,10 @@ class RecordingsKeys(Part):
         default=None, description=N_("for how long a file must not have changed to count as complete; 60s, if absent")
     )
     rate: Annotated[Rate, Field(gt=0)] | None = Field(default=None, description=N_("at most, while archiving"))
+    mirror: bool = Field(
+        default=False,
+        description=N_("true: files that change in place; a changed one replaces its copy, and none is ever deleted"),
+    )
 
 
 class AutomationKeys(Part):

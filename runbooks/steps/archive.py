@@ -55,14 +55,23 @@ class Archive:
 
     def _action(self, params: ArchiveParams, recordings: Recordings) -> Action:
         data = params.model_copy(update={"recordings": recordings.id}).model_dump(mode="json", exclude_none=True)
+        where = {
+            "folder": shown_path(recordings.folder),
+            "device": str(recordings.device.name),
+            "archive_folder": shown_path(recordings.archive_folder),
+            "archive": str(recordings.archive.name),
+        }
         said = say(
             "archive the closed recordings of {folder} on {device} into {archive_folder} on {archive}, and read each "
             "copy back",
-            folder=shown_path(recordings.folder),
-            device=recordings.device.name,
-            archive_folder=shown_path(recordings.archive_folder),
-            archive=recordings.archive.name,
+            **where,
         )
+        if recordings.mirror:
+            said = say(
+                "copy the changed files of {folder} on {device} to {archive_folder} on {archive}, and read each copy "
+                "back",
+                **where,
+            )
         return Action(self.kind, data, recordings.archive.name, Effect.CHANGES, said, timedelta(0))
 
     async def before(self, params: ArchiveParams, subject: Subject, io: Io) -> Image:

@@ -30,6 +30,16 @@ FULL = NotArchived("a/b.wav", say("No space left on device"))
             "could not be archived: 3, among them a/b.wav",
         ),
         (ArchiveReport("hmp", seen=10, failures=1, failed=(FULL,)), Severity.WARNING, "a/b.wav: No space left"),
+        (
+            ArchiveReport("conf", seen=10, proven=2, left=1, mirror=True),
+            Severity.OK,
+            "Files there: 10; mirrored in the last round: 2; to come: 1",
+        ),
+        (
+            ArchiveReport("conf", seen=10, failures=1, failed=(FULL,), mirror=True),
+            Severity.WARNING,
+            "Files that could not be mirrored: 1, among them a/b.wav: No space left on device",
+        ),
         (ArchiveReport("hmp", seen=10, ended=say("stopped")), Severity.WARNING, "ended early: stopped"),
     ],
 )

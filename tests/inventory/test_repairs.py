@@ -217,3 +217,33 @@ def test_a_runbook_that_could_do_nothing_about_its_check_is_a_warning_that_says_
 def test_without_a_word_about_it_releve_only_says_what_it_would_do(read):
     assert not read(SITE).inventory.automation.live
     assert read(SITE + "automation: {live: true}\n").inventory.automation.live
+
+
+MIRROR = """
+recordings:
+  conf: {device: hmp, folder: 'D:\\Conf', archive: {device: archive, folder: /srv/conf}, mirror: true%s}
+"""
+
+
+def test_a_folder_may_be_mirrored_instead(read, lines):
+    loaded = read(SITE + MIRROR % ", closed_after: 5s, every: 1 min")
+    assert lines(loaded.problems) == []
+    assert loaded.inventory.actionable.recordings["conf"].mirror
+    assert not read(SITE + RECORDINGS).inventory.actionable.recordings["audio"].mirror
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        (", keep: 3 d", "conf.keep: what is mirrored is never deleted, so that keep has no meaning (leave it out)"),
+        (
+            ", closed_after: 1s",
+            "conf.closed_after: 1\u00a0s are too short: a file may change twice within a second "
+            "(write at least 2\u00a0s)",
+        ),
+    ],
+)
+def test_what_cannot_hold_of_mirrored_files_is_refused(read, lines, keys, problem):
+    (line,) = lines(read(SITE + MIRROR % keys).problems)
+    assert line.endswith(f" recordings.{problem}")
+    assert line.startswith("8:")
