@@ -21,6 +21,8 @@ from runbooks.run import ActionState
 
 MOST_TRIES = 3
 """Times that one action is begun when each try provably came to nothing."""
+LOOKED_FOR = timedelta(minutes=2)
+"""For how long an isolation is looked at when nobody can tell whether it holds; then a person is asked."""
 PROBED = 1.0
 """Seconds between two looks at what ought to be isolated by now."""
 
@@ -128,7 +130,7 @@ def next_move(
     if _needs_fence(move, phase) and fenced.proof is None:
         # Whatever was proven before, it does not hold any more: nothing is begun on the new site until it does.
         return Enter(Phase.FENCE)
-    return _in_phase(move, plan, phase, fenced)
+    return _in_phase(move, plan, phase, fenced, now)
 
 
 def _stopped(move: Move, grip: Grip, *, halted: bool, gone: bool) -> End | None:
@@ -152,10 +154,10 @@ def whereabouts(move: Move) -> Text:
     return say("{plan} runs at {site}", plan=move.plan, site=at)
 
 
-def _in_phase(move: Move, plan: Plan, phase: Phase, fenced: Fenced) -> Next:
+def _in_phase(move: Move, plan: Plan, phase: Phase, fenced: Fenced, now: datetime) -> Next:
     match phase:
         case Phase.FENCE:
-            return _fence(move, fenced)
+            return _fence(move, fenced, now)
         case Phase.SYNC:
             return _sync(move)
         case Phase.VERIFY:
@@ -210,7 +212,7 @@ def _after_failure(move: Move, phase: Phase, n: int) -> Next:
     return Ask(n, text)
 
 
-def _fence(move: Move, fenced: Fenced) -> Next:
+def _fence(move: Move, fenced: Fenced, now: datetime) -> Next:
     """Try the fences in the order of the plan, until one of them is proven."""
     if fenced.proof is not None:
         return _after(move, Phase.FENCE)
@@ -218,7 +220,7 @@ def _fence(move: Move, fenced: Fenced) -> Next:
     for n in move.of(Phase.FENCE):
         if move.records[n].state is ActionState.PENDING and move.tasks[n].fence not in failed:
             return _begin(move, n)
-    if fenced.look:
+    if fenced.look and now - _last_tried(move, now) <= LOOKED_FOR:
         return LookBack()
     if fenced.wait is not None:
         return Pause(fenced.wait, fenced.text)
@@ -231,6 +233,13 @@ def _fence(move: Move, fenced: Fenced) -> Next:
         where=whereabouts(move),
     )
     return Ask(last, text)
+
+
+def _last_tried(move: Move, now: datetime) -> datetime:
+    """When the last fence was tried, or a person said to look again."""
+    ended = [move.records[n].ended_at for n in move.of(Phase.FENCE)]
+    tried = [at for at in ended if at is not None]
+    return max([*tried, *(at for _, at in move.answers), _began(move, Phase.FENCE) or now])
 
 
 def _sync(move: Move) -> Next:

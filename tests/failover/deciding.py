@@ -45,7 +45,7 @@ SITES = (SiteId("A"), SiteId("B"))
 CRM, NAME, TEXT = PlanId("crm"), MoveId("F26-0001"), say("it is done")
 BEGAN = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 MINUTE, SECOND, EVERY = timedelta(minutes=1), timedelta(seconds=1), timedelta(minutes=5)
-DONE, SAID, LOOKED, NOW = (BEGAN + n * MINUTE for n in (1, 2, 3, 5))
+DONE, SAID, LOOKED, NOW = (BEGAN + n * SECOND for n in (60, 70, 80, 120))
 PHASES, STATES = tuple(Phase), (ActionState.PENDING, ActionState.UNKNOWN, ActionState.DONE, ActionState.FAILED)
 PHASE_OF = {
     Kind.STOP: Phase.STOP,

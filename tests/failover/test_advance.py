@@ -178,7 +178,7 @@ class Play:
     def run(self) -> list[str]:
         """Go on until it is over or asks; return what was done since the last time."""
         since = len(self.trace)
-        for _ in range(100):
+        for _ in range(300):
             if self.move.state.over or isinstance(self.turn(), Wait):
                 return self.trace[since:]
         raise AssertionError("it never comes to an end: " + " ".join(self.trace[-10:]))
@@ -261,6 +261,13 @@ def test_an_isolated_site_that_still_answers_is_no_isolated_site() -> None:
     play = failover(back=View.UP)
     assert play.run() == ["[announce]", *FENCED, "ask"]
     assert play.boot > TAKES_HOLD.total_seconds()
+    play.back = View.DOWN
+    assert play.say_yes()[-1] == "succeeded"
+
+
+def test_who_cannot_see_whether_an_isolation_holds_asks_at_last() -> None:
+    play = failover(back=View.UNKNOWN)
+    assert play.run() == ["[announce]", *FENCED, "ask"]
     play.back = View.DOWN
     assert play.say_yes()[-1] == "succeeded"
 
