@@ -21,6 +21,8 @@ from alerts.handover_words import handover_sheet
 from alerts.internal_words import internal_sheet, trial_sheet
 from alerts.language import folder
 from alerts.merged_words import merged_sheet, still_going
+from alerts.move_words import move_sheet
+from alerts.moved import MOVES
 from alerts.notice import OF_MANY, Audience, Message, Planned, Step
 from alerts.service_words import service_line, service_short
 from alerts.sheet import Sheet
@@ -122,6 +124,8 @@ def _sheet(planned: Planned, incident: Incident | None, context: Context) -> She
         return handover_sheet(planned, context)
     if planned.key.step is Step.STORM:
         return storm_sheet(context)
+    if planned.key.step in MOVES and context.move is not None:
+        return move_sheet(planned.key, context.move, context)
     if incident is None or planned.key.step is Step.TEST:
         return trial_sheet(context)
     to_client, step = planned.key.audience is Audience.CLIENT, planned.key.step

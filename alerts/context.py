@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from alerts.moved import Moved
 from alerts.own_words import OURS, OwnWords
 from monitor.core.answer import CONTACT
 from monitor.core.impact import Outlook
@@ -88,7 +89,8 @@ class Context:
     `handed`: what is handed over to whoever comes on duty, each incident with its own context.
     `escalates_at`: when the next of our own people, `escalates_to`, are told unless somebody acknowledges.
     `ack_link`, `ack_code` (by SMS): by which the reader says that they are on it, empty for none.
-    `draft`: the update to come. `own`: what the site says otherwise in such a message.
+    `draft`: the update to come. `own`: what the site says otherwise in such a message. `move`: the
+    move of a group that it is about.
     """
 
     site: str
@@ -120,6 +122,7 @@ class Context:
     ack_code: str = ""
     draft: Drafted | None = None
     own: OwnWords = OURS
+    move: Moved | None = None
 
     def t(self, text: Text) -> str:
         """Return `text` in the reader's words."""

@@ -68,6 +68,10 @@ class Step(StrEnum):
     """Who was told of an incident hears that it is another one's doing, and followed under that."""
     STORM = "storm"
     """To our own people: several incidents at once, in one message. It is about no single incident."""
+    DEPLOYMENT_PLAN = "deployment_plan"
+    """What a move of a group will do, before its first step; under its name instead of an incident's."""
+    FAILOVER_REPORT = "failover_report"
+    """What a move of a group did and reached, after its last step."""
 
 
 BY_TIME = frozenset({
@@ -117,6 +121,10 @@ class NoticeKey:
 
         It depends on the key alone, so that no search among what was sent is needed to keep a thread together.
         """
+        if self.step is Step.DEPLOYMENT_PLAN:
+            return ""
+        if self.step is Step.FAILOVER_REPORT:
+            return replace(self, step=Step.DEPLOYMENT_PLAN).message_id(site, domain)
         root = replace(self, step=Step.FIRST_NOTICE, n=1)
         return "" if self == root or self.step is Step.TEST or self.step in OF_MANY else root.message_id(site, domain)
 

@@ -73,6 +73,8 @@ STEP = {
     "review_hot": N_("hot review due"),
     "review_cold": N_("cold review due"),
     "action_due": N_("action due"),
+    "deployment_plan": N_("deployment plan"),
+    "failover_report": N_("report of a move"),
     "test": N_("test"),
 }
 

@@ -22,6 +22,7 @@ from alerts.handover import Handover
 from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
+from alerts.moved import Moved
 from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeKey, NoticeState, Planned, Step
 from alerts.protocol import NOBODY_ON_DUTY, conference_at, conference_due
 from alerts.revisions import revised_since
@@ -71,6 +72,17 @@ class Letters:
         handed = tuple((one, self._context(one, protocols[one.id], at, language, None)) for one in many.incidents)
         return self.write(many.plan, None, Protocol(), at, handed)
 
+    def about_move(self, planned: Planned, move: Moved, protocol: Protocol, at: Moment) -> Notice:
+        """Return the row of the outbox about a move of a group."""
+        notice = self.write(planned, None, protocol, at, move=move)
+        # A state that is begun anew gives names anew, and mail systems drop what comes under a known Message-ID.
+        origin = f"{self._inventory.site.name}|{move.began_at.isoformat()}"
+        return replace(
+            notice,
+            message_id=planned.key.message_id(origin, self._domain),
+            in_reply_to=planned.key.thread_id(origin, self._domain),
+        )
+
     def _language(self, contact: Contact | None) -> str:
         return (contact.language if contact is not None else "") or self._inventory.site.language
 
@@ -81,13 +93,14 @@ class Letters:
         protocol: Protocol,
         at: Moment,
         handed: tuple[tuple[Incident, Context], ...] = (),
+        move: Moved | None = None,
     ) -> Notice:
         """Return the row of the outbox for `planned`: waiting, or skipped, or dead when nothing leads to its reader."""
         key = planned.key
         contact = self._inventory.contacts.get(key.recipient)
         language = self._language(contact)
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
-        context = replace(self._context(incident, protocol, at, language, way), handed=handed)
+        context = replace(self._context(incident, protocol, at, language, way), handed=handed, move=move)
         link, code = ("", "") if incident is None else self._ways_to_answer(planned, incident, protocol, at)
         own = self._inventory.words.of(key.step, key.audience, language)
         drafted = None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from alerts.notice import Notice
 from failover.by_hand import may_start
 from failover.executor import Execution
 from failover.ground import Hold, LeaseSeen, Word, past
@@ -27,6 +28,7 @@ from monitor.core.verdict import Verdict
 from monitor.daemon.automation import Automation
 from monitor.daemon.beliefs import legible
 from monitor.daemon.desk import Desk
+from monitor.daemon.move_letters import notices_of
 from monitor.daemon.moving import Footing, Prepared, Wanted, told_of
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
@@ -98,7 +100,7 @@ class Moves:
                 await journal.retry()
                 if journal.trouble is not None:
                     raise NotJournaled(journal.trouble)
-            await self._desk.note_move(event, audit, told_of(event, move))
+            await self._desk.note_move(event, audit, told_of(event, move), self._notices(event, move))
             self.moves[move.id] = move
         if event.kind is MoveEventKind.INTENT and journal.trouble is not None:
             why = journal.trouble
@@ -108,6 +110,15 @@ class Moves:
         words = self._desk.letters.own_words(event.text)
         log.info("move", extra={"event": f"move_{event.kind.value}", "move": move.id, "what": words})
         return move
+
+    def _notices(self, event: MoveEvent, move: Move) -> tuple[Notice, ...]:
+        desk = self._desk
+        try:
+            return notices_of(event, move, desk.inventory, desk.letters, desk.moment(desk.state, self._clock.now()))
+        except Exception:
+            # Whatever is wrong with a message, the service has to move.
+            log.exception("a message about a move was not written", extra={"event": "move_untold", "move": move.id})
+            return ()
 
     async def look_for_service(self, plan: Plan, site: SiteId) -> Look:
         """Look now whether the service of `plan` still answers at `site`."""

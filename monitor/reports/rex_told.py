@@ -41,6 +41,8 @@ STEPS = {
     Step.REVIEW_HOT: say("hot review due"),
     Step.REVIEW_COLD: say("cold review due"),
     Step.ACTION_DUE: say("action due"),
+    Step.DEPLOYMENT_PLAN: say("deployment plan"),
+    Step.FAILOVER_REPORT: say("report of a move"),
     Step.TEST: say("test"),
 }
 STATES = {

@@ -1,0 +1,126 @@
+"""What people read of a move of a group: the deployment plan before its first step, the report after its last."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from alerts.context import Context
+from alerts.moved import Manner, Moved
+from alerts.notice import Audience, NoticeKey, Step
+from alerts.sheet import GREEN, GREY, ORANGE, RED, Sheet
+from monitor.core.text import Text, say
+
+
+def move_sheet(key: NoticeKey, move: Moved, context: Context) -> Sheet:
+    """Return the parts of the message `key` about `move`. The client reads no actions: they name machines."""
+    title = context.t(_title(key.step, move))
+    internal = key.audience is Audience.INTERNAL
+    report = key.step is Step.FAILOVER_REPORT
+    following = (
+        say("No further message about this move.")
+        if report
+        else say("Next message: the report, as soon as it is over, at {at} at the latest.", at=context.at(move.due_at))
+    )
+    return Sheet(
+        subject=f"{move.name} {title}",
+        title=title,
+        what=context.t(_what(move, title, context) if report else _begins(move, title, context)),
+        impact=context.t(_impact_after(move) if report else _impact_before(move)),
+        following=context.t(following),
+        short=lambda shown: context.t(say("{reference} {title}", reference=move.name, title=shown)),
+        facts=_facts(move, context, internal=internal, report=report),
+        colour=_colour(move, report=report),
+    )
+
+
+def _title(step: Step, move: Moved) -> Text:
+    names = {"title": move.title, "site": move.target}
+    if step is Step.FAILOVER_REPORT:
+        if move.manner is Manner.DRILL:
+            return say("exercise of {title} at {site}: report", **names)
+        return say("move of {title} to {site}: report", **names)
+    match move.manner:
+        case Manner.DRILL:
+            return say("exercise of {title} at {site}: plan", **names)
+        case Manner.FORCED:
+            return say("emergency move of {title} to {site}: plan", **names)
+    return say("planned move of {title} to {site}: plan", **names)
+
+
+def _begins(move: Moved, title: str, context: Context) -> Text:
+    at = context.at(move.began_at)
+    if move.manner is Manner.DRILL:
+        return say("{title}. It began at {at}; the service goes on at {site}.", title=title, at=at, site=move.source)
+    if move.manner is Manner.FORCED:
+        return say("{title}. {source} is lost; the move began at {at}.", title=title, source=move.source, at=at)
+    return say("{title}. It moves from {source}, and began at {at}.", title=title, source=move.source, at=at)
+
+
+def _what(move: Moved, title: str, context: Context) -> Text:
+    at = context.at(move.ended_at or context.now)
+    if move.ok:
+        return say("{title}. It went well, and was over at {at}.", title=title, at=at)
+    return say("{title}. It did not go well, and was over at {at}.", title=title, at=at)
+
+
+def _impact_before(move: Moved) -> Text:
+    if move.manner is Manner.DRILL:
+        return say("Impact: none, nobody is switched.")
+    if move.manner is Manner.FORCED:
+        lost = _lost(move.loss)
+        return say("Impact: the service is interrupted until the move is over. {lost}", lost=lost)
+    return say("Impact: the service is interrupted while it moves. No data is lost.")
+
+
+def _lost(loss: timedelta | None) -> Text:
+    if loss is None:
+        return say("Nobody can say how much of the latest data will be lacking.")
+    return say("At most the last {span} of data will be lacking.", span=loss)
+
+
+def _impact_after(move: Moved) -> Text:
+    if move.manner is Manner.DRILL:
+        return say("Impact: none, the service went on at {site}.", site=move.source)
+    if move.ok and move.rto is not None:
+        return say(
+            "Impact: the service works at {site}. It was interrupted for {span}.", site=move.target, span=move.rto
+        )
+    if move.runs_at:
+        return say("Impact: the service runs at {site}.", site=move.runs_at)
+    return say("Impact: the service runs nowhere, as far as Relève knows. A person is at it.")
+
+
+def _facts(move: Moved, context: Context, *, internal: bool, report: bool) -> tuple[tuple[str, str], ...]:
+    rows: list[tuple[Text, str]] = [(say("From"), move.source), (say("To"), move.target)]
+    if internal:
+        rows += [(say("Started by"), move.by), (say("Why"), "" if move.reason is None else context.line(move.reason))]
+    if report:
+        rows += [
+            (say("Duration (RTO)"), _beside(move.rto, move.rto_promised, context)),
+            (say("Data lost (RPO)"), _beside(move.rpo, move.rpo_promised, context)),
+        ]
+        if internal:
+            rows.append((say("How it ended"), "" if move.how is None else context.line(move.how)))
+    shown = [(context.t(label), words) for label, words in rows if words]
+    for n, part in enumerate(move.parts, 1):
+        took = "" if part.took is None else context.t(say(" ({span})", span=part.took))
+        actions = [context.line(action) for action in part.actions] if internal else []
+        shown.append((str(n), "; ".join((context.t(part.what) + took, *actions))))
+    return tuple(shown)
+
+
+def _beside(reached: timedelta | None, promised: timedelta | None, context: Context) -> str:
+    """What was reached beside what was promised: the reader need not know the contract by heart."""
+    if reached is None:
+        return "" if promised is None else context.t(say("not known (promised: {promised})", promised=promised))
+    if promised is None:
+        return context.t(say("{reached}", reached=reached))
+    if reached <= promised:
+        return context.t(say("{reached}, within the promised {promised}", reached=reached, promised=promised))
+    return context.t(say("{reached}, MORE than the promised {promised}", reached=reached, promised=promised))
+
+
+def _colour(move: Moved, *, report: bool) -> str:
+    if report:
+        return GREEN if move.ok else RED
+    return GREY if move.manner is Manner.DRILL else ORANGE

@@ -1,0 +1,95 @@
+"""The mails about a move, as a mail server receives them: the plan before the first step, the report after the last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from failover.model import PlanId
+from failover.phases import Direction
+from failover.run import Move, MoveEventKind, MoveState
+from lab.mailbox import Letter, Mailbox
+from monitor.clock import SystemClock
+from monitor.core.ids import IncidentId
+from monitor.daemon.daemon import Daemon
+from monitor.daemon.moving import Wanted
+from monitor.inventory.load import load
+from monitor.store import open_store
+from tests.two_sites import TwoSites, two_sites
+
+DRILL = Wanted(PlanId("crm"), Direction.DRILL)
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Mailbox]:
+    made = Mailbox(SystemClock())
+    made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def sites(tmp_path: Path, box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
+    monkeypatch.setenv("RELEVE_TEST_MAIL", f"mailto://127.0.0.1:{box.port}?from=releve@example.org")
+    async with two_sites(tmp_path / "sites") as made:
+        yield made
+
+
+async def drilled(sites: TwoSites, *, live: bool = True) -> Move:
+    path = sites.inventory()
+    if not live:
+        path.write_text(path.read_text("utf-8") + "protocol: {live: false}\n", "utf-8")
+    reading = load(path)
+    assert reading.inventory is not None, reading.problems
+    daemon = await Daemon.start(reading.inventory, open_store(sites.folder / "data", write=True, ballast=0))
+    try:
+        begun = await daemon.moves.start(DRILL, "uid:0", loss=None, words="exercice annuel")
+        async with asyncio.timeout(60):
+            move = await daemon.moves.finished_or_waiting(begun.id)
+        await daemon.post.once()
+        return move
+    finally:
+        await daemon.close()
+
+
+def to(box: Mailbox, who: str) -> list[Letter]:
+    return [letter for letter in box.letters if letter.to == who]
+
+
+async def test_the_client_gets_plan_and_report_and_our_own_people_the_report(sites, box):
+    move = await drilled(sites)
+    assert move.state is MoveState.SUCCEEDED
+    plan, report = to(box, "dsi@example.org")
+    assert plan.subject.startswith(f"[Relève] {move.id} ")
+    assert report.header("In-Reply-To") == f"<{plan.message_id.strip('<>')}>"
+    (ours,) = to(box, "admin@example.org")
+    assert "within the promised 30" in ours.text
+    assert "run sh" in ours.text
+    for letter in (plan, report):
+        assert not any(name in letter.text for name in ("secours-host", "centre-host", "127.0.0.1", "sh ../"))
+
+
+async def test_the_plan_is_in_the_outbox_before_the_first_step_and_each_message_is_there_once(sites, box):
+    move = await drilled(sites)
+    with open_store(sites.folder / "data", write=False) as store:
+        notices = store.notices(IncidentId(move.id))
+    first = next(event.at for event in move.log if event.kind is MoveEventKind.INTENT)
+    assert sorted((one.key.step.value, one.key.recipient) for one in notices) == [
+        ("deployment_plan", "ocm-it"),
+        ("failover_report", "admin"),
+        ("failover_report", "ocm-it"),
+    ]
+    assert notices[0].created_at <= first
+    assert len({letter.message_id for letter in box.letters}) == len(box.letters) == 3
+
+
+async def test_while_the_protocol_is_not_live_only_our_own_people_read_it_as_a_rehearsal(sites, box):
+    await drilled(sites, live=False)
+    assert to(box, "dsi@example.org") == []
+    plan, report = to(box, "admin@example.org")
+    for letter in (plan, report):
+        assert letter.subject.startswith("[ESSAI] ")
+        assert "DSI OCM" in letter.text
