@@ -161,10 +161,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """The guard at `site`, which stops dialler and writers within `stops_within` of the end of the site's lease."""
+    """The guard at `site`, which stops dialler and writers within `stops_within` of the end of the site's lease.
+
+    `check`: the one that sees whether the guard runs, where there is one.
+    """
 
     site: SiteId
     stops_within: timedelta
+    check: CheckId | None = None
 
 
 Fence = Isolation | Token | Guarded

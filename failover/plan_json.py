@@ -124,8 +124,8 @@ def _fence_to_json(fence: Fence) -> dict[str, Any]:
             return {"kind": "isolation", "site": site, "steps": _steps_to_json(steps)}
         case Token(site, raise_it):
             return {"kind": "token", "site": site, "steps": _steps_to_json(raise_it)}
-        case Guarded(site, stops_within):
-            return {"kind": "guard", "site": site, "stops_within": stops_within.total_seconds()}
+        case Guarded(site, stops_within, check):
+            return {"kind": "guard", "site": site, "stops_within": stops_within.total_seconds(), "check": check}
 
 
 def _fence_from_json(data: Mapping[str, Any]) -> Fence:
@@ -136,5 +136,7 @@ def _fence_from_json(data: Mapping[str, Any]) -> Fence:
         case "token":
             return Token(site, _steps_from_json(data["steps"]))
         case "guard":
-            return Guarded(site, timedelta(seconds=data["stops_within"]))
+            check = data.get("check")
+            stops_within = timedelta(seconds=data["stops_within"])
+            return Guarded(site, stops_within, None if check is None else CheckId(check))
     raise ValueError(f"no fence of kind {data['kind']!r}")

@@ -133,6 +133,7 @@ class GuardKeys(Part):
 
     at: Word = Field(description=N_("the site where it runs"))
     stops_within: Span = Field(description=N_("how long it takes to stop them, as a drill showed"))
+    check: Word | None = Field(default=None, description=N_("the check that sees whether it runs"))
 
 
 class FenceKeys(Part):

@@ -139,7 +139,8 @@ def _part(keys: PartKeys, laid: Laid, where: str) -> Part:
 def _fence(keys: FenceKeys, laid: Laid, where: str) -> Fence:
     """The fence of which exactly one kind was given."""
     if keys.guard is not None:
-        return Guarded(SiteId(keys.guard.at), keys.guard.stops_within)
+        watched_by = None if keys.guard.check is None else CheckId(keys.guard.check)
+        return Guarded(SiteId(keys.guard.at), keys.guard.stops_within, watched_by)
     if keys.token is not None:
         return Token(SiteId(keys.token.at), laid.flat(f"{where}.token.steps"))
     at = "" if keys.isolation is None else keys.isolation.at
@@ -169,6 +170,8 @@ def _lay_fence(node: Node, where: str, laid: Laid, scope: Scope) -> None:
         fence = node.get(key) if isinstance(node, TableNode) else None
         if isinstance(fence, TableNode):
             lay(fence.get("steps"), f"{where}.{key}.steps", laid, scope)
+            absent = N_("there is no check {name}")
+            refer(fence.get("check"), scope.checks, f"{where}.{key}.check", absent, scope.problems)
 
 
 def _look_at_references(table: TableNode, where: str, scope: Scope) -> None:

@@ -43,7 +43,7 @@ def whole_plan() -> Plan:
         fences=(
             Isolation(CENTRE, (ask,)),
             Token(SECOURS, (wait,)),
-            Guarded(CENTRE, timedelta(seconds=10)),
+            Guarded(CENTRE, timedelta(seconds=10), CheckId("guard")),
         ),
         rto=timedelta(minutes=30),
         start=Start.BY,

@@ -27,7 +27,7 @@ from failover.model import (
     Work,
 )
 from monitor.cli import cli
-from monitor.core.ids import NodeId
+from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import say
 from monitor.daemon.selfcheck import archive_check
 from monitor.inventory.continuity_data import OF_ARCHIVE
@@ -82,7 +82,7 @@ plans:
     lag_ceiling: 1 min
     fences:
       - isolation: {at: centre, steps: [{step: service-restart, check: db-1, verb: stop}]}
-      - guard: {at: secours, stops_within: 10s}
+      - guard: {at: secours, stops_within: 10s, check: db-2}
     tell: {plan: [it], report: [all]}
     sites:
       centre:
@@ -122,7 +122,7 @@ def test_all_of_it_is_read(read):
     assert isinstance(isolation, Isolation)
     assert isolation.site == "centre"
     assert [work.step.kind for work in isolation.steps] == ["service-restart"]
-    assert guard == Guarded(SiteId("secours"), timedelta(seconds=10))
+    assert guard == Guarded(SiteId("secours"), timedelta(seconds=10), CheckId("db-2"))
     part = plan.parts["secours"]
     assert [[work.step.kind for work in group] for group in part.start] == [
         ["service-restart", "wait-for-check"],
@@ -148,7 +148,7 @@ def test_what_is_read_fits_the_json_schema():
         ("{step: ask, text: Ok}", "{text: Ok}"),
         ("{step: ask, text: Ok}", "{step: ask, txt: Ok}"),
         ("{step: ask, text: Ok}", "{step: aks, text: Ok}"),
-        ("- guard: {at: secours, stops_within: 10s}", "- {}"),
+        ("- guard: {at: secours, stops_within: 10s, check: db-2}", "- {}"),
     ],
 )
 def test_what_the_loader_refuses_in_shape_does_not_fit(read, lines, old, new):
@@ -320,12 +320,12 @@ ERRORS = {
         "50:17 plans.crm.sites.secours.verify: there is no check port-3 (did you mean port-2?)",
     ),
     "no fence": (
-        changed(("      - guard: {at: secours, stops_within: 10s}\n", "")),
+        changed(("      - guard: {at: secours, stops_within: 10s, check: db-2}\n", "")),
         "38:5 plans.crm.fences: no fence proves that secours has no further effect: nothing could ever be promoted in "
         "its place (name one under fences: isolation, token or guard, with at: secours)",
     ),
     "fence of a third site": (
-        changed(("{at: secours, stops_within: 10s}", "{at: temoin, stops_within: 10s}")),
+        changed(("{at: secours, stops_within: 10s,", "{at: temoin, stops_within: 10s,")),
         "38:5 plans.crm.fences: no fence proves that secours has no further effect: nothing could ever be promoted in "
         "its place (name one under fences: isolation, token or guard, with at: secours)",
         "40:21 plans.crm.fences.2.guard.at: temoin is neither active nor standby of this plan "
@@ -335,8 +335,12 @@ ERRORS = {
         changed(("        verify: [port-1]\n", "        verify: [port-1]\n      temoin: {verify: port-1}\n")),
         "47:7 plans.crm.sites.temoin: temoin is neither active nor standby of this plan (there are: centre, secours)",
     ),
+    "guard that no check sees": (
+        changed(("stops_within: 10s, check: db-2}", "stops_within: 10s, check: db-3}")),
+        "40:56 plans.crm.fences.2.guard.check: there is no check db-3 (did you mean db-2?)",
+    ),
     "fence of two kinds": (
-        changed(("- guard: {at: secours, stops_within: 10s}",
+        changed(("- guard: {at: secours, stops_within: 10s, check: db-2}",
                  "- {guard: {at: secours, stops_within: 10s}, token: {at: secours, steps: [{step: ask, text: T}]}}")),
         "40:9 plans.crm.fences.2: exactly one of these is expected here: isolation, token, guard",
     ),
