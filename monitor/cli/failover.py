@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from monitor.cli.failover_look import plan, status
 from monitor.cli.failover_run import answer, back, drill, run, stop
 from monitor.core.text import N_
 
@@ -13,5 +14,5 @@ def failover() -> None:
     """Group the commands about continuity."""
 
 
-for command in (run, back, drill, answer, stop):
+for command in (status, plan, run, back, drill, answer, stop):
     failover.add_command(command)

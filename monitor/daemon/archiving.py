@@ -13,6 +13,7 @@ from monitor.daemon import selfcheck
 from monitor.daemon.automation import Automation
 from monitor.daemon.desk import Desk
 from monitor.secret import Unresolved
+from monitor.store import Sample
 from probes.ssh import HostFault
 from runbooks.contract import Recordings, StepFailed
 from runbooks.recordings import AlreadyArchiving, archive_once
@@ -69,7 +70,9 @@ class Archiving:
             self._rounds.pop(recordings.id, None)
 
     async def _tell(self, recordings: Recordings, verdict: Verdict) -> None:
-        await self._desk.take(selfcheck.archive_check(recordings.id), verdict, self._clock.now(), 0.0)
+        name, now = selfcheck.archive_check(recordings.id), self._clock.now()
+        self._desk.journal.keep_samples([Sample(name, one.name, one.unit, now, one.value) for one in verdict.metrics])
+        await self._desk.take(name, verdict, now, 0.0)
 
     async def close(self) -> None:
         """End what is under way; whatever is half copied is copied anew."""

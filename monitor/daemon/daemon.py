@@ -31,6 +31,7 @@ from monitor.daemon.moves import Moves
 from monitor.daemon.noticeboard import Noticeboard
 from monitor.daemon.post import Post
 from monitor.daemon.publishing import Publishing
+from monitor.daemon.readiness import Readiness
 from monitor.daemon.scheduler import Scheduler
 from monitor.daemon.sms_in import SmsIn
 from monitor.inventory.load import Loaded as Reading
@@ -67,6 +68,7 @@ def plan_of(inventory: Inventory) -> Plan:
         public=bool(inventory.public.push),
         mailbox=replies is not None and replies.imap is not None,
         sms_in=replies is not None and bool(replies.sms),
+        plans=inventory.continuity.plans,
     )
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
@@ -93,6 +95,7 @@ class Daemon:
     answers: Answers
     mail_in: MailIn
     sms_in: SmsIn
+    readiness: Readiness
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -135,6 +138,7 @@ class Daemon:
             answers=Answers(desk, kept.parked),
             mail_in=None,  # type: ignore[arg-type]
             sms_in=None,  # type: ignore[arg-type]
+            readiness=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -151,6 +155,7 @@ class Daemon:
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.scheduler.look)
+        daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
         await desk.clock_was_set()
         await desk.swap(inventory, plan, RELEVE)
@@ -184,6 +189,7 @@ class Daemon:
             asyncio.create_task(self.publishing.run(), name="public"),
             asyncio.create_task(self.mail_in.run(), name="mailbox"),
             asyncio.create_task(self.sms_in.run(), name="sms in"),
+            asyncio.create_task(self._every(FLUSH, self.readiness.tick), name="readiness"),
         ]
         self.automation.resume()
         self.moves.resume()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.parked import WHY_PARKED, Parked
+from failover.preflight import Preflight
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId
 from monitor.core.plan import Watched, silence_limit
@@ -42,9 +43,20 @@ def archive_check(recordings: str) -> CheckId:
     return CheckId(f"releve-archive-{recordings}")
 
 
+def failover_check(plan: str) -> CheckId:
+    """Return the name of the check that says whether the group of a plan could move."""
+    return CheckId(f"releve-failover-{plan}")
+
+
+def failover_verdict(title: str, found: Preflight) -> Verdict:
+    """Return what one judgement of a group means; `title`: what people call it."""
+    return Verdict(found.severity, say("{plan}: {text}", plan=title, text=found.text))
+
+
 def own_checks(
     recordings: Iterable[str],
     *,
+    plans: Iterable[str] = (),
     heartbeat: bool = False,
     public: bool = False,
     mailbox: bool = False,
@@ -53,13 +65,14 @@ def own_checks(
     """Return every check that Relève makes of itself where those folders are archived.
 
     `heartbeat`: it gives a sign of life to a watcher. `public`: it sends the public status to other hosts. `mailbox`:
-    it reads one. `sms_in`: it reads a modem.
+    it reads one. `sms_in`: it reads a modem. `plans`: of the groups that can move to another site.
     """
     watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
     watcher |= {PUBLIC: Watched(PUBLIC_POLICY)} if public else {}
     watcher |= {MAILBOX: Watched(HEARTBEAT_POLICY)} if mailbox else {}
     watcher |= {SMS_IN: Watched(ARCHIVE_POLICY)} if sms_in else {}
     watcher |= {ANSWERS: Watched(ConfirmPolicy(confirm=1))} if mailbox or sms_in else {}
+    watcher |= {failover_check(name): Watched(ConfirmPolicy(confirm=1)) for name in plans}
     return OWN | LOAD | watcher | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
 
 

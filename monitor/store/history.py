@@ -131,6 +131,21 @@ class History:
         with self._transaction() as connection:
             return [(_EPOCH + row.at * _TICK, row.value) for row in connection.execute(query)]
 
+    def latest(self, check: CheckId, metric: str) -> tuple[datetime, float] | None:
+        """Return the newest sample, however old it is; None where there is none. Times are cut to the millisecond."""
+        if self._absent:
+            return None
+        query = (
+            select(samples.c.at, samples.c.value)
+            .join(series, series.c.id == samples.c.series)
+            .where(series.c.check_id == check, series.c.metric == metric)
+            .order_by(samples.c.at.desc())
+            .limit(1)
+        )
+        with self._transaction() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (_EPOCH + row.at * _TICK, row.value)
+
     def prune(self, before: datetime) -> int:
         """Delete the samples that are older than `before`, and series that have none left; return how many samples."""
         with self._transaction() as connection:

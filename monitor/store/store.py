@@ -328,6 +328,10 @@ class Store:
         """Return the samples with `since` <= at < `until`, oldest first."""
         return self._history.samples(check, metric, since, until)
 
+    def latest_sample(self, check: CheckId, metric: str) -> tuple[datetime, float] | None:
+        """Return the newest sample of a metric, however old it is; None where there is none."""
+        return self._history.latest(check, metric)
+
     def prune_samples(self, now: datetime, keep: timedelta = KEEP) -> int:
         """Delete samples older than `keep`; return how many. Called hourly it takes little of the store's time."""
         return self._history.prune(now - keep)

@@ -27,6 +27,7 @@ from monitor.store import StoreError
 from monitor.web import metrics, views
 from monitor.web.ack import AckApi
 from monitor.web.breaches import breaches_json
+from monitor.web.continuity import ContinuityApi
 from monitor.web.crisis import CrisisApi
 from monitor.web.drafts import DraftsApi
 from monitor.web.duty import duty_json
@@ -74,6 +75,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/maintenance/{id}/end", own(work.end), methods=["POST"]),
             Route("/api/v1/oncall", own(api.duty.all)),
             Route("/api/v1/oncall/override", own(api.duty.override), methods=["POST"]),
+            *ContinuityApi(daemon, api.speech).routes(own),
             Route("/api/v1/reload", own(api.reload), methods=["POST"]),
             Route("/api/v1/replies", own(replies.all)),
             Route("/api/v1/replies/read", own(replies.read), methods=["POST"]),

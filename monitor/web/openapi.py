@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.web import crisis_paths, moves_paths, openapi_public, review_paths
+from monitor.web import continuity_paths, crisis_paths, moves_paths, openapi_public, review_paths
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _TEXT_BODY = {"type": "object", "properties": {"text": {"type": "string"}}}
@@ -214,6 +214,7 @@ def description() -> dict[str, Any]:
         "/api/v1/oncall/override": {"post": _acts("Take over somebody's duty.", duty, body=_TAKEN_OVER)},
         "/api/v1/replies": {"get": _reads("Answers that wait for a reader.", {"type": "array"})},
         "/api/v1/replies/read": {"post": _acts("Say that they were read.", {"type": "object"})},
+        **continuity_paths.PATHS,
         "/api/v1/reload": {"post": _acts("Take up the changed inventory.", {"type": "object"})},
     }
     for action, text in _ACTIONS.items():
@@ -239,6 +240,7 @@ def description() -> dict[str, Any]:
                 "Maintenance": _MAINTENANCE,
                 "Duty": _DUTY,
                 "PublicStatus": openapi_public.PUBLIC_STATUS,
+                **continuity_paths.SCHEMAS,
             }
         },
     }

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import ClassVar
 
 import jsonschema
 import pytest
@@ -16,31 +13,19 @@ from failover.model import (
     How,
     Isolation,
     Mode,
-    Part,
-    Plan,
-    PlanId,
     Site,
     SiteId,
     Start,
-    Token,
     Told,
-    Work,
 )
 from monitor.cli import cli
 from monitor.core.ids import CheckId, NodeId
-from monitor.core.text import say
 from monitor.daemon.selfcheck import archive_check
 from monitor.inventory.continuity_data import OF_ARCHIVE
-from monitor.inventory.continuity_plans import Drafted
-from monitor.inventory.continuity_rules import look_at_order
-from monitor.inventory.continuity_steps import Laid, Placed
 from monitor.inventory.json_schema import json_schema
-from monitor.inventory.problems import Level, Place, Problems
-from monitor.inventory.scope import Scope
-from monitor.inventory.sources import Folder
-from monitor.inventory.yaml_nodes import TableNode, plain_data
+from monitor.inventory.problems import Level, Problems
+from monitor.inventory.yaml_nodes import plain_data
 from monitor.inventory.yaml_nodes import read as read_yaml
-from runbooks.contract import Action, Answer, Image, Io, Outcome, StepParams, Subject
 
 GOOD = """\
 site: {name: X}
@@ -373,6 +358,24 @@ ERRORS = {
         "(6\xa0h - rto = 5\xa0h\xa030\xa0min: write by 330 min, or earlier)",
     ),
     # steps
+    "promotion while the old site is stopped": (
+        changed(("        stop: [{step: service-restart, check: db-1, verb: stop}]",
+                 "        stop: [{step: pg-promote, device: sql-2}]")),
+        "44:16 plans.crm.sites.centre.stop.1: pg-promote promotes, and here the old site is not yet fenced "
+        "(it belongs under promote: of the site that takes over)",
+    ),
+    "promotion while the old site is isolated": (
+        changed(("steps: [{step: service-restart, check: db-1, verb: stop}]}",
+                 "steps: [{step: pg-promote, device: sql-2}]}")),
+        "39:41 plans.crm.fences.1.isolation.steps.1: pg-promote promotes, and here the old site is not yet fenced "
+        "(it belongs under promote: of the site that takes over)",
+    ),
+    "promotion while a token is raised": (
+        changed(("guard: {at: secours, stops_within: 10s, check: db-2}",
+                 "token: {at: secours, steps: [{step: pg-promote, device: sql-1}]}")),
+        "40:38 plans.crm.fences.2.token.steps.1: pg-promote promotes, and here the old site is not yet fenced "
+        "(it belongs under promote: of the site that takes over)",
+    ),
     "unknown step": (
         changed(("step: notify, text: Routes", "step: notfy, text: Routes")),
         "49:25 plans.crm.sites.secours.switch.1.step: there is no step notfy (did you mean notify?)",
@@ -506,44 +509,3 @@ def test_a_refusal_ends_with_two(tmp_path):
     result = CliRunner().invoke(cli, ["--inventory", str(path), "--lang", "en", "validate"], standalone_mode=False)
     assert result.return_value == 2
     assert result.stdout.startswith(f"{path}:24:8: leases.ttl: a lease of 10")
-
-
-class NoKeys(StepParams):
-    """A step without keys."""
-
-
-class Promotes:
-    """A step of a kind that promotes."""
-
-    kind: ClassVar[str] = "pg-promote"
-    Params: ClassVar[type[NoKeys]] = NoKeys
-
-    def actions(self, params: NoKeys, subject: Subject) -> tuple[Action, ...]:
-        return ()
-
-    async def before(self, params: NoKeys, subject: Subject, io: Io) -> Image:
-        return {}
-
-    async def apply(self, params: NoKeys, before: Image, subject: Subject, io: Io) -> Outcome:
-        return Outcome(say("promoted"))
-
-    async def done(self, params: NoKeys, before: Image, subject: Subject, io: Io) -> Answer:
-        return Answer.NO
-
-
-@pytest.mark.parametrize("where", ["sites.centre.stop", "fences.1.isolation.steps", "fences.2.token.steps"])
-def test_nothing_promotes_before_the_old_site_is_fenced(lines, where):
-    promoting = Placed(Work(Promotes(), NoKeys()), f"plans.crm.{where}.1", Place("inventory.yaml", 3, 4))
-    problems = Problems()
-    fences = (Isolation(SiteId("centre"), ()), Token(SiteId("secours"), ()))
-    parts: Mapping[SiteId, Part] = {SiteId("centre"): Part(), SiteId("secours"): Part()}
-    plan = Plan(PlanId("crm"), "", SiteId("centre"), SiteId("secours"), parts, fences, timedelta(minutes=30))
-    scope = Scope(TableNode(Place("inventory.yaml")), Folder(Path(), problems), problems)
-    for key in (where, "sites.secours.promote"):
-        look_at_order(
-            Drafted(plan, TableNode(Place("inventory.yaml")), Laid({f"plans.crm.{key}": ((promoting,),)})), scope
-        )
-    assert lines(problems.listed()) == [
-        f"3:4 plans.crm.{where}.1: pg-promote promotes, and here the old site is not yet fenced "
-        "(it belongs under promote: of the site that takes over)"
-    ]

@@ -126,3 +126,12 @@ def test_a_full_history_is_refused_whole_and_goes_on_when_there_is_room(tmp_path
     history.write(many)
     assert len(history.series(PING)) == 5000
     history.close()
+
+
+def test_the_newest_sample_is_found_however_old_it_is(store: Store, start: datetime) -> None:
+    assert store.latest_sample(PING, "rtt") is None
+    at = (start - timedelta(days=300)).replace(microsecond=0)
+    store.write_samples([Sample(PING, "rtt", "ms", at - timedelta(minutes=n), float(n)) for n in range(3)])
+    store.write_samples([Sample(PING, "loss", "%", start, 7.0)])
+    assert store.latest_sample(PING, "rtt") == (at, 0.0)
+    assert store.latest_sample(DISK, "rtt") is None
