@@ -220,7 +220,7 @@ def _fence(move: Move, fenced: Fenced, now: datetime) -> Next:
     for n in move.of(Phase.FENCE):
         if move.records[n].state is ActionState.PENDING and move.tasks[n].fence not in failed:
             return _begin(move, n)
-    if fenced.look and now - _last_tried(move, now) <= LOOKED_FOR:
+    if fenced.look and (not fenced.blind or now - _last_tried(move, now) <= LOOKED_FOR):
         return LookBack()
     if fenced.wait is not None:
         return Pause(fenced.wait, fenced.text)

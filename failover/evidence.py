@@ -39,7 +39,8 @@ def gathered(
         failed = next((one.text for one in records if one.state is ActionState.FAILED), NOTHING)
         after = [look for look in taken if look.at > done]
         seen = _seen(after, max(done, answered), now) if steps is Steps.DONE else View.UNKNOWN
-        found[n] = Evidence(steps, failed, seen, _acknowledged(move, tasks) if steps is Steps.DONE else None)
+        acknowledged = _acknowledged(move, tasks) if steps is Steps.DONE else None
+        found[n] = Evidence(steps, failed, seen, bool(after), acknowledged)
     return found
 
 

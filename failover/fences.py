@@ -31,7 +31,8 @@ class Steps(StrEnum):
 class Evidence:
     """What is known of one fence in one move.
 
-    `failed`: why its steps failed. `seen`: how the old site looks to the surviving side since they were done.
+    `failed`: why its steps failed. `seen`: how the old site looks to the surviving side since they were done; `looked`:
+    whether anybody has looked since.
     `acknowledged`: the highest token that the resource has confirmed to hold against older ones. `stopped`: the token
     up to which the guard's own record says that everything is stopped, None while there is no such record.
     """
@@ -39,6 +40,7 @@ class Evidence:
     steps: Steps = Steps.TODO
     failed: Text = NOTHING
     seen: View = View.UNKNOWN
+    looked: bool = False
     acknowledged: int | None = None
     stopped: int | None = None
 
@@ -73,13 +75,15 @@ class Proof:
 class Fenced:
     """What is proven of the old site.
 
-    `proof`: the first fence that is. Without: `look` when its isolation is done and has to be seen, `wait` when the
-    time alone will prove one (seconds from now), `text` why none is. `failed`: every fence that was tried in vain.
+    `proof`: the first fence that is. Without: `look` when its isolation is done and has to be seen, `blind` when who
+    looked could not tell, `wait` when the time alone will prove one (seconds from now), `text` why none is. `failed`:
+    every fence that was tried in vain.
     """
 
     proof: Proof | None
     text: Text
     look: bool = False
+    blind: bool = False
     wait: float | None = None
     failed: tuple[Text, ...] = ()
 
@@ -90,6 +94,7 @@ class _Open:
 
     text: Text
     look: bool = False
+    blind: bool = False
     wait: float | None = None
     failed: bool = False
 
@@ -117,7 +122,12 @@ def judge(fences: Sequence[Fence], evidence: Mapping[int, Evidence], reign: Reig
     waits = [one.wait for one in open_ones if one.wait is not None]
     told = next((one for one in open_ones if one.failed), open_ones[0])
     return Fenced(
-        None, told.text, look=any(one.look for one in open_ones), wait=min(waits) if waits else None, failed=failed
+        None,
+        told.text,
+        look=any(one.look for one in open_ones),
+        blind=all(one.blind for one in open_ones if one.look),
+        wait=min(waits) if waits else None,
+        failed=failed,
     )
 
 
@@ -142,6 +152,8 @@ def _isolated(n: int, evidence: Evidence) -> Proof | _Open:
         case View.UP:
             return _Open(say("the isolation was done, but the old site still answers"), failed=True)
         case View.UNKNOWN:
+            if evidence.looked:
+                return _Open(say("the isolation was done, but nobody can see whether it holds"), look=True, blind=True)
             return _Open(say("the isolation was done, but nobody has looked since whether it holds"), look=True)
 
 
