@@ -108,7 +108,7 @@ class SshAccess(Access):
     platform: str | None = Field(
         default=None, description=N_("what the device is: windows, linux, or a family such as cisco_ios")
     )
-    enable: Hidden | None = Field(
+    enable_password: Hidden | None = Field(
         default=None, description=N_("password of a router's enable mode, where its user needs one")
     )
 

@@ -20,6 +20,8 @@ from probes.mssql_seen import Member, Shipment, member_of, shipment_of
 from probes.ssh import is_loopback
 
 PORT = 1433
+SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
+"""RFC 5280, 4.2.1.6."""
 MASTER = "master"
 """The database that everybody who may log in may use."""
 MOST_ROWS = 100
@@ -149,18 +151,15 @@ def load() -> Any:
 
 def is_for(cert: Any, name: bytes) -> bool:
     """Return whether `cert`, of pyopenssl, is for the host `name`, an address or a name (RFC 6125, 6.4)."""
-    from cryptography import x509  # noqa: PLC0415 - comes with the extra
-
-    try:
-        names = cert.to_cryptography().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return False
+    extensions = cert.to_cryptography().extensions
+    found = [one for each in extensions if each.oid.dotted_string == SUBJECT_ALTERNATIVE_NAME for one in each.value]
     host = name.decode("ascii", "replace").casefold()
     try:
-        return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
+        address = ipaddress.ip_address(host)
     except ValueError:
-        allowed = [one.casefold() for one in names.get_values_for_type(x509.DNSName)]
-    return host in allowed or f"*.{host.partition('.')[2]}" in allowed
+        allowed = {str(one.value).casefold() for one in found if type(one).__name__ == "DNSName"}
+        return bool(allowed & {host, f"*.{host.partition('.')[2]}"})
+    return any(one.value == address for one in found if type(one).__name__ == "IPAddress")
 
 
 def connect(driver: Any, target: Target, access: SqlAccess, password: str, within: float, **changes: Any) -> Any:

@@ -135,7 +135,7 @@ def _libraries() -> tuple[Any, Any]:
 @contextmanager
 def _logged_in(netmiko: Any, paramiko: Any, target: Target, access: SshAccess, within: float) -> Iterator[Any]:
     """Yield netmiko's connection, in the mode in which a configuration may be entered. Raises HostFault."""
-    secret = access.enable.reveal() if access.enable is not None else ""
+    secret = access.enable_password.reveal() if access.enable_password is not None else ""
     connection = netmiko.ConnectHandler(
         device_type=access.platform,
         host=target.address,
@@ -179,7 +179,7 @@ def _enabled(connection: Any, target: Target, access: SshAccess) -> None:
     except Exception as error:
         raise HostFault(
             say("{user} may not configure {device}", user=access.user, device=target.name),
-            say("Give the user the privilege, or write enable under ssh of the device"),
+            say("Give the user the privilege, or write enable_password under ssh of the device"),
         ) from error
 
 

@@ -22,7 +22,7 @@ MAX_NODES = 300_000
 """Values of one file, aliases counted as often as they are used: a few lines of aliases can mean billions."""
 MAX_DEPTH = 32
 MAX_MENDINGS = 20
-SECRET_KEYS = frozenset({"auth", "community", "key", "password", "priv", "url"})
+SECRET_KEYS = frozenset({"auth", "community", "enable_password", "key", "password", "priv", "url"})
 """Keys whose values no message repeats."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9]\d{0,17})")

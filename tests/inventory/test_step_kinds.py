@@ -14,7 +14,7 @@ site: {name: X}
 devices:
   hmp: {address: 10.0.0.1, ssh: {user: releve, key: env:HOME, platform: linux}}
   sql: {address: 10.0.0.2, sql: {engine: postgresql, database: crm, user: releve, password: env:HOME, ca: /etc/ca.pem}}
-  router: {address: 10.0.0.3, ssh: {user: releve, key: env:HOME, enable: env:HOME, platform: cisco_ios}}
+  router: {address: 10.0.0.3, ssh: {user: releve, key: env:HOME, enable_password: env:HOME, platform: cisco_ios}}
 checks:
   web: {probe: tcp, device: hmp, port: 80, incident: web-down}
 incidents: {web-down: {runbook: own}}
