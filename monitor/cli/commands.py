@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("monitor.cli.audit:audit", N_("Verify that the audit trail is whole.")),
     "backup": ("monitor.cli.backup:backup", N_("Copy the state of Relève into a file.")),
     "restore": ("monitor.cli.backup:restore", N_("Put a backup back in place.")),
+    "guard": ("monitor.cli.guard:guard", N_("Stop what may not run when this site loses its lease.")),
 }
 """Name -> where it is (`module:object`), and what it does."""
 

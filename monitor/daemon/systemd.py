@@ -6,18 +6,22 @@ import os
 import socket
 
 
-def notify(*lines: str) -> None:
-    """Send `lines` (`READY=1`, `WATCHDOG=1`, `STATUS=...`) to the service manager, if there is one."""
+def notify(*lines: str, wait: bool = True) -> bool:
+    """Send `lines` (`READY=1`, `WATCHDOG=1`, `STATUS=...`) to the service manager; return whether it was taken.
+
+    Without `wait`, a manager that stands still, its queue full, is told nothing and holds nobody up.
+    """
     place = os.environ.get("NOTIFY_SOCKET", "")
     if not place:
-        return
+        return False
     address = "\0" + place[1:] if place.startswith("@") else place
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
         try:
             sock.connect(address)
-            sock.send("\n".join(lines).encode())
+            sock.send("\n".join(lines).encode(), 0 if wait else socket.MSG_DONTWAIT)
         except OSError:
-            return  # a manager that went away is no reason to stop watching the site
+            return False  # a manager that went away is no reason to stop watching the site
+    return True
 
 
 def watchdog_interval() -> float | None:

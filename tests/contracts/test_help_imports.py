@@ -39,3 +39,30 @@ def test_the_help_of_one_command_imports_that_command_only():
         "monitor.cli.probe",
     }
     assert not HEAVY & modules
+
+
+RUN = """
+import os, pathlib, signal, sys, threading, time
+from monitor.cli import carry_out
+def end():
+    while not pathlib.Path(sys.argv[1], "a.json").exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end, daemon=True).start()
+assert carry_out(["guard", "--config", sys.argv[1] + "/guard.yaml"]) == 0
+print(*sorted(sys.modules))
+"""
+
+
+def test_the_guard_stands_again_at_once_since_it_imports_little(tmp_path):
+    path = tmp_path / "guard.yaml"
+    path.write_text(
+        f"{{site: a, ttl: 9s, state: {tmp_path}, run: {tmp_path}/run, plans: "
+        "{a: {stops_within: 1 h, targets: {a: {stop: [x], hard: [x], check: [x]}}}}}"
+    )
+    path.chmod(0o600)
+    done = subprocess.run([sys.executable, "-c", RUN, str(tmp_path)], check=True, capture_output=True, text=True)
+    modules = set(done.stdout.split())
+    assert {"failover.guard_loop", "failover.guard_stop", "monitor.daemon.systemd"} <= modules
+    assert not (HEAVY - {"yaml"}) & modules
+    assert not {name for name in modules if name.startswith("monitor.store")}

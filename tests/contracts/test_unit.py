@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from failover.guard import HANGS_FOR, STARTS_WITHIN, TURN
 from monitor.cli import run
 from monitor.daemon import automation, daemon, journal
 from monitor.web.server import CROWD
@@ -12,8 +13,8 @@ SITE = 10_000
 """Checks; more than any one contact centre has."""
 
 
-def words(project, name):
-    text = (project / "packaging" / "releve.service").read_text("utf-8")
+def words(project, name, unit="releve.service"):
+    text = (project / "packaging" / unit).read_text("utf-8")
     return re.search(rf"^{name}=(\S+)$", text, re.MULTILINE)[1]
 
 
@@ -28,3 +29,17 @@ def test_the_watchdog_waits_longer_than_it_takes_us_to_see_that_the_scheduler_st
 def test_a_stop_has_the_time_that_all_that_is_in_hand_is_given(project):
     longest = automation.PATIENCE + daemon.PATIENCE + journal.HANGS_AFTER + run.GRACE
     assert int(words(project, "TimeoutStopSec")) > longest
+
+
+GUARD = "releve-guard.service"
+
+
+def test_a_guard_that_stands_still_is_killed_when_the_taker_counts_on_it_and_even_if_it_is_frozen(project):
+    assert TURN < float(words(project, "WatchdogSec", GUARD)) == HANGS_FOR
+    assert words(project, "WatchdogSignal", GUARD) == "SIGKILL"
+
+
+def test_a_guard_that_is_gone_stands_again_in_time_and_for_ever(project):
+    assert float(words(project, "RestartSec", GUARD).removesuffix("ms")) / 1000 < STARTS_WITHIN / 4
+    assert words(project, "Restart", GUARD) == "always"
+    assert words(project, "StartLimitIntervalSec", GUARD) == "0"
