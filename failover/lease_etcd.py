@@ -38,7 +38,7 @@ PREFIX = "releve/lease/"
 
 
 class EtcdLease:
-    """The lease `name` among `voters`, which may serve several.
+    """The lease `name` among `voters`.
 
     `holder`: this site. `session`: its life, which lasts over a restart of the process, kept beside the lock of the
     folder of the state: then a restart goes on with the same token at once, and no two processes have it together.
@@ -120,7 +120,8 @@ class EtcdLease:
         return Seen(Standing.ABSENT if record is None else Standing.HELD, record, wait)
 
     async def close(self) -> None:
-        """As `Lease.close`. The voters are closed by whoever made them."""
+        """As `Lease.close`. Whoever else asks by the same `voters` connects anew."""
+        await self._voters.close()
 
     async def _again(self, record: Record) -> Held | Refused:
         """Write our `record` again. Raises Unanswered or Illegible.

@@ -129,7 +129,7 @@ async def test_nobody_there_is_told_for_each_voter():
         SystemClock(),
     )
     refused = await lease.acquire()
-    await lease._voters.close()
+    await lease.close()
     assert isinstance(refused, Refused)
     assert refused.why is Why.UNANSWERED
     said = ENGLISH.render(refused.text)
