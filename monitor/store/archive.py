@@ -37,6 +37,7 @@ from monitor.store.folder import (
     HISTORY_FILE,
     KEY_FILE,
     LOCK_FILE,
+    PEER,
     STATE_FILE,
     WriterLock,
     give_to_owner_of_folder,
@@ -91,10 +92,11 @@ class Restored:
     aside: Path | None
 
 
-def back_up(folder: Path, target: Path, now: datetime) -> Backup:
+def back_up(folder: Path, target: Path, now: datetime, *, history: bool = True) -> Backup:
     """Copy the state in `folder` into the new file `target` (mode 0600), also while a daemon writes it.
 
-    A history that cannot be read is left out. Raises StoreError: Exists, MissingStore, Corrupt, DiskFull ...
+    A `history` that is not asked for or cannot be read is left out. Raises StoreError: Exists, MissingStore, Corrupt,
+    DiskFull ...
     """
     if not target.parent.is_dir():
         raise StoreError(say("There is no folder {path}", path=str(target.parent)))
@@ -102,8 +104,8 @@ def back_up(folder: Path, target: Path, now: datetime) -> Backup:
         raise Exists(say("{path} is there already; choose another name", path=str(target)))
     with open_store(folder, write=False) as store:
         head = store.audit_head()
-        left_out = _unreadable(store)
-    has_history = left_out is None and (folder / HISTORY_FILE).exists()
+        left_out = _unreadable(store) if history else None
+    has_history = history and left_out is None and (folder / HISTORY_FILE).exists()
     names = (STATE_FILE, HISTORY_FILE) if has_history else (STATE_FILE,)
     with translated(target), tempfile.TemporaryDirectory(prefix=".releve-backup-", dir=target.parent) as work:
         for name in names:
@@ -190,7 +192,7 @@ def restore(
     prepare(folder)
     lock = WriterLock(folder)
     try:
-        found = _occupants(folder)
+        found = occupants(folder)
         if found and not replace:
             raise Exists(
                 say(
@@ -201,8 +203,8 @@ def restore(
                 )
             )
         with translated(folder), tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as work:
-            manifest = _unpack(source, Path(work))
-            aside = _set_aside(folder, found, now) if found else None
+            manifest = unpack(source, Path(work))
+            aside = set_aside(folder, found, now) if found else None
             for name in (*_FILES, ATTACHMENTS):
                 if (Path(work) / name).exists():
                     _hand_over(Path(work) / name, folder)
@@ -214,6 +216,7 @@ def restore(
     made_at, head = datetime.fromisoformat(manifest["made_at"]), str(manifest["head"])
     with open_locked(folder, lock, Ballast(folder / BALLAST_FILE, ballast)) as store:
         entry = AuditEntry(actor, "restore", {"made_at": made_at.isoformat(), "head": head}, now)
+        store.feed.stop()  # a copy elsewhere may be further on than what was put back, and cannot follow it
         store.commit(Batch(audit=(entry,)))
     return Restored(made_at, head, HISTORY_FILE in manifest["files"], aside)
 
@@ -222,17 +225,19 @@ def _new_file(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
-def _occupants(folder: Path) -> list[Path]:
-    """What a restored state would stand beside; a socket is only the trace of a daemon that is gone.
+def occupants(folder: Path) -> list[Path]:
+    """Return what a restored state would stand beside; a socket is only the trace of a daemon that is gone.
 
-    The highest number stays where it is: under it somebody was told something, whatever is put back.
+    The highest number stays where it is: under it somebody was told something, whatever is put back. So does the copy
+    of the other site's state, which is not ours.
     """
+    stay = (LOCK_FILE, BALLAST_FILE, HIGHEST_FILE, PEER)
     with translated(folder):
-        found = [entry for entry in folder.iterdir() if entry.name not in (LOCK_FILE, BALLAST_FILE, HIGHEST_FILE)]
+        found = [entry for entry in folder.iterdir() if entry.name not in stay]
         return sorted(entry for entry in found if not entry.is_socket())
 
 
-def _set_aside(folder: Path, found: list[Path], now: datetime) -> Path:
+def set_aside(folder: Path, found: list[Path], now: datetime) -> Path:
     """Move what is there, logs of the databases included: a log left behind would be played into the restored one."""
     aside = Path(tempfile.mkdtemp(prefix=f"before-{now.astimezone(UTC):%Y%m%d-%H%M%S}-", dir=folder))
     _hand_over(aside, folder)
@@ -252,8 +257,8 @@ def _hand_over(made: Path, folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unpack(source: Path, work: Path) -> Mapping[str, Any]:
-    """Write the databases of `source` into `work`, each checked; return the manifest. Raises Corrupt."""
+def unpack(source: Path, work: Path) -> Mapping[str, Any]:
+    """Write what is in the backup `source` into `work`, each file checked; return the manifest. Raises Corrupt."""
     with _reading(source) as archive:
         manifest = _manifest(source, archive)
         for name, seal in manifest["files"].items():

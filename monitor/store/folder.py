@@ -18,6 +18,10 @@ from monitor.store.errors import NetworkFileSystem, WriterBusy, translated
 STATE_FILE, HISTORY_FILE = "state.db", "history.db"
 LOCK_FILE, BALLAST_FILE, HIGHEST_FILE = "lock", "ballast", "highest"
 KEY_FILE = "links.key"
+PEER = "peer"
+"""The folder of the copy of the other site's state, below that of the own one."""
+TAKING = "taking"
+"""A file in it, which is there while that copy becomes the own state."""
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
     {

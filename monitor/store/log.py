@@ -17,6 +17,9 @@ from monitor.core.incident import Incident, replay
 from monitor.store.rows import canonical, digest, health_from_json, health_to_json, incident_number
 from monitor.store.tables import events, healths, incidents, insert, meta, notices, protocols
 
+_LEFT_OUT = "left_out"
+"""The key of the number up to which none is given, in `meta`."""
+
 
 def add_events(connection: Connection, new: Iterable[Event]) -> None:
     """Append events to the log of their incidents and keep the index of incidents in step."""
@@ -95,8 +98,14 @@ def get(connection: Connection, key: str) -> Any:
 
 
 def next_number(connection: Connection) -> int:
-    """Return the number of the next incident: one above every number that was ever given."""
-    return int(connection.execute(select(func.coalesce(func.max(incidents.c.number), 0))).scalar_one()) + 1
+    """Return the number of the next incident: one above every number that was ever given, or may have been."""
+    given = int(connection.execute(select(func.coalesce(func.max(incidents.c.number), 0))).scalar_one())
+    return max(given, int(get(connection, _LEFT_OUT) or 0)) + 1
+
+
+def leave_out(connection: Connection, count: int) -> None:
+    """Give the next `count` numbers of incidents to none, here and in every copy: somebody else may have given them."""
+    put(connection, _LEFT_OUT, next_number(connection) - 1 + count)
 
 
 def recent(since: datetime) -> Select[tuple[str]]:

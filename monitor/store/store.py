@@ -22,18 +22,22 @@ from monitor.core.incident import Incident
 from monitor.core.maintenance import window_from_json, window_to_json
 from monitor.core.plan import State
 from monitor.core.rota import override_from_json, override_to_json
+from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.store import audit, jobs, log, moves, outbox, outstanding, runs
 from monitor.store.audit import AuditReport, parse_head
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.batch import Batch, Loaded
 from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
-from monitor.store.errors import DiskFull, corrupt, gone, translated
+from monitor.store.errors import DiskFull, StoreError, corrupt, gone, translated
+from monitor.store.feeding import Feeding
 from monitor.store.folder import (
     BALLAST_FILE,
     HIGHEST_FILE,
     HISTORY_FILE,
+    PEER,
     STATE_FILE,
+    TAKING,
     WriterLock,
     identity,
     prepare,
@@ -70,8 +74,14 @@ class Store:
         self._ballast = ballast
         self._lock = lock
         self._highest = Highest(folder / HIGHEST_FILE)
+        self.feed = Feeding(self._read, self._change)
+        """What the copy at the other site has yet to be told."""
         if lock is not None:
             self._highest.prepare()
+
+    def mend(self) -> None:
+        """Take up what the last writer left, an older version of Relève perhaps; `open_store` asks for it."""
+        self._transact(self.feed.mend)
 
     def load(self, now: datetime, keep: timedelta) -> Loaded:
         """Return what is believed: every health, the incidents that are open or ended within `keep` before `now`."""
@@ -379,7 +389,9 @@ class Store:
 
     def _transact(self, work: Callable[[Connection], R]) -> R:
         with translated(self._path), self.engine.begin() as connection:
-            return work(connection)
+            done = work(connection)
+            self.feed.end(connection)
+            return done
 
 
 def open_store(folder: Path, *, write: bool, ballast: int = SIZE) -> Store:
@@ -422,18 +434,31 @@ def _opened(folder: Path, ballast: Ballast, lock: WriterLock | None) -> Store:
     engine = make_engine(path, write=write, synchronous="FULL")
     try:
         bring_up_to_date(engine, path, STATE_REVISIONS, write=write)
+        store = Store(engine, History(folder, write=write), folder, ballast, lock)
         if write:
             quick_check(engine, path)
+            store.mend()
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, History(folder, write=write), folder, ballast, lock)
+    return store
 
 
 def _refuse_a_lost_state(folder: Path) -> None:
-    """A state that is gone beside a history that is there is not begun anew: incident numbers would be given twice."""
+    """A state that is gone beside a history that is there is not begun anew: incident numbers would be given twice.
+
+    Nor is one begun in the middle of taking over the other site's.
+    """
     state, history = folder / STATE_FILE, folder / HISTORY_FILE
     with translated(folder):
         empty = not state.exists() or state.stat().st_size == 0
+        if empty and (folder / PEER / TAKING).exists():
+            raise StoreError(
+                say(
+                    "The other site's state is being taken over into {path}, and that was cut short; finish it first "
+                    "(releve peer take-over)",
+                    path=str(folder),
+                )
+            )
         if empty and history.exists() and history.stat().st_size > 0:
             raise corrupt(state, "it is empty or gone, while history.db has data")

@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
-STATE_REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+STATE_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HISTORY_REVISIONS = ("0001",)
 """Every schema that this version can read or bring up to date, oldest first; the last is the present one."""
 
@@ -191,6 +191,19 @@ audit = Table(
     Column("hash", String(64), nullable=False),
 )
 """The hash chain; `at` and `data` are kept as the very text that was hashed."""
+
+feed = Table(
+    "feed",
+    STATE,
+    Column("seq", Integer, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+"""Every change of the other tables, for the copy at the other site; `monitor.store.feed` says what a row holds."""
+
+feed_state = Table(
+    "feed_state", STATE, Column("key", String(32), primary_key=True), Column("value", Text, nullable=False)
+)
+"""What belongs to the feed or to the copy itself, and is not copied."""
 
 series = Table(
     "series",

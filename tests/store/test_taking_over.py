@@ -1,0 +1,216 @@
+"""The copy becomes the state: whole, once, whatever is killed meanwhile, and the old sender is refused from then on."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alerts.notice import Notice, NoticeState
+from monitor.core.events import Event
+from monitor.store import AuditEntry, Batch, Store, StoreError, WriterBusy, open_store
+from monitor.store.archive import back_up
+from monitor.store.feed import Standing
+from monitor.store.folder import PEER, TAKING
+from monitor.store.link_key import link_key
+from monitor.store.replica import Admission, Replica, Stale, own_standing
+from monitor.store.taking_over import SKIPPED, take_over
+
+KILLED = 86
+
+
+@pytest.fixture
+def centre(store: Store, opening: Callable[..., Event], notice: Callable[..., Notice]) -> tuple[Store, Standing]:
+    """A state with an incident that goes on; of its messages one is told, one is being told, one is to come."""
+    link_key(store.folder)
+    standing = store.feed.start()
+    event = opening(1)
+    store.commit(
+        Batch(
+            events=(event,),
+            notices=(notice(1), notice(2, due=1), notice(3, due=2)),
+            protocols={event.incident: {"n": 1}},
+            audit=(AuditEntry("uid:1", "open"),),
+        )
+    )
+    told, _being_told = store.claim(event.at + timedelta(minutes=1), 2)
+    store.settle(
+        told.key, state=NoticeState.SENT, at=event.at, answer="250", attempts=1, channel="mail", address=told.address
+    )
+    return store, standing
+
+
+@pytest.fixture
+def secours(tmp_path: Path, centre: tuple[Store, Standing], start: datetime) -> Path:
+    """The folder of the other site, with a copy of the centre, up to the last change."""
+    store, standing = centre
+    folder = tmp_path / "secours"
+    back_up(store.folder, tmp_path / "all.zip", start, history=False)
+    with Replica(folder / PEER) as replica:
+        replica.install(standing, tmp_path / "all.zip")
+        store.commit(Batch(audit=(AuditEntry("uid:1", "the last thing"),)))
+        piece = store.feed.after(replica.reached().cursor or 0, 2**20)
+        assert piece is not None
+        replica.take(standing, piece)
+    return folder
+
+
+def whole(folder: Path, before: Store) -> None:
+    """The state in `folder` is that of `before` and says who took it over."""
+    with open_store(folder, write=True, ballast=0) as store:
+        assert store.verify_audit().whole
+        assert store.verify_audit(before.audit_head()).whole
+        assert store.verify_audit().entries == before.verify_audit().entries + 1
+        assert [one.id for one in store.incidents()] == [one.id for one in before.incidents()]
+        assert store.notices() == before.notices()
+        assert store.recover_sending() == 1
+        assert store.load(before.incidents()[0].opened_at, timedelta(days=1)).state.next_number == 2 + SKIPPED
+        assert store.feed.on
+    assert link_key(folder) == link_key(before.folder)
+
+
+def test_the_copy_becomes_the_state_with_what_was_being_told(
+    centre: tuple[Store, Standing], secours: Path, start: datetime
+) -> None:
+    store, standing = centre
+    done = take_over(secours, start, actor="uid:0")
+    assert done.aside is None
+    assert done.committed_at is not None
+    assert done.standing.epoch != standing.epoch
+    assert done.standing.rank > standing.rank
+    whole(secours, store)
+    assert own_standing(secours) == done.standing
+    assert not list((secours / PEER).glob("copy-*"))
+
+
+def test_what_the_old_site_sends_is_refused_from_then_on(
+    centre: tuple[Store, Standing], secours: Path, start: datetime, tmp_path: Path
+) -> None:
+    store, standing = centre
+    take_over(secours, start, actor="uid:0")
+    with Replica(secours / PEER, own_standing(secours)) as replica:
+        assert replica.admit(standing) is Admission.STALE
+        piece = store.feed.after(0, 2**20)
+        assert piece is not None
+        with pytest.raises(Stale):
+            replica.take(standing, piece)
+        with pytest.raises(Stale):
+            replica.install(standing, tmp_path / "all.zip")
+
+
+def test_the_roles_can_be_changed_again_and_again(
+    centre: tuple[Store, Standing], secours: Path, start: datetime, tmp_path: Path
+) -> None:
+    store, standing = centre
+    homes = [secours, store.folder]
+    store.close()
+    seen = [standing]
+    for turn in range(3):
+        here, there = homes[turn % 2], homes[(turn + 1) % 2]
+        done = take_over(here, start, actor=f"turn {turn}", token=turn)
+        assert all(done.standing.rank > before.rank for before in seen)
+        seen.append(done.standing)
+        with open_store(here, write=True, ballast=0) as now_active:
+            standing = now_active.feed.start(token=turn)
+            backup = tmp_path / f"{turn}.zip"
+            back_up(here, backup, start, history=False)
+            with Replica(there / PEER, own_standing(there)) as replica:
+                replica.install(standing, backup)
+                assert [replica.admit(old) for old in seen[:-1]] == [Admission.STALE] * (len(seen) - 1)
+            numbers = now_active.load(start, timedelta(days=1)).state.next_number
+            assert numbers == 2 + SKIPPED * (turn + 1)
+    with open_store(homes[0], write=False) as last:
+        assert last.verify_audit().whole
+
+
+def test_what_lies_there_is_set_aside(centre: tuple[Store, Standing], secours: Path, start: datetime) -> None:
+    store, _standing = centre
+    with open_store(secours, write=True, ballast=0) as own:
+        own.commit(Batch(audit=(AuditEntry("uid:9", "of our own"),)))
+    (secours / "attachments").mkdir()
+    (secours / "attachments" / "ours.txt").write_text("x")
+    done = take_over(secours, start, actor="uid:0")
+    assert done.aside is not None
+    with open_store(done.aside, write=False) as own:
+        assert own.verify_audit().entries == 1
+    assert (done.aside / "attachments" / "ours.txt").exists()
+    whole(secours, store)
+
+
+def test_without_a_copy_nothing_is_touched(tmp_path: Path, start: datetime) -> None:
+    with open_store(tmp_path / "data", write=True, ballast=0):
+        pass
+    with pytest.raises(StoreError, match="no copy"):
+        take_over(tmp_path / "data", start, actor="uid:0")
+    assert (tmp_path / "data" / "state.db").exists()
+
+
+def test_nothing_is_taken_over_while_a_releve_runs_here_or_receives(secours: Path, start: datetime) -> None:
+    with Replica(secours / PEER), pytest.raises(WriterBusy):
+        take_over(secours, start, actor="uid:0")
+    with open_store(secours, write=True, ballast=0), pytest.raises(WriterBusy):
+        take_over(secours, start, actor="uid:0")
+
+
+def killed_at(event: int, folder: Path, start: datetime) -> bool:
+    """Take over in a process that is gone at its `event`th call to the system; return whether it was."""
+    child = os.fork()
+    if child == 0:
+        left = [event]
+
+        def count(name: str, _args: object) -> None:
+            if name.startswith(("os.", "open", "shutil.", "sqlite3.")):
+                left[0] -= 1
+                if left[0] < 0:
+                    os._exit(KILLED)
+
+        sys.addaudithook(count)
+        try:
+            take_over(folder, start, actor="uid:0")
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, KILLED)
+    return code == KILLED
+
+
+def test_killed_anywhere_it_goes_on_where_it_was(
+    centre: tuple[Store, Standing], secours: Path, start: datetime, tmp_path: Path
+) -> None:
+    store, standing = centre
+    with open_store(secours, write=True, ballast=0) as own:
+        own.commit(Batch(audit=(AuditEntry("uid:9", "of our own"),)))
+    for event in range(random.randrange(3), 1000, 3):
+        folder = Path(shutil.copytree(secours, tmp_path / "try" / str(event)))
+        killed = killed_at(event, folder, start)
+        begins_anew(folder, killed=killed)
+        if killed and (folder / PEER / TAKING).exists() and event % 2:
+            killed_at(3, folder, start)  # once more
+        if (folder / "peer" / TAKING).exists() or not own_standing(folder):
+            take_over(folder, start, actor="uid:0")
+        whole(folder, store)
+        aside = next(folder.glob("before-*/state.db"))
+        with open_store(aside.parent, write=False) as own:
+            assert own.verify_audit().entries == 1
+        with Replica(folder / PEER, own_standing(folder)) as replica:
+            assert replica.admit(standing) is Admission.STALE
+        shutil.rmtree(folder)
+        if not killed:
+            break
+    else:
+        pytest.fail("it never comes to an end")
+    assert event > 20
+
+
+def begins_anew(folder: Path, *, killed: bool) -> None:
+    """Half a state is never taken for none."""
+    if killed and not (folder / "state.db").exists():
+        with pytest.raises(StoreError, match="cut short"):
+            open_store(folder, write=True, ballast=0)
