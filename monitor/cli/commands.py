@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "failover": ("monitor.cli.failover:failover", N_("Move a group to its other site, back, or rehearse it.")),
     "report": ("monitor.cli.report:report", N_("Write documents: the review of an incident.")),
     "notify": ("monitor.cli.notify:notify", N_("Send one real message to a contact, as a test.")),
+    "peer": ("monitor.cli.peer:peer", N_("Keep the state of the Relève at the other site; take it over.")),
     "demo": ("monitor.cli.demo:demo", N_("Play a story on a simulated site.")),
     "audit": ("monitor.cli.audit:audit", N_("Verify that the audit trail is whole.")),
     "backup": ("monitor.cli.backup:backup", N_("Copy the state of Relève into a file.")),

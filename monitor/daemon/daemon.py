@@ -29,6 +29,8 @@ from monitor.daemon.journal import Journal
 from monitor.daemon.mail_in import MailIn
 from monitor.daemon.moves import Moves
 from monitor.daemon.noticeboard import Noticeboard
+from monitor.daemon.peer_sender import PeerSender
+from monitor.daemon.peering import destination, inventory_file, peer_verdict
 from monitor.daemon.post import Post
 from monitor.daemon.publishing import Publishing
 from monitor.daemon.readiness import Readiness
@@ -69,6 +71,7 @@ def plan_of(inventory: Inventory) -> Plan:
         mailbox=replies is not None and replies.imap is not None,
         sms_in=replies is not None and bool(replies.sms),
         plans=inventory.continuity.plans,
+        peer=destination(inventory) is not None,
     )
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
@@ -96,6 +99,7 @@ class Daemon:
     mail_in: MailIn
     sms_in: SmsIn
     readiness: Readiness
+    peer: PeerSender
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -139,6 +143,7 @@ class Daemon:
             mail_in=None,  # type: ignore[arg-type]
             sms_in=None,  # type: ignore[arg-type]
             readiness=None,  # type: ignore[arg-type]
+            peer=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -152,6 +157,9 @@ class Daemon:
         daemon.publishing = Publishing(daemon.board, clock, daemon.report_public)
         daemon.mail_in = MailIn(desk, daemon.answers, daemon.report_mailbox)
         daemon.sms_in = SmsIn(desk, daemon.answers, daemon.report_sms_in)
+        daemon.peer = PeerSender(
+            lambda: destination(desk.inventory), journal, clock, lambda: inventory_file(desk.inventory)
+        )
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.scheduler.look)
@@ -190,6 +198,7 @@ class Daemon:
             asyncio.create_task(self.mail_in.run(), name="mailbox"),
             asyncio.create_task(self.sms_in.run(), name="sms in"),
             asyncio.create_task(self._every(FLUSH, self.readiness.tick), name="readiness"),
+            asyncio.create_task(self.peer.run(), name="peer"),
         ]
         self.automation.resume()
         self.moves.resume()
@@ -292,6 +301,9 @@ class Daemon:
         )
         if self.desk.inventory.replies is not None:
             verdicts += ((selfcheck.ANSWERS, selfcheck.answers_verdict(self.answers.parked, now)),)
+        other = self.desk.inventory.peer
+        if other is not None and selfcheck.PEER in self.desk.plan.checks:
+            verdicts += ((selfcheck.PEER, peer_verdict(self.peer.lag, self.peer.trouble, other)),)
         for name, verdict in verdicts:
             await self.desk.take(name, verdict, now, 0.0)
 
@@ -377,6 +389,7 @@ class Daemon:
             self.sign_of_life.swap()
             self.publishing.swap()
             self.mail_in.swap()
+            self.peer.swap()
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
 

@@ -26,6 +26,7 @@ from monitor.inventory.many import Declared, declared_devices
 from monitor.inventory.messages import messages
 from monitor.inventory.model import Check, Device, Inventory, Kind, Link, Site
 from monitor.inventory.needs import look_at_needs
+from monitor.inventory.peer import peer
 from monitor.inventory.people import Agreed, agreed, channels, contacts
 from monitor.inventory.problems import Place, Problem, Problems
 from monitor.inventory.public import look_at_titles, public
@@ -114,6 +115,7 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
     policy, sign_of_life, shown = automation(scope), heartbeat_out(scope), public(scope, things.devices)
     own_words, answers = messages(scope), replies(scope)
     duty = rotas(scope, UTC if site is None else site.timezone)
+    other = peer(scope, going_on.sites)
     if site is None or told.agreed is None or scope.problems.fatal:
         return None
     inventory = Inventory(
@@ -137,6 +139,8 @@ def _inventory(path: Path, scope: Scope, declared: list[Declared], known: Mappin
         rotas=duty,
         replies=answers,
         continuity=going_on,
+        peer=other,
+        files=scope.folder.named,
     )
     look_at_titles(scope, inventory)
     look_at_continuity_titles(scope, inventory)

@@ -110,6 +110,20 @@ class HeartbeatOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """How the two Relèves know each other: the authority `ca`, our own `cert` and its `key`, each as PEM.
+
+    A copy of our state that is older than `warning`, or `critical`, is told so.
+    """
+
+    ca: Secret
+    cert: Secret
+    key: Secret
+    warning: timedelta = timedelta(seconds=60)
+    critical: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
 class PublicFolder:
     """A folder on a host elsewhere, as SFTP names it, into which the public status is sent."""
 
@@ -186,7 +200,8 @@ class Inventory:
 
     `books`: every runbook by name, those of the library and the site's own. `actionable`: what they may act on.
     `words`: what messages say in the site's own words. `rotas`: who is on duty, by the name that stands for them
-    wherever a contact's may. `continuity`: how the service goes on at the other site.
+    wherever a contact's may. `continuity`: how the service goes on at the other site. `files`: what was read, by its
+    name below the folder of `path`.
     """
 
     path: Path
@@ -209,6 +224,8 @@ class Inventory:
     rotas: Mapping[str, Rota] = field(default_factory=dict)
     replies: Replies | None = None
     continuity: Continuity = field(default_factory=Continuity)
+    peer: Peer | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     def roster(self, overrides: Iterable[Override] = ()) -> Roster:
         """Return who is on duty, by the rotas and by those of `overrides` whose contact there still is."""

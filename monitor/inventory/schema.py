@@ -310,6 +310,18 @@ class HeartbeatKeys(Part):
     )
 
 
+class PeerKeys(Part):
+    """Relève's own state at the other site, so that the Relève there can go on with it."""
+
+    ca: Hidden = Field(description=N_("what the certificates of the two Relèves are signed by, as PEM: file:PATH"))
+    cert: Hidden = Field(
+        description=N_("our own certificate, as PEM: file:PATH; made for the host of this site's releve:")
+    )
+    key: Hidden = Field(description=N_("the key of that certificate, as PEM: file:PATH"))
+    warning: Span | None = Field(default=None, description=N_("how old the copy may be; 60s, if absent"))
+    critical: Span | None = Field(default=None, description=N_("an older one is CRITICAL; 5 min, if absent"))
+
+
 class SftpKeys(Part):
     """A folder on a host that is reached by SSH."""
 
@@ -393,6 +405,7 @@ class InventoryKeys(Part):
     datasets: Mapping[str, DataSetKeys] | None = None
     plans: Mapping[str, PlanKeys] | None = None
     rota: Mapping[str, RotaKeys] | None = None  # type: ignore[valid-type]
+    peer: PeerKeys | None = None
     users: Any = None
     rounds: Any = None
     baseline: Any = None

@@ -34,6 +34,13 @@ class Folder:
         sums = [sha256(raw).digest() for raw in self.contents.values()]
         return sha256(b"".join(sums)).hexdigest()[:12]
 
+    @property
+    def named(self) -> dict[str, bytes]:
+        """What was read, by its name below the root; what lies elsewhere, through a link, is left out."""
+        root = os.path.realpath(self.root)
+        found = {os.path.relpath(path, root): raw for path, raw in self.contents.items()}
+        return {name: raw for name, raw in found.items() if not name.startswith("..")}
+
     def path_for(self, written: str, beside: str) -> Path | None:
         """Return the path of `written`, relative to the file `beside`; None when it leads out of the root."""
         path = Path(os.path.normpath(Path(beside).parent / written))

@@ -1,0 +1,174 @@
+"""`releve peer`: the state of the Relève at the other site is kept here, looked at, and taken over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_settings, warn
+from monitor.cli.reading import inventory_of, site_speech
+from monitor.core.text import N_, say
+
+if TYPE_CHECKING:
+    from monitor.core.text import Speech, Text
+    from monitor.daemon.peer_receiver import Receiver
+    from monitor.store.replica import Seen
+
+
+@click.group(help=N_("Keep the state of the Relève at the other site; take it over."))
+def peer() -> None:
+    """Group the commands about the other Relève."""
+
+
+@peer.command(
+    help=N_(
+        "Receive the state of the Relève at the other site until told to stop (Ctrl-C, SIGTERM). Nothing is watched, "
+        "told or repaired meanwhile."
+    )
+)
+@pass_settings
+def receive(settings: Settings) -> int:
+    """Be the passive Relève."""
+    from monitor.daemon import logs
+    from monitor.daemon.peer_receiver import CannotReceive, Receiver
+    from monitor.daemon.peering import listening
+    from monitor.store import StoreError
+
+    wanted = listening(inventory_of(settings))
+    if wanted is None:
+        raise Failure(
+            say(
+                "The inventory {path} names no other Relève: `peer:` and `releve:` at two of the `sites:` do",
+                path=str(settings.inventory),
+            )
+        )
+    logs.set_up()
+    try:
+        asyncio.run(_receive(Receiver(settings.data, wanted)))
+    except (StoreError, CannotReceive) as error:
+        raise Failure(error.text) from error
+    return ExitCode.DONE
+
+
+async def _receive(receiver: Receiver) -> None:
+    from monitor.daemon import systemd
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with receiver.receiving():
+        systemd.notify("READY=1", "STATUS=receiving")
+        await stop.wait()
+        systemd.notify("STOPPING=1")
+
+
+@peer.command(help=N_("Say up to when this machine has the state of the Relève at the other site."))
+@click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
+@pass_settings
+def status(settings: Settings, as_json: bool) -> int:
+    """Show the copy."""
+    seen, words = _seen(settings), site_speech(settings)
+    if as_json:
+        emit_json(_as_json(seen))
+    else:
+        click.echo(words.render(_said(seen, words)))
+    return ExitCode.DONE if seen is not None and seen.reached.cursor is not None else ExitCode.WRONG
+
+
+@peer.command(
+    name="take-over",
+    help=N_(
+        "Go on with the state of the Relève at the other site: its copy becomes the state of this one, and what the "
+        "other sends is refused from then on. Only if the other one no longer runs."
+    ),
+)
+@click.option("--yes", is_flag=True, help=N_("Do it; else it is only said what would be lost."))
+@click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
+@pass_settings
+def take_over(settings: Settings, yes: bool, as_json: bool) -> int:
+    """Turn the copy into the state."""
+    from monitor.clock import SystemClock
+    from monitor.daemon.peering import unfolded
+    from monitor.store import StoreError
+    from monitor.store.folder import PEER, TAKING
+    from monitor.store.taking_over import take_over as turn
+    from monitor.web.views import when
+
+    words = site_speech(settings)
+    if not yes and not (settings.data / PEER / TAKING).exists():
+        seen = _seen(settings)
+        warn(words.render(_said(seen, words)))
+        raise Failure(
+            say("Nothing was done. With --yes this Relève goes on with that; the other one must not run then")
+        )
+    try:
+        done = turn(settings.data, SystemClock().now(), actor=f"uid:{os.getuid()}")
+        inventory = unfolded(settings.data)
+    except StoreError as error:
+        raise Failure(error.text) from error
+    if as_json:
+        emit_json(
+            {
+                "data": str(settings.data.absolute()),
+                "committed_at": None if done.committed_at is None else when(done.committed_at),
+                "epoch": done.standing.epoch,
+                "aside": None if done.aside is None else str(done.aside.absolute()),
+                "inventory": None if inventory is None else str(inventory.absolute()),
+            }
+        )
+        return ExitCode.DONE
+    click.echo(
+        words.render(say("The state of the other Relève is that of this one now, in {path}", path=str(settings.data)))
+    )
+    if done.aside is not None:
+        click.echo(words.render(say("What was there before lies in {path}", path=str(done.aside))))
+    if inventory is not None:
+        click.echo(words.render(say("The inventory that was in force there lies in {path}", path=str(inventory))))
+    click.echo(words.render(say("`releve run` goes on with every incident")))
+    return ExitCode.DONE
+
+
+def _seen(settings: Settings) -> Seen | None:
+    from monitor.store import StoreError
+    from monitor.store.folder import PEER
+    from monitor.store.replica import look_at
+
+    try:
+        return look_at(settings.data / PEER)
+    except StoreError as error:
+        raise Failure(error.text) from error
+
+
+def _said(seen: Seen | None, words: Speech) -> Text:
+    if seen is None:
+        return say("There is no copy of the other Relève's state here")
+    if seen.reached.cursor is None:
+        return say(
+            "The copy of the other Relève's state in {path} is broken; it is to be sent again", path=str(seen.path)
+        )
+    at = seen.reached.committed_at
+    if at is None:
+        return say("The copy of the other Relève's state is whole; no change has come since it was made")
+    moment = f"{words.date(at)} {words.clock(at)}"
+    return say("The copy of the other Relève's state is that of {moment}; what came later is not in it", moment=moment)
+
+
+def _as_json(seen: Seen | None) -> dict[str, object]:
+    from monitor.web.views import when
+
+    if seen is None:
+        return {"copy": None}
+    at, standing = seen.reached.committed_at, seen.standing
+    return {
+        "copy": str(seen.path.absolute()),
+        "whole": seen.reached.cursor is not None,
+        "committed_at": None if at is None else when(at),
+        "cursor": seen.reached.cursor,
+        "epoch": None if standing is None else standing.epoch,
+        "token": None if standing is None else standing.token,
+        "term": None if standing is None else standing.term,
+    }

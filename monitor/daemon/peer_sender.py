@@ -1,0 +1,398 @@
+"""Sending our state to the Relève at the other site, change by change, all of it first where it has none.
+
+We connect, and it answers where it stands: after a cut, a kill at either end or a week without a line, sending goes on
+from there. It holds up nothing: what is not sent yet waits in the state itself, up to a limit; beyond that it is
+forgotten, and all of the state is sent again when the other is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from monitor.clock import Clock
+from monitor.core.reasons import reason
+from monitor.core.text import Text, say, verbatim
+from monitor.daemon import peer_wire as wire
+from monitor.daemon.journal import Journal
+from monitor.daemon.peer_tls import BadIdentity, Identity, client_context
+from monitor.store import StoreError
+from monitor.store.archive import back_up
+from monitor.store.attachments import FOLDER as ATTACHMENTS
+from monitor.store.attachments import kept
+from monitor.store.ballast import SIZE
+from monitor.store.errors import disk_full, free_bytes, translated
+from monitor.store.feed import Standing
+from monitor.store.folder import KEY_FILE, STATE_FILE
+from monitor.store.link_key import kept_key
+from monitor.store.replica import INVENTORY, SENT, may_be_sent
+from monitor.store.tables import STATE_REVISIONS
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks for changes that are to be sent."""
+ASK_EVERY = 10.0
+"""Seconds after which the other is asked where it stands, also when all is well: which files it lacks."""
+FORGET_EVERY = 5.0
+"""Seconds between two deletions of what the other has; each is one more writing to our disk."""
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
+"""Seconds until the next try after one that failed, doubled with each."""
+PATIENCE = 20.0
+"""Seconds that one request may take: a part of 1 MiB over a busy line of 4 Mbit/s needs some."""
+INSTALLED_WITHIN = 600.0
+"""Seconds that the other may take to check all of the state and let it come into force."""
+MOST_KEPT = 64 * 2**20
+"""Bytes of changes that wait for the other; beyond that all of the state is the shorter way."""
+SLOWEST = 16 * 1024
+"""Bytes in a second that a line must carry for a file to be sent in one request."""
+OUTGOING = "outgoing"
+"""The folder of what is made to be sent, below that of the state."""
+NOBODY = Standing("-", 0, 0)
+"""Who asks before there is anything to send."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """The other Relève: `url` is `https://HOST:PORT`; who we are."""
+
+    url: str
+    identity: Identity
+
+
+class NotTaken(Exception):
+    """It did not go over; `text` says why."""
+
+    def __init__(self, text: Text, why: wire.Why | None = None) -> None:
+        super().__init__(text.template)
+        self.text, self.why = text, why
+
+
+WORDS = {
+    wire.Why.GAP: say("it asked for what comes earlier"),
+    wire.Why.STALE: say(
+        "it refuses our state as out of date: the other site has taken over, or its copy is of a newer state. Only one "
+        "of the two may run"
+    ),
+    wire.Why.SCHEMA: say("it is of another version; install the same on both sides"),
+    wire.Why.DIVERGED: say("its copy could not follow, and all of the state is sent again"),
+    wire.Why.DAMAGED: say("what came there was damaged, and is sent again"),
+    wire.Why.DISK: say("its disk is full or fails"),
+    wire.Why.STRANGER: say("our certificate is not made for the name by which it knows us"),
+    wire.Why.NONSENSE: say("it does not understand us; install the same version on both sides"),
+}
+
+
+@dataclass(slots=True)
+class _Line:
+    """An open session, and what was learnt in it: the last row that the other `has`, since when it was not asked."""
+
+    session: ClientSession
+    url: str
+    standing: Standing
+    has: int = 0
+    asked_at: float = float("-inf")
+    forgot_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    @property
+    def due(self) -> bool:
+        """Whether the other is to be asked where it stands."""
+        return asyncio.get_running_loop().time() - self.asked_at >= ASK_EVERY
+
+
+class PeerSender:
+    """Sends until cancelled, to whom `wanted` says. `trouble`: why it does not go on, for people; None while it does.
+
+    `inventory` returns the file that lets the other work by our inventory; `token` that of the lease we hold (0: none).
+    """
+
+    def __init__(
+        self,
+        wanted: Callable[[], Destination | None],
+        journal: Journal,
+        clock: Clock,
+        inventory: Callable[[], bytes] = lambda: b"",
+        token: Callable[[], int] = lambda: 0,
+        most_kept: int = MOST_KEPT,
+    ) -> None:
+        self._wanted, self._journal, self._clock = wanted, journal, clock
+        self._inventory, self._token, self._most_kept = inventory, token, most_kept
+        self._complete_at = clock.boot()
+        self._said: str | None = None
+        self._changed = asyncio.Event()
+        self.trouble: Text | None = None
+        self.sent = 0
+
+    @property
+    def lag(self) -> timedelta:
+        """How old the moment is up to which the other is known to have everything."""
+        return timedelta(seconds=max(0.0, self._clock.boot() - self._complete_at))
+
+    def swap(self) -> None:
+        """Take it that whom to send to may be another now."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        wait = FIRST_WAIT
+        while True:
+            self._changed.clear()
+            wanted = self._wanted()
+            if wanted is None:
+                await self._idle()
+                wait = FIRST_WAIT
+                continue
+            before = self.sent
+            try:
+                await self._talk(wanted)
+                wait = FIRST_WAIT
+            except NotTaken as error:
+                self._note(error.text)
+            except StoreError as error:
+                self._note(error.text)
+            except Exception:  # the edge of the task: a fault in sending ends no daemon
+                log.exception("sending our state failed", extra={"event": "peer_bug"})
+                self._note(say("sending failed in itself; the log says how"))
+            wait = FIRST_WAIT if self.sent > before else wait
+            await self._limit()
+            await self._wait_for_change(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _idle(self) -> None:
+        """Nobody is to have our state: nothing is written down for anybody."""
+        self.trouble, self._complete_at = None, self._clock.boot()
+        if self._journal.store.feed.on and self._journal.trouble is None:
+            try:
+                await self._journal.ask(self._journal.store.feed.stop)
+            except StoreError as error:
+                log.warning("the feed is not stopped", extra={"event": "peer_feed", "why": str(error)})
+        await self._wait_for_change(LONGEST_WAIT)
+
+    async def _wait_for_change(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def _note(self, why: Text) -> None:
+        self.trouble = why
+        if self._said != why.template:
+            self._said = why.template
+            log.warning("our state is not sent", extra={"event": "peer_not_sent", "why": why.template})
+
+    def _went_well(self) -> None:
+        if self.trouble is not None or self._said is not None:
+            log.info("our state is sent again", extra={"event": "peer_sent"})
+        self.trouble = self._said = None
+
+    async def _limit(self) -> None:
+        """Let what waits for the other take no more of the disk than it may."""
+        feed = self._journal.store.feed
+        try:
+            if feed.on and (await self._journal.ask(feed.extent)).bytes > self._most_kept:
+                await self._journal.ask(feed.stop)
+                log.warning("the other is too far behind", extra={"event": "peer_far_behind"})
+        except StoreError as error:
+            self._note(error.text)
+
+    async def _talk(self, wanted: Destination) -> None:
+        """Send as long as it works and `wanted` stays. Raises NotTaken and StoreError."""
+        import aiohttp  # noqa: PLC0415 - only where there is another site
+
+        try:
+            context = client_context(wanted.identity)
+        except BadIdentity as error:
+            raise NotTaken(error.text) from error
+        connector = aiohttp.TCPConnector(ssl=context, limit=1, use_dns_cache=False)
+        async with aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "releve"}
+        ) as session:
+            if not self._journal.store.feed.on:
+                # Only for somebody who is there is anything written down.
+                await self._request(_Line(session, wanted.url, NOBODY), "POST", "ping", b"")
+            line = _Line(session, wanted.url, await self._journal.ask(self._journal.store.feed.start, self._token()))
+            while not self._changed.is_set():
+                if line.due:
+                    await self._ask_where(line)
+                await self._follow(line)
+
+    async def _ask_where(self, line: _Line) -> None:
+        files = await asyncio.to_thread(self._files)
+        hello = wire.hello_bytes(wire.Hello(STATE_REVISIONS[-1], files))
+        stand = wire.stand_of(await self._request(line, "POST", "hello", hello))
+        if stand.cursor is None:
+            await self._send_all(line, stand.part)
+            return
+        for name in stand.lacks:
+            await self._send_file(line, name)
+        line.has = stand.cursor
+        line.asked_at = asyncio.get_running_loop().time()
+
+    async def _follow(self, line: _Line) -> None:
+        """Send what is new, if anything is, and wait a moment if not."""
+        feed, looked_at = self._journal.store.feed, self._clock.boot()
+        if self._journal.trouble is not None:
+            raise NotTaken(self._journal.trouble)
+        if self._token() > line.standing.token:
+            line.standing = await self._journal.ask(feed.start, self._token())
+        piece = await self._journal.ask(feed.after, line.has, wire.AT_ONCE)
+        if piece is None:
+            # It is further than our feed, or our feed begins later: one of the two was put back.
+            await self._journal.ask(feed.stop)
+            line.standing = await self._journal.ask(feed.start, self._token())
+            line.asked_at = float("-inf")
+            return
+        if piece.rows:
+            body = await asyncio.to_thread(wire.packed, piece)
+            line.has = wire.stand_of(await self._request(line, "POST", "rows", body)).cursor or line.has
+            self.sent += len(piece.rows)
+        if line.has >= piece.last and not piece.more:
+            await self._is_complete(line, piece.last, looked_at)
+        if not piece.rows:
+            await self._wait_for_change(LOOK_EVERY)
+
+    async def _is_complete(self, line: _Line, last: int, looked_at: float) -> None:
+        """The other has all that there was at `looked_at`."""
+        self._complete_at = looked_at
+        self._went_well()
+        now = asyncio.get_running_loop().time()
+        if now - line.forgot_at >= FORGET_EVERY:
+            line.forgot_at = now
+            await self._journal.ask(self._journal.store.feed.forget, last)
+
+    async def _send_all(self, line: _Line, part: wire.Part | None) -> None:
+        """Send all of the state, from where an earlier try was cut off."""
+        name, path = await self._backup(line.standing, None if part is None else part.name)
+        offset = part.size if part is not None and part.name == name else 0
+        with path.open("rb") as file:
+            file.seek(offset)
+            while data := await asyncio.to_thread(file.read, wire.PART):
+                await self._request(line, "PUT", f"backup/{name}", data, offset=str(offset))
+                offset += len(data)
+                self.sent += 1
+        await self._request(line, "POST", f"backup/{name}", b"", INSTALLED_WITHIN)
+        path.unlink(missing_ok=True)
+        log.info("all of our state was sent", extra={"event": "peer_all_sent", "bytes": offset})
+
+    async def _backup(self, standing: Standing, begun: str | None) -> tuple[str, Path]:
+        """Return the name and the file of all of the state: the one that is being sent already, or a new one."""
+        folder = self._journal.store.folder / OUTGOING
+        if begun is not None and (path := folder / f"{standing.epoch}-{begun}.zip").is_file():
+            return begun, path
+        name = uuid4().hex
+        path = folder / f"{standing.epoch}-{name}.zip"
+        await asyncio.to_thread(self._make_backup, path)
+        return name, path
+
+    def _make_backup(self, path: Path) -> None:
+        folder = self._journal.store.folder
+        with translated(path):
+            # What a kill left of an earlier one, half made perhaps.
+            shutil.rmtree(path.parent, ignore_errors=True)
+            path.parent.mkdir(mode=0o700)
+            if free_bytes(folder) < 2 * (folder / STATE_FILE).stat().st_size + SIZE:
+                raise disk_full(folder)
+        back_up(folder, path, self._clock.now(), history=False)
+
+    def _files(self) -> dict[str, str]:
+        """What lies beside the database, as the other is asked for it."""
+        folder = self._journal.store.folder
+        found = {f"{ATTACHMENTS}/{name}": "" for name in kept(folder)}
+        for name in SENT:
+            data = self._beside(name)
+            if data:
+                found[name] = hashlib.sha256(data).hexdigest()
+        return found
+
+    def _beside(self, name: str) -> bytes | None:
+        folder = self._journal.store.folder
+        if name == KEY_FILE:
+            with translated(folder / name):
+                return kept_key(folder)
+        return self._inventory() if name == INVENTORY else None
+
+    async def _send_file(self, line: _Line, name: str) -> None:
+        """Send a file that the other lacks; one that is not ours to send is passed over."""
+        if not may_be_sent(name):
+            raise NotTaken(WORDS[wire.Why.NONSENSE])
+        data = await asyncio.to_thread(self._beside if name in SENT else self._attached, name)
+        if data:
+            await self._request(line, "PUT", f"file/{name}", data, PATIENCE + len(data) / SLOWEST)
+            self.sent += 1
+
+    def _attached(self, name: str) -> bytes | None:
+        path = self._journal.store.folder / name
+        with translated(path):
+            return path.read_bytes() if path.is_file() and not path.is_symlink() else None
+
+    async def _request(
+        self, line: _Line, method: str, path: str, body: bytes, patience: float = PATIENCE, **query: str
+    ) -> bytes:
+        """Return the answer. Raises NotTaken."""
+        import aiohttp  # noqa: PLC0415 - as above
+
+        try:
+            async with (
+                asyncio.timeout(patience),
+                line.session.request(
+                    method,
+                    f"{line.url.rstrip('/')}/peer/v1/{path}",
+                    params=query,
+                    data=body,
+                    headers={wire.STANDING: wire.standing_header(line.standing)},
+                    allow_redirects=False,
+                ) as response,
+            ):
+                status, answer = response.status, await _read(response)
+        except TimeoutError as error:
+            raise NotTaken(say("no answer within {time}", time=timedelta(seconds=patience))) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise NotTaken(_unreached(error)) from error
+        if status == 200:
+            return answer
+        try:
+            why = wire.why_of(answer)
+        except wire.Nonsense:
+            raise NotTaken(say("it answers HTTP {status}", status=status)) from None
+        raise NotTaken(WORDS[why], why)
+
+
+async def _read(response: ClientResponse) -> bytes:
+    """Return the answer's body, of which nothing larger than `MOST_ANSWER` is read. Raises ValueError."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65536):
+        body += chunk
+        if len(body) > wire.MOST_ANSWER:
+            raise ValueError("too large")
+    return bytes(body)
+
+
+def _unreached(error: Exception) -> Text:
+    """Return why there is no connection, or why it ended."""
+    import aiohttp  # noqa: PLC0415 - as above
+
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return say("its name cannot be resolved")
+        case aiohttp.ClientConnectorCertificateError():
+            words = str(getattr(error.certificate_error, "verify_message", ""))
+            return say("its certificate is not trusted ({why})", why=verbatim(words))
+        case aiohttp.ClientSSLError():
+            return say("no TLS connection can be made with it")
+        case aiohttp.ClientConnectorError():
+            return say("no connection: {why}", why=reason(error.os_error))
+        case aiohttp.ClientOSError() | aiohttp.ServerDisconnectedError():
+            return say("it ended the connection; perhaps our certificate is not of its authority, or has run out")
+        case _:
+            return say("it does not answer as a Relève does")
