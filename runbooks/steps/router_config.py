@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from monitor.core.ids import CheckId, NodeId
-from monitor.core.text import N_, Text, say
+from monitor.core.text import N_, Text, say, verbatim
 from monitor.core.verdict import Severity
 from monitor.secret import Unresolved
 from probes.access import SshAccess
@@ -187,7 +187,7 @@ class _Router:
 
         def save(console: Console) -> Text | None:
             why = refusal(console.save())
-            return None if why is None else say("{verbatim}", verbatim=why)
+            return None if why is None else verbatim(why)
 
         try:
             return await with_console(self.target, self.access, save, self.params.within.total_seconds())
