@@ -324,13 +324,12 @@ class Moves:
 
     def io(self, move: Move, n: int, token: int | None) -> Io:
         """Return what task `n` of `move` may touch, under `token`."""
-        tries = move.records[n].tries if n < len(move.records) else 0
         return replace(
             self._automation.io(),
             tell=partial(self._tell, move, n),
             halted=lambda: move.id in self._footings and self._footings[move.id].halted(move),
             token=token,
-            errand=f"{move.id}-{n + 1}-{tries}",
+            errand=f"{move.id} {move.started_at.isoformat()} {n}",
         )
 
     async def _tell(self, move: Move, n: int, to: tuple[str, ...], text: Text) -> bool:
