@@ -59,18 +59,22 @@ def _worked(driver: Any, target: Target, access: SqlAccess, password: str, work:
         raise sql.unreached(target, error) from error
     try:
         with connection.cursor() as cursor:
-            return _sent(connection, cursor, work, reached)
+            return send(connection, cursor, work, reached)
     finally:
         connection.close()
 
 
-def _sent(connection: Any, cursor: Any, work: Work, reached: sql.Reached) -> Came:
+def send(connection: Any, cursor: Any, work: Work, reached: sql.Reached) -> Came:
+    """Carry `work` out on an open connection (PEP 249) and return what came of it.
+
+    Raises StepFailed when it is not as expected, TimeoutError when nobody waits any more; nothing stays then.
+    """
     reached.may_stay = not work.whole
     came = Came(None, sql.NO_ROW)
     for statement in work.statements:
         if reached.over:
             raise TimeoutError
-        cursor.execute(_declared(statement, work.token))
+        cursor.execute(declared(statement, work.token))
         row = cursor.fetchone() if cursor.description else None
         plain_row = () if row is None else tuple(sql.plain(value) for value in row)
         count = cursor.rowcount
@@ -89,7 +93,8 @@ def _sent(connection: Any, cursor: Any, work: Work, reached: sql.Reached) -> Cam
     return came
 
 
-def _declared(statement: str, token: int | None) -> str:
+def declared(statement: str, token: int | None) -> str:
+    """Return `statement` with its token as a variable, which stands before it."""
     if token is None or not needs_token(statement):
         return statement
     return f"DECLARE {VARIABLE} bigint = {token:d}; {with_token(statement, VARIABLE)}"
