@@ -96,7 +96,7 @@ def _without_primary(standby: Member, silent: tuple[Silent, ...], asked: Asked, 
     if standby.own is not None and standby.own.committed_at is not None:
         age = max(timedelta(0), standby.at - standby.own.committed_at)
         metrics = (asked.params.metric("age", age.total_seconds(), "s", minimum=0),)
-        text = say("{text}. Its last transaction is {age} old", text=text, age=age)
+        text = say("{text}. It has all that was written until {age} ago", text=text, age=age)
     return Verdict(worst([Severity.UNKNOWN, *(one.severity for one in metrics)]), text, metrics, facts)
 
 

@@ -22,6 +22,7 @@ from probes.replication_seen import (
     position,
     stream_of,
     sync_of,
+    whole_until,
 )
 
 Finding = tuple[Severity, Text]
@@ -82,7 +83,7 @@ def no_active(one: NodeId, other: NodeId) -> Text:
 
 
 def _without_primary(pair: Pair, asked: Asked) -> Verdict:
-    """Only a standby answered: it knows how old its data are, and not what it lacks."""
+    """Only a standby answered: until when it has everything is known, and not what it lacks."""
     (standby,) = pair.servers
     text = say("nobody knows what {standby} lacks", standby=standby.name)
     if pair.silent:
@@ -93,10 +94,11 @@ def _without_primary(pair: Pair, asked: Asked) -> Verdict:
             standby=standby.name,
         )
     metrics: tuple[Metric, ...] = ()
-    if standby.replayed_at is not None:
-        age = max(timedelta(0), standby.at - standby.replayed_at)
+    until = whole_until(standby, pair.trail)
+    if until is not None:
+        age = max(timedelta(0), standby.at - until)
         metrics = (asked.params.metric("age", age.total_seconds(), "s", minimum=0),)
-        text = say("{text}. Its last transaction is {age} old", text=text, age=age)
+        text = say("{text}. It has all that was written until {age} ago", text=text, age=age)
     severity = worst([Severity.UNKNOWN, *(metric.severity for metric in metrics)])
     return Verdict(severity, text, metrics, _facts(pair))
 

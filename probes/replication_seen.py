@@ -189,6 +189,16 @@ def behind(primary: Server, at: int | None, copy: Position, pair: Pair) -> Behin
     return Behind(size, max(timedelta(0), primary.at - max(since)) if since else None)
 
 
+def whole_until(standby: Server, trail: Trail) -> datetime | None:
+    """Return until when `standby` certainly has all that was written: all before its last transaction is there.
+
+    Where nobody wrote for long, it is later: until the primary was last seen with no more than what is there now.
+    """
+    same = (trail.system, trail.timeline) == (standby.system, standby.timeline)
+    reached = trail.reached(max(standby.received, standby.replayed)) if same else None
+    return max((at for at in (standby.replayed_at, reached) if at is not None), default=None)
+
+
 def sync_of(primary: Server, stream: Stream | None) -> str:
     """Return `sync`, `quorum`, `async` or `none`: whether commits wait for the copy, and whether there is one.
 

@@ -7,8 +7,9 @@ import logging
 from dataclasses import replace
 
 from monitor.clock import Clock
+from monitor.core.ids import CheckId
 from monitor.core.text import say
-from monitor.core.verdict import Verdict
+from monitor.core.verdict import Severity, Verdict
 from monitor.daemon import selfcheck
 from monitor.daemon.automation import Automation
 from monitor.daemon.desk import Desk
@@ -16,7 +17,7 @@ from monitor.secret import Unresolved
 from monitor.store import Sample
 from probes.ssh import HostFault
 from runbooks.contract import Recordings, StepFailed
-from runbooks.recordings import AlreadyArchiving, archive_once
+from runbooks.recordings import AlreadyArchiving, ArchiveReport, archive_once
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ class Archiving:
         self._desk, self._automation, self._clock = desk, automation, clock
         self._due: dict[str, float] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
+        self._reports: dict[str, ArchiveReport] = {}
+        self._verdicts: dict[str, Verdict] = {}
 
     async def tick(self) -> None:
         """Begin every round that is due, unless a person or a run stands against it."""
@@ -41,6 +44,21 @@ class Archiving:
             if name not in self._rounds and self._due[name] <= now and not self._held(recordings):
                 task = asyncio.create_task(self._round(recordings), name=f"archive {name}")
                 self._rounds[name] = task
+
+    async def look(self, check: CheckId) -> Verdict:
+        """Return what is known of the archive that `check` is about, as of now, and begin a round with the next tick.
+
+        Raises KeyError where it is about none. How far the archive is behind grows until a round has shown otherwise.
+        """
+        name = next(one for one in (*self._due, None) if one is None or selfcheck.archive_check(one) == check)
+        if name is None:
+            raise KeyError(check)
+        self._due[name] = asyncio.get_running_loop().time()
+        report = self._reports.get(name)
+        verdict = self._verdicts.get(name, Verdict(Severity.UNKNOWN, say("nothing was archived since Relève started")))
+        if report is None:
+            return verdict
+        return replace(verdict, metrics=selfcheck.archive_verdict(report, self._clock.now()).metrics)
 
     def _held(self, recordings: Recordings) -> bool:
         """Whether nothing may be archived now; a run that acts on the same device goes before."""
@@ -63,6 +81,7 @@ class Archiving:
             await self._tell(recordings, selfcheck.not_archived(say("Relève itself failed; its log has the details")))
         else:
             log.info("archived", extra={"event": "archived", "recordings": recordings.id, **report.evidence})
+            self._reports[recordings.id] = report
             await self._tell(recordings, selfcheck.archive_verdict(report, self._clock.now()))
             again = 0.0 if report.left and report.ended is None and not report.failures else again
         finally:
@@ -70,9 +89,10 @@ class Archiving:
             self._rounds.pop(recordings.id, None)
 
     async def _tell(self, recordings: Recordings, verdict: Verdict) -> None:
-        name, now = selfcheck.archive_check(recordings.id), self._clock.now()
-        self._desk.journal.keep_samples([Sample(name, one.name, one.unit, now, one.value) for one in verdict.metrics])
-        await self._desk.take(name, verdict, now, 0.0)
+        check, now = selfcheck.archive_check(recordings.id), self._clock.now()
+        self._verdicts[recordings.id] = verdict
+        self._desk.journal.keep_samples([Sample(check, one.name, one.unit, now, one.value) for one in verdict.metrics])
+        await self._desk.take(check, verdict, now, 0.0)
 
     async def close(self) -> None:
         """End what is under way; whatever is half copied is copied anew."""

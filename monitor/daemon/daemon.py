@@ -162,7 +162,7 @@ class Daemon:
         )
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
-        daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.scheduler.look)
+        daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look)
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
         daemon.archiving = Archiving(desk, daemon.automation, clock)
         await desk.clock_was_set()
@@ -170,6 +170,13 @@ class Daemon:
         await daemon.jobs.swap(inventory.checks.values())
         daemon.scheduler.swap(inventory.checks)
         return daemon
+
+    async def look(self, check: CheckId) -> Verdict:
+        """Return what `check` says now, one of the inventory or that of an archive. Raises KeyError for any other."""
+        try:
+            return await self.scheduler.look(check)
+        except KeyError:
+            return await self.archiving.look(check)
 
     async def report(self, check: Check, result: Result) -> None:
         """Take a result of the scheduler: samples to the history, the verdict to the desk."""

@@ -121,7 +121,11 @@ class Sighting:
         for check in data.checks:
             for metric in LAGS:
                 try:
-                    found += await journal.ask_history(journal.store.samples, check, metric, now - REMEMBERED, now)
+                    known = await journal.ask_history(journal.store.samples, check, metric, now - REMEMBERED, now)
                 except HistoryUnavailable:
                     continue
+                if known:
+                    # As in `lag_of`: what a check measures beside its lag is another age.
+                    found.append(known[-1])
+                    break
         return max(found, default=None)

@@ -216,7 +216,7 @@ BOTH = Pair(PRIMARY, STANDBY, "198.18.3.10", TRAIL)
         (Pair(PRIMARY), Severity.OK, "the copy has all that sql has"),
         (
             Pair(Silent(SQL, say("sql is dead")), STANDBY), Severity.UNKNOWN,
-            "nobody knows what sql-2 lacks: sql is dead. Its last transaction is 2 h old",
+            "nobody knows what sql-2 lacks: sql is dead. It has all that was written until 2 h ago",
         ),
         (
             Pair(Silent(SQL, say("sql is dead")), replace(STANDBY, replayed_at=None)), Severity.UNKNOWN,
@@ -224,8 +224,8 @@ BOTH = Pair(PRIMARY, STANDBY, "198.18.3.10", TRAIL)
         ),
         (
             Pair(STANDBY), Severity.UNKNOWN,
-            "sql-2 is a standby, and its primary was not asked: the check names no other server. Its last transaction "
-            "is 2 h old",
+            "sql-2 is a standby, and its primary was not asked: the check names no other server. It has all that was "
+            "written until 2 h ago",
         ),
         (Pair(Silent(SQL, say("sql is dead")), DEAD), Severity.UNKNOWN, "sql is dead; sql-2 is dead"),
         # It took over, and nobody has brought the old primary back.
@@ -243,8 +243,30 @@ def test_what_was_seen_of_the_two_is_said_worst_first(pair, severity, text):
 
 
 def test_no_lag_is_claimed_where_the_primary_does_not_answer():
-    assert figures(judged(Pair(Silent(SQL, say("dead")), STANDBY, trail=TRAIL))) == {"age": 7200}
+    assert figures(judged(Pair(Silent(SQL, say("dead")), STANDBY))) == {"age": 7200}
     assert figures(judged(Pair(PRIMARY, replace(STANDBY, role=Role.PRIMARY), trail=TRAIL))) == {}
+
+
+SEEN = replace(STANDBY, received=950, replayed=940)
+
+
+@pytest.mark.parametrize(
+    ("standby", "age"),
+    [
+        # Nobody has written for two hours, and the primary was seen with no more half a minute ago.
+        (SEEN, 30),
+        (replace(SEEN, replayed_at=None), 30),
+        (replace(SEEN, replayed_at=ago(4)), 4),
+        (replace(SEEN, received=700, replayed=700), 7200),
+        # What is known of another database, or of the one before a takeover, says nothing.
+        (replace(SEEN, system="2"), 7200),
+        (replace(SEEN, timeline=2), 7200),
+    ],
+)
+def test_without_its_primary_a_copy_is_whole_until_that_was_last_seen_where_it_is(standby, age):
+    found = judged(Pair(Silent(SQL, say("dead")), standby, trail=TRAIL))
+    assert found.severity is Severity.UNKNOWN
+    assert figures(found) == {"age": age}
 
 
 def test_the_roles_timelines_and_the_synchronisation_of_both_are_facts():
