@@ -137,6 +137,7 @@ CUTS = {
     "cut A-W": BIT[0, 2] | BIT[2, 0],
     "cut B-W": BIT[1, 2] | BIT[2, 1],
     **{f"cut {x}->{y}": bit for (x, y), bit in BIT.items()},
+    "witness alone": BIT[0, 2] | BIT[2, 0] | BIT[1, 2] | BIT[2, 1],
     "A alone": BIT[0, 1] | BIT[1, 0] | BIT[0, 2] | BIT[2, 0] | CLIENT[A],
     "B alone": BIT[0, 1] | BIT[1, 0] | BIT[1, 2] | BIT[2, 1] | CLIENT[B],
 }

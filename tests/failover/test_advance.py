@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from failover.advance import (
     MOST_TRIES,
@@ -380,6 +382,34 @@ def test_the_fence_is_proven_anew_when_it_does_not_hold_any_more() -> None:
     play.note(MoveEventKind.PHASE, phase=Phase.FENCE)
     assert isinstance(next_move(play.move, play.plan, play.at, grip=Grip.HELD, fenced=fenced), Pause)
     assert play.run() == ["[promote]", "[start]", *ENDED]
+
+
+EFFECTS = ("promote", "start sql", "start web", "route")
+
+
+@given(
+    st.sampled_from([Direction.SWITCHOVER, Direction.FAILOVER]),
+    st.dictionaries(st.sampled_from(["stop dialler", "stop sql", "isolate", *EFFECTS]), st.integers(1, 2)),
+    st.integers(0, 2),
+    st.lists(st.integers(0, 30), max_size=3),
+)
+def test_whatever_fails_and_whenever_it_is_cut_off_it_fences_first_and_comes_to_an_end(
+    direction: Direction, fails: dict[str, int], bad: int, cuts: list[int]
+) -> None:
+    play = Play(direction, TASKS if direction.planned else FORCED, fails=dict(fails), bad={WEB: bad})
+    for turn in range(200):
+        if play.move.state.over:
+            break
+        if turn in cuts:  # a restart: what was looked at is forgotten
+            play.looks.clear()
+        if isinstance(play.turn(), Wait):
+            play.say_yes()
+    assert play.move.state in (MoveState.SUCCEEDED, MoveState.FAILED)
+    done = [one for one in play.trace if one in (*EFFECTS, "isolate", "[back]")]
+    begun = [one for one in done if one in EFFECTS]
+    assert not begun or "isolate" in done[: done.index(begun[0])]
+    assert not begun or "[back]" not in done
+    assert play.move.runs_at == (SECOURS if play.move.state is MoveState.SUCCEEDED else CENTRE)
 
 
 def test_a_token_counts_from_the_step_that_carried_the_oldest() -> None:

@@ -157,6 +157,15 @@ def test_a_switchover_ends_at_the_other_site(fence: Fence) -> None:
     assert {(runs(world, A, fence), runs(world, B, fence)) for world in found.rest} == {(False, True)}
 
 
+@pytest.mark.parametrize("fence", Fence)
+def test_the_loss_of_the_witness_moves_nothing(fence: Fence) -> None:
+    alone = BEGIN._replace(faults=0, commands=0, answers=0, cut=CUTS["witness alone"])
+    found = explore(alone, fence)
+    assert found.broken == ""
+    assert not any(side.move is not None for world in found.came for side in world.sides)
+    assert all(runs(world, A, fence) for world in explore(alone, fence, prompt=True).came)
+
+
 # That the search finds what is wrong: each of these is one mistake, put in the place of the real function.
 
 
