@@ -1,0 +1,13 @@
+"""Two sites and a witness with two faults, a command and an answer in one story: a million states, some minutes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.failover.explored import BEGIN, Fence
+from tests.failover.test_explore import explore
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_there_are_never_two_active_sites_whatever_two_faults_and_two_words_of_a_person_do(fence: Fence) -> None:
+    assert explore(BEGIN._replace(faults=2, commands=1, answers=1), fence).broken == ""
