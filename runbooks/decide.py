@@ -32,6 +32,7 @@ class Why(StrEnum):
     RESTING = "resting"
     MAINTENANCE = "maintenance"
     SPENT = "spent"
+    PASSIVE = "passive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class Tried:
 class Footing:
     """What is believed of the site, and what has been tried: what the question "may it start" is asked of.
 
-    `worked_on`: devices on which announced work goes on, with its name.
+    `worked_on`: devices on which announced work goes on, with its name. `passive`: devices of a site that a group has
+    left, with the plan of that group.
     """
 
     topology: Topology
@@ -71,6 +73,7 @@ class Footing:
     per_device: Budget
     halted: bool = False
     worked_on: Mapping[NodeId, str] = field(default_factory=dict)
+    passive: Mapping[NodeId, str] = field(default_factory=dict)
 
 
 def attempts(runs: Iterable[Run]) -> tuple[Tried, ...]:
@@ -94,6 +97,15 @@ def may_start(
     """
     if footing.halted:
         return Hold(Why.HALTED, say("a person has stopped the automation; `releve automation arm` lets it go on"))
+    left = min((device for device in targets if device in footing.passive), default=None)
+    if left is not None:
+        text = say(
+            "{plan} runs at another site, and must not be started on {device} as well; `releve failover back {plan}` "
+            "brings it back",
+            plan=footing.passive[left],
+            device=left,
+        )
+        return Hold(Why.PASSIVE, text)
     taken = sorted(footing.busy & set(targets))
     if taken:
         return Hold(Why.BUSY, say("another run acts on {device}", device=taken[0]))

@@ -63,6 +63,8 @@ class Automation:
         self.progress: dict[RunId, Progress] = {}
         self._next, self._closing = kept.next_run, False
         self._waiting = Waiting()
+        self.passive: Callable[[], Mapping[NodeId, str]] = dict
+        self.moving: Callable[[], frozenset[NodeId]] = frozenset
         self._executions: dict[RunId, Execution] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
         self._starting, self._recording, self._answering = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
@@ -104,7 +106,8 @@ class Automation:
     def halted(self, run: Run | None = None) -> bool:
         """Return whether a person stopped the automation, or Relève may not act by itself any more, as in `run`."""
         by_itself = run is not None and run.started_by == RELEVE
-        return self.policy.halted_by != "" or (by_itself and not self._desk.inventory.automation.live)
+        in_the_way = run is not None and bool(run.targets & self.moving())  # of a group that moves: its plan decides
+        return self.policy.halted_by != "" or in_the_way or (by_itself and not self._desk.inventory.automation.live)
 
     def well(self, check: CheckId, since: datetime) -> bool:
         """Return whether `check` was seen OK, and is believed OK, after `since`.
@@ -136,13 +139,14 @@ class Automation:
             busy=self.busy,
             per_device=self._desk.inventory.automation.per_device,
             halted=self.halted(),
+            passive=self.passive(),
             worked_on=worked_on(self._desk.state.windows, self._desk.plan.topology, self._clock.now()),
         )
 
     @property
     def busy(self) -> frozenset[NodeId]:
-        """The devices on which no other run may act now."""
-        return touched(run for run in self.runs.values() if not run.state.over)
+        """The devices on which no other run may act now; what a move of a group acts on is among them."""
+        return touched(run for run in self.runs.values() if not run.state.over) | self.moving()
 
     @property
     def acted_on(self) -> frozenset[NodeId]:

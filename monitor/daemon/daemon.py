@@ -164,6 +164,7 @@ class Daemon:
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look)
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
+        daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
         daemon.archiving = Archiving(desk, daemon.automation, clock)
         await desk.clock_was_set()
         await desk.swap(inventory, plan, RELEVE)

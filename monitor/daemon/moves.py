@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -21,7 +21,7 @@ from failover.vantage import Look
 from failover.words import Order, started
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
-from monitor.core.ids import CheckId
+from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Refused
 from monitor.core.text import Text, say, verbatim
 from monitor.core.verdict import Verdict
@@ -30,6 +30,7 @@ from monitor.daemon.beliefs import legible
 from monitor.daemon.desk import Desk
 from monitor.daemon.move_letters import notices_of
 from monitor.daemon.moving import Footing, Prepared, Wanted, told_of
+from monitor.daemon.passive import acted_on, passive
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
 from monitor.daemon.whole import whole
@@ -81,6 +82,14 @@ class Moves:
     def going(self, plan: PlanId) -> Move | None:
         """Return the move of `plan` that is under way."""
         return next((move for move in self.moves.values() if move.plan == plan and not move.state.over), None)
+
+    def passive(self) -> Mapping[NodeId, str]:
+        """Return the devices on which no repair may start anything, with the plan of the group that has left."""
+        return passive(self._continuity, self.moves.values(), self._desk.inventory.actionable)
+
+    def acted_on(self) -> frozenset[NodeId]:
+        """Return the devices on which a move acts now."""
+        return acted_on(self.moves.values())
 
     def halted_since(self, move: Move) -> bool:
         """Return whether a person stopped everything after `move` began; who begins one afterwards knows of it."""
@@ -323,13 +332,17 @@ class Moves:
         await self.record(MoveEvent(move.id, self._clock.now(), MoveEventKind.ENDED, RELEVE, why, None, data))
 
     def io(self, move: Move, n: int, token: int | None) -> Io:
-        """Return what task `n` of `move` may touch, under `token`."""
+        """Return what task `n` of `move` may touch, under `token`.
+
+        Its errand is the same at each try whose end nobody knows, and another once it failed and a person said yes.
+        """
+        ended = sum(event.task == n and event.kind is MoveEventKind.OUTCOME for event in move.log)
         return replace(
             self._automation.io(),
             tell=partial(self._tell, move, n),
             halted=lambda: move.id in self._footings and self._footings[move.id].halted(move),
             token=token,
-            errand=f"{move.id} {move.started_at.isoformat()} {n}",
+            errand=f"{move.id} {move.started_at.isoformat()} {n} {ended}",
         )
 
     async def _tell(self, move: Move, n: int, to: tuple[str, ...], text: Text) -> bool:
