@@ -140,8 +140,8 @@ def _of_phase(phase: dict[str, Any], words: Speech) -> list[str]:
     if phase["told"]:
         found.append(words.render(say("told: {names}", names=", ".join(phase["told"]))))
     for fence in phase["fences"]:
-        span = timedelta(seconds=fence["stops_within_s"] or 0)
-        found.append(words.render(say(FENCE[fence["kind"]], site=fence["site"], span=span)))
+        span, how = timedelta(seconds=fence["stops_within_s"] or 0), FENCE[fence["kind"]]
+        found.append(words.render(say(how, site=fence["site"], span=span)))
     if phase["checks"]:
         found.append(words.render(say("checks: {names}", names=", ".join(phase["checks"]))))
     if not (found or phase["actions"]):
