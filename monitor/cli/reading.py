@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from monitor.web.client import LocalApi
 
 
-def inventory_of(settings: Settings) -> Inventory:
-    """Return the inventory. Its errors go to stderr, located, and end the command with Failure.
+def inventory_of(settings: Settings, site: str | None = None) -> Inventory:
+    """Return the inventory as it is read at `site`; None: at the one where the daemon of the data folder stands.
+
+    Its errors go to stderr, located, and end the command with Failure.
 
     From here on messages are in the site's language, unless another was asked for.
     """
     from monitor.inventory.load import load
     from monitor.inventory.report import problem_json, problem_line
+    from monitor.inventory.standpoint import NotASite, remembered, standing_at
 
     reading = load(settings.inventory)
     if settings.lang is None and reading.language in LANGUAGES:
@@ -31,7 +34,10 @@ def inventory_of(settings: Settings) -> Inventory:
         for problem in reading.problems:
             warn(problem_line(problem_json(problem, words), words))
         raise Failure(say("{path} is wrong; nothing was done", path=str(settings.inventory)))
-    return reading.inventory
+    try:
+        return standing_at(reading.inventory, remembered(settings.data) if site is None else site)
+    except NotASite as error:
+        raise Failure(error.text) from error
 
 
 def daemon_or_none(settings: Settings) -> LocalApi | None:

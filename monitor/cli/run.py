@@ -35,9 +35,16 @@ GRACE = 1.0
 
 @click.command(help=N_("Watch the site until told to stop (Ctrl-C, SIGTERM); SIGHUP takes up a changed inventory."))
 @click.option("--listen", default=LISTEN, show_default=True, metavar="HOST:PORT", help=N_("Where to serve HTTP."))
+@click.option(
+    "--site",
+    metavar="NAME",
+    help=N_(
+        "At which site of the inventory this Relève stands; kept for later. The one with here: true, if never said."
+    ),
+)
 @click.option("--once", is_flag=True, help=N_("Observe every check once, send what is due, and end."))
 @pass_settings
-def run(settings: Settings, listen: str, once: bool) -> int:
+def run(settings: Settings, listen: str, site: str | None, once: bool) -> int:
     """Start the daemon."""
     asked = _Asked()
     if not once:
@@ -45,16 +52,28 @@ def run(settings: Settings, listen: str, once: bool) -> int:
     from monitor.daemon import logs
     from monitor.store import StoreError, open_store
 
-    inventory = inventory_of(settings)
+    inventory = inventory_of(settings, site)
     logs.set_up()
     try:
         with open_store(settings.data, write=True) as store:
+            if site:
+                _keep_site(settings, site)
             if asked.to_stop:
                 return ExitCode.DONE
             work = _once(inventory, store) if once else _watch(settings, inventory, store, listen, asked)
             return asyncio.run(_to_the_end(work))
     except StoreError as error:
         raise Failure(error.text) from error
+
+
+def _keep_site(settings: Settings, site: str) -> None:
+    from monitor.core.reasons import reason
+    from monitor.inventory.standpoint import remember
+
+    try:
+        remember(settings.data, site)
+    except OSError as error:
+        raise Failure(say("{path} cannot be written: {why}", path=str(settings.data), why=reason(error))) from error
 
 
 @dataclass(slots=True)

@@ -39,7 +39,9 @@ from monitor.daemon.sms_in import SmsIn
 from monitor.inventory.load import Loaded as Reading
 from monitor.inventory.load import load
 from monitor.inventory.model import Check, Inventory
+from monitor.inventory.problems import Problem
 from monitor.inventory.report import problem_json, problem_line
+from monitor.inventory.standpoint import NotASite, remembered, standing_at
 from monitor.store import AuditEntry, Batch, Sample, Store, StoreError
 from monitor.store.link_key import link_key
 from monitor.store.recordings import RecordingsLedger
@@ -381,7 +383,8 @@ class Daemon:
         Returns what was read, with its problems.
         """
         async with self.reloading:
-            reading = await asyncio.get_running_loop().run_in_executor(None, load, self.path)
+            folder = self.journal.store.folder
+            reading = await asyncio.get_running_loop().run_in_executor(None, _read_again, self.path, folder)
             if reading.inventory is None:
                 words = speech(reading.language)
                 problems = [problem_line(problem_json(problem, words)) for problem in reading.problems]
@@ -400,6 +403,18 @@ class Daemon:
             self.peer.swap()
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
+
+
+def _read_again(path: Path, folder: Path) -> Reading:
+    """The inventory as it is read at the site where this Relève stands; one that no longer has it is wrong."""
+    reading = load(path)
+    if reading.inventory is None:
+        return reading
+    try:
+        return replace(reading, inventory=standing_at(reading.inventory, remembered(folder)))
+    except NotASite as error:
+        problem = Problem(str(path), 1, 1, "sites", error.text)
+        return replace(reading, inventory=None, problems=(*reading.problems, problem))
 
 
 async def _link_key(journal: Journal) -> bytes:

@@ -73,6 +73,7 @@ def _placed(node: Node, where: str, scope: Scope) -> Placed | None:
     step, params = read
     for key, known, absent in (
         ("check", scope.checks, N_("there is no check {name}")),
+        ("verify", scope.checks, N_("there is no check {name}")),
         ("device", scope.devices, N_("there is no device {name}")),
     ):
         if key in step.Params.model_fields:

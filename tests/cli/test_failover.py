@@ -218,3 +218,17 @@ def test_an_inventory_without_plans_says_so(releve, tmp_path):
     code, _, err = releve("failover", "status")
     assert code == 2
     assert "the inventory has no plan: nothing of it says how a group moves to another site" in err
+
+
+def test_the_site_where_releve_stands_is_kept_for_every_later_command(releve, tmp_path):
+    code, _, err = releve("run", "--once", "--site", "nowhere")
+    assert code == 2
+    assert "no Relève can stand at nowhere; it can at: centre, secours" in err
+    assert not (tmp_path / "data" / "site").exists()
+    releve("run", "--once", "--site", "secours")
+    assert (tmp_path / "data" / "site").read_text(encoding="utf-8") == "secours\n"
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text(SITE.replace("secours", "ailleurs"), encoding="utf-8")
+    code, _, err = releve("failover", "status")
+    assert code == 2
+    assert "no Relève can stand at secours; it can at: centre, ailleurs. Start it with --site" in err

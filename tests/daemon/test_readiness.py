@@ -18,6 +18,7 @@ from monitor.daemon.readiness import AGAIN, EVERY, FIRST_AFTER
 from monitor.daemon.selfcheck import failover_check, own_checks
 from monitor.daemon.standing import judged
 from monitor.inventory.load import load
+from monitor.inventory.standpoint import remember
 from monitor.store import Sample, open_store
 from tests.cli.test_failover import SITE, drilled
 
@@ -159,3 +160,15 @@ async def test_the_figures_of_an_archive_are_kept_for_it(daemon):
     await daemon.journal.flush_samples()
     found = await daemon.journal.ask_history(daemon.journal.store.latest_sample, CheckId(ALL[-1]), "lag")
     assert found[1] == 42.0
+
+
+async def test_a_reload_reads_the_inventory_from_where_releve_stands(daemon, tmp_path):
+    remember(tmp_path / "data", "secours")
+    assert (await daemon.reload("uid:0")).inventory is not None
+    assert daemon.desk.inventory.continuity.here.id == "secours"
+    path = tmp_path / "inventory.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("secours", "ailleurs"), encoding="utf-8")
+    reading = await daemon.reload("uid:0")
+    assert reading.inventory is None
+    assert "no Relève can stand at secours" in ENGLISH.render(reading.problems[-1].message)
+    assert daemon.desk.inventory.continuity.here.id == "secours"
