@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from monitor.core.text import Quantity, Text, say
+from monitor.core.text import Quantity, Text, say, verbatim
 from monitor.core.verdict import Metric, Severity, Verdict, worst
 from probes.mssql_seen import MOVING, Group, Member, Replica, S, Shipment, Shipping, Two, copy_of, lag_of
 from probes.phrases import joined
@@ -167,8 +167,8 @@ def _copy_name(group: Group, primary: Member, copy: Replica | None) -> Text:
     each = [one.name for one in group.each]
     other = next((name for name in each if name != primary.name), None)
     if other is not None:
-        return say("{name}", name=other)
-    return say("the copy") if copy is None else say("{name}", name=copy.server)
+        return verbatim(str(other))
+    return say("the copy") if copy is None else verbatim(copy.server)
 
 
 def _worst_first(found: list[Finding], metrics: tuple[Metric, ...], facts: dict[str, str]) -> Verdict:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.core.ids import NodeId
-from monitor.core.text import Quantity, Text, say
+from monitor.core.text import Quantity, Text, say, verbatim
 from monitor.core.verdict import Metric, Severity, Verdict, worst
 from probes.params import Params
 from probes.phrases import joined
@@ -147,7 +147,7 @@ def _findings(
 def _name(pair: Pair, primary: Server) -> Text:
     """Return how the copy is called: by its name in the inventory, where it has one."""
     other = next((one.name for one in pair.each if one.name != primary.name), None)
-    return say("the copy") if other is None else say("{name}", name=other)
+    return say("the copy") if other is None else verbatim(str(other))
 
 
 def _said(primary: Server, name: Text, lost: Behind | None, unread: Behind | None) -> Text:
