@@ -37,18 +37,37 @@ from monitor.core.text import Quantity, say, verbatim
 PREFIX = "releve/lease/"
 
 
+class Watching:
+    """Since when the record of one lease is known as it stands; outlives the leases that a process makes and closes."""
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        self.seen: Watched | None = None
+
+
 class EtcdLease:
     """The lease `name` among `voters`.
 
     `holder`: this site. `session`: its life, which lasts over a restart of the process, kept beside the lock of the
     folder of the state: then a restart goes on with the same token at once, and no two processes have it together.
+    `watching`: what was seen by an earlier object for the same lease.
     """
 
-    def __init__(self, voters: Voters, name: str, holder: str, session: str, ttl: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        voters: Voters,
+        name: str,
+        holder: str,
+        session: str,
+        ttl: float,
+        clock: Clock,
+        watching: Watching | None = None,
+    ) -> None:
         self._voters, self._clock = voters, clock
         self._key = (PREFIX + name).encode()
         self._mine = Record(holder, session, 0, ttl)
-        self._watched: Watched | None = None
+        self._watching = watching or Watching()
         self._last: Record | None = None
 
     async def acquire(self, above: int = 0) -> Held | Refused:
@@ -143,14 +162,14 @@ class EtcdLease:
 
     def _noted(self, read: Read) -> Record | None:
         """Return the record that was read, and note since when it has been so. Raises Illegible."""
-        self._watched = watched(self._watched, _revision(read.kept), read.arrived)
+        self._watching.seen = watched(self._watching.seen, _revision(read.kept), read.arrived)
         self._last = None if read.kept is None else decode(read.kept.value)
         return self._last
 
     def _free_in(self, record: Record | None) -> float:
-        if self._watched is None:
+        if self._watching.seen is None:
             raise AssertionError("a record is noted before it is judged")
-        return free_in(record, self._watched, self._mine.ttl, self._clock.boot())
+        return free_in(record, self._watching.seen, self._mine.ttl, self._clock.boot())
 
     def _refusal(self, error: Unanswered | Illegible | OverflowError) -> Refused:
         if isinstance(error, Unanswered):

@@ -13,6 +13,7 @@ from alerts.notice import Notice
 from failover.by_hand import may_start
 from failover.executor import Execution
 from failover.ground import Hold, LeaseSeen, Word, past
+from failover.lease_etcd import Watching
 from failover.model import Continuity, DataSet, Plan, PlanId, SiteId
 from failover.phases import Direction
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, fold
@@ -70,6 +71,7 @@ class Moves:
         self.sighting = Sighting(desk, look, clock)
         self.moves: dict[MoveId, Move] = dict(kept.moves)
         self._next, self._closing = kept.next_move, False
+        self._watching: dict[PlanId, Watching] = {}
         self._executions: dict[MoveId, Execution] = {}
         self._footings: dict[MoveId, Footing] = {}
         self._tasks: dict[MoveId, asyncio.Task[None]] = {}
@@ -136,7 +138,7 @@ class Moves:
     async def planned(self, wanted: Wanted) -> Prepared:
         """Return the dry run of what is wanted; nothing is taken or changed. Raises Refused."""
         plan = self._plan(wanted.plan)
-        tenure = tenure_of(self._continuity, plan.id, self._desk.journal.store.folder, self._clock)
+        tenure = self._tenure(plan.id)
         try:
             why = await tenure.look()
         finally:
@@ -186,7 +188,7 @@ class Moves:
                 raise Refused(say("the move {move} is under way", move=going.id))
             tenure = None
             if wanted.direction.moves:
-                tenure = tenure_of(self._continuity, plan.id, self._desk.journal.store.folder, self._clock)
+                tenure = self._tenure(plan.id)
             try:
                 move = await self._begun(plan, wanted, actor, loss, words, tenure)
             except BaseException:
@@ -258,6 +260,10 @@ class Moves:
         if journal.trouble is not None:
             raise Refused(say("nothing is begun that cannot be written down: {why}", why=journal.trouble))
 
+    def _tenure(self, plan: PlanId) -> Tenure:
+        watching = self._watching.setdefault(plan, Watching())
+        return tenure_of(self._continuity, plan, self._desk.journal.store.folder, self._clock, watching)
+
     def _knows(self, plan: Plan) -> bool:
         source = next((m.runs_at for m in reversed(tuple(self.moves.values())) if m.plan == plan.id), plan.active)
         return source is not None and knows_the_other(self._continuity, source)
@@ -277,7 +283,7 @@ class Moves:
             if not move.state.over and move.id not in self._tasks:
                 tenure = None
                 if move.direction.moves:
-                    tenure = tenure_of(self._continuity, move.plan, self._desk.journal.store.folder, self._clock)
+                    tenure = self._tenure(move.plan)
                 self._begin(move, Footing(self, tenure), taken_up=True)
 
     def _begin(self, move: Move, footing: Footing, *, taken_up: bool = False) -> None:

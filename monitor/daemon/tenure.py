@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 from contextlib import suppress
 from datetime import timedelta
@@ -11,16 +12,24 @@ from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
+from failover.etcd import Voters
 from failover.lease import Belief, Held, Lease, Refused, Seen, Standing, Why
+from failover.lease_etcd import EtcdLease, Watching
 from failover.lease_local import LocalLease
 from failover.model import Continuity, Leases, PlanId, Site
 from monitor.clock import Clock
-from monitor.core.text import ENGLISH, Text, say, verbatim
+from monitor.core.text import ENGLISH, Quantity, Text, say, verbatim
 
 log = logging.getLogger(__name__)
 
 SESSION_FILE = "lease.session"
 SESSION = re.compile(r"[0-9a-f]{32}")
+AGAIN = 0.5
+"""Seconds until a renewal that was not answered is asked for once more: a lease bears two of them, and no pause."""
+LONGEST_WAIT = timedelta(seconds=20)
+"""That taking a lease waits for its record to be free: a person waits with it."""
+LOOK = 1.0
+"""Seconds between two looks at a record that is not free yet; a holder that is there renews it, and is seen to."""
 NOBODY = "releve"
 """Who holds a lease where no site of the inventory is here."""
 
@@ -82,21 +91,28 @@ class Tenure:
             self._keeping = asyncio.create_task(self._keep(), name=f"lease of {self._holder}")
 
     async def _keep(self) -> None:
+        pause = self._every
         while not self.lost:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(pause)
+            pause = self._every
             try:
-                await (self._renew() if self.belief is not None else self._again())
+                if self.belief is None:
+                    await self._again()
+                elif await self._renew() is Why.UNANSWERED:
+                    pause = min(AGAIN, self._every)
             except Exception:
                 log.exception("the lease could not be renewed", extra={"event": "lease_bug"})
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> Why | None:
         assert self.belief is not None
         answer = await self._lease.renew(self.belief)
         if isinstance(answer, Held):
             self.belief = answer.belief
-        elif answer.why is Why.LOST:
+            return None
+        if answer.why is Why.LOST:
             self.belief = None
             await self._again()
+        return answer.why
 
     async def _again(self) -> None:
         """Take it once more, under a new token; somebody who held it in between has made it theirs to decide."""
@@ -114,8 +130,17 @@ class Tenure:
             self.lost = record is not None and (record.holder != self._holder or record.token > self._above)
 
     async def _try(self) -> Text | None:
+        """Take the lease, if need be once its record has stood still for long enough; return why not."""
         self.belief = None
-        answer = await self._lease.acquire(self._above)
+        until, left = self._clock.boot() + LONGEST_WAIT.total_seconds(), math.inf
+        while True:
+            answer = await self._lease.acquire(self._above)
+            # Who is there renews the record in between, and the time begins anew.
+            wait = answer.free_in if isinstance(answer, Refused) and answer.why is Why.HELD else None
+            if wait is None or wait >= left or self._clock.boot() + wait > until:
+                break
+            left = wait
+            await asyncio.sleep(min(wait, LOOK))
         if isinstance(answer, Refused):
             return answer.text
         self.belief, self._above = answer.belief, answer.belief.token
@@ -128,8 +153,11 @@ class Tenure:
             return found.text
         if found.standing in (Standing.FREE, Standing.OURS, Standing.ABSENT):
             return None
-        holder = "?" if found.record is None else found.record.holder
-        return say("{holder} holds the lease", holder=verbatim(holder))
+        holder = verbatim("?" if found.record is None else found.record.holder)
+        if found.free_in is None:
+            return say("{holder} holds the lease", holder=holder)
+        left = Quantity(found.free_in, "s")
+        return say("{holder} holds the lease; free in {time} if it is not renewed", holder=holder, time=left)
 
     async def give_back(self) -> None:
         """Let the lease go: from here on nothing is done under it."""
@@ -156,23 +184,21 @@ class Tenure:
         await self._lease.close()
 
 
-def tenure_of(continuity: Continuity, plan: PlanId, folder: Path, clock: Clock) -> Tenure:
-    """Return the lease of the group `plan` as the Relève in `folder` may take it; nothing is taken yet."""
+def tenure_of(continuity: Continuity, plan: PlanId, folder: Path, clock: Clock, watching: Watching) -> Tenure:
+    """Return the lease of the group `plan` as the Relève in `folder` may take it; nothing is taken yet.
+
+    `watching`: what is known of its record from looks before, where voters keep it.
+    """
     leases = continuity.leases or Leases()
     holder, session = str(continuity.here.id) if continuity.here else NOBODY, session_in(folder)
+    name, ttl = quote(plan, safe=""), leases.ttl.total_seconds()
+    if leases.etcd is not None:
+        voters = Voters(leases.etcd, leases.retry.total_seconds(), clock)
+        return Tenure(EtcdLease(voters, name, holder, session, ttl, clock, watching), holder, clock, leases.loop)
     sites = sorted(site.id for site in continuity.sites.values() if not site.witness)
-    rank = next((n for n, name in enumerate(sites) if _is(continuity.here, name)), 0)
+    rank = next((n for n, site in enumerate(sites) if _is(continuity.here, site)), 0)
     count = max(1, len(sites))
-    lease = LocalLease(
-        folder,
-        f"lease-{quote(plan, safe='')}",
-        holder,
-        session,
-        leases.ttl.total_seconds(),
-        clock,
-        sites=count,
-        rank=rank,
-    )
+    lease = LocalLease(folder, f"lease-{name}", holder, session, ttl, clock, sites=count, rank=rank)
     return Tenure(lease, holder, clock, leases.loop, count)
 
 

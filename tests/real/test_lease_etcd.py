@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
@@ -18,12 +19,13 @@ import trustme
 
 from failover.etcd import Read, Unanswered, Voters, Written
 from failover.lease import DRIFT, Belief, Held, May, Refused, Released, Seen, Standing, Why, may_act
-from failover.lease_etcd import PREFIX, EtcdLease
-from failover.model import Etcd
+from failover.lease_etcd import PREFIX, EtcdLease, Watching
+from failover.model import Continuity, Etcd, Leases, PlanId, Site, SiteId
 from failover.voters import VoterState, look_at, margin
 from monitor.clock import SystemClock
-from monitor.core.text import ENGLISH
+from monitor.core.text import ENGLISH, Text
 from monitor.core.verdict import Severity
+from monitor.daemon.tenure import Tenure, tenure_of
 from monitor.secret import Secret
 from tests.real.etcd_voters import COUNT, Cluster, Line, place
 
@@ -265,3 +267,55 @@ async def test_voters_and_we_ask_each_other_for_certificates(cluster, tmp_path):
             refused = await (await made.lease(etcd, "centre")).acquire()
             assert refused.why is Why.UNANSWERED
             assert words in ENGLISH.render(refused.text)
+
+
+class Place:
+    """A Relève at one of two sites, as far as the lease of the group `crm` goes."""
+
+    def __init__(self, here: str, folder: Path, etcd: Etcd, plan: str) -> None:
+        sites = {SiteId(name): Site(SiteId(name), name, here=name == here) for name in ("centre", "secours")}
+        leases = Leases(etcd, timedelta(seconds=TTL), timedelta(seconds=TTL / 4), timedelta(seconds=RETRY))
+        self._continuity, self._folder, self._plan = Continuity(sites=sites, leases=leases), folder / here, PlanId(plan)
+        self._folder.mkdir()
+        self.watching = Watching()
+
+    def tenure(self) -> Tenure:
+        return tenure_of(self._continuity, self._plan, self._folder, CLOCK, self.watching)
+
+    async def taken(self) -> Tenure:
+        """Take it as a move would, again while voters are busy or it is another's."""
+        tenure = self.tenure()
+        await until(lambda: tenure.take(0, knows_the_other=True), lambda why: why is None)
+        return tenure
+
+
+@asynccontextmanager
+async def left(tenure: Tenure) -> AsyncIterator[Tenure]:
+    try:
+        yield tenure
+    finally:
+        await tenure.leave()
+
+
+async def test_a_releve_keeps_its_lease_and_another_has_it_once_the_first_has_gone_silent(cluster, tmp_path):
+    plan = next(NAMES)
+    centre, secours = (Place(here, tmp_path, cluster.at(), plan) for here in ("centre", "secours"))
+    async with left(await centre.taken()) as first:
+        token, end = first.belief.token, first.belief.valid_until
+        await until(lambda: asyncio.sleep(0, first.belief.valid_until), lambda valid: valid > end)  # it is renewed
+        async with left(secours.tenure()) as second:
+            why = await until(lambda: second.take(0, knows_the_other=True), lambda why: why and "centre" in said(why))
+            assert "centre holds the lease; free in" in said(why)
+            assert second.belief is None
+        # What was seen before is not forgotten with the lease that saw it.
+        assert secours.watching.seen is not None
+    async with left(await secours.taken()) as second:
+        assert (second.belief.token > token, second.before >= token, first.belief) == (True, True, None)
+        assert second.lapsed_at <= CLOCK.boot()
+        await second.give_back()
+    async with left(centre.tenure()) as again:
+        assert await until(again.look, lambda why: why is None) is None
+
+
+def said(text: Text) -> str:
+    return ENGLISH.render(text)
