@@ -103,7 +103,7 @@ def _facts(move: Moved, context: Context, *, internal: bool, report: bool) -> tu
             rows.append((say("How it ended"), "" if move.how is None else context.line(move.how)))
     shown = [(context.t(label), words) for label, words in rows if words]
     for n, part in enumerate(move.parts, 1):
-        took = "" if part.took is None else context.t(say(" ({span})", span=part.took))
+        took = "" if part.took is None else f" ({context.span(part.took)})"
         actions = [context.line(action) for action in part.actions] if internal else []
         shown.append((str(n), "; ".join((context.t(part.what) + took, *actions))))
     return tuple(shown)
@@ -114,7 +114,7 @@ def _beside(reached: timedelta | None, promised: timedelta | None, context: Cont
     if reached is None:
         return "" if promised is None else context.t(say("not known (promised: {promised})", promised=promised))
     if promised is None:
-        return context.t(say("{reached}", reached=reached))
+        return context.span(reached)
     if reached <= promised:
         return context.t(say("{reached}, within the promised {promised}", reached=reached, promised=promised))
     return context.t(say("{reached}, MORE than the promised {promised}", reached=reached, promised=promised))
