@@ -77,6 +77,25 @@ def test_ways_profiles_and_defaults_are_explained_as_the_inventory_writes_them(r
     assert tcp["port"]["required"]
 
 
+def test_another_device_is_given_by_its_address_and_reached_with_the_same_log_in(releve, closed_port, monkeypatch):
+    monkeypatch.setenv("SECRET", "sesame")
+    access = {
+        "engine": "postgresql",
+        "database": "crm",
+        "user": "releve",
+        "password": "env:SECRET",
+        "port": closed_port,
+    }
+    words = [word for key, value in access.items() for word in ("--param", f"sql.{key}={value}")]
+    code, out, _err = releve(
+        "probe", "run", "replication", "127.0.0.1", "--param", "standby=127.0.0.2", *words, "--json"
+    )
+    shown = json.loads(out)
+    assert (code, shown["severity"]) == (ExitCode.WRONG, "unknown")
+    assert "PostgreSQL on 127.0.0.1 cannot be asked" in shown["summary"]
+    assert "PostgreSQL on 127.0.0.2 cannot be asked" in shown["summary"]
+
+
 def test_one_probe_is_run_without_an_inventory(releve, open_port):
     code, out, err = releve("probe", "run", "tcp", "127.0.0.1", "--param", f"port={open_port}", "--json")
     result = json.loads(out)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ import pytest
 
 PACKAGE = "postgresql"
 OWNER = "owner"
+PATIENCE = 20.0
+"""Seconds that a standby may take to connect on a busy machine."""
 TRIES = 3
 """Ports that a new server tries: what was free a moment ago may be taken."""
 SETTINGS = """
@@ -81,10 +86,15 @@ class Cluster:
         self.sql(name, "CREATE TABLE calls (id serial, at timestamptz DEFAULT now())")
 
     def copy(self, name: str, of: str) -> None:
-        """Make a standby of `of` and start it."""
+        """Make a standby of `of`, start it, and return once it receives."""
         where = f"host=127.0.0.1 port={self.ports[of]} user={OWNER} application_name={name}"
         self._run("pg_basebackup", "-d", where, "-D", name, "-R", "-c", "fast", "-X", "stream", "--no-sync")
         self.start(name)
+        receives = f"SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND state = 'streaming'"
+        until = time.monotonic() + PATIENCE
+        while not self.sql(of, receives):
+            assert time.monotonic() < until, self.log()
+            time.sleep(0.02)
 
     def start(self, name: str) -> None:
         """Start a server, on a port that stays its own."""
@@ -102,6 +112,16 @@ class Cluster:
     def stop(self, name: str) -> None:
         """End a server at once, as a power cut would."""
         self._run("pg_ctl", "-D", name, "-w", "-s", "-m", "immediate", "stop")
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Stop a server in its tracks (SIGSTOP) as long as the context lasts: it takes connections, and is silent."""
+        pid = int((self._folder / name / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def sql(self, name: str, *statements: str) -> Any:
         """Carry out statements as the owner; return the first value of the last one, None if it has none."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from monitor.cli import carry_out
+from monitor.cli.context import ExitCode
 from monitor.clock import SystemClock
 from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH
@@ -51,10 +54,10 @@ class Watch:
         self.params: dict[str, Any] = {"standby": standby} if standby else {}
         self.memory: dict[str, Any] = {}
 
-    async def look(self, **params: Any) -> Verdict:
+    async def look(self, within: float = 8.0, **params: Any) -> Verdict:
         given = ReplicationParams.model_validate({**self.params, **params})
         async with Sessions() as sessions:
-            result = await run(Replication(), self.target, given, 8.0, sessions, SystemClock(), self.memory)
+            result = await run(Replication(), self.target, given, within, sessions, SystemClock(), self.memory)
         return result.verdict
 
     async def until(self, holds: Any, **params: Any) -> Verdict:
@@ -175,6 +178,33 @@ async def test_without_its_primary_a_copy_knows_only_how_old_it_is(databases):
     finally:
         databases.start("sql")
     await watch.until(lambda one: one.severity is Severity.OK)
+
+
+async def test_a_primary_that_is_frozen_does_not_keep_its_copy_from_being_asked(databases):
+    watch = Watch(databases)
+    await watch.until(lambda one: one.severity is Severity.OK)
+    with databases.frozen("sql"):
+        verdict = await watch.look(within=2.0)
+    assert verdict.severity is Severity.UNKNOWN
+    assert "PostgreSQL on sql cannot be asked: no answer on port" in said(verdict)
+    # Nobody wrote since the primary was last seen: that its last transaction is older says nothing.
+    assert figures(verdict)["age"] < 60
+    await watch.until(lambda one: one.severity is Severity.OK)
+
+
+def test_a_check_of_the_inventory_names_the_other_device(databases, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SQL_PASSWORD", "unused")
+    access = {"engine": "postgresql", "database": "postgres", "user": "watcher", "password": "env:SQL_PASSWORD"}
+    devices = {
+        name: {"address": "127.0.0.1", "sql": {**access, "port": databases.ports[name]}} for name in ("sql", "sql-2")
+    }
+    checks = {"crm-copy": {"probe": "replication", "device": "sql", "standby": "sql-2", "warning": "5 min"}}
+    path = tmp_path / "inventory.yaml"
+    path.write_text(json.dumps({"site": {"name": "x"}, "devices": devices, "checks": checks}), encoding="utf-8")
+    assert carry_out(["--inventory", str(path), "--lang", "en", "check", "--json"]) == ExitCode.DONE
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert (shown["kind"], shown["severity"], shown["facts"]["role.sql-2"]) == ("replication", "ok", "standby")
+    assert {"name": "lag", "unit": "s", "warning": "300"}.items() <= shown["metrics"][0].items()
 
 
 async def test_two_that_take_writes_are_two_active_databases(databases):
