@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 import click
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from failover.model import PlanId
     from failover.preflight import Preflight, Standing
+    from failover.run import Move, MoveId
     from monitor.inventory.model import Inventory
     from monitor.store import Store
 
@@ -38,7 +39,12 @@ def status(settings: Settings, plan: str, as_json: bool) -> int:
 
         daemon = daemon_or_none(settings) is not None
         groups_page(console(), groups, site_speech(settings), daemon=daemon)
-    return ExitCode.DONE if all(one["severity"] == "ok" for one in groups) else ExitCode.WRONG
+    return ExitCode.DONE if all(map(_is_well, groups)) else ExitCode.WRONG
+
+
+def _is_well(group: dict[str, Any]) -> bool:
+    """Whether nobody has to do anything about the group."""
+    return group["severity"] == "ok" and (group["move"] is None or group["move"]["question"] is None)
 
 
 @click.command(help=N_("Say what a move would do, phase by phase, and do nothing."))
@@ -83,12 +89,20 @@ def _groups(settings: Settings) -> list[dict[str, Any]]:
     if api is not None:
         found: list[dict[str, Any]] = ask(api, "/api/v1/plans")
         return found
-    judged, now = _judged(settings, inventory)
+    known = _known(settings, inventory)
     words = settings.speech(inventory.site.language, inventory.site.timezone)
-    return standing_json(inventory, judged, now, words)
+    return standing_json(inventory, known.judged, known.moves, known.at, words)
 
 
-def _judged(settings: Settings, inventory: Inventory) -> tuple[dict[PlanId, tuple[Standing, Preflight]], datetime]:
+class _Known(NamedTuple):
+    """What the last daemon knew, judged at `at`."""
+
+    judged: dict[PlanId, tuple[Standing, Preflight]]
+    moves: dict[MoveId, Move]
+    at: datetime
+
+
+def _known(settings: Settings, inventory: Inventory) -> _Known:
     """What the last daemon knew of each group, judged now; nothing but the inventory where there was none."""
     from monitor.clock import SystemClock
     from monitor.core.plan import State
@@ -96,11 +110,12 @@ def _judged(settings: Settings, inventory: Inventory) -> tuple[dict[PlanId, tupl
 
     now = SystemClock().now()
 
-    def known(store: Store) -> dict[PlanId, tuple[Standing, Preflight]]:
+    def known(store: Store) -> _Known:
         kept = offline.stored_site(store, inventory.plan, now)
-        return judged(inventory, kept.state, kept.moves.values(), figures(store, inventory), now)
+        found = judged(inventory, kept.state, kept.moves.values(), figures(store, inventory), now)
+        return _Known(found, kept.moves, now)
 
-    return offline.read_or(settings, known, judged(inventory, State(), (), {}, now)), now
+    return offline.read_or(settings, known, _Known(judged(inventory, State(), (), {}, now), {}, now))
 
 
 def _course(settings: Settings, name: str, to: str, direction: str) -> dict[str, Any]:
@@ -115,10 +130,10 @@ def _course(settings: Settings, name: str, to: str, direction: str) -> dict[str,
 
     inventory = inventory_of(settings)
     plan = plan_of(inventory, name)
-    judged, _ = _judged(settings, inventory)
+    known = _known(settings, inventory)
     words = settings.speech(inventory.site.language, inventory.site.timezone)
     try:
-        return course_json(inventory, plan, judged[plan.id][0], to, Direction(direction), words)
+        return course_json(inventory, plan, known.judged[plan.id][0], to, Direction(direction), words)
     except (NoSite, NoDrill) as error:
         raise Failure(words_of(error)) from error
     except StepFailed as error:

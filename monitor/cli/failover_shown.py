@@ -53,6 +53,8 @@ def _group(out: Console, group: dict[str, Any], words: Speech) -> None:
     if group["moving"]:
         told = say("{plan}: {text}", plan=title, text=group["text"])
     out.print(Styled.assemble(head, "  ", words.render(told)))
+    if group["move"] is not None:
+        _going(out, group, words)
     for reason in group["reasons"]:
         out.print(unbroken(f"{INDENT}- {reason}", style="bold"))
     for line in _lines(group, words):
@@ -61,6 +63,19 @@ def _group(out: Console, group: dict[str, Any], words: Speech) -> None:
         out.print(unbroken(f"{INDENT}({remark})", style="dim"))
     if group["data"]:
         _data(out, group, words)
+
+
+def _going(out: Console, group: dict[str, Any], words: Speech) -> None:
+    """What the move under way does, since when, and what it asks a person."""
+    move, now = group["move"], moment(group["at"])
+    assert now is not None
+    if move["phase"] is not None:
+        line = say("{phase}, since {time}", phase=move["text"], time=at_site(move["phase_at"], words, now))
+        out.print(unbroken(f"{INDENT}{words.render(line)}"))
+    if move["question"]:
+        out.print(unbroken(f"{INDENT}{move['question']}", style="bold yellow"))
+        out.print(unbroken(INDENT + as_typed(f"releve failover answer yes {move['id']}")))
+        out.print(unbroken(INDENT + as_typed(f"releve failover answer no {move['id']}")))
 
 
 def _lines(group: dict[str, Any], words: Speech) -> list[Text]:

@@ -11,7 +11,7 @@ from failover.loss import Loss, loss_of
 from failover.model import Continuity, Fence, Guarded, Isolation, Part, Plan, PlanId, SiteId, Token
 from failover.phases import ORDER, Direction, Phase
 from failover.preflight import Preflight, Standing
-from failover.run import Task
+from failover.run import Move, MoveId, Task
 from failover.tasks import tasks_of
 from failover.words import PHASES
 from monitor.core.ids import CheckId
@@ -60,10 +60,38 @@ def words_of(error: NoPlan | NoSite | NoDrill) -> Text:
             return say("the plan does not say how to drill {site}: write drill: under it", site=error.site)
 
 
-def standing_json(inventory: Inventory, judged: Judged, now: datetime, speech: Speech) -> list[dict[str, Any]]:
-    """Return each group: where it runs as far as is known, whether it could move, and what would be lost now."""
+def standing_json(
+    inventory: Inventory, judged: Judged, moves: Mapping[MoveId, Move], now: datetime, speech: Speech
+) -> list[dict[str, Any]]:
+    """Return each group: where it runs as far as is known, whether it could move, and what would be lost now.
+
+    `moves`: those that are known, for what the one that is under way does and asks.
+    """
     plans = inventory.continuity.plans
-    return [_group(inventory.continuity, plans[name], *one, now, speech) for name, one in judged.items()]
+    return [
+        {
+            **_group(inventory.continuity, plans[name], seen, found, now, speech),
+            "move": None if found.moving is None else _move(moves[MoveId(found.moving)], speech),
+        }
+        for name, (seen, found) in judged.items()
+        if name in plans
+    ]
+
+
+def _move(move: Move, speech: Speech) -> dict[str, Any]:
+    """Return where the move that is under way stands: its phase, since when, and what it asks."""
+    phase, question = move.phase, move.question
+    return {
+        "id": move.id,
+        "direction": move.direction.value,
+        "to": move.target,
+        "state": move.state.value,
+        "started_at": when(move.started_at),
+        "phase": None if phase is None else phase.value,
+        "text": "" if phase is None else speech.translate(PHASES[phase]),
+        "phase_at": None if phase is None else when(move.spans[-1].began),
+        "question": None if question is None else speech.render(question.text),
+    }
 
 
 def _group(

@@ -135,6 +135,38 @@ def test_json_holds_what_a_script_asks(releve, known):
     assert data["checks"] == [{"check": "lag", "severity": "ok", "stale": False, "summary": "fine"}]
 
 
+def asking() -> tuple[MoveEvent, ...]:
+    begun, _ = drilled(0)
+    phase = {"phase": "fence"}
+    return (
+        begun,
+        MoveEvent(begun.move, begun.at, MoveEventKind.PHASE, "releve", say("fence"), None, phase),
+        MoveEvent(begun.move, begun.at, MoveEventKind.ASKED, "releve", say("Is it cut?")),
+    )
+
+
+def test_a_move_under_way_comes_first_with_what_it_does_and_asks(releve, known):
+    moves = asking()
+    name = moves[0].move
+    known(moves=moves)
+    code, out, _ = releve("failover", "status")
+    lines = out.splitlines()
+    assert code == 1
+    assert lines[0] == f"MOVES  le CRM: the move {name} is under way"
+    assert lines[1].startswith("  the old site is fenced, since ")
+    assert lines[2:5] == ["  Is it cut?", f"  releve failover answer yes {name}", f"  releve failover answer no {name}"]
+    (group,) = json.loads(releve("failover", "status", "--json")[1])
+    assert (group["ready"], group["severity"], group["reasons"]) == (False, "ok", [])
+    assert (group["move"]["phase"], group["move"]["state"], group["move"]["question"]) == (
+        "fence", "waiting", "Is it cut?",
+    )  # fmt: skip
+
+
+def test_a_move_under_way_that_asks_nothing_needs_nobody(releve, known):
+    known(moves=asking()[:2])
+    assert releve("failover", "status")[0] == 0
+
+
 def test_what_an_old_state_says_is_no_news(releve, known):
     known(moves=drilled(3), ago=timedelta(hours=2))
     code, out, _ = releve("failover", "status")
