@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,26 @@ async def test_nothing_mirrored_is_ever_purged_and_a_move_may_name_it_from_anoth
 def test_the_name_of_the_version_before_fits_beside_the_file():
     assert before_of("a/b.ini") == "a/.b.ini.before"
     assert len(before_of("x" * LONGEST_NAME).encode()) <= LONGEST_NAME
+
+
+async def test_two_mirrors_against_each_other_settle_on_the_newer_version_and_keep_the_other(mirror: Any) -> None:
+    """As after a move: what was written at the other site while it was the active one comes back."""
+    there = mirror.recordings
+    back = replace(
+        there, id="back", device=there.archive, folder=there.archive_folder, archive=there.device,
+        archive_folder=there.folder,
+    )  # fmt: skip
+
+    async def both() -> list[int]:
+        return [(await mirror.do(lambda io, one=one: archive_once(one, io))).failures for one in (there, back)]
+
+    mirror.write("dialler.ini", b"first", days=3)
+    assert await both() == [0, 0]
+    copy = mirror.archive / "dialler.ini"
+    copy.write_bytes(b"changed there")
+    mirror.write("dialler.ini", b"stale", days=2)
+    assert await both() == [1, 0]
+    assert (mirror.source / "dialler.ini").read_bytes() == b"changed there"
+    assert (mirror.source / ".dialler.ini.before").read_bytes() == b"stale"
+    assert await both() == [0, 0]
+    assert mirror.archived() == {"dialler.ini": b"changed there"}
