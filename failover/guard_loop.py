@@ -29,7 +29,7 @@ from failover.guard_files import (
 from failover.guard_stop import Mode, Stopping
 from monitor.clock import Clock, boot_id
 from monitor.core.reasons import reason
-from monitor.core.text import Text, say
+from monitor.core.text import Quantity, Text, say
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at what is stopped: somebody may start it by hand."""
@@ -124,6 +124,7 @@ class Scribe:
         self._thread.join(within)
 
     def _write(self) -> None:
+        trouble = Text("")
         while (plan := self._waiting.get()) is not None:
             with self._lock:
                 newest = self._latest.pop(plan, None)
@@ -133,7 +134,10 @@ class Scribe:
             try:
                 write_record(path, record)
             except OSError as error:
-                self._tell(say("cannot write the record {path}: {why}", path=str(path), why=reason(error)))
+                told = say("cannot write the record {path}: {why}", path=str(path), why=reason(error))
+                if told != trouble:
+                    self._tell(told)
+                trouble = told
                 with self._lock:  # unless there is a newer one meanwhile
                     self._latest.setdefault(plan, newest)
                 time.sleep(1)
@@ -214,13 +218,21 @@ class PlanGuard:
         self._round = Stopping(self.spec.targets, self.state.spent, mode)
 
     def _handed(self) -> Validity | None:
+        handed, told, ttl = None, Text(""), self.spec.ttl
         try:
-            handed, mute = self.spec.source(), Text("")
+            handed = self.spec.source()
         except (OSError, Unreadable) as error:
-            handed, mute = None, reason(error)
-        if mute and mute != self._mute:  # once, not four times a second
-            self._tell(say("{plan}: what was handed over cannot be read: {why}", plan=self.spec.plan, why=mute))
-        self._mute = mute
+            told = say("{plan}: what was handed over cannot be read: {why}", plan=self.spec.plan, why=reason(error))
+        if handed is not None and handed.until > self._clock.boot() + ttl:
+            told = say(
+                "{plan}: what was handed over holds for longer than a lease lasts ({ttl}) and counts for nothing; "
+                "`ttl` must be the inventory's",
+                plan=self.spec.plan,
+                ttl=Quantity(ttl, "s"),
+            )
+        if told and told != self._mute:  # once, not four times a second
+            self._tell(told)
+        self._mute = told
         return handed
 
     def _note(self, outcomes: Sequence[Outcome] = ()) -> None:

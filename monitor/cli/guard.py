@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.context import ExitCode, Failure, Settings, emit_json, pass_settings, speak, warn
-from monitor.core.text import LANGUAGES, N_, Text, say
+from monitor.core.text import LANGUAGES, N_, Quantity, Text, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from failover.guard_loop import PlanSpec
     from monitor.cli.guard_file import Guarding
     from monitor.core.text import Speech
 
@@ -97,6 +98,38 @@ def drill(ctx: click.Context, settings: Settings, plan: str | None, really: bool
     return ExitCode.DONE if all(data["proven"] for data in drilled) else ExitCode.WRONG
 
 
+@guard.command(
+    "hand",
+    help=N_(
+        "Tell the guard until when this site holds the lease of PLAN, for whatever keeps that lease: after each "
+        "renewal, counted from when it was SENT; with --for 0s before it is given up."
+    ),
+)
+@click.argument("plan")
+@click.option("--token", type=click.IntRange(1, 2**53), required=True, help=N_("The token of the lease."))
+@click.option("--for", "span", required=True, metavar="TIME", help=N_("For how long from now on: 10s."))
+@pass_settings
+@click.pass_context
+def hand(ctx: click.Context, settings: Settings, plan: str, token: int, span: str) -> int:
+    """Hand one validity over."""
+    from failover.guard import Validity
+    from failover.guard_files import hand_over
+    from monitor.clock import SystemClock, boot_id
+    from monitor.core.units import BadUnit, parse_duration
+
+    now = SystemClock().boot()
+    known, _words = opened(settings, ctx.meta["guard"])
+    (spec,) = _chosen(ctx, known, plan)
+    try:
+        seconds = parse_duration(span).total_seconds()
+    except BadUnit as error:
+        raise Failure(error.text) from error
+    if not 0 <= seconds <= spec.ttl:
+        raise Failure(say("from 0 s to the lease's {ttl}", ttl=Quantity(spec.ttl, "s")))
+    hand_over(known.leases[plan], Validity(token, now + seconds if seconds else 0.0), boot_id())
+    return ExitCode.DONE
+
+
 @guard.command("status", help=N_("Show whether the guard runs, what it holds for, what it stopped, its last drill."))
 @click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
 @pass_settings
@@ -110,6 +143,18 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> int:
     _show(words, as_json, found, shown.status_lines)
     well = all(data["running"] and data["phase"] in ("holding", "stopped") for data in found)
     return ExitCode.DONE if well else ExitCode.WRONG
+
+
+def _chosen(ctx: click.Context, known: Guarding, plan: str | None) -> list[PlanSpec]:
+    """The plan of that name, or all of them."""
+    chosen = [one for one in known.plans if plan in (None, one.plan)]
+    if not chosen:
+        names = ", ".join(one.plan for one in known.plans)
+        path = str(ctx.meta["guard"])
+        raise Failure(
+            say("no plan {plan} stands in {path}; there are: {names}", plan=str(plan), path=path, names=names)
+        )
+    return chosen
 
 
 def _show(

@@ -35,13 +35,17 @@ WATCHDOG = ("device", "timeout")
 
 @dataclass(frozen=True, slots=True)
 class Guarding:
-    """What the file says. `worst`: the seconds that the taker of each plan waits at least; `watchdog`: seconds."""
+    """What the file says. `worst`: the seconds that the taker of each plan waits at least; `watchdog`: seconds.
+
+    `leases`: the file by which the lease of each plan is handed over.
+    """
 
     site: str
     language: str
     plans: tuple[PlanSpec, ...]
     worst: Mapping[str, float]
     stops_within: Mapping[str, float]
+    leases: Mapping[str, Path]
     device: Path | None = None
     watchdog: int = 0
 
@@ -87,21 +91,22 @@ class _Reader:
         specs: list[PlanSpec] = []
         waits: dict[str, float] = {}
         promised: dict[str, float] = {}
+        leases: dict[str, Path] = {}
         for name, node in plans:
             where = f"plans.{name}"
             keys = self.table(node, node.at, where, PLAN, ("stops_within", "targets"))
             if keys is None:
                 continue
-            lease = self.folder(keys, "lease", f"{BELIEFS}/{name}.lease", where)
+            leases[name] = self.folder(keys, "lease", f"{BELIEFS}/{name}.lease", where)
             targets = tuple(filter(None, (self.target(*one, where) for one in self.tables(
                 keys, "targets", f"{where}.targets", MOST_TARGETS))))  # fmt: skip
             promised[name] = self.span(keys, "stops_within", f"{where}.stops_within", 0.0)
             waits[name] = worst(round_length(targets), watchdog)
             self.fits(keys, where, promised[name], waits[name], round_length(targets), watchdog)
             specs.append(
-                PlanSpec(name, site, ttl, FromFile(lease), state / f"{name}.json", run / f"{name}.json", targets)
+                PlanSpec(name, site, ttl, FromFile(leases[name]), state / f"{name}.json", run / f"{name}.json", targets)
             )
-        return Guarding(site, self.language, tuple(specs), waits, promised, device, watchdog)
+        return Guarding(site, self.language, tuple(specs), waits, promised, leases, device, watchdog)
 
     def fits(self, keys: TableNode, where: str, promised: float, needed: float, one: float, watchdog: float) -> None:
         if promised >= needed or "stops_within" not in keys.entries or not one:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from failover.guard import Phase
-from failover.guard_files import Outcome, Record, exchange, write_record
+from failover.guard import Phase, Validity
+from failover.guard_files import Outcome, Record, exchange, handed_over, write_record
 from monitor import cli
 from monitor.clock import SystemClock, boot_id
 
@@ -139,6 +139,33 @@ def test_a_plan_that_is_not_in_the_file_is_told_with_those_that_are(guard):
     code, _out, err = guard("drill", "crn")
     assert code == 2
     assert "no plan crn stands in FILE; there are: crm" in err
+
+
+def test_what_is_handed_over_is_what_the_guard_reads(guard, tmp_path):
+    before = SystemClock().boot()
+    assert guard("hand", "crm", "--token", "7", "--for", "10s")[0] == 0
+    handed = handed_over(tmp_path / "run" / "crm.lease", boot_id())
+    assert handed.token == 7
+    assert before + 10 <= handed.until <= SystemClock().boot() + 10
+    assert guard("hand", "crm", "--token", "7", "--for", "0s")[0] == 0
+    assert handed_over(tmp_path / "run" / "crm.lease", boot_id()) == Validity(7, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("crn", "--token", "7", "--for", "10s"), "no plan crn stands in FILE"),
+        (("crm", "--token", "7", "--for", "16s"), "from 0 s to the lease's 15 s"),
+        (("crm", "--token", "7", "--for", "10"), "has no unit"),
+        (("crm", "--token", "0", "--for", "10s"), "--token"),
+        (("crm", "--for", "10s"), "--token"),
+    ],
+)
+def test_what_no_lease_can_be_is_not_handed_over(guard, tmp_path, arguments, said):
+    code, _out, err = guard("hand", *arguments)
+    assert code == 2
+    assert said in err
+    assert not (tmp_path / "run" / "crm.lease").exists()
 
 
 def alive(tmp_path, seconds_ago=0.0, boot=None):

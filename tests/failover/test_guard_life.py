@@ -136,6 +136,29 @@ def test_what_another_boot_handed_over_counts_for_nothing(site):
     assert not here.runs()
 
 
+def test_a_validity_longer_than_a_lease_lasts_counts_for_nothing_and_is_told_once(site):
+    here = site()
+    here.hand(7, 2 * 3600)
+    here.run()
+    here.guard_it()
+    here.wait(lambda: here.stopped(0))
+    here.wait(lambda: "holds for longer than a lease lasts (1 h)" in here.said().replace("\u00a0", " "))
+    assert here.said().count("holds for longer") == 1
+    assert not here.runs()
+
+
+def test_a_disk_that_takes_no_record_holds_no_stop_up(site):
+    here = site()
+    here.record.mkdir(parents=True)  # a folder in its place: whatever is written there fails
+    here.run()
+    here.guard_it()
+    here.wait(lambda: "all is stopped" in here.said())
+    here.wait(lambda: "cannot write the record" in here.said())
+    assert not here.runs()
+    here.record.rmdir()
+    here.wait(lambda: here.stopped(0))
+
+
 def test_a_record_that_cannot_be_read_makes_the_present_lease_count_as_spent(site):
     here = site()
     here.record.parent.mkdir()
