@@ -225,7 +225,7 @@ class Inventory:
     replies: Replies | None = None
     continuity: Continuity = field(default_factory=Continuity)
     peer: Peer | None = None
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def roster(self, overrides: Iterable[Override] = ()) -> Roster:
         """Return who is on duty, by the rotas and by those of `overrides` whose contact there still is."""
