@@ -36,6 +36,7 @@ from monitor.daemon.publishing import Publishing
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.scheduler import Scheduler
 from monitor.daemon.sms_in import SmsIn
+from monitor.daemon.voting import Voting
 from monitor.inventory.load import Loaded as Reading
 from monitor.inventory.load import load
 from monitor.inventory.model import Check, Inventory
@@ -74,6 +75,7 @@ def plan_of(inventory: Inventory) -> Plan:
         sms_in=replies is not None and bool(replies.sms),
         plans=inventory.continuity.plans,
         peer=destination(inventory) is not None,
+        voters=inventory.continuity.leases is not None and inventory.continuity.leases.etcd is not None,
     )
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
@@ -102,6 +104,7 @@ class Daemon:
     sms_in: SmsIn
     readiness: Readiness
     peer: PeerSender
+    voting: Voting
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -146,6 +149,7 @@ class Daemon:
             sms_in=None,  # type: ignore[arg-type]
             readiness=None,  # type: ignore[arg-type]
             peer=None,  # type: ignore[arg-type]
+            voting=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -165,6 +169,7 @@ class Daemon:
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look)
+        daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, daemon.report_voters, clock)
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
         daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
         daemon.archiving = Archiving(desk, daemon.automation, clock)
@@ -180,6 +185,10 @@ class Daemon:
             return await self.scheduler.look(check)
         except KeyError:
             return await self.archiving.look(check)
+
+    async def report_voters(self, verdict: Verdict, elapsed: float) -> None:
+        """Take how the voters are."""
+        await self.desk.take(selfcheck.VOTERS, verdict, self.clock.now(), elapsed)
 
     async def report(self, check: Check, result: Result) -> None:
         """Take a result of the scheduler: samples to the history, the verdict to the desk."""
@@ -209,6 +218,7 @@ class Daemon:
             asyncio.create_task(self.sms_in.run(), name="sms in"),
             asyncio.create_task(self._every(FLUSH, self.readiness.tick), name="readiness"),
             asyncio.create_task(self.peer.run(), name="peer"),
+            asyncio.create_task(self.voting.run(), name="voting"),
         ]
         self.automation.resume()
         self.moves.resume()

@@ -260,9 +260,13 @@ class Moves:
         if journal.trouble is not None:
             raise Refused(say("nothing is begun that cannot be written down: {why}", why=journal.trouble))
 
+    def watching(self, plan: PlanId) -> Watching:
+        """Return what is known of the record of a group's lease, where voters keep it; every look adds to it."""
+        return self._watching.setdefault(plan, Watching())
+
     def _tenure(self, plan: PlanId) -> Tenure:
-        watching = self._watching.setdefault(plan, Watching())
-        return tenure_of(self._continuity, plan, self._desk.journal.store.folder, self._clock, watching)
+        folder = self._desk.journal.store.folder
+        return tenure_of(self._continuity, plan, folder, self._clock, self.watching(plan))
 
     def _knows(self, plan: Plan) -> bool:
         source = next((m.runs_at for m in reversed(tuple(self.moves.values())) if m.plan == plan.id), plan.active)

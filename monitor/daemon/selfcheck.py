@@ -27,6 +27,7 @@ MAILBOX = CheckId("releve-mailbox")
 ANSWERS = CheckId("releve-answers")
 SMS_IN = CheckId("releve-sms-in")
 PEER = CheckId("releve-peer")
+VOTERS = CheckId("releve-voters")
 OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX, CHECKS)}
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
 LOAD = {name: Watched(ConfirmPolicy(confirm=3)) for name in (LAG, QUEUE)}
@@ -63,18 +64,20 @@ def own_checks(
     mailbox: bool = False,
     sms_in: bool = False,
     peer: bool = False,
+    voters: bool = False,
 ) -> dict[CheckId, Watched]:
     """Return every check that Relève makes of itself where those folders are archived.
 
     `heartbeat`: it gives a sign of life to a watcher. `public`: it sends the public status to other hosts. `mailbox`:
     it reads one. `sms_in`: it reads a modem. `plans`: of the groups that can move to another site. `peer`: its state
-    goes to the Relève at the other site.
+    goes to the Relève at the other site. `voters`: its leases are kept by three of them.
     """
     watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
     watcher |= {PUBLIC: Watched(PUBLIC_POLICY)} if public else {}
     watcher |= {MAILBOX: Watched(HEARTBEAT_POLICY)} if mailbox else {}
     watcher |= {SMS_IN: Watched(ARCHIVE_POLICY)} if sms_in else {}
     watcher |= {PEER: Watched(ConfirmPolicy(confirm=1))} if peer else {}
+    watcher |= {VOTERS: Watched(HEARTBEAT_POLICY)} if voters else {}
     watcher |= {ANSWERS: Watched(ConfirmPolicy(confirm=1))} if mailbox or sms_in else {}
     watcher |= {failover_check(name): Watched(ConfirmPolicy(confirm=1)) for name in plans}
     return OWN | LOAD | watcher | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}

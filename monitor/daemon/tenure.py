@@ -191,7 +191,7 @@ def tenure_of(continuity: Continuity, plan: PlanId, folder: Path, clock: Clock, 
     """
     leases = continuity.leases or Leases()
     holder, session = str(continuity.here.id) if continuity.here else NOBODY, session_in(folder)
-    name, ttl = quote(plan, safe=""), leases.ttl.total_seconds()
+    name, ttl = record_name(plan), leases.ttl.total_seconds()
     if leases.etcd is not None:
         voters = Voters(leases.etcd, leases.retry.total_seconds(), clock)
         return Tenure(EtcdLease(voters, name, holder, session, ttl, clock, watching), holder, clock, leases.loop)
@@ -200,6 +200,11 @@ def tenure_of(continuity: Continuity, plan: PlanId, folder: Path, clock: Clock, 
     count = max(1, len(sites))
     lease = LocalLease(folder, f"lease-{name}", holder, session, ttl, clock, sites=count, rank=rank)
     return Tenure(lease, holder, clock, leases.loop, count)
+
+
+def record_name(plan: PlanId) -> str:
+    """Return what the lease of the group `plan` is called where it is kept: fit for a file's name and for a key."""
+    return quote(plan, safe="")
 
 
 def session_in(folder: Path) -> str:

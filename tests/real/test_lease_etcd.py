@@ -7,7 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -24,8 +24,9 @@ from failover.model import Continuity, Etcd, Leases, PlanId, Site, SiteId
 from failover.voters import VoterState, look_at, margin
 from monitor.clock import SystemClock
 from monitor.core.text import ENGLISH, Text
-from monitor.core.verdict import Severity
-from monitor.daemon.tenure import Tenure, tenure_of
+from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.tenure import Tenure, record_name, tenure_of
+from monitor.daemon.voting import Voting
 from monitor.secret import Secret
 from tests.real.etcd_voters import COUNT, Cluster, Line, place
 
@@ -315,6 +316,33 @@ async def test_a_releve_keeps_its_lease_and_another_has_it_once_the_first_has_go
         await second.give_back()
     async with left(centre.tenure()) as again:
         assert await until(again.look, lambda why: why is None) is None
+
+
+async def test_a_site_that_stands_by_knows_beforehand_since_when_a_lease_is_as_it_is(cluster):
+    plan = PlanId("a group/of ours")
+    continuity = Continuity(
+        leases=Leases(cluster.at(), timedelta(seconds=TTL), retry=timedelta(seconds=RETRY)), plans={plan: None}
+    )
+    told: list[Verdict] = []
+    watching = Watching()
+
+    async def report(verdict: Verdict, elapsed: float) -> None:
+        told.append(verdict)
+
+    voting = Voting(lambda: continuity, {plan: watching}.__getitem__, report, CLOCK)
+    looks = asyncio.create_task(voting.run())
+    await until(lambda: asyncio.sleep(0, watching.seen), lambda seen: seen is not None)
+    looks.cancel()
+    with suppress(asyncio.CancelledError):
+        await looks
+    assert told
+    before = watching.seen
+    await asyncio.sleep(max(0.0, before.since + TTL - CLOCK.boot()))
+    async with sites() as made:
+        name = record_name(plan)
+        lease = EtcdLease(await made.voters(cluster.at()), name, "secours", "b", TTL, CLOCK, watching)
+        seen = await until(lease.look, lambda seen: isinstance(seen, Seen))
+        assert (seen.standing, watching.seen) == (Standing.FREE, before)
 
 
 def said(text: Text) -> str:

@@ -1,0 +1,82 @@
+"""The voters, looked at all the time: how many may still be lost, and since when each lease is as it stands.
+
+Both before they are needed. The loss of one voter is told, and moves nothing. And a site that has to take a lease waits
+until its record has stood still for long enough, counted from when it first saw it so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from failover.etcd import Voters
+from failover.lease_etcd import EtcdLease, Watching
+from failover.model import Continuity, Etcd, Leases, PlanId
+from failover.voters import look_at, margin
+from monitor.clock import Clock
+from monitor.core.verdict import Verdict
+from monitor.daemon.tenure import record_name
+
+log = logging.getLogger(__name__)
+
+EVERY = 2.0
+"""Seconds between two looks at the leases: by as much a takeover may come late."""
+JUDGED_EVERY = 10.0
+"""Seconds between two judgements of the voters."""
+
+
+class Voting:
+    """Looks while the inventory names voters; `run` goes on for as long as Relève runs."""
+
+    def __init__(
+        self,
+        continuity: Callable[[], Continuity],
+        watching: Callable[[PlanId], Watching],
+        report: Callable[[Verdict, float], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        """`watching`: what is known of a group's lease. `report` takes how the voters are, and the seconds it took."""
+        self._continuity, self._watching, self._report, self._clock = continuity, watching, report, clock
+        self._voters: Voters | None = None
+        self._of: tuple[Etcd, timedelta] | None = None
+        self._due = 0.0
+
+    async def run(self) -> None:
+        """Look until cancelled, and end the connections then."""
+        try:
+            while True:
+                try:
+                    await self.turn()
+                except Exception:
+                    log.exception("the voters were not looked at", extra={"event": "voting_bug"})
+                await asyncio.sleep(EVERY)
+        finally:
+            await self._swap(None)
+
+    async def turn(self) -> None:
+        """Look once at the leases, and at the voters if that is due."""
+        continuity = self._continuity()
+        voters = await self._swap(continuity.leases)
+        if voters is None or continuity.leases is None:
+            return
+        began, ttl = self._clock.boot(), continuity.leases.ttl.total_seconds()
+        if began >= self._due:
+            self._due = began + JUDGED_EVERY
+            verdict = margin(await look_at(voters))
+            await self._report(verdict, self._clock.boot() - began)
+        for plan in continuity.plans:
+            # Who looks only is no holder, and no record names it.
+            await EtcdLease(voters, record_name(plan), "-", "-", ttl, self._clock, self._watching(plan)).look()
+
+    async def _swap(self, leases: Leases | None) -> Voters | None:
+        """Return the voters of `leases`, with the same connections as long as they stay the same."""
+        wanted = (leases.etcd, leases.retry) if leases is not None and leases.etcd is not None else None
+        if wanted == self._of:
+            return self._voters
+        if self._voters is not None:
+            await self._voters.close()
+        self._of, self._due = wanted, 0.0
+        self._voters = None if wanted is None else Voters(wanted[0], wanted[1].total_seconds(), self._clock)
+        return self._voters
