@@ -63,7 +63,7 @@ $(VENV)/.test: requirements-test.lock $(VENV)/.run
 LOCK = $(LOCKING)/bin/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-annotate --no-header \
 	--no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra lab
 
-EXTRAS = --extra etcd --extra mssql --extra postgres --extra routers --extra s3
+EXTRAS = --extra mssql --extra postgres --extra routers --extra s3
 
 # The tests' lock first: what its extras hold back (s3) has to hold in the other one too.
 lock: $(LOCKING)/.made

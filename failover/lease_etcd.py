@@ -2,7 +2,7 @@
 
 One key of etcd for each lease. It is never deleted and has no lease of etcd's own, on purpose: those are timed by the
 leader of the voters, which may revoke one early that was just renewed elsewhere, after it was stopped for a while
-(etcd issue 15247, in 3.4 up to 3.4.28, so in Debian 12's), and a keepalive is answered by a leader that has been cut
+(etcd issue 15247, which Debian 12's 3.4.23 has), and a keepalive is answered by a leader that has been cut
 off and does not know yet. Here every renewal is a transaction that a majority has carried out, and a taker measures by
 its own clock (failover/lease.py says how).
 """

@@ -14,7 +14,7 @@ import pytest
 SHIPPED = ("monitor", "probes", "alerts", "runbooks", "failover", "templates")
 UNIMPORTED = {"tzdata": "zoneinfo reads it where the system has no time zones"}
 """Dependencies that are needed although nothing imports them, each with why."""
-OPTIONAL = ("etcd", "mssql", "postgres", "routers", "s3")
+OPTIONAL = ("mssql", "postgres", "routers", "s3")
 """Extras of the shipped packages: what only some sites need."""
 UNIMPORTED_BY_LAB = {"cryptography": "pysnmp encrypts by it and does not declare it"}
 LOCKS = ("requirements.lock", "requirements-test.lock")
