@@ -15,8 +15,9 @@ from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
     from monitor.core.text import Speech, Text
+    from monitor.daemon.peer_door import Listening
     from monitor.daemon.peer_receiver import Receiver
-    from monitor.store.replica import Seen
+    from monitor.store.whose import Seen
 
 
 @click.group(help=N_("Keep the state of the Relève at the other site; take it over."))
@@ -34,9 +35,7 @@ def peer() -> None:
 def receive(settings: Settings) -> int:
     """Be the passive Relève."""
     from monitor.daemon import logs
-    from monitor.daemon.peer_receiver import CannotReceive, Receiver
     from monitor.daemon.peering import listening
-    from monitor.store import StoreError
 
     wanted = listening(inventory_of(settings))
     if wanted is None:
@@ -47,6 +46,15 @@ def receive(settings: Settings) -> int:
             )
         )
     logs.set_up()
+    return stand_by(settings, wanted)
+
+
+def stand_by(settings: Settings, wanted: Listening) -> int:
+    """Be the passive Relève until SIGTERM or SIGINT; return the exit code. Raises Failure."""
+    from monitor.daemon.peer_door import CannotReceive
+    from monitor.daemon.peer_receiver import Receiver
+    from monitor.store import StoreError
+
     try:
         asyncio.run(_receive(Receiver(settings.data, wanted)))
     except (StoreError, CannotReceive) as error:
@@ -135,7 +143,7 @@ def take_over(settings: Settings, yes: bool, as_json: bool) -> int:
 def _seen(settings: Settings) -> Seen | None:
     from monitor.store import StoreError
     from monitor.store.folder import PEER
-    from monitor.store.replica import look_at
+    from monitor.store.whose import look_at
 
     try:
         return look_at(settings.data / PEER)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 LISTEN = "127.0.0.1:8321"
 LOOKUPS = 32
 """Threads for what blocks aside from probes and messages: names looked up at a server that may be cut off."""
+SUPERSEDED = -1
+"""What a daemon ends with whose state turned out to be the older one; no exit code."""
 GRACE = 1.0
 """Seconds that threads have to end by themselves."""
 
@@ -55,13 +58,16 @@ def run(settings: Settings, listen: str, site: str | None, once: bool) -> int:
     inventory = inventory_of(settings, site)
     logs.set_up()
     try:
+        if _superseded_here(settings, inventory):
+            return _be_passive(settings, inventory, asked, once=once)
         with open_store(settings.data, write=True) as store:
             if site:
                 _keep_site(settings, site)
             if asked.to_stop:
                 return ExitCode.DONE
             work = _once(inventory, store) if once else _watch(settings, inventory, store, listen, asked)
-            return asyncio.run(_to_the_end(work))
+            code = asyncio.run(_to_the_end(work))
+        return _be_passive(settings, inventory, asked, once=once) if code == SUPERSEDED else code
     except StoreError as error:
         raise Failure(error.text) from error
 
@@ -74,6 +80,34 @@ def _keep_site(settings: Settings, site: str) -> None:
         remember(settings.data, site)
     except OSError as error:
         raise Failure(say("{path} cannot be written: {why}", path=str(settings.data), why=reason(error))) from error
+
+
+def _superseded_here(settings: Settings, inventory: Inventory) -> bool:
+    """Whether the copy of the other site's state that lies here is newer than our own state."""
+    from monitor.daemon.peering import ends
+    from monitor.store.whose import superseded
+
+    return ends(inventory) is not None and superseded(settings.data)
+
+
+def _be_passive(settings: Settings, inventory: Inventory, asked: _Asked, *, once: bool) -> int:
+    """Receive what the Relève at the other site writes, which goes on with our state."""
+    from monitor.cli.peer import stand_by
+    from monitor.daemon.peering import listening
+
+    wanted = listening(inventory)
+    if wanted is None:
+        raise Failure(say("the other site has taken over, and the inventory no longer names its Relève"))
+    text = say(
+        "The Relève at the other site has the newer state: this one stays passive and keeps a copy. To go on here, "
+        "stop both, then `releve peer take-over`"
+    )
+    if once:
+        raise Failure(text)
+    if asked.to_stop:
+        return ExitCode.DONE
+    warn(site_speech(settings).render(text))
+    return stand_by(settings, wanted)
 
 
 @dataclass(slots=True)
@@ -139,9 +173,15 @@ async def _watch(settings: Settings, inventory: Inventory, store: Store, listen:
     from importlib.metadata import version
 
     from monitor.daemon.daemon import Daemon, note_start
+    from monitor.daemon.peer_door import CannotReceive, holding
+    from monitor.daemon.peer_line import superseded_there
+    from monitor.daemon.peering import destination, listening
     from monitor.web.app import application
     from monitor.web.server import CannotListen, serving, tcp_socket, unix_socket
 
+    own, other = store.feed.standing(), destination(inventory)
+    if own is not None and other is not None and await superseded_there(other, own):
+        return SUPERSEDED
     try:
         network, local = tcp_socket(listen), unix_socket(settings.data / SOCKET)
     except CannotListen as error:
@@ -150,12 +190,15 @@ async def _watch(settings: Settings, inventory: Inventory, store: Store, listen:
     _obey_signals(daemon, asked)
     await note_start(daemon, version("releve"))
     try:
-        async with serving(application(daemon), network, local):
+        standing = partial(daemon.journal.ask, store.feed.standing)
+        async with serving(application(daemon), network, local), holding(listening(inventory), standing):
             await daemon.run()
+    except CannotReceive as error:
+        raise Failure(error.text) from error
     finally:
         (settings.data / SOCKET).unlink(missing_ok=True)
         await daemon.close()
-    return ExitCode.DONE
+    return SUPERSEDED if daemon.superseded else ExitCode.DONE
 
 
 def _obey_signals(daemon: Daemon, asked: _Asked) -> None:

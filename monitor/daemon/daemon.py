@@ -109,6 +109,7 @@ class Daemon:
     reloading: asyncio.Lock
     ticked_at: float = 0.0
     most_waiting: int = 0
+    superseded: bool = False
 
     @classmethod
     async def start(
@@ -164,7 +165,11 @@ class Daemon:
         daemon.mail_in = MailIn(desk, daemon.answers, daemon.report_mailbox)
         daemon.sms_in = SmsIn(desk, daemon.answers, daemon.report_sms_in)
         daemon.peer = PeerSender(
-            lambda: destination(desk.inventory), journal, clock, lambda: inventory_file(desk.inventory)
+            lambda: destination(desk.inventory),
+            journal,
+            clock,
+            lambda: inventory_file(desk.inventory),
+            superseded=daemon.give_way,
         )
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
@@ -266,6 +271,12 @@ class Daemon:
     def stop(self) -> None:
         """Ask for a graceful end."""
         self.stopping.set()
+
+    def give_way(self) -> None:
+        """End, because the Relève at the other site goes on with our state."""
+        log.warning("the other site has taken over", extra={"event": "superseded"})
+        self.superseded = True
+        self.stop()
 
     async def round(self) -> None:
         """Observe every check once and send what comes of it: a turn without a daemon, for a timer."""

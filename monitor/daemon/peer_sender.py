@@ -12,18 +12,16 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from monitor.clock import Clock
-from monitor.core.reasons import reason
-from monitor.core.text import Text, say, verbatim
+from monitor.core.text import Text, say
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.journal import Journal
-from monitor.daemon.peer_tls import BadIdentity, Identity, client_context
+from monitor.daemon.peer_line import PATIENCE, WORDS, Destination, Line, NotTaken, line_to, request
 from monitor.store import StoreError
 from monitor.store.archive import back_up
 from monitor.store.attachments import FOLDER as ATTACHMENTS
@@ -37,18 +35,14 @@ from monitor.store.replica import INVENTORY, SENT, may_be_sent
 from monitor.store.tables import STATE_REVISIONS
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
+    pass
 
 LOOK_EVERY = 0.2
 """Seconds between two looks for changes that are to be sent."""
-ASK_EVERY = 10.0
-"""Seconds after which the other is asked where it stands, also when all is well: which files it lacks."""
 FORGET_EVERY = 5.0
 """Seconds between two deletions of what the other has; each is one more writing to our disk."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds until the next try after one that failed, doubled with each."""
-PATIENCE = 20.0
-"""Seconds that one request may take: a part of 1 MiB over a busy line of 4 Mbit/s needs some."""
 INSTALLED_WITHIN = 600.0
 """Seconds that the other may take to check all of the state and let it come into force."""
 MOST_KEPT = 64 * 2**20
@@ -57,63 +51,14 @@ SLOWEST = 16 * 1024
 """Bytes in a second that a line must carry for a file to be sent in one request."""
 OUTGOING = "outgoing"
 """The folder of what is made to be sent, below that of the state."""
-NOBODY = Standing("-", 0, 0)
-"""Who asks before there is anything to send."""
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """The other Relève: `url` is `https://HOST:PORT`; who we are."""
-
-    url: str
-    identity: Identity
-
-
-class NotTaken(Exception):
-    """It did not go over; `text` says why."""
-
-    def __init__(self, text: Text, why: wire.Why | None = None) -> None:
-        super().__init__(text.template)
-        self.text, self.why = text, why
-
-
-WORDS = {
-    wire.Why.GAP: say("it asked for what comes earlier"),
-    wire.Why.STALE: say(
-        "it refuses our state as out of date: the other site has taken over, or its copy is of a newer state. Only one "
-        "of the two may run"
-    ),
-    wire.Why.SCHEMA: say("it is of another version; install the same on both sides"),
-    wire.Why.DIVERGED: say("its copy could not follow, and all of the state is sent again"),
-    wire.Why.DAMAGED: say("what came there was damaged, and is sent again"),
-    wire.Why.DISK: say("its disk is full or fails"),
-    wire.Why.STRANGER: say("our certificate is not made for the name by which it knows us"),
-    wire.Why.NONSENSE: say("it does not understand us; install the same version on both sides"),
-}
-
-
-@dataclass(slots=True)
-class _Line:
-    """An open session, and what was learnt in it: the last row that the other `has`, since when it was not asked."""
-
-    session: ClientSession
-    url: str
-    standing: Standing
-    has: int = 0
-    asked_at: float = float("-inf")
-    forgot_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-
-    @property
-    def due(self) -> bool:
-        """Whether the other is to be asked where it stands."""
-        return asyncio.get_running_loop().time() - self.asked_at >= ASK_EVERY
 
 
 class PeerSender:
     """Sends until cancelled, to whom `wanted` says. `trouble`: why it does not go on, for people; None while it does.
 
     `inventory` returns the file that lets the other work by our inventory; `token` that of the lease we hold (0: none).
+    `superseded` is called when the other says that it runs with the newer state.
     """
 
     def __init__(
@@ -124,9 +69,11 @@ class PeerSender:
         inventory: Callable[[], bytes] = lambda: b"",
         token: Callable[[], int] = lambda: 0,
         most_kept: int = MOST_KEPT,
+        superseded: Callable[[], None] = lambda: None,
     ) -> None:
         self._wanted, self._journal, self._clock = wanted, journal, clock
         self._inventory, self._token, self._most_kept = inventory, token, most_kept
+        self._superseded = superseded
         self._complete_at = clock.boot()
         self._said: str | None = None
         self._changed = asyncio.Event()
@@ -158,6 +105,8 @@ class PeerSender:
                 wait = FIRST_WAIT
             except NotTaken as error:
                 self._note(error.text)
+                if error.why is wire.Why.ACTIVE:
+                    self._superseded()
             except StoreError as error:
                 self._note(error.text)
             except Exception:  # the edge of the task: a fault in sending ends no daemon
@@ -208,29 +157,20 @@ class PeerSender:
 
     async def _talk(self, wanted: Destination) -> None:
         """Send as long as it works and `wanted` stays. Raises NotTaken and StoreError."""
-        import aiohttp  # noqa: PLC0415 - only where there is another site
-
-        try:
-            context = client_context(wanted.identity)
-        except BadIdentity as error:
-            raise NotTaken(error.text) from error
-        connector = aiohttp.TCPConnector(ssl=context, limit=1, use_dns_cache=False)
-        async with aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "releve"}
-        ) as session:
+        async with line_to(wanted) as line:
             if not self._journal.store.feed.on:
                 # Only for somebody who is there is anything written down.
-                await self._request(_Line(session, wanted.url, NOBODY), "POST", "ping", b"")
-            line = _Line(session, wanted.url, await self._journal.ask(self._journal.store.feed.start, self._token()))
+                await request(line, "POST", "ping", b"")
+            line.standing = await self._journal.ask(self._journal.store.feed.start, self._token())
             while not self._changed.is_set():
                 if line.due:
                     await self._ask_where(line)
                 await self._follow(line)
 
-    async def _ask_where(self, line: _Line) -> None:
+    async def _ask_where(self, line: Line) -> None:
         files = await asyncio.to_thread(self._files)
         hello = wire.hello_bytes(wire.Hello(STATE_REVISIONS[-1], files))
-        stand = wire.stand_of(await self._request(line, "POST", "hello", hello))
+        stand = wire.stand_of(await request(line, "POST", "hello", hello))
         if stand.cursor is None:
             await self._send_all(line, stand.part)
             return
@@ -239,7 +179,7 @@ class PeerSender:
         line.has = stand.cursor
         line.asked_at = asyncio.get_running_loop().time()
 
-    async def _follow(self, line: _Line) -> None:
+    async def _follow(self, line: Line) -> None:
         """Send what is new, if anything is, and wait a moment if not."""
         feed, looked_at = self._journal.store.feed, self._clock.boot()
         if self._journal.trouble is not None:
@@ -255,14 +195,14 @@ class PeerSender:
             return
         if piece.rows:
             body = await asyncio.to_thread(wire.packed, piece)
-            line.has = wire.stand_of(await self._request(line, "POST", "rows", body)).cursor or line.has
+            line.has = wire.stand_of(await request(line, "POST", "rows", body)).cursor or line.has
             self.sent += len(piece.rows)
         if line.has >= piece.last and not piece.more:
             await self._is_complete(line, piece.last, looked_at)
         if not piece.rows:
             await self._wait_for_change(LOOK_EVERY)
 
-    async def _is_complete(self, line: _Line, last: int, looked_at: float) -> None:
+    async def _is_complete(self, line: Line, last: int, looked_at: float) -> None:
         """The other has all that there was at `looked_at`."""
         self._complete_at = looked_at
         self._went_well()
@@ -271,17 +211,17 @@ class PeerSender:
             line.forgot_at = now
             await self._journal.ask(self._journal.store.feed.forget, last)
 
-    async def _send_all(self, line: _Line, part: wire.Part | None) -> None:
+    async def _send_all(self, line: Line, part: wire.Part | None) -> None:
         """Send all of the state, from where an earlier try was cut off."""
         name, path = await self._backup(line.standing, None if part is None else part.name)
         offset = part.size if part is not None and part.name == name else 0
         with path.open("rb") as file:
             file.seek(offset)
             while data := await asyncio.to_thread(file.read, wire.PART):
-                await self._request(line, "PUT", f"backup/{name}", data, offset=str(offset))
+                await request(line, "PUT", f"backup/{name}", data, offset=str(offset))
                 offset += len(data)
                 self.sent += 1
-        await self._request(line, "POST", f"backup/{name}", b"", INSTALLED_WITHIN)
+        await request(line, "POST", f"backup/{name}", b"", INSTALLED_WITHIN)
         path.unlink(missing_ok=True)
         log.info("all of our state was sent", extra={"event": "peer_all_sent", "bytes": offset})
 
@@ -322,77 +262,16 @@ class PeerSender:
                 return kept_key(folder)
         return self._inventory() if name == INVENTORY else None
 
-    async def _send_file(self, line: _Line, name: str) -> None:
+    async def _send_file(self, line: Line, name: str) -> None:
         """Send a file that the other lacks; one that is not ours to send is passed over."""
         if not may_be_sent(name):
             raise NotTaken(WORDS[wire.Why.NONSENSE])
         data = await asyncio.to_thread(self._beside if name in SENT else self._attached, name)
         if data:
-            await self._request(line, "PUT", f"file/{name}", data, PATIENCE + len(data) / SLOWEST)
+            await request(line, "PUT", f"file/{name}", data, PATIENCE + len(data) / SLOWEST)
             self.sent += 1
 
     def _attached(self, name: str) -> bytes | None:
         path = self._journal.store.folder / name
         with translated(path):
             return path.read_bytes() if path.is_file() and not path.is_symlink() else None
-
-    async def _request(
-        self, line: _Line, method: str, path: str, body: bytes, patience: float = PATIENCE, **query: str
-    ) -> bytes:
-        """Return the answer. Raises NotTaken."""
-        import aiohttp  # noqa: PLC0415 - as above
-
-        try:
-            async with (
-                asyncio.timeout(patience),
-                line.session.request(
-                    method,
-                    f"{line.url.rstrip('/')}/peer/v1/{path}",
-                    params=query,
-                    data=body,
-                    headers={wire.STANDING: wire.standing_header(line.standing)},
-                    allow_redirects=False,
-                ) as response,
-            ):
-                status, answer = response.status, await _read(response)
-        except TimeoutError as error:
-            raise NotTaken(say("no answer within {time}", time=timedelta(seconds=patience))) from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NotTaken(_unreached(error)) from error
-        if status == 200:
-            return answer
-        try:
-            why = wire.why_of(answer)
-        except wire.Nonsense:
-            raise NotTaken(say("it answers HTTP {status}", status=status)) from None
-        raise NotTaken(WORDS[why], why)
-
-
-async def _read(response: ClientResponse) -> bytes:
-    """Return the answer's body, of which nothing larger than `MOST_ANSWER` is read. Raises ValueError."""
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(65536):
-        body += chunk
-        if len(body) > wire.MOST_ANSWER:
-            raise ValueError("too large")
-    return bytes(body)
-
-
-def _unreached(error: Exception) -> Text:
-    """Return why there is no connection, or why it ended."""
-    import aiohttp  # noqa: PLC0415 - as above
-
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return say("its name cannot be resolved")
-        case aiohttp.ClientConnectorCertificateError():
-            words = str(getattr(error.certificate_error, "verify_message", ""))
-            return say("its certificate is not trusted ({why})", why=verbatim(words))
-        case aiohttp.ClientSSLError():
-            return say("no TLS connection can be made with it")
-        case aiohttp.ClientConnectorError():
-            return say("no connection: {why}", why=reason(error.os_error))
-        case aiohttp.ClientOSError() | aiohttp.ServerDisconnectedError():
-            return say("it ended the connection; perhaps our certificate is not of its authority, or has run out")
-        case _:
-            return say("it does not answer as a Relève does")

@@ -19,6 +19,8 @@ from typing import Any
 from monitor.store.feed import Piece, Standing, standing_from_json, standing_to_json
 
 STANDING = "X-Releve-Standing"
+ROOT = "/peer/v1/"
+PING = f"{ROOT}ping"
 AT_ONCE = 512 * 1024
 """Bytes of rows in one transfer, before they are packed: a second of a 4 Mbit/s line at the very worst."""
 PART = 256 * 1024
@@ -43,6 +45,10 @@ class Why(StrEnum):
     DAMAGED = "damaged"
     DISK = "disk"
     STRANGER = "stranger"
+    ACTIVE = "active"
+    """It runs by itself and its state is the newer one: the asker has to be the passive one."""
+    BUSY = "busy"
+    """It runs by itself with an older state, and will learn that from us."""
     NONSENSE = "nonsense"
 
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from failover.model import Site
 from monitor.core.text import Quantity, Text, say
 from monitor.core.verdict import Metric, Severity, Verdict
-from monitor.daemon.peer_receiver import Listening
-from monitor.daemon.peer_sender import Destination
+from monitor.daemon.peer_door import Listening
+from monitor.daemon.peer_line import Destination
 from monitor.daemon.peer_tls import Identity
 from monitor.inventory.model import Inventory, Peer
 from monitor.store.errors import translated

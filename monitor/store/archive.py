@@ -216,7 +216,7 @@ def restore(
     made_at, head = datetime.fromisoformat(manifest["made_at"]), str(manifest["head"])
     with open_locked(folder, lock, Ballast(folder / BALLAST_FILE, ballast)) as store:
         entry = AuditEntry(actor, "restore", {"made_at": made_at.isoformat(), "head": head}, now)
-        store.feed.stop()  # a copy elsewhere may be further on than what was put back, and cannot follow it
+        store.feed.go_on()  # a copy elsewhere may be further on than what was put back, and cannot follow it
         store.commit(Batch(audit=(entry,)))
     return Restored(made_at, head, HISTORY_FILE in manifest["files"], aside)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -31,18 +31,20 @@ _PREFIX = "feed_"
 class Standing:
     """Whose changes these are: `epoch` names one unbroken sequence, `token` the lease under which it is written.
 
-    `term` rises with every new sequence of a state, also of one that was put back from a backup: it is the second at
-    which the sequence began, or one more than the last one.
+    `term` rises each time that somebody else goes on with the state: when it is taken over, or put back from a backup;
+    `serial` within it, each time that a sequence is broken off. So a site that was cut off never passes for newer than
+    the one that took over from it, however often it began anew.
     """
 
     epoch: str
     token: int
     term: int
+    serial: int = 0
 
     @property
-    def rank(self) -> tuple[int, int]:
+    def rank(self) -> tuple[int, int, int]:
         """What must never fall."""
-        return self.token, self.term
+        return self.token, self.term, self.serial
 
 
 def standing_to_json(standing: Standing) -> dict[str, Any]:
@@ -52,10 +54,10 @@ def standing_to_json(standing: Standing) -> dict[str, Any]:
 
 def standing_from_json(data: Any) -> Standing:
     """Return what `standing_to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    epoch, token, term = str(data["epoch"]), int(data["token"]), int(data["term"])
-    if not 0 < len(epoch) <= 64 or token < 0 or term < 0:
+    epoch, numbers = str(data["epoch"]), tuple(int(data[name]) for name in ("token", "term", "serial"))
+    if not 0 < len(epoch) <= 64 or min(numbers) < 0:
         raise ValueError("no standing")
-    return Standing(epoch, token, term)
+    return Standing(epoch, *numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +102,14 @@ def has_any(connection: Connection) -> bool:
     return bool(_present(connection))
 
 
-def begin(connection: Connection, now: datetime, token: int = 0) -> Standing:
+def begin(connection: Connection, token: int = 0) -> Standing:
     """Let the feed begin anew with an epoch of its own, whatever it was before; return whose changes it holds then."""
     stop(connection)
     before = standing(connection)
-    after = Standing(
-        uuid4().hex,
-        token if before is None else max(token, before.token),
-        int(now.timestamp()) if before is None else max(int(now.timestamp()), before.term + 1),
-    )
+    if before is None:
+        after = Standing(uuid4().hex, token, 1)
+    else:
+        after = Standing(uuid4().hex, max(token, before.token), before.term, before.serial + 1)
     put(connection, _STANDING, standing_to_json(after))
     for sql in _wanted().values():
         connection.exec_driver_sql(sql)
@@ -119,7 +120,18 @@ def raise_token(connection: Connection, token: int) -> None:
     """Let the same sequence go on under a newer token; an older one changes nothing."""
     now = standing(connection)
     if now is not None and token > now.token:
-        put(connection, _STANDING, standing_to_json(Standing(now.epoch, token, now.term)))
+        put(connection, _STANDING, standing_to_json(replace(now, token=token)))
+
+
+def go_on(connection: Connection) -> None:
+    """Somebody else goes on with the state from here: what comes later is newer than all that the last one writes.
+
+    The feed is stopped; a state that never had one is of nobody yet.
+    """
+    stop(connection)
+    before = standing(connection)
+    if before is not None:
+        put(connection, _STANDING, standing_to_json(Standing(uuid4().hex, before.token, before.term + 1)))
 
 
 def stop(connection: Connection) -> None:

@@ -28,7 +28,7 @@ class Feeding:
         Where its triggers are not whole (a migration made a table anew), nobody knows what was missed: it begins anew.
         """
         if feed.has_any(connection) and not feed.is_on(connection):
-            feed.begin(connection, SystemClock().now())
+            feed.begin(connection)
         self._on = feed.is_on(connection)
 
     def end(self, connection: Connection) -> None:
@@ -44,10 +44,10 @@ class Feeding:
 
         def work(connection: Connection) -> Standing:
             if not feed.is_on(connection):
-                return feed.begin(connection, SystemClock().now(), token)
+                return feed.begin(connection, token)
             feed.raise_token(connection, token)
             known = feed.standing(connection)
-            return known if known is not None else feed.begin(connection, SystemClock().now(), token)
+            return known if known is not None else feed.begin(connection, token)
 
         standing: Standing = self._change(work)
         self._on = True
@@ -58,6 +58,11 @@ class Feeding:
         if self._on:
             self._change(feed.stop)
             self._on = False
+
+    def go_on(self) -> None:
+        """Go on with a state that somebody else wrote, or wrote further: begin no sequence that a copy could follow."""
+        self._change(feed.go_on)
+        self._on = False
 
     @property
     def on(self) -> bool:

@@ -27,11 +27,10 @@ from monitor.store.archive import unpack
 from monitor.store.attachments import FOLDER as ATTACHMENTS
 from monitor.store.attachments import keep, may_be_kept
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
-from monitor.store.errors import Corrupt, OlderSchema, corrupt, translated
+from monitor.store.errors import Corrupt, corrupt, translated
 from monitor.store.feed import Piece, Standing
 from monitor.store.feed_apply import Diverged, apply, ended_at
 from monitor.store.folder import KEY_FILE, STATE_FILE, WriterLock, prepare, private_file, sync_folder
-from monitor.store.store import open_store
 from monitor.store.tables import STATE_REVISIONS
 from monitor.store.tables import feed as waiting
 
@@ -63,7 +62,8 @@ def admission(known: Standing | None, offered: Standing) -> Admission:
     if known is None:
         return Admission.ANEW
     if offered.epoch == known.epoch:
-        return Admission.FOLLOWS if offered.token >= known.token and offered.term == known.term else Admission.STALE
+        same = (offered.term, offered.serial) == (known.term, known.serial)
+        return Admission.FOLLOWS if same and offered.token >= known.token else Admission.STALE
     return Admission.ANEW if offered.rank > known.rank else Admission.STALE
 
 
@@ -141,7 +141,7 @@ class Replica:
 
     def reached(self) -> Reached:
         """Return how far the copy is."""
-        return Reached(None) if self._engine is None else self._do(_reached)
+        return Reached(None) if self._engine is None else self._do(reached_in)
 
     def admit(self, offered: Standing) -> Admission:
         """Return what becomes of a sender with `offered`."""
@@ -268,48 +268,6 @@ def current_copy(folder: Path) -> Path | None:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a copy says of itself: whose it is, how far it is, where it lies."""
-
-    standing: Standing | None
-    reached: Reached
-    path: Path
-
-
-def look_at(folder: Path) -> Seen | None:
-    """Return what the copy in `folder` says of itself, also while it is received; None where there is none.
-
-    Raises StoreError.
-    """
-    current = current_copy(folder)
-    if current is None:
-        return None
-    path = current / STATE_FILE
-    engine = make_engine(path, write=False, synchronous="FULL")
-    try:
-        with translated(path), engine.connect() as connection:
-            return Seen(feed.standing(connection), _reached(connection), current)
-    except (KeyError, TypeError, ValueError) as error:
-        raise corrupt(path, f"a value that cannot be read: {error}") from error
-    finally:
-        engine.dispose()
-
-
-def own_standing(folder: Path) -> Standing | None:
-    """Return the standing of the state that this Relève wrote itself in `folder`; None if it never sent it anywhere.
-
-    Raises StoreError.
-    """
-    if not (folder / STATE_FILE).exists():
-        return None
-    try:
-        with open_store(folder, write=False) as store:
-            return store.feed.standing()
-    except OlderSchema:  # of before there were copies
-        return None
-
-
 def may_be_sent(name: str) -> bool:
     """Return whether `name` is that of a file that belongs to the state, and leads nowhere else."""
     folder, slash, attached = name.partition("/")
@@ -354,7 +312,8 @@ def _prepare_copy(path: Path, offered: Standing) -> Reached:
         engine.dispose()
 
 
-def _reached(connection: Connection) -> Reached:
+def reached_in(connection: Connection) -> Reached:
+    """Return how far the copy behind `connection` is."""
     cursor, at = feed.get(connection, _CURSOR), feed.get(connection, AT)
     if cursor is None or feed.get(connection, _BROKEN):
         return Reached(None)
@@ -362,7 +321,7 @@ def _reached(connection: Connection) -> Reached:
 
 
 def _taken(connection: Connection, offered: Standing, piece: Piece) -> Reached:
-    before = _reached(connection)
+    before = reached_in(connection)
     if before.cursor is None or piece.first > before.cursor + 1:
         raise Gap
     feed.raise_token(connection, offered.token)

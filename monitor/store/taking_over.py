@@ -140,7 +140,8 @@ def _marked(connection: Connection, now: datetime, actor: str, token: int) -> di
     if begun is None:
         before, at = feed.standing(connection), feed.get(connection, AT)
         log.leave_out(connection, SKIPPED)
-        after = feed.begin(connection, now, token)
+        feed.go_on(connection)
+        after = feed.begin(connection, token)
         begun = {"standing": feed.standing_to_json(after), "committed_at": at}
         feed.put(connection, TAKEN, begun)
         data = {"epoch": after.epoch, "of": None if before is None else before.epoch, "committed_at": at}

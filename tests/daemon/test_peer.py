@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,8 +20,10 @@ import trustme
 
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.journal import Journal
-from monitor.daemon.peer_receiver import CannotReceive, Listening, Receiver
-from monitor.daemon.peer_sender import MOST_KEPT, Destination, PeerSender
+from monitor.daemon.peer_door import CannotReceive, Listening, holding
+from monitor.daemon.peer_line import WORDS, Destination, superseded_there
+from monitor.daemon.peer_receiver import Receiver
+from monitor.daemon.peer_sender import PeerSender
 from monitor.daemon.peer_tls import BadIdentity, Identity, client_context, is_for
 from monitor.secret import Secret
 from monitor.store import AuditEntry, Batch, Store, attachments
@@ -27,8 +31,8 @@ from monitor.store.archive import back_up
 from monitor.store.feed import FED, LEFT_OUT, Piece, Standing
 from monitor.store.folder import PEER
 from monitor.store.link_key import link_key
-from monitor.store.replica import own_standing
 from monitor.store.taking_over import take_over
+from monitor.store.whose import own_standing
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 HOST = "127.0.0.1"
@@ -82,13 +86,13 @@ class Sites:
 
     @asynccontextmanager
     async def sending(
-        self, identity: Identity | None = None, inventory: bytes = b"", most_kept: int = MOST_KEPT
+        self, identity: Identity | None = None, inventory: bytes = b"", **further: Any
     ) -> AsyncIterator[PeerSender]:
         """The centre sends."""
         ours = identity or self.pki.identity(HOST)
         journal = Journal(self.store)
         to = Destination(f"https://{HOST}:{self.port}", ours)
-        sender = PeerSender(lambda: to, journal, journal._clock, lambda: inventory, most_kept=most_kept)
+        sender = PeerSender(lambda: to, journal, journal._clock, lambda: inventory, **further)
         task = asyncio.create_task(sender.run())
         try:
             yield sender
@@ -363,3 +367,54 @@ async def test_a_port_that_is_taken_and_a_key_that_is_none_are_told(sites: Sites
 def test_a_certificate_is_for_whole_names(names: tuple[tuple[str, str], ...], host: str, fits: bool) -> None:
     assert is_for({"subjectAltName": names}, host) is fits
     assert not is_for(None, host)
+
+
+@pytest.mark.parametrize(
+    ("ours", "why", "superseded"),
+    [
+        (Standing("b", 0, 2), wire.Why.ACTIVE, True),
+        (Standing("b", 0, 1), wire.Why.BUSY, False),
+        (Standing("b", 0, 0), wire.Why.BUSY, False),
+        (None, wire.Why.BUSY, False),
+    ],
+)
+async def test_of_two_that_run_the_one_with_the_older_state_learns_it(
+    sites: Sites, ours: Standing | None, why: wire.Why, superseded: bool
+) -> None:
+    async def own() -> Standing | None:
+        return ours
+
+    standing = sites.store.feed.start()
+    assert standing.rank == (0, 1, 0)
+    sites.port = free_port()
+    asked: list[bool] = []
+    async with holding(sites.listening(sites.port), own), visitor(sites.pki.identity(HOST)) as session:
+        url = f"https://{HOST}:{sites.port}/peer/v1/rows"
+        async with session.post(url, headers={wire.STANDING: wire.standing_header(standing)}) as response:
+            assert (response.status, wire.why_of(await response.read())) == (409, why)
+        async with session.post(url) as response:
+            assert response.status == 400
+        to = Destination(f"https://{HOST}:{sites.port}", sites.pki.identity(HOST))
+        assert await superseded_there(to, standing) is superseded
+        async with sites.sending(superseded=lambda: asked.append(True)) as sender:
+            await until(lambda: sender.trouble is not None)
+            assert sender.trouble == WORDS[why]
+    assert bool(asked) is superseded
+    assert not await superseded_there(to, standing)  # nobody is there now
+
+
+async def test_where_there_is_no_other_no_door_is_opened() -> None:
+    async def own() -> Standing | None:
+        raise AssertionError("nobody asks")
+
+    async with holding(None, own):
+        pass
+
+
+def free_port() -> int:
+    """A port that nobody else is given by chance: below those that the kernel hands out."""
+    for port in range(10_000 + (os.getpid() * 7) % 20_000, 32_000):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind((HOST, port))
+            return port
+    raise AssertionError("no port")

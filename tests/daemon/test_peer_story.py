@@ -21,7 +21,7 @@ from lab.mailbox import Letter, Mailbox
 from monitor.clock import SystemClock
 from monitor.store import StoreError, open_store
 from monitor.store.folder import PEER
-from monitor.store.replica import look_at
+from monitor.store.whose import look_at
 
 HOST = "127.0.0.1"
 EVERY = timedelta(seconds=6)
@@ -150,6 +150,10 @@ async def test_the_other_releve_goes_on_with_the_incident_on_its_grid(tmp_path: 
     async with secours.running("run", "--listen", "127.0.0.1:0"):
         await until(lambda: again(mailbox.letters[heard:], unconfirmed))
         await until(lambda: [one for one in updates(secours.data) if one.created_at > SystemClock().now() - EVERY])
+        lost_state = notices(centre.data)
+        async with centre.running("run", "--listen", "127.0.0.1:0"):
+            await until(lambda: look_at(centre.data / PEER))
+            assert notices(centre.data) == lost_state
     goes_on(centre, secours)
     with open_store(centre.data, write=False) as old, open_store(secours.data, write=False) as new:
         assert new.verify_audit(old.audit_head()).whole

@@ -19,8 +19,9 @@ from monitor.store.archive import back_up
 from monitor.store.feed import Standing
 from monitor.store.folder import PEER, TAKING
 from monitor.store.link_key import link_key
-from monitor.store.replica import Admission, Replica, Stale, own_standing
+from monitor.store.replica import Admission, Replica, Stale
 from monitor.store.taking_over import SKIPPED, take_over
+from monitor.store.whose import own_standing, superseded
 
 KILLED = 86
 
@@ -214,3 +215,34 @@ def begins_anew(folder: Path, *, killed: bool) -> None:
     if killed and not (folder / "state.db").exists():
         with pytest.raises(StoreError, match="cut short"):
             open_store(folder, write=True, ballast=0)
+
+
+def test_a_site_that_was_cut_off_never_passes_for_the_newer_one(
+    centre: tuple[Store, Standing], secours: Path, start: datetime
+) -> None:
+    store, _standing = centre
+    done = take_over(secours, start, actor="uid:0")
+    for _ in range(3):
+        store.feed.stop()
+        again = store.feed.start()
+        assert again.rank < done.standing.rank
+    with Replica(secours / PEER, own_standing(secours)) as replica:
+        assert replica.admit(again) is Admission.STALE
+
+
+def test_a_copy_that_is_newer_than_the_own_state_supersedes_it(
+    centre: tuple[Store, Standing], secours: Path, start: datetime, tmp_path: Path
+) -> None:
+    store, _standing = centre
+    assert not superseded(store.folder)
+    assert superseded(secours)
+    with open_store(secours, write=True, ballast=0):
+        pass
+    assert superseded(secours)
+    take_over(secours, start, actor="uid:0")
+    assert not superseded(secours)
+    with open_store(secours, write=True, ballast=0) as active, Replica(store.folder / PEER, _standing) as replica:
+        back_up(secours, tmp_path / "back.zip", start, history=False)
+        replica.install(active.feed.start(), tmp_path / "back.zip")
+    assert superseded(store.folder)
+    assert not superseded(secours)

@@ -1,0 +1,68 @@
+"""Whose state and whose copy lie here, and which of the two is the newer one; nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.store import feed
+from monitor.store.engine import make_engine
+from monitor.store.errors import OlderSchema, corrupt, translated
+from monitor.store.feed import Standing
+from monitor.store.folder import PEER, STATE_FILE
+from monitor.store.replica import Reached, current_copy, reached_in
+from monitor.store.store import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a copy says of itself: whose it is, how far it is, where it lies."""
+
+    standing: Standing | None
+    reached: Reached
+    path: Path
+
+
+def look_at(folder: Path) -> Seen | None:
+    """Return what the copy in `folder` says of itself, also while it is received; None where there is none.
+
+    Raises StoreError.
+    """
+    current = current_copy(folder)
+    if current is None:
+        return None
+    path = current / STATE_FILE
+    engine = make_engine(path, write=False, synchronous="FULL")
+    try:
+        with translated(path), engine.connect() as connection:
+            return Seen(feed.standing(connection), reached_in(connection), current)
+    except (KeyError, TypeError, ValueError) as error:
+        raise corrupt(path, f"a value that cannot be read: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def own_standing(folder: Path) -> Standing | None:
+    """Return the standing of the state that this Relève wrote itself in `folder`; None if it never sent it anywhere.
+
+    Raises StoreError.
+    """
+    if not (folder / STATE_FILE).exists():
+        return None
+    try:
+        with open_store(folder, write=False) as store:
+            return store.feed.standing()
+    except OlderSchema:  # of before there were copies
+        return None
+
+
+def superseded(folder: Path) -> bool:
+    """Return whether the copy of the other site's state, in the state `folder`, is newer than the own one.
+
+    So it is where there is no own one, or where nobody ever sent it anywhere. Raises StoreError.
+    """
+    seen = look_at(folder / PEER)
+    if seen is None or seen.standing is None:
+        return False
+    own = own_standing(folder)
+    return own is None or seen.standing.rank > own.rank
