@@ -31,13 +31,20 @@ def peer() -> None:
         "told or repaired meanwhile."
     )
 )
+@click.option(
+    "--site",
+    metavar="NAME",
+    help=N_(
+        "At which site of the inventory this Relève stands; kept for later. The one with here: true, if never said."
+    ),
+)
 @pass_settings
-def receive(settings: Settings) -> int:
+def receive(settings: Settings, site: str | None) -> int:
     """Be the passive Relève."""
     from monitor.daemon import logs
     from monitor.daemon.peering import listening
 
-    wanted = listening(inventory_of(settings))
+    wanted = listening(inventory_of(settings, site))
     if wanted is None:
         raise Failure(
             say(
@@ -45,8 +52,25 @@ def receive(settings: Settings) -> int:
                 path=str(settings.inventory),
             )
         )
+    if site:
+        _keep_site(settings, site)
     logs.set_up()
     return stand_by(settings, wanted)
+
+
+def _keep_site(settings: Settings, site: str) -> None:
+    from monitor.core.reasons import reason
+    from monitor.inventory.standpoint import remember
+    from monitor.store import StoreError
+    from monitor.store.folder import prepare
+
+    try:
+        prepare(settings.data)
+        remember(settings.data, site)
+    except StoreError as error:
+        raise Failure(error.text) from error
+    except OSError as error:
+        raise Failure(say("{path} cannot be written: {why}", path=str(settings.data), why=reason(error))) from error
 
 
 def stand_by(settings: Settings, wanted: Listening) -> int:

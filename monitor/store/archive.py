@@ -36,8 +36,10 @@ from monitor.store.folder import (
     HIGHEST_FILE,
     HISTORY_FILE,
     KEY_FILE,
+    LEASES,
     LOCK_FILE,
     PEER,
+    SITE_FILE,
     STATE_FILE,
     WriterLock,
     give_to_owner_of_folder,
@@ -229,11 +231,11 @@ def occupants(folder: Path) -> list[Path]:
     """Return what a restored state would stand beside; a socket is only the trace of a daemon that is gone.
 
     The highest number stays where it is: under it somebody was told something, whatever is put back. So does the copy
-    of the other site's state, which is not ours.
+    of the other site's state, which is not ours, and what belongs to the machine: its site, and the leases it keeps.
     """
-    stay = (LOCK_FILE, BALLAST_FILE, HIGHEST_FILE, PEER)
+    stay = (LOCK_FILE, BALLAST_FILE, HIGHEST_FILE, PEER, SITE_FILE)
     with translated(folder):
-        found = [entry for entry in folder.iterdir() if entry.name not in stay]
+        found = [e for e in folder.iterdir() if e.name not in stay and not e.name.startswith(LEASES)]
         return sorted(entry for entry in found if not entry.is_socket())
 
 

@@ -18,6 +18,9 @@ from monitor.store.errors import NetworkFileSystem, WriterBusy, translated
 STATE_FILE, HISTORY_FILE = "state.db", "history.db"
 LOCK_FILE, BALLAST_FILE, HIGHEST_FILE = "lock", "ballast", "highest"
 KEY_FILE = "links.key"
+SITE_FILE, LEASES = "site", "lease-"
+"""At which site this machine stands (`monitor.inventory.standpoint`), and how the names of the leases begin that it
+keeps by itself (`monitor.daemon.tenure`): whatever state lies here, they are this machine's."""
 PEER = "peer"
 """The folder of the copy of the other site's state, below that of the own one."""
 TAKING = "taking"

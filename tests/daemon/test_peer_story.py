@@ -37,8 +37,8 @@ incidents: {{office: {{interruption: always}}}}
 protocol: {{first_notice: {{to: [att], within: 30s}}, update: {{every: 6s, to: [att]}}}}
 operations: {{to: [admin]}}
 sites:
-  centre: {{title: Douala, releve: "https://127.0.0.1:{one}"{at_centre}}}
-  secours: {{title: Yaoundé, releve: "https://127.0.0.1:{other}"{at_secours}}}
+  centre: {{title: Douala, here: true, releve: "https://127.0.0.1:{one}"}}
+  secours: {{title: Yaoundé, releve: "https://127.0.0.1:{other}"}}
 peer: {{ca: file:ca.pem, cert: file:cert.pem, key: file:key.pem}}
 """
 
@@ -63,12 +63,11 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 class Site:
     """One of the two Relèves: its folders, and its commands."""
 
-    def __init__(self, folder: Path, authority: trustme.CA, mail_port: int, ports: tuple[int, int], name: str) -> None:
+    def __init__(self, folder: Path, authority: trustme.CA, mail_port: int, ports: tuple[int, int]) -> None:
         self.data = folder / "data"
         self.inventory = folder / "inventory.yaml"
         folder.mkdir()
-        here = {f"at_{site}": ", here: true" if site == name else "" for site in ("centre", "secours")}
-        self.inventory.write_text(SITE.format(one=ports[0], other=ports[1], **here), encoding="utf-8")
+        self.inventory.write_text(SITE.format(one=ports[0], other=ports[1]), encoding="utf-8")
         issued = authority.issue_cert(HOST)
         authority.cert_pem.write_to_path(folder / "ca.pem")
         issued.private_key_pem.write_to_path(folder / "key.pem")
@@ -124,12 +123,15 @@ def copied(secours: Site) -> list[Notice]:
 
 async def test_the_other_releve_goes_on_with_the_incident_on_its_grid(tmp_path: Path, mailbox: Mailbox) -> None:
     authority, ports = trustme.CA(), (free_port(0), free_port(1))
-    centre = Site(tmp_path / "centre", authority, mailbox.port, ports, "centre")
-    secours = Site(tmp_path / "secours", authority, mailbox.port, ports, "secours")
+    centre = Site(tmp_path / "centre", authority, mailbox.port, ports)
+    secours = Site(tmp_path / "secours", authority, mailbox.port, ports)
     unanswered = [600.0]
     mailbox.delay = lambda: unanswered.pop() if unanswered else 0.0
 
-    async with secours.running("peer", "receive"), centre.running("run", "--listen", "127.0.0.1:0") as lost:
+    async with (
+        secours.running("peer", "receive", "--site", "secours"),
+        centre.running("run", "--listen", "127.0.0.1:0") as lost,
+    ):
         await until(lambda: any(one.state is NoticeState.SENDING for one in copied(secours)) and mailbox.letters)
         await until(lambda: list((secours.data / PEER).glob("copy-*/inventory.json")))
         lost.send_signal(signal.SIGKILL)

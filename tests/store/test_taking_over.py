@@ -136,8 +136,11 @@ def test_what_lies_there_is_set_aside(centre: tuple[Store, Standing], secours: P
         own.commit(Batch(audit=(AuditEntry("uid:9", "of our own"),)))
     (secours / "attachments").mkdir()
     (secours / "attachments" / "ours.txt").write_text("x")
+    for name in ("site", "lease-crm.lease"):
+        (secours / name).write_text("of this machine")
     done = take_over(secours, start, actor="uid:0")
     assert done.aside is not None
+    assert [(secours / name).exists() for name in ("site", "lease-crm.lease")] == [True, True]
     with open_store(done.aside, write=False) as own:
         assert own.verify_audit().entries == 1
     assert (done.aside / "attachments" / "ours.txt").exists()
