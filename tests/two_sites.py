@@ -9,7 +9,7 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,8 +111,8 @@ class TwoSites:
             "within": "10s",
         } | keys
 
-    def inventory(self, **changes: Any) -> Path:
-        """Write the inventory and return where; `changes` replace keys of the plan."""
+    def inventory(self, more: Mapping[str, Any] | None = None, **changes: Any) -> Path:
+        """Write the inventory and return where; `changes` replace keys of the plan, `more` those of the whole."""
         start_1 = self.work("web-1", self.centre, "start", RUNS)
         start_2 = self.work("web-2", self.secours, "start", RUNS)
         stop_1 = self.work("web-1", self.centre, "stop", STOPPED)
@@ -168,6 +168,7 @@ class TwoSites:
             "datasets": {"crm-db": {"title": "la base", "how": "external", "rpo": "5 min", "checks": "crm-copy"}},
             "plans": {"crm": plan},
         }  # fmt: skip
+        body |= more or {}
         path = self.folder / "inventory.yaml"
         path.write_text(yaml.safe_dump(body, allow_unicode=True, sort_keys=False), "utf-8")
         return path

@@ -53,6 +53,8 @@ log = logging.getLogger(__name__)
 
 TICK = 0.5
 """Seconds between two looks at what is due."""
+HOLD = 1.0
+"""Seconds between two looks at which leases are to be held here, and two words to the guard."""
 FLUSH = 5.0
 """Seconds between two writings of samples and of healths that only moved on."""
 PRUNE = 3600.0
@@ -227,6 +229,7 @@ class Daemon:
         ]
         self.automation.resume()
         self.moves.resume()
+        work.append(asyncio.create_task(self._every(HOLD, self.moves.hold), name="leases"))
         watchdog = systemd.watchdog_interval()
         if watchdog is not None:
             work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))

@@ -12,7 +12,7 @@ from functools import partial
 from alerts.notice import Notice
 from failover.by_hand import may_start
 from failover.executor import Execution
-from failover.ground import Hold, LeaseSeen, Word, past
+from failover.ground import Hold, LeaseSeen, Word, past, runs_at
 from failover.lease_etcd import Watching
 from failover.model import Continuity, DataSet, Plan, PlanId, SiteId
 from failover.phases import Direction
@@ -29,6 +29,7 @@ from monitor.core.verdict import Verdict
 from monitor.daemon.automation import Automation
 from monitor.daemon.beliefs import legible
 from monitor.daemon.desk import Desk
+from monitor.daemon.holding import Holding
 from monitor.daemon.move_letters import notices_of
 from monitor.daemon.moving import Footing, Prepared, Wanted, told_of
 from monitor.daemon.passive import acted_on, passive
@@ -71,6 +72,7 @@ class Moves:
         self.sighting = Sighting(desk, look, clock)
         self.moves: dict[MoveId, Move] = dict(kept.moves)
         self._next, self._closing = kept.next_move, False
+        self.holding = Holding(lambda: self._continuity, self._is_ours, self._tenure, self._highest)
         self._watching: dict[PlanId, Watching] = {}
         self._executions: dict[MoveId, Execution] = {}
         self._footings: dict[MoveId, Footing] = {}
@@ -186,17 +188,52 @@ class Moves:
             going = self.going(plan.id)
             if going is not None:
                 raise Refused(say("the move {move} is under way", move=going.id))
+            await self._looked_over(plan, wanted)
             tenure = None
             if wanted.direction.moves:
-                tenure = self._tenure(plan.id)
+                tenure = self.holding.held.pop(plan.id, None) or self._tenure(plan.id)
             try:
                 move = await self._begun(plan, wanted, actor, loss, words, tenure)
             except BaseException:
                 if tenure is not None:
-                    await tenure.give_back()
+                    await self._hold_or_give_back(plan, tenure)
                 raise
         self._begin(move, Footing(self, tenure))
         return move
+
+    async def _looked_over(self, plan: Plan, wanted: Wanted) -> None:
+        """Refuse what does not begin whatever the lease, before that is touched: it may hold the service up."""
+        prepared = await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, self._leases_ttl()))
+        if isinstance(prepared.answer, Hold):
+            hold = prepared.answer
+            raise Refused(say("{why}. What would lift it: {what}", why=hold.text, what=hold.lifted_by))
+
+    async def _hold_or_give_back(self, plan: Plan, tenure: Tenure) -> None:
+        """Go on holding the lease of a group that runs here, and let every other one go."""
+        if tenure.belief is not None and self.holding.wants(plan):
+            other, self.holding.held[plan.id] = self.holding.held.get(plan.id), tenure
+            if other is not None:
+                await other.leave()
+        else:
+            await tenure.give_back()
+
+    def _is_ours(self, plan: Plan) -> bool:
+        """Whether the group of `plan` runs here, and no move of it is under way; a drill leaves it where it is."""
+        here, mine = self._continuity.here, [move for move in self.moves.values() if move.plan == plan.id]
+        if here is None or any(move.direction.moves and not move.state.over for move in mine):
+            return False
+        return runs_at(plan, past(mine)) == here.id
+
+    async def hold(self) -> None:
+        """Hold the leases of the groups that run here, and let the guard know."""
+        here = self._continuity.here
+        coming = {
+            self.moves[name].plan: footing.tenure
+            for name, footing in self._footings.items()
+            if footing.tenure is not None and here is not None and self.moves[name].target == here.id
+        }
+        async with self._starting:  # which lease is whose is not looked at while it changes hands
+            await self.holding.turn(coming)
 
     async def _begun(
         self, plan: Plan, wanted: Wanted, actor: str, loss: timedelta | None, words: str, tenure: Tenure | None
@@ -335,7 +372,11 @@ class Moves:
                     break
                 await execution.pause(AGAIN)
         if tenure is not None:
-            await (tenure.give_back() if execution.move.state.over else tenure.leave())
+            if execution.move.state.over:
+                async with self._starting:
+                    await self._hold_or_give_back(execution.plan, tenure)
+            else:
+                await tenure.leave()
 
     async def _give_up(self, move: Move, why: Text) -> None:
         data = {"state": MoveState.FAILED.value, "rto": None, "rpo": None}
@@ -435,3 +476,4 @@ class Moves:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.holding.close()

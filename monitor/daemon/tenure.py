@@ -58,6 +58,7 @@ class Tenure:
 
         `knows_the_other`: whoever ran the group held this very lease, so that its end is theirs too.
         """
+        await self._let_be()
         self._above = above
         found = await self._lease.look()
         record = found.record if isinstance(found, Seen) else None
@@ -73,6 +74,26 @@ class Tenure:
         if why is None:
             self.keep()
         return why
+
+    async def hold(self, above: int) -> Text | None:
+        """Take the lease of a group that runs here, if nobody else had it last, and keep it; return why not.
+
+        Who comes back after an absence knows nothing of a move that another site has made meanwhile: what another site
+        held last is taken by a move alone. Asked again and again, it waits for nothing.
+        """
+        self._above = above
+        found = await self._lease.look()
+        if isinstance(found, Refused):
+            return found.text
+        if found.record is not None and found.record.holder != self._holder:
+            holder = verbatim(found.record.holder)
+            return say("{holder} held the lease last: a move brings the group here, nothing else does", holder=holder)
+        answer = await self._lease.acquire(self._above)
+        if isinstance(answer, Refused):
+            return answer.text
+        self.belief, self._above = answer.belief, answer.belief.token
+        self.keep()
+        return None
 
     async def resume(self, above: int, *, knows_the_other: bool) -> None:
         """Take up the lease of a move that was cut off under the token `above`: now, or as soon as it can be had.
@@ -161,10 +182,7 @@ class Tenure:
 
     async def give_back(self) -> None:
         """Let the lease go: from here on nothing is done under it."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeping
+        await self._let_be()
         belief, self.belief = self.belief, None
         if belief is not None:
             answer = await self._lease.release(belief)
@@ -174,12 +192,17 @@ class Tenure:
                 )
         await self._lease.close()
 
+    async def _let_be(self) -> None:
+        """Renew it no more."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+
     async def leave(self) -> None:
         """Let go of files and connections; whoever takes the move up again takes the lease up as well."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeping
+        await self._let_be()
         self.belief = None
         await self._lease.close()
 

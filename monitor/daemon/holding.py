@@ -1,0 +1,116 @@
+"""The leases of the groups that run here, held from move to move, and handed to the guard that stops them without.
+
+Nothing is held without voters: a lease that is local to this machine would only say that this machine is there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from failover.guard import Validity
+from failover.guard_files import hand_over
+from failover.lease import Belief
+from failover.model import Continuity, Guarded, Plan, PlanId
+from monitor.clock import boot_id
+from monitor.core.text import ENGLISH, Text
+from monitor.daemon.tenure import Tenure
+
+log = logging.getLogger(__name__)
+
+BELIEFS = Path("/run/releve")
+"""Where the guard looks for what we believe, one `PLAN.lease` a plan, unless its file says otherwise: memory."""
+
+
+class Holding:
+    """`continuity`: what the inventory says now; `wanted`: whether a group runs here and no move of it is under way.
+
+    `make` returns the lease of a group, untaken; `highest`: the highest token of it that our journal knows. `beliefs`:
+    the folder in which the guard looks.
+    """
+
+    def __init__(
+        self,
+        continuity: Callable[[], Continuity],
+        wanted: Callable[[Plan], bool],
+        make: Callable[[PlanId], Tenure],
+        highest: Callable[[PlanId], int],
+        beliefs: Path = BELIEFS,
+    ) -> None:
+        self._continuity, self._wanted, self._make, self._highest = continuity, wanted, make, highest
+        self.beliefs = beliefs
+        self.held: dict[PlanId, Tenure] = {}
+        self.why: dict[PlanId, Text] = {}
+        """Why the lease of a group that runs here is not held."""
+        self._told: dict[PlanId, Validity] = {}
+        self._boot = boot_id()
+
+    def wants(self, plan: Plan) -> bool:
+        """Return whether the lease of `plan` is to be held here now."""
+        continuity = self._continuity()
+        voters = continuity.leases is not None and continuity.leases.etcd is not None
+        return voters and continuity.here is not None and plan.id in continuity.plans and self._wanted(plan)
+
+    async def turn(self, moving: dict[PlanId, Tenure]) -> None:
+        """Take what is wanted and not held, give back what is held and not wanted, and tell the guard.
+
+        `moving`: the leases of moves that bring a group here.
+        """
+        plans = self._continuity().plans
+        for name, plan in plans.items():
+            if name not in self.held and self.wants(plan):
+                await self._take(name)
+        for name in tuple(self.held):
+            tenure = self.held[name]
+            if tenure.lost:
+                self.held.pop(name)
+                await tenure.leave()
+            elif name not in plans or not self.wants(plans[name]):
+                self.held.pop(name)
+                self._tell(name, None)
+                await tenure.give_back()
+        for name, tenure in (self.held | moving).items():
+            if name in plans and self._guarded(plans[name]):
+                self._tell(name, tenure.belief)
+
+    async def _take(self, name: PlanId) -> None:
+        tenure = self._make(name)
+        why = await tenure.hold(self._highest(name))
+        if why is None:
+            self.held[name] = tenure
+            self.why.pop(name, None)
+            log.info("the lease is held", extra={"event": "lease_held", "plan": name})
+            return
+        await tenure.leave()
+        if self.why.get(name) != why:
+            log.warning(
+                "the lease is not held", extra={"event": "lease_not_held", "plan": name, "why": ENGLISH.render(why)}
+            )
+        self.why[name] = why
+
+    def _guarded(self, plan: Plan) -> bool:
+        here = self._continuity().here
+        return here is not None and any(isinstance(fence, Guarded) for fence in plan.fences_of(here.id))
+
+    def _tell(self, name: PlanId, belief: Belief | None) -> None:
+        """Hand over until when the lease is held; None: not any more. A guard that hears nothing stops at the end."""
+        before = self._told.get(name)
+        if belief is None and before is None:
+            return
+        token = belief.token if belief is not None else before.token if before is not None else 0
+        validity = Validity(token, 0.0 if belief is None else belief.valid_until)
+        if validity == before:
+            return
+        try:
+            hand_over(self.beliefs / f"{name}.lease", validity, self._boot)
+        except OSError as error:
+            log.error("the guard is not told", extra={"event": "guard_untold", "plan": name, "why": str(error)})
+            return
+        self._told[name] = validity
+
+    async def close(self) -> None:
+        """Let go of files and connections; what was held lapses by itself, or is taken up after the start."""
+        for tenure in self.held.values():
+            await tenure.leave()
+        self.held.clear()

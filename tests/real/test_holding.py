@@ -1,0 +1,155 @@
+"""The lease of a group that runs here, among three real voters: held, handed to the guard, and given up by a move."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from failover.guard_files import handed_over
+from failover.model import PlanId
+from failover.phases import Direction
+from failover.run import Move, MoveState
+from monitor.clock import boot_id
+from monitor.core.ids import CheckId
+from monitor.core.text import ENGLISH
+from monitor.daemon.daemon import Daemon
+from monitor.daemon.moving import Wanted
+from monitor.inventory.load import load
+from monitor.store import open_store
+from tests.real.etcd_voters import Cluster, place
+from tests.two_sites import TwoSites, two_sites
+
+CRM = PlanId("crm")
+WITHIN = 90
+
+
+@pytest.fixture
+def cluster(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
+    """Voters of this test's own, who know of no lease yet."""
+    program = require("etcd", "etcd-server")
+    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
+        made = Cluster(program, Path(folder), free_port)
+        try:
+            made.start()
+            made.leader()
+            yield made
+        finally:
+            made.stop()
+
+
+@pytest.fixture
+async def sites(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
+    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
+    async with two_sites(tmp_path / "sites") as made:
+        yield made
+
+
+def inventory_of(sites: TwoSites, cluster: Cluster, here: str) -> Path:
+    voters = cluster.at()
+    assert voters.ca is not None and voters.cert is not None and voters.key is not None
+    etcd = {
+        "endpoints": list(voters.endpoints),
+        "ca": voters.ca.reference,
+        "cert": voters.cert.reference,
+        "key": voters.key.reference,
+    }
+    places: dict[str, Any] = {
+        "centre": {"title": "Douala", "devices": ["centre-host"]},
+        "secours": {"title": "Yaoundé", "devices": ["secours-host"]},
+        "temoin": {"title": "Témoin", "witness": True},
+    }
+    places[here]["here"] = True
+    more = {"sites": places, "leases": {"etcd": etcd, "ttl": "5s", "loop": "1s", "retry": "1s"}}
+    isolation = {"at": "secours", "steps": [sites.work("secours", sites.centre, "isolate", "[ -e cut ]")]}
+    fences = [
+        {"isolation": {"at": "centre", "steps": [sites.work("centre", sites.secours, "isolate", "[ -e cut ]")]}},
+        {"guard": {"at": "centre", "stops_within": "1s"}},
+        {"isolation": isolation},
+    ]
+    written = sites.inventory(more, fences=fences)
+    return written.rename(sites.folder / f"{here}.yaml")
+
+
+@asynccontextmanager
+async def running(sites: TwoSites, path: Path, data: str) -> AsyncIterator[Daemon]:
+    reading = load(path)
+    assert reading.inventory is not None, [ENGLISH.render(problem.message) for problem in reading.problems]
+    daemon = await Daemon.start(reading.inventory, open_store(sites.folder / data, write=True, ballast=0))
+    daemon.moves.holding.beliefs = sites.folder
+    copying = asyncio.create_task(_copying(daemon))
+    try:
+        yield daemon
+    finally:
+        copying.cancel()
+        await asyncio.gather(copying, return_exceptions=True)
+        await daemon.close()
+
+
+async def _copying(daemon: Daemon) -> None:
+    while True:
+        await daemon.jobs.hear(CheckId("crm-copy"), ok=True)
+        await daemon.moves.hold()
+        await asyncio.sleep(0.1)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def moved(daemon: Daemon, direction: Direction) -> Move:
+    begun = await daemon.moves.start(Wanted(CRM, direction), "uid:0", loss=None)
+    async with asyncio.timeout(WITHIN):
+        return await daemon.moves.finished_or_waiting(begun.id)
+
+
+async def test_a_site_holds_the_lease_of_what_runs_there_and_a_move_gives_it_up(sites, cluster):
+    async with running(sites, inventory_of(sites, cluster, "centre"), "data-1") as centre:
+        await until(lambda: CRM in centre.moves.holding.held)
+        steady = centre.moves.holding.held[CRM].belief
+        assert steady is not None
+        handed = sites.folder / "crm.lease"
+        await until(handed.exists)
+        validity = handed_over(handed, boot_id())
+        assert validity is not None
+        assert (validity.token, validity.until > centre.clock.boot()) == (steady.token, True)
+
+        drill = await moved(centre, Direction.DRILL)
+        assert (drill.state, CRM in centre.moves.holding.held) == (MoveState.SUCCEEDED, True)
+
+        async with running(sites, inventory_of(sites, cluster, "secours"), "data-2") as secours:
+            await until(lambda: CRM not in secours.moves.holding.held)
+            prepared = await secours.moves.planned(Wanted(CRM, Direction.FAILOVER))
+            assert prepared.tasks == (), "somebody else holds the lease"
+
+        move = await moved(centre, Direction.SWITCHOVER)
+        assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
+        assert (sites.centre.runs(), sites.secours.runs()) == (False, True)
+        carried = {int(line.split()[0]) for line in sites.effects() if not line.startswith(" ")}
+        assert carried == {move.token}
+        assert move.token is not None
+        assert move.token > steady.token
+        await until(lambda: CRM not in centre.moves.holding.held)
+
+
+async def test_who_comes_back_does_not_take_what_another_site_held_last(sites, cluster):
+    """Its own journal knows nothing of the move: the voters do."""
+    async with running(sites, inventory_of(sites, cluster, "secours"), "data-2") as secours:
+        await sites.centre.fail()
+        move = await moved(secours, Direction.FAILOVER)
+        assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
+        await until(lambda: CRM in secours.moves.holding.held)
+    async with running(sites, inventory_of(sites, cluster, "centre"), "data-1") as centre:
+        await until(lambda: CRM in centre.moves.holding.why)
+        await asyncio.sleep(0)
+        assert CRM not in centre.moves.holding.held
+        assert "secours held the lease last" in ENGLISH.render(centre.moves.holding.why[CRM])
+        assert not (sites.folder / "crm.lease").exists() or json.loads((sites.folder / "crm.lease").read_text())
