@@ -153,7 +153,7 @@ class PlanGuard:
         self._round: Stopping | None = None
         self._rounds = 0
         self._next = self._alive_at = 0.0
-        self._mute = Text("")
+        self._mute, self._noted = Text(""), Text("")
         self.state = self._begin()
         self._note()
 
@@ -189,7 +189,7 @@ class PlanGuard:
             self._rounds, self._next = 0, self._next if self.state.phase is Phase.STOPPED else now
             self._note(outcomes)
         elif done is Round.UNPROVEN:
-            self._note(outcomes)
+            self._note(outcomes, again=True)
         self._act(now)
         self._show(now)
 
@@ -235,15 +235,19 @@ class PlanGuard:
         self._mute = told
         return handed
 
-    def _note(self, outcomes: Sequence[Outcome] = ()) -> None:
-        """Have the state recorded, and say it."""
+    def _note(self, outcomes: Sequence[Outcome] = (), *, again: bool = False) -> None:
+        """Have the state recorded, and say it; `again`: unless that was said last."""
         at, state = self._clock.now(), self.state
         proven = at if state.phase is Phase.STOPPED else None
         record = Record(
             self.spec.plan, self.spec.site, state.phase, state.token, boot_id(), at, proven, tuple(outcomes)
         )
+        text = told(record)
+        if again and text == self._noted:
+            return
+        self._noted, self._alive_at = text, 0.0
         self._scribe.put(self.spec.record, record)
-        self._tell(told(record))
+        self._tell(text)
 
     def _show(self, now: float) -> None:
         if now < self._alive_at:

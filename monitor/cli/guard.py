@@ -187,9 +187,10 @@ def opened(settings: Settings, path: Path) -> tuple[Guarding, Speech]:
 
 
 def _run(known: Guarding, words: Speech) -> int:
+    from failover.guard import HANGS_FOR
     from failover.guard_loop import Aside, PlanGuard, Scribe, live
     from monitor.clock import SystemClock
-    from monitor.daemon.systemd import notify
+    from monitor.daemon.systemd import notify, watchdog_interval
 
     ended: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -201,6 +202,13 @@ def _run(known: Guarding, words: Speech) -> int:
         scribe = Scribe(log)
         # Each begins with a look at its lease, and passive without one: nothing else comes before.
         plans = [PlanGuard(plan, scribe, SystemClock(), log) for plan in known.plans]
+        watched = watchdog_interval()
+        if watched is None or 3 * watched > HANGS_FOR:
+            text = say(
+                "nobody kills this guard within {time} if it hangs; its unit, packaging/releve-guard.service, does",
+                time=Quantity(HANGS_FOR, "s"),
+            )
+            log(text)
         first = True
 
         def pet() -> None:

@@ -181,6 +181,10 @@ class Guarded:
     def said(self) -> str:
         return (self.folder / "output").read_text(errors="replace")
 
+    def start(self, script: str, *arguments: object) -> subprocess.Popen[bytes]:
+        """Start a script that lies in the site's folder."""
+        return self._start(sys.executable, self.folder / script, *arguments)
+
     def _start(self, *command: object, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         root = str(Path(__file__).parents[2])
         own = {**os.environ, "PYTHONPATH": root, **(environment or {})}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import Any
 
 import pytest
 
-SPEC = importlib.util.spec_from_file_location("guarded", Path(__file__).with_name("guarded.py"))
-assert SPEC is not None
-assert SPEC.loader is not None
-guarded = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(guarded)
+from failover.guard import Validity
+from failover.guard_files import hand_over
+from monitor.clock import SystemClock
+from tests.failover.guarded import Guarded
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def site(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     made = []
 
     def make(*targets: str) -> Any:
-        made.append(guarded.Guarded(tmp_path, targets or ("dialler",)))
+        made.append(Guarded(tmp_path, targets or ("dialler",)))
         return made[-1]
 
     yield make
@@ -128,8 +126,8 @@ def test_a_spent_token_never_holds_again_and_a_new_one_does(site):
 
 def test_what_another_boot_handed_over_counts_for_nothing(site):
     here = site()
-    until = guarded.SystemClock().boot() + 3000
-    guarded.hand_over(here.lease, guarded.Validity(7, until), "00000000-0000-0000-0000-000000000000")
+    until = SystemClock().boot() + 3000
+    hand_over(here.lease, Validity(7, until), "00000000-0000-0000-0000-000000000000")
     here.run()
     here.guard_it()
     here.wait(lambda: here.stopped(0))
@@ -169,6 +167,28 @@ def test_a_record_that_cannot_be_read_makes_the_present_lease_count_as_spent(sit
     here.wait(lambda: "cannot be read" in here.said())
     here.wait(lambda: here.record.read_text() != "{" and here.stopped(7))
     assert not here.runs()
+
+
+def test_its_sign_of_life_says_at_once_for_which_token_it_holds(site):
+    here = site()
+    here.hand(7, 3000)
+    here.guard_it()
+    alive = here.folder / "run" / "crm.json"
+    here.wait(lambda: alive.exists() and '"phase": "holding", "token": 7' in alive.read_text())
+    here.hand(7, 0)
+    here.wait(lambda: '"phase": "stopped", "token": 7' in alive.read_text())
+
+
+@pytest.mark.parametrize(("limit", "told"), [("3000000", 0), ("30000000", 1), ("", 1)])
+def test_it_says_when_nobody_would_kill_it_in_time_if_it_hung(site, monkeypatch, limit, told):
+    monkeypatch.setenv("WATCHDOG_USEC", limit)
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    here = site()
+    guard = here.guard_it()
+    here.wait(lambda: here.stopped(0))
+    guard.terminate()
+    assert guard.wait(60) == 0
+    assert here.said().count("nobody kills this guard") == told
 
 
 def test_told_to_end_it_stops_nothing_under_a_valid_lease_and_says_that_nobody_guards(site):
