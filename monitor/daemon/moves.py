@@ -12,32 +12,32 @@ from functools import partial
 from alerts.notice import Notice
 from failover.by_hand import may_start
 from failover.executor import Execution
-from failover.ground import Hold, LeaseSeen, Word, past, runs_at
+from failover.ground import Hold, LeaseSeen, past, runs_at
 from failover.lease_etcd import Watching
-from failover.model import Continuity, DataSet, Plan, PlanId, SiteId
-from failover.phases import Direction
+from failover.model import Continuity, Plan, PlanId, SiteId
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, fold
 from failover.tasks import tasks_of
 from failover.vantage import Look
-from failover.words import Order, started
+from failover.words import started
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Refused
-from monitor.core.text import Text, say, verbatim
+from monitor.core.text import Text, say
 from monitor.core.verdict import Verdict
 from monitor.daemon.automation import Automation
 from monitor.daemon.beliefs import legible
 from monitor.daemon.desk import Desk
 from monitor.daemon.holding import Holding
 from monitor.daemon.move_letters import notices_of
+from monitor.daemon.move_orders import allowed, data_of, entry_of, highest, order_of, plan_of
 from monitor.daemon.moving import Footing, Prepared, Wanted, told_of
 from monitor.daemon.passive import acted_on, passive
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
 from monitor.daemon.whole import whole
 from monitor.store import AuditEntry, Loaded, move_id, run_number
-from runbooks.contract import Io, StepFailed
+from runbooks.contract import Io, Progress, StepFailed
 from runbooks.executor import NotJournaled
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Moves:
         self._desk, self._clock, self._automation = desk, clock, automation
         self.sighting = Sighting(desk, look, clock)
         self.moves: dict[MoveId, Move] = dict(kept.moves)
+        self.progress: dict[MoveId, Progress] = {}
         self._next, self._closing = kept.next_move, False
         self.holding = Holding(lambda: self._continuity, self._is_ours, self._tenure, self._highest)
         self._watching: dict[PlanId, Watching] = {}
@@ -115,6 +116,8 @@ class Moves:
                     raise NotJournaled(journal.trouble)
             await self._desk.note_move(event, audit, told_of(event, move), self._notices(event, move))
             self.moves[move.id] = move
+        if event.kind is MoveEventKind.OUTCOME:
+            self.progress.pop(move.id, None)
         if event.kind is MoveEventKind.INTENT and journal.trouble is not None:
             why = journal.trouble
             nothing = say("it could not be written down, so it was not begun")
@@ -139,7 +142,7 @@ class Moves:
 
     async def planned(self, wanted: Wanted) -> Prepared:
         """Return the dry run of what is wanted; nothing is taken or changed. Raises Refused."""
-        plan = self._plan(wanted.plan)
+        plan = plan_of(self._continuity, wanted.plan)
         tenure = self._tenure(plan.id)
         try:
             why = await tenure.look()
@@ -168,13 +171,6 @@ class Moves:
         except StepFailed as error:
             raise Refused(say("{plan} cannot move: {why}", plan=plan.id, why=error.text)) from error
 
-    def _plan(self, name: PlanId) -> Plan:
-        plans = self._continuity.plans
-        if name not in plans:
-            names = ", ".join(sorted(plans)) or "-"
-            raise Refused(say("there is no plan {name}; there are: {names}", name=name, names=names))
-        return plans[name]
-
     async def start(self, wanted: Wanted, actor: str, *, loss: timedelta | None, words: str = "") -> Move:
         """Begin what is wanted, to which `actor` said yes. Raises Refused.
 
@@ -183,8 +179,11 @@ class Moves:
         return await whole(self._start(wanted, actor, loss, legible(words)))
 
     async def _start(self, wanted: Wanted, actor: str, loss: timedelta | None, words: str) -> Move:
+        ending = [self._tasks[m.id] for m in self.moves.values() if m.plan == wanted.plan and m.id in self._tasks]
+        if ending and self.going(wanted.plan) is None:
+            await asyncio.wait(ending, timeout=PATIENCE)  # the last move is about to give its lease back
         async with self._starting:
-            plan = self._plan(wanted.plan)
+            plan = plan_of(self._continuity, wanted.plan)
             going = self.going(plan.id)
             if going is not None:
                 raise Refused(say("the move {move} is under way", move=going.id))
@@ -203,10 +202,7 @@ class Moves:
 
     async def _looked_over(self, plan: Plan, wanted: Wanted) -> None:
         """Refuse what does not begin whatever the lease, before that is touched: it may hold the service up."""
-        prepared = await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, self._leases_ttl()))
-        if isinstance(prepared.answer, Hold):
-            hold = prepared.answer
-            raise Refused(say("{why}. What would lift it: {what}", why=hold.text, what=hold.lifted_by))
+        allowed(await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, self._leases_ttl())))
 
     async def _hold_or_give_back(self, plan: Plan, tenure: Tenure) -> None:
         """Go on holding the lease of a group that runs here, and let every other one go."""
@@ -244,45 +240,14 @@ class Moves:
             left = timedelta(seconds=tenure.belief.valid_until - self._clock.boot())
         now = self._clock.now()
         prepared = await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, left, why=why))
-        if isinstance(prepared.answer, Hold):
-            hold = prepared.answer
-            raise Refused(say("{why}. What would lift it: {what}", why=hold.text, what=hold.lifted_by))
-        act = prepared.answer
-        word = Word(actor, now, act.direction, act.target, loss)
-        if act.direction is Direction.FAILOVER and not word.covers(act.direction, act.target, act.loss, now):
-            raise Refused(say("more would be lost by now than was stated: {loss}", loss=act.loss.text))
+        order = order_of(plan, allowed(prepared), actor, words, loss, self.sighting.incident(plan), now)
         await self._must_be_journaled()
-        incident = self.sighting.incident(plan)
-        stated = loss if act.direction is Direction.FAILOVER else None
-        order = Order(
-            plan,
-            act.direction,
-            act.source,
-            act.target,
-            verbatim(words),
-            now if incident is None else incident.began_at,
-            stated,
-            None if incident is None else incident.id,
-        )
         name, self._next = move_id(self._next, now), self._next + 1
-        data = self._data(plan)
-        before = None if tenure is None else tenure.before
+        before, data = None if tenure is None else tenure.before, data_of(self._continuity, plan)
         event = started(name, order, prepared.tasks, data, before=before, actor=actor, at=now)
         if tenure is not None and tenure.belief is not None:
             event = replace(event, data={**event.data, "token": tenure.belief.token})
-        entry = AuditEntry(
-            actor,
-            "failover",
-            {
-                "move": name,
-                "plan": plan.id,
-                "direction": act.direction.value,
-                "from": act.source,
-                "to": act.target,
-                "loss": None if stated is None else stated.total_seconds(),
-            },
-        )
-        move = await self.record(event, (entry,))
+        move = await self.record(event, (entry_of(name, order, actor),))
         try:
             await self._must_be_journaled()
         except Refused as error:
@@ -310,13 +275,7 @@ class Moves:
         return source is not None and knows_the_other(self._continuity, source)
 
     def _highest(self, plan: PlanId) -> int:
-        """The highest token that our own journal knows of."""
-        tokens = [token for move in self.moves.values() if move.plan == plan for token in (move.token, move.before)]
-        return max((token for token in tokens if token is not None), default=0)
-
-    def _data(self, plan: Plan) -> tuple[DataSet, ...]:
-        known = self._continuity.data
-        return tuple(known[name] for name in plan.data if name in known)
+        return highest(self.moves.values(), plan)
 
     def resume(self) -> None:
         """Take up every move that the last run of Relève left unfinished."""
@@ -391,6 +350,7 @@ class Moves:
         return replace(
             self._automation.io(),
             tell=partial(self._tell, move, n),
+            progress=lambda done: self.progress.update({move.id: done}),
             halted=lambda: move.id in self._footings and self._footings[move.id].halted(move),
             token=token,
             errand=f"{move.id} {move.started_at.isoformat()} {n} {ended}",
@@ -463,6 +423,8 @@ class Moves:
         while self.moves[name].state is MoveState.RUNNING and name in self._tasks:
             follow(self.moves[name])
             await asyncio.wait([self._tasks[name]], timeout=LOOK)
+        if self.moves[name].state.over and name in self._tasks:
+            await asyncio.wait([self._tasks[name]], timeout=PATIENCE)
         follow(self.moves[name])
         return self.moves[name]
 

@@ -9,12 +9,13 @@ from failover.ground import Act
 from failover.run import Move, MoveEvent, Span, Task
 from monitor.core.text import Speech
 from monitor.daemon.moving import Prepared
-from monitor.web.runs_json import planned_json
+from monitor.web.runs_json import planned_json, progress_json
 from monitor.web.views import when
+from runbooks.contract import Progress
 from runbooks.run import ActionRecord
 
 
-def move_json(move: Move, speech: Speech) -> dict[str, Any]:
+def move_json(move: Move, speech: Speech, progress: Progress | None = None) -> dict[str, Any]:
     """Return one move: its plan as tasks, what became of each, its phases with their times, and its journal."""
     question = move.question
     return {
@@ -61,7 +62,7 @@ def move_json(move: Move, speech: Speech) -> dict[str, Any]:
             }
             for seen in move.seen
         ],
-        "progress": None,
+        "progress": None if progress is None else progress_json(progress, speech),
         "log": [_event_json(event, speech) for event in move.log],
     }
 

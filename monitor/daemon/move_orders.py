@@ -1,0 +1,80 @@
+"""From what a person asks for to the move that is begun: whether it may, what was stated, what is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from failover.ground import Act, Hold, Word
+from failover.model import Continuity, DataSet, Plan, PlanId
+from failover.phases import Direction
+from failover.run import Move, MoveId
+from failover.words import Order
+from monitor.core.incident import Incident, Refused
+from monitor.core.text import say, verbatim
+from monitor.daemon.moving import Prepared
+from monitor.store import AuditEntry
+
+
+def plan_of(continuity: Continuity, name: PlanId) -> Plan:
+    """Return the plan of that name. Raises Refused, with those that there are."""
+    if name not in continuity.plans:
+        names = ", ".join(sorted(continuity.plans)) or "-"
+        raise Refused(say("there is no plan {name}; there are: {names}", name=name, names=names))
+    return continuity.plans[name]
+
+
+def data_of(continuity: Continuity, plan: Plan) -> tuple[DataSet, ...]:
+    """Return the data sets of `plan`."""
+    return tuple(continuity.data[name] for name in plan.data if name in continuity.data)
+
+
+def highest(moves: Iterable[Move], plan: PlanId) -> int:
+    """Return the highest token of the group that `moves` know of."""
+    tokens = [token for move in moves if move.plan == plan for token in (move.token, move.before)]
+    return max((token for token in tokens if token is not None), default=0)
+
+
+def allowed(prepared: Prepared) -> Act:
+    """Return what may begin. Raises Refused, with what would lift it."""
+    if isinstance(prepared.answer, Hold):
+        hold = prepared.answer
+        raise Refused(say("{why}. What would lift it: {what}", why=hold.text, what=hold.lifted_by))
+    return prepared.answer
+
+
+def order_of(
+    plan: Plan, act: Act, actor: str, words: str, loss: timedelta | None, incident: Incident | None, now: datetime
+) -> Order:
+    """Return what is to be done, as `actor` said yes to after `loss` was stated.
+
+    Raises Refused when a forced move would lose more by now than that.
+    """
+    stated = None
+    if act.direction is Direction.FAILOVER:
+        stated = loss
+        if not Word(actor, now, act.direction, act.target, loss).covers(act.direction, act.target, act.loss, now):
+            raise Refused(say("more would be lost by now than was stated: {loss}", loss=act.loss.text))
+    return Order(
+        plan,
+        act.direction,
+        act.source,
+        act.target,
+        verbatim(words),
+        now if incident is None else incident.began_at,
+        stated,
+        None if incident is None else incident.id,
+    )
+
+
+def entry_of(name: MoveId, order: Order, actor: str) -> AuditEntry:
+    """Return the line of the audit about the beginning of a move."""
+    data = {
+        "move": name,
+        "plan": order.plan.id,
+        "direction": order.direction.value,
+        "from": order.source,
+        "to": order.target,
+        "loss": None if order.loss is None else order.loss.total_seconds(),
+    }
+    return AuditEntry(actor, "failover", data)
