@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -93,8 +94,12 @@ async def _receive(receiver: Receiver) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with receiver.receiving():
-        systemd.notify("READY=1", "STATUS=receiving")
-        await stop.wait()
+        systemd.notify("READY=1", "STATUS=passive: receiving the state of the other site")
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(systemd.watchdog_interval()):
+                    await stop.wait()
+            systemd.notify("WATCHDOG=1")
         systemd.notify("STOPPING=1")
 
 

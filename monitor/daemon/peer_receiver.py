@@ -23,7 +23,7 @@ from monitor.store.ballast import SIZE
 from monitor.store.errors import disk_full, free_bytes, translated
 from monitor.store.feed import Standing
 from monitor.store.feed_apply import Diverged
-from monitor.store.folder import PEER, private_file
+from monitor.store.folder import PEER, prepare, private_file
 from monitor.store.replica import Admission, Gap, Replica, Stale
 from monitor.store.tables import STATE_REVISIONS
 from monitor.store.whose import own_standing
@@ -41,6 +41,7 @@ class Receiver:
 
     def __init__(self, data: Path, wanted: Listening, clock: Clock | None = None) -> None:
         """Open the copy. Raises WriterBusy while another process has it, and other StoreError."""
+        prepare(data)
         self.replica = Replica(data / PEER, own_standing(data))
         self._wanted, self._clock = wanted, clock or SystemClock()
         self._worker, self._alone = Worker("peer"), asyncio.Lock()

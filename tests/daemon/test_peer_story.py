@@ -183,3 +183,21 @@ def goes_on(centre: Site, secours: Site) -> None:
     assert told
     assert {(one.due_at - before.began_at) % EVERY for one in told} == {timedelta(0)}
     assert len({one.key for one in notices(secours.data)}) == len(notices(secours.data))
+
+
+async def test_the_passive_one_lives_for_its_service_manager_and_ends_when_told(tmp_path: Path) -> None:
+    site = Site(tmp_path / "secours", trustme.CA(), 1, (free_port(2), free_port(3)))
+    place = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(place))
+        manager.setblocking(False)
+        site.environment |= {"NOTIFY_SOCKET": str(place), "WATCHDOG_USEC": "300000"}
+        site.environment.pop("WATCHDOG_PID", None)
+        async with asyncio.timeout(60), site.running("peer", "receive", "--site", "secours") as passive:
+            loop = asyncio.get_running_loop()
+            assert (await loop.sock_recv(manager, 100)).startswith(b"READY=1")
+            assert [await loop.sock_recv(manager, 100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+            passive.send_signal(signal.SIGTERM)
+            assert await passive.wait() == 0
+    assert site.data.stat().st_mode & 0o777 == 0o700
+    assert (site.data / "site").read_text().strip() == "secours"
