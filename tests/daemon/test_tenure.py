@@ -1,0 +1,95 @@
+"""The lease of a group on one machine: newer for each move, kept over a restart, lost to who held it in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from failover.lease import Held, May, may_act
+from failover.lease_etcd import Watching
+from failover.lease_local import LocalLease
+from failover.model import Continuity, PlanId, Site, SiteId
+from monitor.clock import SystemClock
+from monitor.core.text import ENGLISH
+from monitor.daemon.tenure import Tenure, knows_the_other, session_in, tenure_of
+
+CLOCK = SystemClock()
+SITES = Continuity(
+    sites={SiteId(name): Site(SiteId(name), name, here=name == "centre") for name in ("centre", "secours")}
+)
+
+
+def tenure(folder: Path) -> Tenure:
+    return tenure_of(SITES, PlanId("crm"), folder, CLOCK, Watching())
+
+
+async def test_each_move_takes_a_newer_token_even_when_the_last_one_was_never_given_back(tmp_path):
+    first = tenure(tmp_path)
+    assert await first.take(0, knows_the_other=True) is None
+    assert first.belief is not None
+    assert may_act(first.belief, CLOCK.boot()) is May.ACT
+    token = first.belief.token
+    await first.leave()
+    second = tenure(tmp_path)
+    assert await second.take(0, knows_the_other=True) is None
+    assert second.belief is not None
+    assert second.before == token
+    assert second.belief.token > token
+    await second.give_back()
+
+
+async def test_a_restart_goes_on_under_the_same_token(tmp_path):
+    first = tenure(tmp_path)
+    await first.take(0, knows_the_other=True)
+    assert first.belief is not None
+    token = first.belief.token
+    await first.leave()
+    again = tenure(tmp_path)
+    await again.resume(token, knows_the_other=True)
+    assert (again.belief is not None and again.belief.token, again.lost) == (token, False)
+    await again.give_back()
+
+
+async def test_while_somebody_on_this_machine_holds_it_nobody_else_takes_it(tmp_path):
+    other = LocalLease(tmp_path, "lease-crm", "secours", "f" * 32, 15.0, CLOCK)
+    assert isinstance(await other.acquire(), Held)
+    mine = tenure(tmp_path)
+    why = await mine.take(0, knows_the_other=False)
+    assert why is not None
+    assert "secours" in ENGLISH.render(why)
+    assert mine.belief is None
+    late = tenure(tmp_path)
+    await late.resume(0, knows_the_other=False)
+    assert (late.lost, late.belief) == (True, None)
+    for one in (mine, late):
+        await one.leave()
+    await other.close()
+
+
+async def test_who_held_it_in_between_makes_it_lost(tmp_path):
+    first = tenure(tmp_path)
+    await first.take(0, knows_the_other=True)
+    assert first.belief is not None
+    token = first.belief.token
+    await first.leave()
+    other = LocalLease(tmp_path, "lease-crm", "secours", "f" * 32, 15.0, CLOCK)
+    taken = await other.acquire(token + 10)
+    assert isinstance(taken, Held)
+    await other.release(taken.belief)
+    late = tenure(tmp_path)
+    await late.resume(token, knows_the_other=True)
+    assert (late.lost, late.belief) == (True, None)
+    await late.leave()
+
+
+def test_a_session_lasts_and_what_is_no_session_is_made_anew(tmp_path):
+    made = session_in(tmp_path)
+    assert (len(made), session_in(tmp_path)) == (32, made)
+    (tmp_path / "lease.session").write_text("half a s")
+    assert session_in(tmp_path) != made
+
+
+@pytest.mark.parametrize(("source", "known"), [("centre", True), ("secours", False)])
+def test_a_local_lease_says_nothing_about_another_machine(source, known):
+    assert knows_the_other(SITES, source) is known
