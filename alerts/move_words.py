@@ -37,14 +37,16 @@ def _title(step: Step, move: Moved) -> Text:
     names = {"title": move.title, "site": move.target}
     if step is Step.FAILOVER_REPORT:
         if move.manner is Manner.DRILL:
-            return say("exercise of {title} at {site}: report", **names)
-        return say("move of {title} to {site}: report", **names)
+            ended = say("Exercise of {title} at {site}: succeeded", **names)
+            return ended if move.ok else say("Exercise of {title} at {site}: FAILED", **names)
+        ended = say("Move of {title} to {site}: succeeded", **names)
+        return ended if move.ok else say("Move of {title} to {site}: FAILED", **names)
     match move.manner:
         case Manner.DRILL:
-            return say("exercise of {title} at {site}: plan", **names)
+            return say("Exercise of {title} at {site}: plan", **names)
         case Manner.FORCED:
-            return say("emergency move of {title} to {site}: plan", **names)
-    return say("planned move of {title} to {site}: plan", **names)
+            return say("Emergency move of {title} to {site}: plan", **names)
+    return say("Planned move of {title} to {site}: plan", **names)
 
 
 def _begins(move: Moved, title: str, context: Context) -> Text:
@@ -58,9 +60,7 @@ def _begins(move: Moved, title: str, context: Context) -> Text:
 
 def _what(move: Moved, title: str, context: Context) -> Text:
     at = context.at(move.ended_at or context.now)
-    if move.ok:
-        return say("{title}. It went well, and was over at {at}.", title=title, at=at)
-    return say("{title}. It did not go well, and was over at {at}.", title=title, at=at)
+    return say("{title}. It was over at {at}.", title=title, at=at)
 
 
 def _impact_before(move: Moved) -> Text:

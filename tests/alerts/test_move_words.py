@@ -86,10 +86,18 @@ def test_the_stated_loss_stands_in_the_plan_of_a_forced_move():
 @pytest.mark.parametrize(
     ("move", "what", "impact"),
     [
-        (DONE, "It went well", "The service works at Yaoundé. It was interrupted for 4"),
-        (replace(DONE, ok=False, runs_at="Douala"), "It did not go well", "The service runs at Douala"),
-        (replace(DONE, ok=False, runs_at=""), "It did not go well", "The service runs nowhere"),
-        (replace(DONE, manner=Manner.DRILL), "It went well", "None, the service went on at Douala"),
+        (
+            DONE,
+            "Move of CRM to Yaoundé: succeeded. It was over at 15:06",
+            "The service works at Yaoundé. It was interrupted for 4",
+        ),
+        (replace(DONE, ok=False, runs_at="Douala"), "Move of CRM to Yaoundé: FAILED", "The service runs at Douala"),
+        (replace(DONE, ok=False, runs_at=""), "Move of CRM to Yaoundé: FAILED", "The service runs nowhere"),
+        (
+            replace(DONE, manner=Manner.DRILL),
+            "Exercise of CRM at Yaoundé: succeeded",
+            "None, the service went on at Douala",
+        ),
     ],
 )
 def test_the_report_says_how_it_ended_and_where_the_service_runs(move, what, impact):
@@ -116,6 +124,12 @@ def test_the_client_reads_phases_and_no_machine_and_our_own_people_read_all(step
     assert "works on the mains" not in to_client
     assert "run systemctl on sql-2" in to_us
     assert "works on the mains" in to_us
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_the_sms_of_a_report_says_how_it_ended(ok):
+    short = message(replace(DONE, ok=ok), Step.FAILOVER_REPORT).short
+    assert short == f"F26-0003 Move of CRM to Yaoundé: {'succeeded' if ok else 'FAILED'}"
 
 
 @pytest.mark.parametrize("manner", list(Manner))
