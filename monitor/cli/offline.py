@@ -92,10 +92,20 @@ def _as_daemon(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) 
 
 
 async def _started(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) -> R:
+    from monitor.core.text import say
     from monitor.daemon.daemon import Daemon
+    from monitor.daemon.peering import is_passive
     from monitor.store import open_store
 
-    daemon = await Daemon.start(inventory_of(settings), open_store(settings.data, write=True))
+    inventory = inventory_of(settings)
+    if is_passive(inventory, settings.data):
+        raise Failure(
+            say(
+                "The Relève at the other site has the newer state: act there. If it is lost, stop the one here, "
+                "`releve peer take-over`, then start it again"
+            )
+        )
+    daemon = await Daemon.start(inventory, open_store(settings.data, write=True))
     try:
         return await work(daemon, f"uid:{os.getuid()}")
     finally:

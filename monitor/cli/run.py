@@ -53,12 +53,13 @@ def run(settings: Settings, listen: str, site: str | None, once: bool) -> int:
     if not once:
         asked.listen()
     from monitor.daemon import logs
+    from monitor.daemon.peering import is_passive
     from monitor.store import StoreError, open_store
 
     inventory = inventory_of(settings, site)
     logs.set_up()
     try:
-        if _superseded_here(settings, inventory):
+        if is_passive(inventory, settings.data):
             return _be_passive(settings, inventory, asked, once=once)
         with open_store(settings.data, write=True) as store:
             if site:
@@ -80,14 +81,6 @@ def _keep_site(settings: Settings, site: str) -> None:
         remember(settings.data, site)
     except OSError as error:
         raise Failure(say("{path} cannot be written: {why}", path=str(settings.data), why=reason(error))) from error
-
-
-def _superseded_here(settings: Settings, inventory: Inventory) -> bool:
-    """Whether the copy of the other site's state that lies here is newer than our own state."""
-    from monitor.daemon.peering import ends
-    from monitor.store.whose import superseded
-
-    return ends(inventory) is not None and superseded(settings.data)
 
 
 def _be_passive(settings: Settings, inventory: Inventory, asked: _Asked, *, once: bool) -> int:

@@ -17,6 +17,7 @@ from monitor.daemon.peer_tls import Identity
 from monitor.inventory.model import Inventory, Peer
 from monitor.store.errors import translated
 from monitor.store.replica import INVENTORY, written
+from monitor.store.whose import superseded
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - nobody gets as far as a request without a certificate
 
@@ -28,6 +29,14 @@ def ends(inventory: Inventory) -> tuple[Site, Site] | None:
     if inventory.peer is None or here is None or not here.releve or len(others) != 1:
         return None
     return here, others[0]
+
+
+def is_passive(inventory: Inventory, data: Path) -> bool:
+    """Return whether the Relève at the other site goes on with the state: its copy in `data` is newer than our own.
+
+    Raises StoreError.
+    """
+    return ends(inventory) is not None and superseded(data)
 
 
 def destination(inventory: Inventory) -> Destination | None:

@@ -142,6 +142,9 @@ async def test_the_other_releve_goes_on_with_the_incident_on_its_grid(tmp_path: 
 
     code, out, _err = await secours.says("peer", "status", "--json")
     assert (code, json.loads(out)["whole"]) == (0, True)
+    code, _out, err = await secours.says("automation", "stop")
+    assert code == 2
+    assert "has the newer state" in err
     code, _out, err = await secours.says("peer", "take-over")
     assert code == 2
     assert "Nothing was done" in err
@@ -156,6 +159,9 @@ async def test_the_other_releve_goes_on_with_the_incident_on_its_grid(tmp_path: 
         async with centre.running("run", "--listen", "127.0.0.1:0"):
             await until(lambda: look_at(centre.data / PEER))
             assert notices(centre.data) == lost_state
+            code, _out, err = await centre.says("automation", "stop")
+            assert code == 2
+            assert "has the newer state" in err
     goes_on(centre, secours)
     with open_store(centre.data, write=False) as old, open_store(secours.data, write=False) as new:
         assert new.verify_audit(old.audit_head()).whole
