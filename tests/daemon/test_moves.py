@@ -46,8 +46,8 @@ async def running(sites: TwoSites, path: Path | None = None) -> AsyncIterator[Da
     reading = load(path or sites.inventory())
     assert reading.inventory is not None, [ENGLISH.render(problem.message) for problem in reading.problems]
     daemon = await Daemon.start(reading.inventory, open_store(sites.folder / "data", write=True, ballast=0))
+    await daemon.jobs.hear(CheckId("crm-copy"), ok=True)
     copying = asyncio.create_task(_copying(daemon))
-    await asyncio.sleep(0)
     try:
         yield daemon
     finally:

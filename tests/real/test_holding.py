@@ -82,6 +82,7 @@ async def running(sites: TwoSites, path: Path, data: str) -> AsyncIterator[Daemo
     assert reading.inventory is not None, [ENGLISH.render(problem.message) for problem in reading.problems]
     daemon = await Daemon.start(reading.inventory, open_store(sites.folder / data, write=True, ballast=0))
     daemon.moves.holding.beliefs = sites.folder
+    await daemon.jobs.hear(CheckId("crm-copy"), ok=True)
     copying = asyncio.create_task(_copying(daemon))
     try:
         yield daemon
