@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from alerts.notice import STORMS, Audience, NoticeKey, Planned, Step
@@ -33,10 +33,17 @@ class Storm:
 
     def events(self, now: datetime) -> tuple[Event, ...]:
         """Return what is noted in the log of each incident, so that nobody tells it again."""
-        reader, count = self.plan.key.recipient, len(self.incidents)
+        reader, count, message = self.plan.key.recipient, len(self.incidents), str(self.plan.key)
         text = say("{name} was told in one message about {count} incidents", name=reader, count=count)
         return tuple(
-            Event(one.key.incident, now, EventKind.GATHERED, RELEVE, text, data={"keys": [str(one.key)]})
+            Event(
+                one.key.incident,
+                now,
+                EventKind.GATHERED,
+                RELEVE,
+                text,
+                data={"keys": [str(one.key)], "message": message},
+            )
             for one in self.planned
         )
 
@@ -52,14 +59,16 @@ def storms(
     sent: Mapping[IncidentId, Collection[NoticeKey]],
     now: datetime,
     *,
-    patient: bool = True,
+    every: timedelta | None = EVERY,
 ) -> tuple[list[Planned], tuple[Storm, ...]]:
     """Return which of `planned` are written by themselves now, and the messages that take the place of others.
 
     1. Only what our own people are told of an incident that never interrupted the client's service is ever gathered.
     2. A reader who is told of no more than `MOST` incidents within `WITHIN` reads each by itself.
-    3. Of a storm there is a message every `EVERY` at most. What comes in between is in neither answer: it is due still,
-       and `due` returns it again. `patient` False: nobody will ask again soon, so nothing waits.
+    3. Of a storm there is a message every `every` at most; None: none now, the next tick gathers all. What waits is in
+       neither answer: it is due still, and `due` returns it again.
+    4. What several are told of the same is written for all of them together, for then it is settled (`due`): where one
+       reads it now, no other waits.
 
     Pure, of what is kept: after a crash or a restart the answer is the same.
     """
@@ -70,15 +79,40 @@ def storms(
             waiting.setdefault(plan.key.recipient, []).append(plan)
         else:
             alone.append(plan)
-    lately = _lately(incidents, sent, now) if waiting else {}
-    found = []
-    for reader, plans in waiting.items():
-        about = {plan.key.incident for plan in plans}
-        if len(about | lately.get(reader, set())) <= MOST:
-            alone += plans
-        elif not patient or _last(sent, reader, now) + EVERY <= now:
-            found.append(_storm(reader, plans, incidents, now))
-    return alone, tuple(found)
+    if not waiting:
+        return alone, ()
+    lately = _lately(incidents, sent, now)
+    calm = {
+        reader
+        for reader, plans in waiting.items()
+        if len({plan.key.incident for plan in plans} | lately.get(reader, set())) <= MOST
+    }
+    if every is None:
+        held = {_same(plan) for reader, plans in waiting.items() if reader not in calm for plan in plans}
+        return alone + [plan for reader in calm for plan in waiting[reader] if _same(plan) not in held], ()
+    at_once = calm | {reader for reader in waiting if _last(sent, reader, now) + every <= now}
+    at_once = _with_whom(at_once, waiting)
+    alone += [plan for reader, plans in waiting.items() if reader in calm for plan in plans]
+    stormy = [reader for reader in waiting if reader in at_once - calm]
+    return alone, tuple(_storm(reader, waiting[reader], incidents, sent, now) for reader in stormy)
+
+
+def _same(plan: Planned) -> tuple[IncidentId, Step, int]:
+    """What is settled for everybody once one of them was told."""
+    return plan.key.incident, plan.key.step, plan.key.n
+
+
+def _with_whom(readers: Collection[str], waiting: Mapping[str, list[Planned]]) -> set[str]:
+    """`readers` and whoever is told anything together with one of them."""
+    found, told = set[str](), set[tuple[IncidentId, Step, int]]()
+    more = set(readers)
+    while more:
+        found |= more
+        told |= {_same(plan) for reader in more for plan in waiting[reader]}
+        more = {
+            reader for reader, plans in waiting.items() if reader not in found and any(_same(p) in told for p in plans)
+        }
+    return found
 
 
 def _may_be_gathered(plan: Planned, incidents: Mapping[IncidentId, Incident]) -> bool:
@@ -110,8 +144,16 @@ def _last(sent: Mapping[IncidentId, Collection[NoticeKey]], reader: str, now: da
     return max((at for at in moments if at <= now), default=_EPOCH)
 
 
-def _storm(reader: str, plans: list[Planned], incidents: Mapping[IncidentId, Incident], now: datetime) -> Storm:
+def _storm(
+    reader: str,
+    plans: list[Planned],
+    incidents: Mapping[IncidentId, Incident],
+    sent: Mapping[IncidentId, Collection[NoticeKey]],
+    now: datetime,
+) -> Storm:
     key = NoticeKey(STORMS, Audience.INTERNAL, Step.STORM, int(now.timestamp()), reader)
+    while key in sent.get(STORMS, ()):  # two within a second are two messages
+        key = replace(key, n=key.n + 1)
     about = {plan.key.incident: incidents[plan.key.incident] for plan in plans}
     oldest_first = sorted(about.values(), key=lambda one: (one.opened_at, one.id))
     return Storm(Planned(key, min(plan.due_at for plan in plans)), tuple(plans), tuple(oldest_first))
@@ -119,15 +161,12 @@ def _storm(reader: str, plans: list[Planned], incidents: Mapping[IncidentId, Inc
 
 def told_in(key: NoticeKey, incidents: Iterable[Incident]) -> tuple[IncidentId, ...]:
     """Return of which of `incidents` the message with `key` told."""
-    return tuple(
-        one.id
-        for one in incidents
-        if any(told.recipient == key.recipient for told in gathered(one)) and _gathered_at(one, key.n)
-    )
+    return tuple(one.id for one in incidents if one.gathered and str(key) in map(_message_of, one.timeline))
 
 
-def _gathered_at(incident: Incident, moment: int) -> bool:
-    return any(e.kind is EventKind.GATHERED and int(e.at.timestamp()) == moment for e in incident.timeline)
+def _message_of(event: Event) -> str:
+    """The key of the message about many that `event` notes; empty for none."""
+    return str(event.data.get("message", "")) if event.kind is EventKind.GATHERED else ""
 
 
 def moment_of(key: NoticeKey) -> datetime:

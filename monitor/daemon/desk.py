@@ -14,7 +14,7 @@ from alerts.handover import Handover, handovers
 from alerts.notice import BY_TIME, HANDOVERS, Notice, NoticeKey, NoticeState, Planned
 from alerts.protocol import due
 from alerts.protocol_json import protocol_from_json, protocol_to_json
-from alerts.storm import Storm, storms
+from alerts.storm import EVERY, Storm, storms
 from failover.run import MoveEvent
 from monitor.clock import Clock
 from monitor.core import by_hand, watch
@@ -400,7 +400,9 @@ class Desk:
         for name in opened:
             protocols[name] = self.inventory.protocol
         planned = self._planned(taken.state, protocols, now, time_passed=time_passed)
-        planned, stormy = storms(planned, taken.state.incidents, self.sent, now, patient=self.patient)
+        # Only a tick sees all that waits: written in between, a message of one would put the others off.
+        every = None if not time_passed else EVERY if self.patient else timedelta()
+        planned, stormy = storms(planned, taken.state.incidents, self.sent, now, every=every)
         taken = noted(taken, tuple(event for one in stormy for event in one.events(now)))
         many: tuple[Handover | Storm, ...] = stormy
         if time_passed and self.trusted():

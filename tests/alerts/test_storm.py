@@ -36,6 +36,11 @@ def opened(n: int, at: datetime = NOON, severity: Severity = Severity.CRITICAL) 
     return incident
 
 
+def readers_of(n: int) -> tuple[str, ...]:
+    """Who is told of incident `n`: not of all of them the same."""
+    return ("admin", "boss") if n % 3 else ("admin", "eva")
+
+
 def after(incident: Incident, kind: EventKind, at: datetime) -> Incident:
     found = fold(incident, Event(incident.id, at, kind, "releve", say("so"), began_at=at))
     assert found is not None
@@ -46,7 +51,7 @@ class Desk:
     """What is kept, and a tick that takes a storm for what it is."""
 
     def __init__(self, *incidents: Incident, protocol: Protocol = PROTOCOL) -> None:
-        self.protocol = protocol
+        self.protocol, self.protocols = protocol, dict[IncidentId, Protocol]()
         self.incidents = {one.id: one for one in incidents}
         self.sent: dict[IncidentId, set[NoticeKey]] = {}
         self.told: list[tuple[str, frozenset[IncidentId]]] = []
@@ -54,8 +59,10 @@ class Desk:
     def tick(self, now: datetime, *, patient: bool = True) -> list[tuple[Step, str]]:
         planned: list[Planned] = []
         for name, one in self.incidents.items():
-            planned += due(self.protocol, one, self.sent.get(name, set()), now)
-        alone, found = storms(planned, self.incidents, self.sent, now, patient=patient)
+            protocol = self.protocols.get(name, self.protocol)
+            planned += due(protocol, one, self.sent.get(name, set()), now)
+        every = EVERY if patient else timedelta()
+        alone, found = storms(planned, self.incidents, self.sent, now, every=every)
         for storm in found:
             for event in storm.events(now):
                 changed = fold(self.incidents[event.incident], event)
@@ -142,6 +149,40 @@ def test_a_clock_that_was_set_back_holds_no_message_back():
     assert desk.tick(NOON) == [(Step.STORM, "admin"), (Step.STORM, "boss")]
 
 
+def test_who_was_told_in_between_and_who_was_not_hear_of_the_same_thing():
+    """What one of two was told is settled for both: so neither waits while the other reads it."""
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON)
+    late = opened(50, NOON + SECOND)
+    desk.incidents[late.id] = late
+    desk.protocol = replace(PROTOCOL, operations=("admin", "eva"))  # eva has just come on duty
+    assert desk.tick(NOON + SECOND) == [(Step.FIRST_NOTICE, "eva"), (Step.STORM, "admin")]
+    assert desk.told[-1] == ("admin", frozenset({late.id}))
+
+
+def test_two_messages_within_a_second_are_two():
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON)
+    late = opened(50, NOON)
+    desk.incidents[late.id] = late
+    assert desk.tick(NOON, patient=False) == [(Step.STORM, "admin"), (Step.STORM, "boss")]
+    first, second = sorted(key for key in desk.sent[STORMS] if key.recipient == "admin")
+    assert (len(told_in(first, desk.incidents.values())), told_in(second, desk.incidents.values())) == (20, (late.id,))
+
+
+def test_between_two_ticks_nothing_of_a_storm_is_written_for_anybody():
+    many = {one.id: one for one in (opened(n) for n in range(20))}
+    plans = [plan for one in many.values() for plan in due(PROTOCOL, one, (), NOON)]
+    assert storms(plans, many, {}, NOON, every=None) == ([], ())
+    few = plans[: 2 * MOST]
+    assert storms(few, many, {}, NOON, every=None)[1] == ()
+    assert sorted(storms(few, many, {}, NOON, every=None)[0], key=lambda plan: plan.key) == sorted(
+        few, key=lambda plan: plan.key
+    )
+    aside = replace(plans[0], key=replace(plans[0].key, recipient="eva"))
+    assert storms([*plans, aside], many, {}, NOON, every=None) == ([], ())
+
+
 def test_what_a_rehearsal_says_in_the_clients_place_is_never_gathered():
     rehearsal = replace(PROTOCOL, live=False)
     worse = [after(opened(n), EventKind.DISRUPTED, NOON) for n in range(20)]
@@ -182,6 +223,7 @@ def test_whatever_happens_each_reader_hears_of_each_opening_and_end_once(courses
         for n, (begin, how, lasts) in enumerate(courses):
             if begin == second:
                 one = opened(n, now)
+                desk.protocols[one.id] = replace(PROTOCOL, operations=readers_of(n))
                 desk.incidents[one.id] = after(one, EventKind.DISRUPTED, now) if how == "worse" else one
             name = IncidentId(f"26-{n:04}")
             if begin + lasts == second and name in desk.incidents:
@@ -194,7 +236,7 @@ def test_whatever_happens_each_reader_hears_of_each_opening_and_end_once(courses
     assert len(heard) == len(set(heard))
     for n in range(len(courses)):
         for step in (Step.FIRST_NOTICE, Step.RESOLVED):
-            for reader in ("admin", "boss"):
+            for reader in readers_of(n):
                 key = NoticeKey(IncidentId(f"26-{n:04}"), Audience.INTERNAL, step, 1, reader)
                 assert key in heard
 

@@ -37,19 +37,31 @@ async def test_a_storm_is_one_message_the_clients_leaves_at_once_and_a_crash_rep
         (Step.FIRST_NOTICE, "att")
     ]
     assert len([one for one in alone if one.key.recipient == "admin"]) == 6  # a handful, and what interrupts
-    (first,) = store.notices(STORMS)  # the sixth went at once
-    machine.pass_(31)
+    assert store.notices(STORMS) == []  # the tick gathers all, what comes in before it none
     desk = desk_on(inventory)  # as after a crash in between
     await desk.tick()
-    first, second = store.notices(STORMS)
-    assert second.message.subject == "[Relève] Much at once: 6 new incidents"
-    assert (second.state, second.address, second.in_reply_to) == (NoticeState.PENDING, "admin@example.org", "")
+    (only,) = store.notices(STORMS)
+    assert only.message.subject == "[Relève] Much at once: 7 new incidents"
+    assert (only.state, only.address, only.in_reply_to) == (NoticeState.PENDING, "admin@example.org", "")
     gathered = [one for one in desk.state.incidents.values() if one.timeline[-1].kind is EventKind.GATHERED]
     assert len(gathered) == 7
     machine.pass_(31)
     desk = desk_on(inventory)
     await desk.tick()
-    assert store.notices(STORMS) == [first, second]
+    assert store.notices(STORMS) == [only]
+
+
+async def test_what_comes_in_when_the_half_minute_is_over_puts_nothing_off(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of(MANY))
+    for n in range(COUNT):
+        if n in (COUNT - 2, COUNT - 1):
+            machine.pass_(1 if n == COUNT - 2 else 31)
+        await desk.take(CheckId(f"room-{n}"), BAD, machine.now(), 0.0)
+        if n < COUNT - 1:
+            await desk.tick()
+    await desk.tick()
+    told = [one.message.subject.removeprefix("[Relève] Much at once: ") for one in store.notices(STORMS)]
+    assert told == ["1 more incident", "6 new incidents"]
 
 
 async def test_their_ends_are_one_message_too(desk_on, inventory_of, store, machine):
@@ -65,7 +77,7 @@ async def test_their_ends_are_one_message_too(desk_on, inventory_of, store, mach
     ends = [one for name in desk.state.incidents for one in store.notices(name) if one.key.step is Step.RESOLVED]
     assert len(ends) == 5
     subjects = [one.message.subject for one in store.notices(STORMS)]
-    assert subjects[2:] == ["[Relève] 1 more incident is over", "[Relève] 6 incidents are over"]
+    assert subjects[1:] == ["[Relève] 7 incidents are over"]
 
 
 async def test_who_answers_the_message_is_on_all_that_it_told_of(desk_on, inventory_of, store, machine):
@@ -73,9 +85,9 @@ async def test_who_answers_the_message_is_on_all_that_it_told_of(desk_on, invent
     await all_of(desk, machine, BAD)
     machine.pass_(31)
     await desk.tick()
-    _first, second = store.notices(STORMS)
+    (told,) = store.notices(STORMS)
     answers = Answers(desk, ())
-    assert await answers.acknowledge(second, Way.MAIL, "<reply@example.org>") is Standing.WANTED
+    assert await answers.acknowledge(told, Way.MAIL, "<reply@example.org>") is Standing.WANTED
     on_it = [one for one in desk.state.incidents.values() if one.status is Status.ACKNOWLEDGED]
-    assert len(on_it) == 6
+    assert len(on_it) == 7
     assert {one.acknowledged_by for one in on_it} == {"contact:admin"}
