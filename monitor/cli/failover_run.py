@@ -113,16 +113,17 @@ def _move(settings: Settings, plan: str, direction: str, to: str, text: str, *, 
     if not (_typed(settings, name) if direction == FORCED else yes or _agreed(settings)):
         warn(words.render(say("Nothing was done.")))
         raise click.Abort
-    loss = prepared["loss"]["at_most_s"]
+    # What only an old figure allows was stated as "nobody can say", and that is what the person said yes to.
+    loss = prepared["loss"]["at_most_s"] if prepared["loss"]["known"] else None
     api = daemon_or_none(settings)
     if api is not None:
-        body = {"direction": direction, "to": target, "loss_s": loss, "text": text}
+        body = {"direction": direction, "to": target, "loss_s": loss, "stated_at": prepared["at"], "text": text}
         word = {"word": name} if direction == FORCED else {}
         begun = act(api, f"/api/v1/plans/{segment(name)}/run", body | word)
         ended = _followed(settings, api, begun["id"], quiet=as_json)
     else:
         warn(words.render(say("No daemon runs: this command carries it out. Leave it open to its end.")))
-        ended = _here(settings, _starting(name, direction, target, loss, text), quiet=as_json)
+        ended = _here(settings, _starting(name, direction, target, loss, prepared["at"], text), quiet=as_json)
     return _shown(settings, ended, as_json=as_json)
 
 
@@ -168,12 +169,14 @@ def _planned(settings: Settings, name: str, direction: str, target: str) -> dict
 
 
 def _starting(
-    name: str, direction: str, target: str, loss: float | None, text: str
+    name: str, direction: str, target: str, loss: float | None, at: str, text: str
 ) -> Callable[[Moves, str], Awaitable[Move]]:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
-    stated = None if loss is None else timedelta(seconds=loss)
-    return lambda moves, who: moves.start(_wanted(name, direction, target), who, loss=stated, words=text)
+    stated, when = None if loss is None else timedelta(seconds=loss), datetime.fromisoformat(at)
+    return lambda moves, who: moves.start(
+        _wanted(name, direction, target), who, loss=stated, stated_at=when, words=text
+    )
 
 
 def _here(settings: Settings, begin: Callable[[Moves, str], Awaitable[Move]], *, quiet: bool) -> dict[str, Any]:

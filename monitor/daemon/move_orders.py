@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from failover.ground import Act, Hold, Word
@@ -14,6 +15,20 @@ from monitor.core.incident import Incident, Refused
 from monitor.core.text import say, verbatim
 from monitor.daemon.moving import Prepared
 from monitor.store import AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The yes of `actor`, with its `words`.
+
+    `loss`: what may be lost, as it was stated before; None for nobody knows. `stated_at`: when that was (UTC), for what
+    is lost grows with the time that a person takes to answer; None: just now.
+    """
+
+    actor: str
+    words: str = ""
+    loss: timedelta | None = None
+    stated_at: datetime | None = None
 
 
 def plan_of(continuity: Continuity, name: PlanId) -> Plan:
@@ -43,24 +58,23 @@ def allowed(prepared: Prepared) -> Act:
     return prepared.answer
 
 
-def order_of(
-    plan: Plan, act: Act, actor: str, words: str, loss: timedelta | None, incident: Incident | None, now: datetime
-) -> Order:
-    """Return what is to be done, as `actor` said yes to after `loss` was stated.
+def order_of(plan: Plan, act: Act, said: Said, incident: Incident | None, now: datetime) -> Order:
+    """Return what is to be done, as a person said yes to.
 
-    Raises Refused when a forced move would lose more by now than that.
+    Raises Refused when a forced move would lose more by now than was stated, and the time since does not explain it.
     """
     stated = None
     if act.direction is Direction.FAILOVER:
-        stated = loss
-        if not Word(actor, now, act.direction, act.target, loss).covers(act.direction, act.target, act.loss, now):
+        stated = said.loss
+        word = Word(said.actor, said.stated_at or now, act.direction, act.target, said.loss)
+        if not word.covers(act.direction, act.target, act.loss, now):
             raise Refused(say("more would be lost by now than was stated: {loss}", loss=act.loss.text))
     return Order(
         plan,
         act.direction,
         act.source,
         act.target,
-        verbatim(words),
+        verbatim(said.words),
         now if incident is None else incident.began_at,
         stated,
         None if incident is None else incident.id,

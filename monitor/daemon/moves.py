@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from alerts.notice import Notice
@@ -30,7 +30,7 @@ from monitor.daemon.beliefs import legible
 from monitor.daemon.desk import Desk
 from monitor.daemon.holding import Holding
 from monitor.daemon.move_letters import notices_of
-from monitor.daemon.move_orders import allowed, data_of, entry_of, highest, order_of, plan_of
+from monitor.daemon.move_orders import Said, allowed, data_of, entry_of, highest, order_of, plan_of
 from monitor.daemon.moving import Footing, Prepared, Wanted, told_of
 from monitor.daemon.passive import acted_on, passive
 from monitor.daemon.sighting import Sighting
@@ -164,21 +164,30 @@ class Moves:
         now = self._clock.now()
         answer = may_start(plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target)
         if isinstance(answer, Hold):
-            return Prepared(plan, answer)
+            return Prepared(plan, answer, now)
         try:
             site = self._desk.inventory.actionable
-            return Prepared(plan, answer, tasks_of(plan, answer.direction, answer.source, answer.target, site))
+            tasks = tasks_of(plan, answer.direction, answer.source, answer.target, site)
+            return Prepared(plan, answer, now, tasks)
         except StepFailed as error:
             raise Refused(say("{plan} cannot move: {why}", plan=plan.id, why=error.text)) from error
 
-    async def start(self, wanted: Wanted, actor: str, *, loss: timedelta | None, words: str = "") -> Move:
+    async def start(
+        self,
+        wanted: Wanted,
+        actor: str,
+        *,
+        loss: timedelta | None,
+        stated_at: datetime | None = None,
+        words: str = "",
+    ) -> Move:
         """Begin what is wanted, to which `actor` said yes. Raises Refused.
 
-        `loss`: what may be lost, as it was stated before the yes; None for nobody knows.
+        `loss`: what may be lost, as it was stated before the yes, at `stated_at`; None for nobody knows.
         """
-        return await whole(self._start(wanted, actor, loss, legible(words)))
+        return await whole(self._start(wanted, Said(actor, legible(words), loss, stated_at)))
 
-    async def _start(self, wanted: Wanted, actor: str, loss: timedelta | None, words: str) -> Move:
+    async def _start(self, wanted: Wanted, said: Said) -> Move:
         ending = [self._tasks[m.id] for m in self.moves.values() if m.plan == wanted.plan and m.id in self._tasks]
         if ending and self.going(wanted.plan) is None:
             await asyncio.wait(ending, timeout=PATIENCE)  # the last move is about to give its lease back
@@ -192,7 +201,7 @@ class Moves:
             if wanted.direction.moves:
                 tenure = self.holding.held.pop(plan.id, None) or self._tenure(plan.id)
             try:
-                move = await self._begun(plan, wanted, actor, loss, words, tenure)
+                move = await self._begun(plan, wanted, said, tenure)
             except BaseException:
                 if tenure is not None:
                     await self._hold_or_give_back(plan, tenure)
@@ -231,23 +240,21 @@ class Moves:
         async with self._starting:  # which lease is whose is not looked at while it changes hands
             await self.holding.turn(coming)
 
-    async def _begun(
-        self, plan: Plan, wanted: Wanted, actor: str, loss: timedelta | None, words: str, tenure: Tenure | None
-    ) -> Move:
+    async def _begun(self, plan: Plan, wanted: Wanted, said: Said, tenure: Tenure | None) -> Move:
         why = None if tenure is None else await tenure.take(self._highest(plan.id), knows_the_other=self._knows(plan))
         left = None
         if tenure is not None and tenure.belief is not None:
             left = timedelta(seconds=tenure.belief.valid_until - self._clock.boot())
         now = self._clock.now()
         prepared = await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, left, why=why))
-        order = order_of(plan, allowed(prepared), actor, words, loss, self.sighting.incident(plan), now)
+        order = order_of(plan, allowed(prepared), said, self.sighting.incident(plan), now)
         await self._must_be_journaled()
         name, self._next = move_id(self._next, now), self._next + 1
         before, data = None if tenure is None else tenure.before, data_of(self._continuity, plan)
-        event = started(name, order, prepared.tasks, data, before=before, actor=actor, at=now)
+        event = started(name, order, prepared.tasks, data, before=before, actor=said.actor, at=now)
         if tenure is not None and tenure.belief is not None:
             event = replace(event, data={**event.data, "token": tenure.belief.token})
-        move = await self.record(event, (entry_of(name, order, actor),))
+        move = await self.record(event, (entry_of(name, order, said.actor),))
         try:
             await self._must_be_journaled()
         except Refused as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from failover.fences import Reign
@@ -45,10 +46,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The dry run: what `may_start` says, and every task in order; no task where it says no."""
+    """The dry run: what `may_start` says at `at` (UTC), and every task in order; no task where it says no."""
 
     plan: Plan
     answer: Act | Hold
+    at: datetime
     tasks: tuple[Task, ...] = ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -64,8 +64,10 @@ class MovesApi:
         wanted = _wanted(request, body)
         if wanted.direction is Direction.FAILOVER and word(body, "word", "") != wanted.plan:
             raise BadRequest(say("a forced move needs `word`: the name of the plan, typed by a person"))
-        loss, words = _loss(body), word(body, "text", "")
-        move = await self._daemon.moves.start(wanted, actor(request), loss=loss, words=words)
+        if wanted.direction is Direction.FAILOVER and "loss_s" not in body:
+            raise BadRequest(say("a forced move needs `loss_s`: the loss that was stated, or null where nobody knows"))
+        loss, at, words = _loss(body), _stated_at(body), word(body, "text", "")
+        move = await self._daemon.moves.start(wanted, actor(request), loss=loss, stated_at=at, words=words)
         return JSONResponse(self._json(move, request), 201)
 
     async def answer(self, request: Request) -> Response:
@@ -106,3 +108,17 @@ def _loss(body: dict[str, Any]) -> timedelta | None:
     if isinstance(loss, bool) or not isinstance(loss, int | float) or not 0 <= loss < timedelta.max.total_seconds():
         raise BadRequest(say("`loss_s` is a number of seconds, or null"))
     return timedelta(seconds=loss)
+
+
+def _stated_at(body: dict[str, Any]) -> datetime | None:
+    """When the loss was stated, as the dry run said; None where the body does not say, which is just now."""
+    written = word(body, "stated_at", "")
+    if not written:
+        return None
+    try:
+        at = datetime.fromisoformat(written)
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadRequest(say("`stated_at` is a time with its zone: the `at` of the dry run"))

@@ -123,6 +123,7 @@ def prepared_json(prepared: Prepared, speech: Speech) -> dict[str, Any]:
         "direction": answer.direction.value,
         "from": answer.source,
         "to": answer.target,
+        "at": prepared.at.isoformat(),
         "loss": {"text": speech.render(loss.text), "at_most_s": _seconds(loss.at_most), "known": loss.known},
         "remarks": [speech.render(one) for one in answer.remarks],
         "tasks": [planned_task_json(n, task, speech) for n, task in enumerate(prepared.tasks)],

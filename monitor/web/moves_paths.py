@@ -13,7 +13,11 @@ _WANTED = {
 _STARTED = {
     **_WANTED,
     "word": {"type": "string", "description": "Of a forced move: the name of the plan, typed by a person."},
-    "loss_s": {**_SECONDS, "description": "The loss that was stated to that person; null: nobody knows."},
+    "loss_s": {
+        **_SECONDS,
+        "description": "The loss that was stated to that person; null: nobody knows. A forced move needs it.",
+    },
+    "stated_at": {"type": "string", "description": "When it was stated: the `at` of the dry run. Absent: just now."},
     "text": {"type": "string", "description": "Why; it stands in the report."},
 }
 READS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -74,6 +74,9 @@ async def test_a_drill_is_planned_begun_and_seen_to_its_end(sites, api):
     [
         ("plans/crm/run", {"direction": "failover"}, 400, "needs `word`"),
         ("plans/crm/run", {"direction": "failover", "word": "CRM"}, 400, "needs `word`"),
+        ("plans/crm/run", {"direction": "failover", "word": "crm"}, 400, "needs `loss_s`"),
+        ("plans/crm/run", {"direction": "drill", "stated_at": "2026-11-26T03:00:00"}, 400, "with its zone"),
+        ("plans/crm/run", {"direction": "drill", "stated_at": "soon"}, 400, "with its zone"),
         ("plans/crm/run", {"direction": "sideways"}, 400, "switchover, failover, failback, drill"),
         ("plans/crm/run", {"direction": "drill", "loss_s": "all"}, 400, "number of seconds"),
         ("plans/crm/run", {"direction": "drill", "loss_s": True}, 400, "number of seconds"),
