@@ -22,7 +22,7 @@ def storm_sheet(context: Context) -> Sheet:
         subject=title,
         title=title,
         what=context.t(say("{title}, in one message instead of one each.", title=title)),
-        impact=context.t(say("Impact: the client's service is not interrupted.")),
+        impact=context.t(say("Impact: none of these interrupts the client's service.")),
         following=context.t(say("Next message: as soon as something changes.")),
         short=lambda shown: context.t(say("{title}: {names}", title=shown, names=named)),
         facts=tuple((str(one.id), _line(one, its)) for one, its in context.handed[:MOST_LISTED]),

@@ -14,7 +14,7 @@ from alerts.agreement import Contact
 from alerts.delivery import route
 from alerts.letter import one_line
 from alerts.mailbox import Filing
-from alerts.notice import Notice, Step
+from alerts.notice import OF_MANY, Notice, Step
 from alerts.parked import MOST_PARKED, WHY_PARKED, Parked, Why
 from alerts.reply import Kind, Reply
 from alerts.reply_words import acknowledges
@@ -85,7 +85,9 @@ class Answers:
         desk, now = self._desk, self._desk.clock.now()
         contact = desk.inventory.contacts.get(notice.key.recipient)
         incident = desk.state.incidents.get(notice.key.incident)
-        news = incident is not None and (incident.open or notice.key.step is Step.RESOLVED)
+        news = notice.key.step in OF_MANY or (
+            incident is not None and (incident.open or notice.key.step is Step.RESOLVED)
+        )
         by_mail = "@" in notice.address and (not notice.tried or failed.lower() == notice.address.lower())
         if contact is None or not news or not by_mail or now - notice.created_at > STILL_NEWS:
             return
@@ -204,7 +206,7 @@ class Answers:
                 why=why,
                 sender=reply.sender,
                 contact=contact if notice is None else notice.key.recipient,
-                incident="" if notice is None else str(notice.key.incident),
+                incident="" if notice is None or notice.key.step in OF_MANY else str(notice.key.incident),
                 line=line or reply.line,
             )
         )

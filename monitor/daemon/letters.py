@@ -23,7 +23,7 @@ from alerts.internal_words import internal_sheet
 from alerts.invitation import Meeting, Method, invitation
 from alerts.language import speech
 from alerts.moved import Moved
-from alerts.notice import MAIL_DOMAIN, Audience, Message, Notice, NoticeKey, NoticeState, Planned, Step
+from alerts.notice import MAIL_DOMAIN, STORMS, Audience, Message, Notice, NoticeKey, NoticeState, Planned, Step
 from alerts.protocol import NOBODY_ON_DUTY, conference_at, conference_due
 from alerts.revisions import revised_since
 from alerts.service_words import title_in
@@ -113,7 +113,9 @@ class Letters:
         elif way is None:
             state, answer = NoticeState.DEAD, self.own_words(_no_way(key.recipient, contact))
         channel, address = way if way is not None else ("", "")
-        origin = self._origin(incident)
+        # Like a message about one incident, one about many is answered under a name that nobody can make up.
+        site = self._inventory.site.name
+        origin = self._untold(STORMS, site) if key.step is Step.STORM else self._origin(incident)
         if incident is not None and key.step in CONFERENCE and not planned.instead_of:
             message = replace(message, calendar=self._calendar(planned, incident, protocol, message, at))
         return Notice(
@@ -199,11 +201,16 @@ class Letters:
         site = self._inventory.site.name
         if incident is None:
             return site
-        opened = f"{site}|{incident.opened_at.isoformat()}"
+        return self._untold(incident.id, f"{site}|{incident.opened_at.isoformat()}")
+
+    def _untold(self, name: IncidentId, origin: str) -> str:
+        """`origin` with what nobody can make up, where there is a key.
+
+        Whoever answers a message proves by its Message-ID that they read it: no other message may tell it.
+        """
         if not self._link_key:
-            return opened
-        # Whoever answers a message proves by its Message-ID that they read it: no other message may tell it.
-        return f"{opened}|{hmac.digest(self._link_key, f'message-id {incident.id} {opened}'.encode(), 'sha256').hex()}"
+            return origin
+        return f"{origin}|{hmac.digest(self._link_key, f'message-id {name} {origin}'.encode(), 'sha256').hex()}"
 
     def _context(
         self,

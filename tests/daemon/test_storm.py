@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from alerts.mailbox import Filing
 from alerts.notice import STORMS, NoticeState, Step
+from alerts.parked import Why
+from alerts.reply import Kind, Reply
 from monitor.core.answer import Standing, Way
 from monitor.core.events import EventKind
 from monitor.core.ids import CheckId
@@ -10,6 +13,7 @@ from monitor.core.incident import Status
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.answers import Answers
+from monitor.daemon.settlement import Settlement
 
 BAD, WELL = Verdict(Severity.CRITICAL, say("refused")), Verdict(Severity.OK, say("open"))
 COUNT = 12
@@ -91,3 +95,38 @@ async def test_who_answers_the_message_is_on_all_that_it_told_of(desk_on, invent
     on_it = [one for one in desk.state.incidents.values() if one.status is Status.ACKNOWLEDGED]
     assert len(on_it) == 7
     assert {one.acknowledged_by for one in on_it} == {"contact:admin"}
+
+
+TWO_WAYS = (
+    MANY,
+    ("operations: {to: [admin]}", "operations: {to: [admin]}\nreplies: {imap: 'env:X'}"),
+    ("channels: {", "channels: {other: {url: 'env:NO_URL'}, "),
+    ("mail: admin@example.org", "mail: admin@example.org, other: number-1"),
+)
+
+
+async def test_a_message_about_many_that_came_back_goes_by_the_next_channel(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of(*TWO_WAYS))
+    await all_of(desk, machine, BAD)
+    await desk.tick()
+    [taken] = [one for one in await desk.journal.claim(machine.now(), 50) if one.key.step is Step.STORM]
+    end = Settlement(NoticeState.SENT, machine.now(), "250 OK", 1, taken.channel, taken.address, ())
+    await desk.journal.settle(taken, end)
+    answers = Answers(desk, ())
+    bounce = Reply("b@x", Kind.BOUNCE, "", (taken.message_id,), "", "admin@example.org")
+    assert await answers.by_mail(bounce) is Filing.PARKED
+    (again,) = store.notices(STORMS)
+    assert (again.state, again.channel, again.address) == (NoticeState.PENDING, "other", "number-1")
+    assert [(one.why, one.contact, one.incident) for one in answers.parked] == [(Why.BOUNCED, "admin", "")]
+
+
+async def test_nobody_can_make_up_what_a_message_about_many_is_called(desk_on, inventory_of, store, machine):
+    """Whoever answers it proves by its name that they read it, and is on all that it told of."""
+    desk = desk_on(inventory_of(*TWO_WAYS))
+    desk.link_key = b"k" * 32
+    await desk.swap(desk.inventory, desk.plan, "releve")
+    await all_of(desk, machine, BAD)
+    await desk.tick()
+    (told,) = store.notices(STORMS)
+    guess = told.key.message_id(desk.inventory.site.name, told.message_id.partition("@")[2])
+    assert told.message_id != guess
