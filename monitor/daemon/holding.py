@@ -52,11 +52,8 @@ class Holding:
         voters = continuity.leases is not None and continuity.leases.etcd is not None
         return voters and continuity.here is not None and plan.id in continuity.plans and self._wanted(plan)
 
-    async def turn(self, moving: dict[PlanId, Tenure]) -> None:
-        """Take what is wanted and not held, give back what is held and not wanted, and tell the guard.
-
-        `moving`: the leases of moves that bring a group here.
-        """
+    async def turn(self) -> None:
+        """Take what is wanted and not held, and give back what is held and not wanted, once the guard knows."""
         plans = self._continuity().plans
         for name, plan in plans.items():
             if name not in self.held and self.wants(plan):
@@ -68,8 +65,15 @@ class Holding:
                 await tenure.leave()
             elif name not in plans or not self.wants(plans[name]):
                 self.held.pop(name)
-                self._tell(name, None)
-                await tenure.give_back()
+                # A guard that could not be told goes on until its end, and nobody may have the lease before.
+                await (tenure.give_back() if self._tell(name, None) else tenure.leave())
+
+    def tell(self, moving: dict[PlanId, Tenure]) -> None:
+        """Tell the guard until when leases are held. `moving`: those of moves that bring a group here.
+
+        Nothing is waited for: whatever else is under way, a guard that is not told in time stops the site.
+        """
+        plans = self._continuity().plans
         for name, tenure in (self.held | moving).items():
             if name in plans and self._guarded(plans[name]):
                 self._tell(name, tenure.belief)
@@ -93,21 +97,22 @@ class Holding:
         here = self._continuity().here
         return here is not None and any(isinstance(fence, Guarded) for fence in plan.fences_of(here.id))
 
-    def _tell(self, name: PlanId, belief: Belief | None) -> None:
-        """Hand over until when the lease is held; None: not any more. A guard that hears nothing stops at the end."""
+    def _tell(self, name: PlanId, belief: Belief | None) -> bool:
+        """Hand over until when the lease is held; None: not any more. Return whether the guard can know it."""
         before = self._told.get(name)
         if belief is None and before is None:
-            return
+            return True
         token = belief.token if belief is not None else before.token if before is not None else 0
         validity = Validity(token, 0.0 if belief is None else belief.valid_until)
         if validity == before:
-            return
+            return True
         try:
             hand_over(self.beliefs / f"{name}.lease", validity, self._boot)
         except OSError as error:
             log.error("the guard is not told", extra={"event": "guard_untold", "plan": name, "why": str(error)})
-            return
+            return False
         self._told[name] = validity
+        return True
 
     async def close(self) -> None:
         """Let go of files and connections; what was held lapses by itself, or is taken up after the start."""

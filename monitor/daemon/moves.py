@@ -237,8 +237,11 @@ class Moves:
             for name, footing in self._footings.items()
             if footing.tenure is not None and here is not None and self.moves[name].target == here.id
         }
-        async with self._starting:  # which lease is whose is not looked at while it changes hands
-            await self.holding.turn(coming)
+        self.holding.tell(coming)
+        if self._starting.locked():
+            return  # which lease is whose is not looked at while it changes hands; the guard has to hear all the same
+        async with self._starting:
+            await self.holding.turn()
 
     async def _begun(self, plan: Plan, wanted: Wanted, said: Said, tenure: Tenure | None) -> Move:
         why = None if tenure is None else await tenure.take(self._highest(plan.id), knows_the_other=self._knows(plan))

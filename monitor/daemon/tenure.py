@@ -52,6 +52,7 @@ class Tenure:
         self.before: int | None = None
         self.lapsed_at: float | None = None
         self.lost = False
+        self._steady = False
 
     async def take(self, above: int, *, knows_the_other: bool) -> Text | None:
         """Take the lease under a token above `above`, and keep it from now on; return why not, None where it is ours.
@@ -59,7 +60,7 @@ class Tenure:
         `knows_the_other`: whoever ran the group held this very lease, so that its end is theirs too.
         """
         await self._let_be()
-        self._above = above
+        self._steady, self._above = False, above
         found = await self._lease.look()
         record = found.record if isinstance(found, Seen) else None
         why = await self._try()
@@ -68,9 +69,11 @@ class Tenure:
             await self._lease.release(self.belief)
             self._above = max(above, record.token)
             why = await self._try()
-        if why is None and knows_the_other:
+        if why is None and self.belief is not None and knows_the_other:
             self.before = max(above, record.token if record is not None else 0)
-            self.lapsed_at = self._clock.boot()
+            # The guard here may have been handed what we believed before: that ends earlier than what we believe now.
+            ours = isinstance(found, Refused) or (record is not None and record.holder == self._holder)
+            self.lapsed_at = self.belief.valid_until if ours else self._clock.boot()
         if why is None:
             self.keep()
         return why
@@ -81,7 +84,7 @@ class Tenure:
         Who comes back after an absence knows nothing of a move that another site has made meanwhile: what another site
         held last is taken by a move alone. Asked again and again, it waits for nothing.
         """
-        self._above = above
+        self._steady, self._above = True, above
         found = await self._lease.look()
         if isinstance(found, Refused):
             return found.text
@@ -103,7 +106,7 @@ class Tenure:
         self._above = above
         await self._again()
         if self.belief is not None and knows_the_other:
-            self.lapsed_at = self._clock.boot()
+            self.lapsed_at = self.belief.valid_until  # what the life before this one handed to a guard ends earlier
         self.keep()
 
     def keep(self) -> None:
@@ -128,12 +131,24 @@ class Tenure:
         assert self.belief is not None
         answer = await self._lease.renew(self.belief)
         if isinstance(answer, Held):
-            self.belief = answer.belief
+            if self._steady and self._clock.boot() >= self.belief.valid_until:
+                await self._anew(answer.belief)
+            else:
+                self.belief = answer.belief
             return None
         if answer.why is Why.LOST:
             self.belief = None
             await self._again()
         return answer.why
+
+    async def _anew(self, belief: Belief) -> None:
+        """Take the lease of a group that runs here under a newer token: it had lapsed before it was renewed.
+
+        The guard has stopped for the token that it had, and never holds for that one again.
+        """
+        self.belief, self._above = None, belief.token
+        await self._lease.release(belief)
+        await self._again()
 
     async def _again(self) -> None:
         """Take it once more, under a new token; somebody who held it in between has made it theirs to decide."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -93,3 +96,58 @@ def test_a_session_lasts_and_what_is_no_session_is_made_anew(tmp_path):
 @pytest.mark.parametrize(("source", "known"), [("centre", True), ("secours", False)])
 def test_a_local_lease_says_nothing_about_another_machine(source, known):
     assert knows_the_other(SITES, source) is known
+
+
+class Later:
+    """The machine's clock, `by` seconds on."""
+
+    by = 0.0
+
+    def now(self) -> datetime:
+        return CLOCK.now()
+
+    def boot(self) -> float:
+        return CLOCK.boot() + self.by
+
+
+async def test_a_lease_that_had_lapsed_before_it_was_renewed_is_held_on_under_a_newer_token(tmp_path):
+    """What ran under it was stopped by the guard, which never holds for that token again."""
+    clock = Later()
+    lease = LocalLease(tmp_path, "lease-crm", "centre", "f" * 32, 15.0, clock, sites=2, rank=0)
+    held = Tenure(lease, "centre", clock, timedelta(milliseconds=20), 2)
+    assert await held.hold(0) is None
+    assert held.belief is not None
+    token, end = held.belief.token, held.belief.valid_until
+    until = time.monotonic() + 60
+    while held.belief is None or held.belief.valid_until == end:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.01)
+    assert held.belief.token == token
+    clock.by += 60
+    while held.belief is None or held.belief.token == token:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.01)
+    assert (held.belief.token > token, held.lost) == (True, False)
+    assert may_act(held.belief, clock.boot()) is May.ACT
+    await held.give_back()
+
+
+async def test_what_we_believed_ourselves_before_a_move_is_over_only_when_it_ends(tmp_path):
+    """The guard of this site was handed it, and stops nothing before."""
+    first = tenure(tmp_path)
+    assert await first.take(0, knows_the_other=True) is None
+    assert first.belief is not None
+    believed = first.belief.valid_until
+    await first.leave()
+    second = tenure(tmp_path)
+    assert await second.take(0, knows_the_other=True) is None
+    assert second.lapsed_at is not None
+    assert second.lapsed_at >= believed
+    assert second.belief is not None
+    token, believed = second.belief.token, second.belief.valid_until
+    await second.leave()
+    third = tenure(tmp_path)
+    await third.resume(token, knows_the_other=True)
+    assert third.lapsed_at is not None
+    assert third.lapsed_at >= believed
+    await third.give_back()
