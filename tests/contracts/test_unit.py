@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from failover.guard import HANGS_FOR, STARTS_WITHIN, TURN
 from monitor.cli import run
-from monitor.daemon import automation, daemon, journal
+from monitor.cli.guard_file import BELIEFS, guarding
+from monitor.daemon import automation, daemon, holding, journal
 from monitor.web.server import CROWD
 
 SITE = 10_000
@@ -29,6 +31,17 @@ def test_the_watchdog_waits_longer_than_it_takes_us_to_see_that_the_scheduler_st
 def test_a_stop_has_the_time_that_all_that_is_in_hand_is_given(project):
     longest = automation.PATIENCE + daemon.PATIENCE + journal.HANGS_AFTER + run.GRACE
     assert int(words(project, "TimeoutStopSec")) > longest
+
+
+def test_the_daemon_may_write_where_the_guard_reads(project, tmp_path):
+    assert words(project, "RuntimeDirectory") == holding.BELIEFS.name
+    assert holding.BELIEFS.parent == Path("/run")
+    example = tmp_path / "guard.yaml"
+    example.write_text((project / "packaging" / "guard.yaml").read_text("utf-8"), "utf-8")
+    example.chmod(0o600)
+    known, _language, _problems = guarding(example)
+    assert known is not None
+    assert known.leases["crm"] == holding.BELIEFS / "crm.lease" == Path(BELIEFS) / "crm.lease"
 
 
 GUARD = "releve-guard.service"
