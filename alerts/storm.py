@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from alerts.notice import STORMS, Audience, NoticeKey, Planned, Step
+from alerts.notice import STORMS, Audience, Notice, NoticeKey, Planned, Step
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident
@@ -42,7 +42,7 @@ class Storm:
                 EventKind.GATHERED,
                 RELEVE,
                 text,
-                data={"keys": [str(one.key)], "message": message},
+                data={"keys": [str(one.key)], "message": message, "due_at": one.due_at.isoformat()},
             )
             for one in self.planned
         )
@@ -162,6 +162,24 @@ def _storm(
 def told_in(key: NoticeKey, incidents: Iterable[Incident]) -> tuple[IncidentId, ...]:
     """Return of which of `incidents` the message with `key` told."""
     return tuple(one.id for one in incidents if one.gathered and str(key) in map(_message_of, one.timeline))
+
+
+def messages_of(incident: Incident) -> frozenset[NoticeKey]:
+    """Return the messages about many that told of `incident`."""
+    return frozenset(map(NoticeKey.parse, filter(None, map(_message_of, incident.timeline))))
+
+
+def told_by_many(incident: Incident, about_many: Iterable[Notice]) -> list[Notice]:
+    """Return what `incident` was told of in `about_many`: each message that one of them stands for, with what became of
+    that one, due when it would have been by itself."""
+    found, kept = [], {str(notice.key): notice for notice in about_many}
+    for event in incident.timeline:
+        notice = kept.get(_message_of(event))
+        if notice is not None:
+            due_at = datetime.fromisoformat(str(event.data["due_at"]))
+            keys = map(NoticeKey.parse, map(str, event.data["keys"]))
+            found += [replace(notice, key=key, due_at=due_at) for key in keys]
+    return found
 
 
 def _message_of(event: Event) -> str:

@@ -77,6 +77,7 @@ def _one_stored(settings: Settings, store: Store, name: str) -> dict[str, Any]:
         raise Failure(say("there is no incident {id}; `releve incident list` shows them", id=name))
     words = site_speech(settings)
     runs, notices = [run_json(run, words) for run in store.runs(found.id)], store.notices(found.id)
+    notices += store.told_by_many(found)
     now = SystemClock().now()
     starts = store.starts(found.opened_at, now)
     missed = breaches_json(found, store.protocol(found.id), starts, notices, now, words)

@@ -92,7 +92,8 @@ def comms_material(store: Store, inventory: Inventory | None, period: Period, no
     for incident in of_the_client:
         frozen = store.protocol(incident.id)
         protocol = None if frozen is None else protocol_from_json(frozen[1])
-        lines = proof(incident, protocol, notices[incident.id], now, records)
+        kept = (*notices[incident.id], *store.told_by_many(incident))
+        lines = proof(incident, protocol, kept, now, records)
         here = tuple(line for line in lines if period.holds(line.due_at))
         if any(line.key.audience is Audience.CLIENT for line in here):
             told.append(Told(incident, here, protocol, "" if frozen is None else frozen[0]))

@@ -35,7 +35,7 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
     found = Material(
         incident=incident,
         now=now,
-        notices=tuple(store.notices(incident.id, limit=MOST_NOTICES)),
+        notices=(*store.notices(incident.id, limit=MOST_NOTICES), *store.told_by_many(incident)),
         runs=tuple(store.runs(incident.id)),
         protocol=None if frozen is None else protocol_from_json(frozen[1]),
         protocol_version="" if frozen is None else frozen[0],

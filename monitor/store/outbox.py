@@ -177,6 +177,15 @@ def listed(connection: Connection, incident: IncidentId | None, limit: int) -> l
     return latest[::-1]
 
 
+def with_keys(connection: Connection, keys: Collection[NoticeKey]) -> list[Notice]:
+    """Return the notices with one of `keys`."""
+    found, texts = [], sorted(map(str, keys))
+    for start in range(0, len(texts), ASKED_AT_ONCE):
+        query = select(notices).where(notices.c.key.in_(texts[start : start + ASKED_AT_ONCE]))
+        found += [notice_from_row(dict(row)) for row in connection.execute(query).mappings()]
+    return found
+
+
 def sent_as(connection: Connection, message_ids: Collection[str]) -> list[Notice]:
     """Return the notices whose Message-ID is one of `message_ids`."""
     query = select(notices).where(notices.c.message_id.in_(message_ids))

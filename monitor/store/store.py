@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from alerts.notice import HANDOVERS, STORMS, Copy, Notice, NoticeKey, NoticeState
 from alerts.parked import Parked, parked_from_json, parked_to_json
+from alerts.storm import messages_of, told_by_many
 from failover.model import PlanId
 from failover.run import Move, MoveId
 from monitor.clock import SystemClock
@@ -225,6 +226,11 @@ class Store:
     def notices(self, incident: IncidentId | None = None, *, limit: int = 1000) -> list[Notice]:
         """Return the latest notices of one incident, or of all, in the order in which they are due."""
         return self._read(lambda c: outbox.listed(c, incident, limit))
+
+    def told_by_many(self, incident: Incident) -> list[Notice]:
+        """Return what one message about many told of `incident`, as if each had been told by itself."""
+        keys = messages_of(incident)
+        return told_by_many(incident, self._read(lambda c: outbox.with_keys(c, keys))) if keys else []
 
     def parked(self) -> tuple[Parked, ...]:
         """Return the answers that a person has to read, oldest first."""

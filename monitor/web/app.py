@@ -223,7 +223,7 @@ class _Api:
     async def _shown(self, incident: Incident, request: Request) -> dict[str, Any]:
         runs = await self.runs.about(incident.id, request)
         journal, words, now = self.daemon.journal, self.speech(request), self.daemon.clock.now()
-        notices = await journal.notices(incident.id)
+        notices = [*await journal.notices(incident.id), *await journal.ask(journal.store.told_by_many, incident)]
         frozen = await journal.ask(journal.store.protocol, incident.id)
         starts = await journal.ask(journal.store.starts, incident.opened_at, now)
         missed = await asyncio.get_running_loop().run_in_executor(

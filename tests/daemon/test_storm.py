@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from alerts.mailbox import Filing
 from alerts.notice import STORMS, NoticeState, Step
 from alerts.parked import Why
@@ -14,6 +17,10 @@ from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.answers import Answers
 from monitor.daemon.settlement import Settlement
+from monitor.reports.gather import material
+from monitor.reports.milestones import milestones
+from monitor.reports.proof import Standing as Fate
+from monitor.reports.proof import proof
 
 BAD, WELL = Verdict(Severity.CRITICAL, say("refused")), Verdict(Severity.OK, say("open"))
 COUNT = 12
@@ -130,3 +137,36 @@ async def test_nobody_can_make_up_what_a_message_about_many_is_called(desk_on, i
     (told,) = store.notices(STORMS)
     guess = told.key.message_id(desk.inventory.site.name, told.message_id.partition("@")[2])
     assert told.message_id != guess
+
+
+async def test_the_reports_show_for_each_incident_what_became_of_the_message_about_many(
+    desk_on, inventory_of, store, machine
+):
+    desk = desk_on(inventory_of(MANY))
+    await all_of(desk, machine, BAD)
+    await desk.tick()
+    [taken] = [one for one in await desk.journal.claim(machine.now(), 50) if one.key.step is Step.STORM]
+    incident = max(desk.state.incidents.values(), key=lambda one: one.id)
+    waiting = material(store, incident, desk.inventory, machine.now())
+    (own,) = (one for one in waiting.notices if one.key.recipient == "admin")
+    assert (own.key.incident, own.key.step, own.state) == (incident.id, Step.FIRST_NOTICE, NoticeState.SENDING)
+    assert own.due_at == incident.opened_at + timedelta(seconds=30)
+    assert own.message_id == taken.message_id
+    assert milestones(waiting).told_own is None
+    machine.pass_(3)
+    end = Settlement(NoticeState.DEAD, machine.now(), "550 no", 1, taken.channel, taken.address, ())
+    await desk.journal.settle(taken, end)
+    refused = material(store, incident, desk.inventory, machine.now())
+    lines = proof(incident, refused.protocol, refused.notices, machine.now())
+    assert [(line.key.step, line.standing) for line in lines] == [(Step.FIRST_NOTICE, Fate.REFUSED)]
+
+
+async def test_the_proof_misses_nobody_where_a_rota_is_told_of_many(desk_on, inventory_of, store, machine):
+    desk = desk_on(inventory_of(MANY))
+    await all_of(desk, machine, BAD)
+    await desk.tick()
+    incident = max(desk.state.incidents.values(), key=lambda one: one.id)
+    by_rota = replace(desk.protocols[incident.id], operations=("night",), rotas=("night",))
+    found = material(store, incident, desk.inventory, machine.now())
+    lines = proof(incident, by_rota, found.notices, machine.now() + timedelta(hours=1))
+    assert [line.key.recipient for line in lines] == ["admin"]
