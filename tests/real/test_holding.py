@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
 from monitor.store import open_store
+from tests.failover.guarded import Guarded
 from tests.real.etcd_voters import Cluster, place
 from tests.two_sites import TwoSites, two_sites
 
@@ -152,3 +154,28 @@ async def test_who_comes_back_does_not_take_what_another_site_held_last(sites, c
         assert CRM not in centre.moves.holding.held
         assert "secours held the lease last" in ENGLISH.render(centre.moves.holding.why[CRM])
         assert not (sites.folder / "crm.lease").exists(), "the guard is told nothing"
+
+
+async def test_the_guard_stops_what_runs_while_no_voter_answers_and_holds_again_under_a_newer_token(
+    sites, cluster, tmp_path
+):
+    folder = tmp_path / "guarded"
+    folder.mkdir()
+    guarded = Guarded(folder)
+    try:
+        async with running(sites, inventory_of(sites, cluster, "centre"), "data-1") as centre:
+            centre.moves.holding.beliefs = folder
+            await until(guarded.lease.exists)
+            await asyncio.to_thread(guarded.run)
+            guarded.guard_it()
+            await until(lambda: guarded.recorded().get("phase") == "holding")
+            token = guarded.recorded()["token"]
+            cluster.send(signal.SIGSTOP, 0, 1, 2)
+            await until(lambda: guarded.stopped(token))
+            assert not guarded.runs()
+            cluster.send(signal.SIGCONT, 0, 1, 2)
+            await until(lambda: guarded.recorded()["phase"] == "holding")
+            assert guarded.recorded()["token"] > token
+            assert not guarded.runs(), "a guard starts nothing"
+    finally:
+        guarded.close()
