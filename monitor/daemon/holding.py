@@ -65,8 +65,7 @@ class Holding:
                 await tenure.leave()
             elif name not in plans or not self.wants(plans[name]):
                 self.held.pop(name)
-                # A guard that could not be told goes on until its end, and nobody may have the lease before.
-                await (tenure.give_back() if self._tell(name, None) else tenure.leave())
+                await self.let_go(name, tenure)
 
     def tell(self, moving: dict[PlanId, Tenure]) -> None:
         """Tell the guard until when leases are held. `moving`: those of moves that bring a group here.
@@ -77,6 +76,20 @@ class Holding:
         for name, tenure in (self.held | moving).items():
             if name in plans and self._guarded(plans[name]):
                 self._tell(name, tenure.belief)
+
+    async def let_go(self, name: PlanId, tenure: Tenure) -> None:
+        """Have the guard stop what runs here, and then give the lease back.
+
+        A guard that cannot be told goes on until its end, and nobody may have the lease before.
+        """
+        plan, belief = self._continuity().plans.get(name), tenure.belief
+        if plan is not None and belief is not None and self._guarded(plan):
+            # A life before this one may have told it.
+            self._told.setdefault(name, Validity(belief.token, belief.valid_until))
+        if self._tell(name, None):
+            await tenure.give_back()
+        else:
+            await tenure.leave()
 
     async def _take(self, name: PlanId) -> None:
         tenure = self._make(name)

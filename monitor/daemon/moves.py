@@ -220,7 +220,7 @@ class Moves:
             if other is not None:
                 await other.leave()
         else:
-            await tenure.give_back()
+            await self.holding.let_go(plan.id, tenure)
 
     def _is_ours(self, plan: Plan) -> bool:
         """Whether the group of `plan` runs here, and no move of it is under way; a drill leaves it where it is."""

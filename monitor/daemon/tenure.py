@@ -47,7 +47,7 @@ class Tenure:
         self._lease, self._holder, self._clock = lease, holder, clock
         self._every, self._stride = every.total_seconds(), stride
         self._keeping: asyncio.Task[None] | None = None
-        self._above = 0
+        self._above, self._knows_the_other = 0, False
         self.belief: Belief | None = None
         self.before: int | None = None
         self.lapsed_at: float | None = None
@@ -61,6 +61,7 @@ class Tenure:
         """
         await self._let_be()
         self._steady, self._above = False, above
+        self.before, self.lapsed_at, self._knows_the_other = None, None, knows_the_other
         found = await self._lease.look()
         record = found.record if isinstance(found, Seen) else None
         why = await self._try()
@@ -103,10 +104,8 @@ class Tenure:
 
         Where somebody else has it, or had it since, it is `lost`.
         """
-        self._above = above
+        self._above, self._knows_the_other = above, knows_the_other
         await self._again()
-        if self.belief is not None and knows_the_other:
-            self.lapsed_at = self.belief.valid_until  # what the life before this one handed to a guard ends earlier
         self.keep()
 
     def keep(self) -> None:
@@ -159,6 +158,9 @@ class Tenure:
                 await self._lease.release(answer.belief)
                 return
             self.belief, self._above = answer.belief, answer.belief.token
+            if self._knows_the_other and self.lapsed_at is None:
+                # The life before this one may have told a guard until when it held it: no longer than we do now.
+                self.lapsed_at = self.belief.valid_until
         elif answer.why is Why.HELD:
             found = await self._lease.look()
             record = found.record if isinstance(found, Seen) else None
@@ -197,8 +199,9 @@ class Tenure:
 
     async def give_back(self) -> None:
         """Let the lease go: from here on nothing is done under it."""
+        belief, self.belief = self.belief, None  # first of all: nobody is told of it any more while it goes
         await self._let_be()
-        belief, self.belief = self.belief, None
+        self.belief = None
         if belief is not None:
             answer = await self._lease.release(belief)
             if isinstance(answer, Refused):

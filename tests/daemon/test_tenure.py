@@ -86,6 +86,44 @@ async def test_who_held_it_in_between_makes_it_lost(tmp_path):
     await late.leave()
 
 
+async def test_a_site_that_takes_over_from_itself_gives_what_it_told_its_guard_time_to_end(tmp_path):
+    first = tenure(tmp_path)
+    assert await first.hold(0) is None
+    assert first.belief is not None
+    told = first.belief.valid_until
+    assert await first.take(0, knows_the_other=True) is None
+    assert first.lapsed_at is not None
+    assert first.lapsed_at >= told
+    await first.give_back()
+    free = tenure(tmp_path)
+    assert await free.take(0, knows_the_other=True) is None
+    assert await free.take(0, knows_the_other=False) is None
+    assert (free.before, free.lapsed_at) == (None, None), "what was known of the last move says nothing about this one"
+    await free.give_back()
+
+
+async def test_a_move_that_is_taken_up_before_its_lease_can_be_had_knows_later_that_the_old_one_is_over(tmp_path):
+    first = tenure(tmp_path)
+    await first.take(0, knows_the_other=True)
+    assert first.belief is not None
+    token, told = first.belief.token, first.belief.valid_until
+    await first.leave()
+    path = next(tmp_path.glob("*.lease"))
+    path.rename(tmp_path / "aside")
+    path.mkdir()
+    again = tenure(tmp_path)
+    await again.resume(token, knows_the_other=True)
+    assert (again.belief, again.lapsed_at, again.lost) == (None, None, False)
+    path.rmdir()
+    (tmp_path / "aside").rename(path)
+    async with asyncio.timeout(30):
+        while again.belief is None:
+            await asyncio.sleep(0.05)
+    assert again.lapsed_at is not None
+    assert again.lapsed_at >= told
+    await again.give_back()
+
+
 def test_a_session_lasts_and_what_is_no_session_is_made_anew(tmp_path):
     made = session_in(tmp_path)
     assert (len(made), session_in(tmp_path)) == (32, made)
