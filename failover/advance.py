@@ -151,6 +151,13 @@ def whereabouts(move: Move) -> Text:
     at = move.runs_at
     if at is None:
         return say("{plan} runs nowhere now, as far as Relève knows", plan=move.plan)
+    if move.touched(Phase.UP) and not move.done(Phase.DOWN):
+        return say(
+            "{plan} runs at {site}; what the drill brought up at {standby} is still there, and is to be torn down",
+            plan=move.plan,
+            site=at,
+            standby=move.target,
+        )
     return say("{plan} runs at {site}", plan=move.plan, site=at)
 
 

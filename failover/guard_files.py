@@ -123,7 +123,7 @@ def read_record(path: Path) -> Record | None:
             proven=None if data["proven"] is None else _moment(data["proven"]),
             outcomes=tuple(_outcome(one) for one in data["targets"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 
 
@@ -156,9 +156,10 @@ def read_object(path: Path) -> dict[str, Any] | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # which `fdopen` leaves open where it refuses a folder, four times a second
+        raise Unreadable("no plain file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Unreadable("no plain file")
         raw = file.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise Unreadable("too large")

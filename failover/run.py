@@ -190,6 +190,10 @@ class Move:
         """Return whether an action of `phase` was begun, and did not provably come to nothing."""
         return any(self.records[n].state is not ActionState.PENDING for n in self.of(phase))
 
+    def done(self, phase: Phase) -> bool:
+        """Return whether every action of `phase` was carried out."""
+        return all(self.records[n].state is ActionState.DONE for n in self.of(phase))
+
     @property
     def runs_at(self) -> SiteId | None:
         """Where the group runs now as far as this move knows; None for nowhere, or nobody can tell."""
@@ -199,7 +203,7 @@ class Move:
             return self.target
         back = self.span(Phase.BACK)
         if back is not None:
-            return self.source if back.ended is not None and self.failed_at is None else None
+            return self.source if self.done(Phase.BACK) else None
         left = self.touched(Phase.STOP) or self.span(Phase.FENCE) is not None
         return None if left else self.source
 

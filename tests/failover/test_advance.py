@@ -33,7 +33,7 @@ from failover.phases import Direction, Phase
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, Task, fold, task_to_json
 from failover.vantage import Look, View
 from monitor.core.ids import CheckId, NodeId
-from monitor.core.text import say, text_to_json
+from monitor.core.text import ENGLISH, say, text_to_json
 from runbooks.contract import Action, Effect
 
 CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
@@ -237,6 +237,32 @@ def test_what_cannot_be_stopped_goes_back_by_itself(fails: str) -> None:
     play = switchover(fails={fails: 1})
     assert play.run()[-4:] == [f"{fails} FAILED", *BACK]
     assert play.move.runs_at == CENTRE
+
+
+def test_who_went_back_is_told_where_the_group_runs() -> None:
+    play = switchover(fails={"stop sql": 1})
+    while not isinstance(after := play.next(), End):
+        play.turn()
+    assert "crm runs at centre" in ENGLISH.render(after.text)
+
+
+def test_who_stops_a_move_on_its_way_back_is_not_told_that_the_old_site_runs() -> None:
+    play = switchover(fails={"stop sql": 1})
+    while play.move.phase is not Phase.BACK:
+        play.turn()
+    play.halted = True
+    play.run()
+    assert play.move.runs_at is None
+
+
+def test_who_stops_a_drill_is_told_what_it_leaves_behind() -> None:
+    play = drill()
+    while play.move.phase is not Phase.VERIFY:
+        play.turn()
+    play.halted = True
+    after = play.next()
+    assert isinstance(after, End)
+    assert "what the drill brought up at secours is still there" in ENGLISH.render(after.text)
 
 
 def test_a_planned_move_whose_only_fence_is_never_proven_goes_back_when_nothing_was_done_for_it() -> None:

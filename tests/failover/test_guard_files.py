@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,27 @@ def test_a_pipe_that_nobody_writes_to_holds_nothing_up(tmp_path):
     os.mkfifo(tmp_path / "crm.lease")
     with pytest.raises(Unreadable):
         handed_over(tmp_path / "crm.lease", "b")
+
+
+def test_a_folder_in_the_place_of_a_file_uses_nothing_up(tmp_path):
+    (tmp_path / "crm.lease").mkdir()
+    before = open_files()
+    for _ in range(100):
+        with pytest.raises(Unreadable):
+            handed_over(tmp_path / "crm.lease", "b")
+    assert open_files() < before + 50
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_a_record_with_a_number_beyond_any_float_is_told_and_stops_no_guard(tmp_path):
+    path = tmp_path / "crm.json"
+    write_record(path, Record("crm", "centre", Phase.STOPPED, 7, "b", AT, AT, (Outcome("dialler", True, 1.5),)))
+    path.write_text(path.read_text().replace("1.5", "9" * 400))
+    with pytest.raises(Unreadable):
+        read_record(path)
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path):

@@ -31,7 +31,7 @@ from runbooks.run import ActionState
 CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
 NAME = MoveId("F26-0001")
 BEGAN = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
-STOP, START, SWITCH = 0, 1, 2
+STOP, START, SWITCH, AGAIN = 0, 1, 2, 3
 
 
 def task(phase: Phase, site: SiteId) -> Task:
@@ -43,7 +43,12 @@ def event(kind: MoveEventKind, n: int | None = None, *, seconds: float = 1, **da
 
 
 def started(direction: str = "switchover") -> MoveEvent:
-    tasks = (task(Phase.STOP, CENTRE), task(Phase.START, SECOURS), task(Phase.SWITCH, SECOURS))
+    tasks = (
+        task(Phase.STOP, CENTRE),
+        task(Phase.START, SECOURS),
+        task(Phase.SWITCH, SECOURS),
+        task(Phase.BACK, CENTRE),
+    )
     return event(
         MoveEventKind.STARTED,
         seconds=0,
@@ -128,6 +133,9 @@ def test_the_times_that_were_reached_stand_in_the_end():
     assert (move.rto, move.rpo) == (timedelta(seconds=42), timedelta(0))
 
 
+WENT_BACK = (phase(Phase.STOP), intent(STOP), phase(Phase.BACK), intent(AGAIN), outcome(AGAIN, ok=True))
+
+
 @pytest.mark.parametrize(
     ("events", "direction", "site"),
     [
@@ -137,7 +145,10 @@ def test_the_times_that_were_reached_stand_in_the_end():
         ((phase(Phase.FENCE),), "failover", None),
         ((phase(Phase.FENCE), ended(MoveState.SUCCEEDED)), "failover", SECOURS),
         ((phase(Phase.FENCE), ended(MoveState.FAILED)), "failover", None),
-        ((phase(Phase.STOP), intent(STOP), phase(Phase.BACK), ended(MoveState.FAILED)), "switchover", CENTRE),
+        (WENT_BACK, "switchover", CENTRE),
+        ((*WENT_BACK, ended(MoveState.FAILED)), "switchover", CENTRE),
+        ((*WENT_BACK[:-1], ended(MoveState.STOPPED)), "switchover", None),
+        ((*WENT_BACK[:-2], ended(MoveState.STOPPED)), "switchover", None),
         ((phase(Phase.STOP), intent(STOP), phase(Phase.BACK)), "switchover", None),
         ((phase(Phase.UP), intent(START), ended(MoveState.FAILED)), "drill", CENTRE),
     ],
