@@ -15,8 +15,8 @@ from monitor.core.text import say
 MOST = 5
 """Incidents of which one reader is told one by one within `WITHIN`."""
 WITHIN = timedelta(minutes=5)
-EVERY = timedelta(seconds=30)
-"""Between two messages of a storm to one reader: as long as a first notice may take."""
+EVERY = timedelta(seconds=20)
+"""Between two messages of a storm to one reader: of the 30 s that a first notice may take, ten are left to send it."""
 GATHERED = frozenset({Step.FIRST_NOTICE, Step.RESOLVED})
 """What a message of a storm stands for; all else has a reason that wants its own message."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,27 +25,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Storm:
     """One message to one reader. `planned`: the messages that it stands for; `incidents`: what they are about, the
-    oldest first."""
+    oldest first. `overtaken`: what came and went before anybody was told, and stands in it no more by itself."""
 
     plan: Planned
     planned: tuple[Planned, ...]
     incidents: tuple[Incident, ...]
+    overtaken: tuple[NoticeKey, ...] = ()
 
     def events(self, now: datetime) -> tuple[Event, ...]:
         """Return what is noted in the log of each incident, so that nobody tells it again."""
         reader, count, message = self.plan.key.recipient, len(self.incidents), str(self.plan.key)
         text = say("{name} was told in one message about {count} incidents", name=reader, count=count)
-        return tuple(
-            Event(
-                one.key.incident,
-                now,
-                EventKind.GATHERED,
-                RELEVE,
-                text,
-                data={"keys": [str(one.key)], "message": message, "due_at": one.due_at.isoformat()},
-            )
-            for one in self.planned
-        )
+        found = []
+        for one in self.planned:
+            first = one.key.step is Step.FIRST_NOTICE
+            earlier = [key for key in self.overtaken if first and key.incident == one.key.incident]
+            data = {"keys": [*map(str, (one.key, *earlier))], "message": message, "due_at": one.due_at.isoformat()}
+            found.append(Event(one.key.incident, now, EventKind.GATHERED, RELEVE, text, data=data))
+        return tuple(found)
 
 
 def gathered(incident: Incident) -> frozenset[NoticeKey]:
@@ -155,8 +152,24 @@ def _storm(
     while key in sent.get(STORMS, ()):  # two within a second are two messages
         key = replace(key, n=key.n + 1)
     about = {plan.key.incident: incidents[plan.key.incident] for plan in plans}
+    first = [plan.key for plan in plans if plan.key.step is Step.FIRST_NOTICE]
+    overtaken = tuple(old for new in first for old in _overtaken(new, sent.get(new.incident, ()), about[new.incident]))
     oldest_first = sorted(about.values(), key=lambda one: (one.opened_at, one.id))
-    return Storm(Planned(key, min(plan.due_at for plan in plans)), tuple(plans), tuple(oldest_first))
+    return Storm(Planned(key, min(plan.due_at for plan in plans)), tuple(plans), tuple(oldest_first), overtaken)
+
+
+def _overtaken(key: NoticeKey, sent: Collection[NoticeKey], incident: Incident) -> list[NoticeKey]:
+    """What should have been told of the episodes before that of `key`, and waited until the next one began."""
+    settled = {(one.step, one.n) for one in (*sent, *gathered(incident)) if one.audience is key.audience}
+    found = list[NoticeKey]()
+    for n in range(key.n - 1, 0, -1):
+        ended = {(Step.RESOLVED, n), (Step.MERGED, n)} & settled
+        begun = (Step.FIRST_NOTICE, n) in settled
+        steps = [Step.FIRST_NOTICE] * (not begun) + [Step.RESOLVED] * (not ended)
+        if not steps:
+            break
+        found += [replace(key, step=step, n=n) for step in steps]
+    return found
 
 
 def told_in(key: NoticeKey, incidents: Iterable[Incident]) -> tuple[IncidentId, ...]:

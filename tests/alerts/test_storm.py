@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -90,7 +91,7 @@ def test_more_at_once_is_one_message_a_reader_and_told_no_second_time():
     assert all(len(gathered(one)) == 2 for one in desk.incidents.values())
 
 
-def test_what_comes_after_the_handful_waits_for_one_message_every_half_minute():
+def test_what_comes_after_the_handful_waits_for_one_message_every_twenty_seconds():
     desk = Desk(*(opened(n) for n in range(MOST)))
     desk.tick(NOON)
     told = {}
@@ -101,10 +102,20 @@ def test_what_comes_after_the_handful_waits_for_one_message_every_half_minute():
             desk.incidents[one.id] = one
         if left := desk.tick(now):
             told[second] = left
-    assert list(told) == [1, 31, 61]
+    assert list(told) == [1, 21, 41]
     assert all(left == [(Step.STORM, "admin"), (Step.STORM, "boss")] for left in told.values())
     mine = [about for reader, about in desk.told if reader == "admin"]
     assert sum(map(len, mine)) == len(frozenset().union(*mine)) == 40
+
+
+def test_what_waits_is_written_while_there_is_time_to_send_it():
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON)
+    late = opened(50, NOON + SECOND / 2)
+    desk.incidents[late.id] = late
+    (due_at,) = {plan.due_at for plan in due(PROTOCOL, late, (), NOON + SECOND)}
+    second = next(n for n in range(1, 60) if desk.tick(NOON + n * SECOND))
+    assert NOON + second * SECOND + timedelta(seconds=5) < due_at
 
 
 def test_what_interrupts_the_service_is_told_by_itself_and_at_once():
@@ -181,6 +192,25 @@ def test_between_two_ticks_nothing_of_a_storm_is_written_for_anybody():
     )
     aside = replace(plans[0], key=replace(plans[0].key, recipient="eva"))
     assert storms([*plans, aside], many, {}, NOON, every=None) == ([], ())
+
+
+def again(incident: Incident, at: datetime) -> Incident:
+    event = Event(incident.id, at, EventKind.REOPENED, "releve", say("so"), severity=Severity.CRITICAL, began_at=at)
+    found = fold(incident, event)
+    assert found is not None
+    return found
+
+
+def test_what_came_and_went_and_came_again_before_anybody_was_told_is_missed_by_no_proof():
+    desk = Desk(*(opened(n) for n in range(20)))
+    desk.tick(NOON)
+    one = opened(50, NOON + SECOND)
+    for n, change in ((1, lambda i, _: i), (6, partial(after, kind=EventKind.RESOLVED)), (12, again)):
+        one = desk.incidents[one.id] = change(one, at=NOON + n * SECOND) if n > 1 else one
+        assert desk.tick(NOON + n * SECOND) == []
+    assert desk.tick(NOON + EVERY) == [(Step.STORM, "admin"), (Step.STORM, "boss")]
+    one = desk.incidents[one.id]
+    assert demanded(PROTOCOL, one.timeline, NOON + timedelta(minutes=2)) == ()
 
 
 def test_what_a_rehearsal_says_in_the_clients_place_is_never_gathered():

@@ -62,7 +62,7 @@ async def test_a_storm_is_one_message_the_clients_leaves_at_once_and_a_crash_rep
     assert store.notices(STORMS) == [only]
 
 
-async def test_what_comes_in_when_the_half_minute_is_over_puts_nothing_off(desk_on, inventory_of, store, machine):
+async def test_what_comes_in_when_the_wait_is_over_puts_nothing_off(desk_on, inventory_of, store, machine):
     desk = desk_on(inventory_of(MANY))
     for n in range(COUNT):
         if n in (COUNT - 2, COUNT - 1):
