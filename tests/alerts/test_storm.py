@@ -14,6 +14,7 @@ from alerts.agreement import Protocol
 from alerts.compose import compose
 from alerts.context import Context
 from alerts.demanded import demanded
+from alerts.escalation import Rung
 from alerts.language import speech
 from alerts.notice import STORMS, Audience, NoticeKey, Planned, Step
 from alerts.protocol import due
@@ -199,6 +200,18 @@ def again(incident: Incident, at: datetime) -> Incident:
     found = fold(incident, event)
     assert found is not None
     return found
+
+
+def test_nobody_answers_what_was_told_with_many_and_whoever_is_told_then_hears_of_the_end():
+    ladder = replace(PROTOCOL, escalation=(Rung(timedelta(minutes=10), ("chief",)),))
+    desk = Desk(*(opened(n) for n in range(20)), protocol=ladder)
+    desk.tick(NOON)
+    later = NOON + timedelta(minutes=10)
+    assert desk.tick(later) == [(Step.ESCALATED, "chief")] * 20
+    for n, one in enumerate(list(desk.incidents.values())):
+        desk.incidents[one.id] = after(one, EventKind.RESOLVED, later + (n > 2) * SECOND)
+    assert desk.tick(later + SECOND) == [(Step.STORM, "admin"), (Step.STORM, "boss"), (Step.STORM, "chief")]
+    assert desk.tick(later + EVERY + SECOND) == []
 
 
 def test_what_came_and_went_and_came_again_before_anybody_was_told_is_missed_by_no_proof():
