@@ -56,8 +56,7 @@ def attachment(settings: Settings, name: str, n: int, output: Path | None) -> in
         return ExitCode.DONE
     path = output if output is not None else Path(called)
     try:
-        with path.open("xb") as file:
-            file.write(data)
+        write_new(path, data)
     except FileExistsError as error:
         raise Failure(say("{path} is there already: name another file with -o", path=legible(str(path)))) from error
     except OSError as error:
@@ -65,6 +64,20 @@ def attachment(settings: Settings, name: str, n: int, output: Path | None) -> in
     written = say("File {n} of incident {id} written: {path}", n=n, id=chosen, path=legible(str(path)))
     warn(settings.speech().render(written))
     return ExitCode.DONE
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write `data` as the new file `path`: whole, or nothing is left there, for a part would be taken for the evidence.
+
+    Raises OSError, FileExistsError where there is one already.
+    """
+    with path.open("xb") as file:
+        try:
+            file.write(data)
+            file.flush()
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _kept(settings: Settings, incident: str, n: int) -> tuple[str, bytes]:

@@ -1,13 +1,16 @@
 """A crisis cell on the command line, with nobody else writing: the commands act by themselves."""
 
 import contextlib
+import errno
 import hashlib
 import json
+import resource
 import sqlite3
 from datetime import datetime, timedelta
 
 import pytest
 
+from monitor.cli.attach import write_new
 from monitor.clock import SystemClock
 
 SITE = """
@@ -144,3 +147,18 @@ def test_a_file_is_attached_without_a_daemon_and_shown_with_its_hash(releve, ope
     assert (code, "has no file 2" in err) == (2, True)
     for wrong in (log, tmp_path, tmp_path / "nothing"):
         assert releve("incident", "attach", opened, str(wrong))[:2] == (2, "")
+
+
+def test_what_does_not_fit_the_disk_leaves_no_part_that_looks_like_the_evidence(tmp_path):
+    path, (soft, hard) = tmp_path / "router.log", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(OSError) as full:
+            write_new(path, b"x" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (full.value.errno, list(tmp_path.iterdir())) == (errno.EFBIG, [])
+    write_new(path, b"whole")
+    with pytest.raises(FileExistsError):
+        write_new(path, b"other")
+    assert path.read_bytes() == b"whole"
