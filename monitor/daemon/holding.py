@@ -68,7 +68,7 @@ class Holding:
                 await self.let_go(name, tenure)
 
     def tell(self, moving: dict[PlanId, Tenure]) -> None:
-        """Tell the guard until when leases are held. `moving`: those of moves that bring a group here.
+        """Tell the guard until when leases are held. `moving`: those of moves under which a group may run here.
 
         Nothing is waited for: whatever else is under way, a guard that is not told in time stops the site.
         """
@@ -76,6 +76,11 @@ class Holding:
         for name, tenure in (self.held | moving).items():
             if name in plans and self._guarded(plans[name]):
                 self._tell(name, tenure.belief)
+
+    def told_until(self, name: PlanId) -> float:
+        """Return until when the guard here was last told to let the group run (CLOCK_BOOTTIME); 0 where it was not."""
+        told = self._told.get(name)
+        return 0.0 if told is None else told.until
 
     async def let_go(self, name: PlanId, tenure: Tenure) -> None:
         """Have the guard stop what runs here, and then give the lease back.

@@ -31,7 +31,7 @@ from monitor.daemon.desk import Desk
 from monitor.daemon.holding import Holding
 from monitor.daemon.move_letters import notices_of
 from monitor.daemon.move_orders import Said, allowed, data_of, entry_of, highest, order_of, plan_of
-from monitor.daemon.moving import Footing, Prepared, Wanted, told_of
+from monitor.daemon.moving import Footing, Prepared, Wanted, may_run_at, told_of
 from monitor.daemon.passive import acted_on, passive
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
@@ -77,6 +77,7 @@ class Moves:
         self._watching: dict[PlanId, Watching] = {}
         self._executions: dict[MoveId, Execution] = {}
         self._footings: dict[MoveId, Footing] = {}
+        self._taking: dict[PlanId, Tenure] = {}
         self._tasks: dict[MoveId, asyncio.Task[None]] = {}
         self._starting, self._recording, self._answering = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
 
@@ -200,13 +201,16 @@ class Moves:
             tenure = None
             if wanted.direction.moves:
                 tenure = self.holding.held.pop(plan.id, None) or self._tenure(plan.id)
+                self._taking[plan.id] = tenure
             try:
                 move = await self._begun(plan, wanted, said, tenure)
             except BaseException:
                 if tenure is not None:
                     await self._hold_or_give_back(plan, tenure)
                 raise
-        self._begin(move, Footing(self, tenure))
+            finally:
+                self._taking.pop(plan.id, None)
+            self._begin(move, Footing(self, tenure))
         return move
 
     async def _looked_over(self, plan: Plan, wanted: Wanted) -> None:
@@ -229,15 +233,22 @@ class Moves:
             return False
         return runs_at(plan, past(mine)) == here.id
 
+    def told_until(self, move: Move) -> float:
+        """Return until when the guard of the old site of `move` was last told to let it run; 0 where not by us."""
+        here = self._continuity.here
+        return self.holding.told_until(move.plan) if here is not None and here.id == move.source else 0.0
+
     async def hold(self) -> None:
         """Hold the leases of the groups that run here, and let the guard know."""
         here = self._continuity.here
-        coming = {
+        # While a move is being prepared the group runs as before; a lease that is just changing hands says nothing.
+        moving = {name: tenure for name, tenure in self._taking.items() if tenure.belief is not None}
+        moving |= {
             self.moves[name].plan: footing.tenure
             for name, footing in self._footings.items()
-            if footing.tenure is not None and here is not None and self.moves[name].target == here.id
+            if footing.tenure is not None and here is not None and may_run_at(self.moves[name], here.id)
         }
-        self.holding.tell(coming)
+        self.holding.tell(moving)
         if self._starting.locked():
             return  # which lease is whose is not looked at while it changes hands; the guard has to hear all the same
         async with self._starting:

@@ -11,7 +11,7 @@ from failover.fences import Reign
 from failover.ground import Act, Hold
 from failover.lease import Belief
 from failover.model import Plan, PlanId, SiteId
-from failover.phases import Direction
+from failover.phases import Direction, Phase
 from failover.run import Move, MoveEvent, MoveEventKind, Task
 from failover.vantage import Look
 from monitor.core.events import Event, EventKind
@@ -28,6 +28,10 @@ class Held(Protocol):
 
     async def look_for_service(self, plan: Plan, site: SiteId) -> Look:
         """Look now whether the service of `plan` still answers at `site`."""
+        ...
+
+    def told_until(self, move: Move) -> float:
+        """Return until when the guard of the old site of `move` was last told to let it run; 0 where not by us."""
         ...
 
     def halted_since(self, move: Move) -> bool:
@@ -65,7 +69,12 @@ class Footing:
 
     async def record(self, event: MoveEvent) -> Move:
         """Return the move after `event`, which is on disk by then. Raises NotJournaled."""
-        return await self.moves.record(event)
+        after = await self.moves.record(event)
+        lapsed_at = None if self.tenure is None else self.tenure.lapsed_at
+        if self.tenure is not None and lapsed_at is not None and after.phase is Phase.FENCE:
+            # From here on the guard of the old site hears nothing more: its time ends with what it heard last.
+            self.tenure.lapsed_at = max(lapsed_at, self.moves.told_until(after))
+        return after
 
     def belief(self, move: Move) -> Belief | None:
         """Return what may be believed of the lease."""
@@ -92,6 +101,16 @@ class Footing:
     async def look_back(self, move: Move) -> None:
         """Look at the old site now."""
         self.seen.append(await self.moves.look_for_service(move.thawed(), move.source))
+
+
+BEFORE_FENCE = (None, Phase.ANNOUNCE, Phase.STOP, Phase.BACK)
+"""Phases of a planned move in which the old site may run: it stops by its own steps, in its own time, or goes back."""
+
+
+def may_run_at(move: Move, site: SiteId) -> bool:
+    """Return whether the guard at `site` has to let the group run there under the lease of `move`."""
+    leaving = move.direction.planned and move.source == site and move.phase in BEFORE_FENCE
+    return leaving or move.target == site
 
 
 def told_of(event: MoveEvent, move: Move) -> tuple[Event, ...]:
