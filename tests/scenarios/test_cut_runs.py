@@ -164,9 +164,12 @@ async def purged(folder: Path, carrying: Program, what: str = "run", at: int = 0
         await site.fill_disk(93)
         where = f"{what} {at}"
         ended = await carrying.job(story, what, at, after=after)
-        if at:
+        if at and (what == "run" or at == 1 or ended["code"] == KILLED):
             assert ended["code"] == KILLED, where
             ended = await carrying.job(story)
+        elif at:
+            # How many files one write of the ledger takes is a matter of speed, so there may be fewer than before.
+            assert ended["writes"].get(what, 0) < at, where
         assert (ended["code"], story.state()) == (ENDED, RunState.SUCCEEDED), where
         _judge(site, where)
         writes: dict[str, int] = ended["writes"]
