@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from failover.fences import prospect
 from failover.ground import History, runs_at
 from failover.loss import Loss, Measured, loss, loss_of
-from failover.model import DataSet, Guarded, Part, Plan, SiteId
+from failover.model import DataSet, Guarded, Part, Plan, SiteId, Start
 from failover.phases import Direction
 from monitor.core.ids import CheckId
 from monitor.core.text import Text, say
@@ -135,6 +135,9 @@ def preflight(plan: Plan, data: Iterable[DataSet], seen: Standing, now: datetime
             reasons.append(say("{site} could not be proven isolated: {why}", site=source, why=unproven))
         remarks += _of_fences(plan, source, seen.history, hindered if unproven is None else {})
     reasons += _of_exercise(plan, to, seen.history, at, now)
+    if plan.start is not Start.PERSON:
+        # Whoever wrote another `start` may wait for what does not come.
+        remarks.append(say("nothing begins by itself: a person begins the move, whatever `start` says"))
     return Preflight(source, to, lost, tuple(reasons), tuple(remarks), at, needed=seen.needed)
 
 

@@ -19,6 +19,7 @@ from failover.model import (
     Plan,
     PlanId,
     SiteId,
+    Start,
     Work,
 )
 from failover.phases import Direction
@@ -203,3 +204,12 @@ def test_while_a_move_is_under_way_none_is_ready_and_none_is_missed():
     found = preflight(PLAN, (SQL,), seen, NOW)
     assert (found.ready, found.severity) == (False, Severity.OK)
     assert ENGLISH.render(found.text) == "the move F26-0003 is under way"
+
+
+@pytest.mark.parametrize("start", [Start.ON_LOSS, Start.BY])
+def test_who_wrote_that_a_group_moves_by_itself_is_told_that_nothing_begins_without_a_person(start):
+    found = preflight(replace(PLAN, start=start), (SQL,), GOOD, NOW)
+    assert found.ready
+    assert [ENGLISH.render(one) for one in found.remarks] == [
+        "nothing begins by itself: a person begins the move, whatever `start` says"
+    ]
