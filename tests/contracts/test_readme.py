@@ -10,7 +10,7 @@ import pytest
 from monitor.cli import cli
 
 PAGES = ("README.md", "LISEZMOI.md")
-TYPED = re.compile(r"(?:^    |`|bin/)releve(?:\s--\w+\s[^\s`]+)*\s([a-z]+)(?:\s([a-z]+))?", re.MULTILINE)
+TYPED = re.compile(r"(?:^    |`|bin/)releve(?:\s--\w+\s[^\s`]+)*\s([a-z][a-z-]*)(?:\s([a-z][a-z-]*))?", re.MULTILINE)
 NOT_THERE_YET = {"init"}
 """Named by the READMEs as absent."""
 
