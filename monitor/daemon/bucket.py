@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 from collections.abc import Mapping
+from importlib import import_module
 
 from monitor.core.text import Text, say
 from monitor.inventory.model import PublicBucket
@@ -29,7 +30,8 @@ async def put_objects(to: PublicBucket, files: Mapping[str, bytes], silent_for: 
 
     TLS is verified; the addressing is that by path, which every store of this kind understands.
     """
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - an extra, and half a second
+    await asyncio.to_thread(import_module, "s3fs")  # an extra, and half a second that nobody else is to wait for
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
     from s3fs import S3FileSystem  # noqa: PLC0415
 
     try:
