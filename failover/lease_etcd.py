@@ -75,9 +75,11 @@ class EtcdLease:
         try:
             read = await self._voters.read(self._key)
             record = self._noted(read)
-            if record is not None and self._is_ours(record) and record.token >= above:
+            ours = record is not None and self._is_ours(record)
+            if record is not None and ours and record.token >= above:
                 return await self._again(record)
-            wait = self._free_in(record)
+            # Raised where it stands: given back first, somebody else could have it while our guard still holds for it.
+            wait = 0.0 if ours else self._free_in(record)
             if wait > 0:
                 return _held(record, wait)
             wanted = taken(record, self._mine, above)

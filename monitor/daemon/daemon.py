@@ -26,6 +26,7 @@ from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.heartbeat_in import Jobs
 from monitor.daemon.heartbeat_out import Ailment, SignOfLife
 from monitor.daemon.journal import Journal
+from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.mail_in import MailIn
 from monitor.daemon.moves import Moves
 from monitor.daemon.noticeboard import Noticeboard
@@ -69,6 +70,7 @@ def plan_of(inventory: Inventory) -> Plan:
     """Return the plan of `inventory` with Relève's checks of itself."""
     folders = inventory.actionable.recordings if inventory.automation.live else ()
     replies = inventory.replies
+    voters = inventory.continuity.leases is not None and inventory.continuity.leases.etcd is not None
     own = selfcheck.own_checks(
         folders,
         heartbeat=inventory.heartbeat is not None,
@@ -77,7 +79,8 @@ def plan_of(inventory: Inventory) -> Plan:
         sms_in=replies is not None and bool(replies.sms),
         plans=inventory.continuity.plans,
         peer=destination(inventory) is not None,
-        voters=inventory.continuity.leases is not None and inventory.continuity.leases.etcd is not None,
+        voters=voters,
+        leases=inventory.continuity.plans if voters and inventory.continuity.here is not None else (),
     )
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
@@ -338,6 +341,8 @@ class Daemon:
         other = self.desk.inventory.peer
         if other is not None and selfcheck.PEER in self.desk.plan.checks:
             verdicts += ((selfcheck.PEER, peer_verdict(self.peer.lag, self.peer.trouble, other)),)
+        leases = lease_verdicts(self.desk.inventory.continuity, self.moves.moves, self.moves.holding, self.clock.boot())
+        verdicts += tuple((selfcheck.lease_check(plan), verdict) for plan, verdict in leases.items())
         for name, verdict in verdicts:
             await self.desk.take(name, verdict, now, 0.0)
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from failover.guard import Validity
 from failover.guard_files import hand_over
+from failover.keeping import FOREIGN, StayPassive
+from failover.keeping import Why as Kept
 from failover.lease import Belief
 from failover.model import Continuity, Guarded, Plan, PlanId
 from monitor.clock import boot_id
+from monitor.core.reasons import reason
 from monitor.core.text import ENGLISH, Text
 from monitor.daemon.tenure import Tenure
 
@@ -41,8 +44,10 @@ class Holding:
         self._continuity, self._wanted, self._make, self._highest = continuity, wanted, make, highest
         self.beliefs = beliefs
         self.held: dict[PlanId, Tenure] = {}
-        self.why: dict[PlanId, Text] = {}
+        self.why: dict[PlanId, StayPassive] = {}
         """Why the lease of a group that runs here is not held."""
+        self.untold: dict[PlanId, Text] = {}
+        """Why the guard could not be told."""
         self._told: dict[PlanId, Validity] = {}
         self._boot = boot_id()
 
@@ -55,6 +60,7 @@ class Holding:
     async def turn(self) -> None:
         """Take what is wanted and not held, and give back what is held and not wanted, once the guard knows."""
         plans = self._continuity().plans
+        self.why = {name: why for name, why in self.why.items() if name in plans and self.wants(plans[name])}
         for name, plan in plans.items():
             if name not in self.held and self.wants(plan):
                 await self._take(name)
@@ -98,7 +104,7 @@ class Holding:
 
     async def _take(self, name: PlanId) -> None:
         tenure = self._make(name)
-        why = await tenure.hold(self._highest(name))
+        why = await tenure.hold(name, self._highest(name))
         if why is None:
             self.held[name] = tenure
             self.why.pop(name, None)
@@ -107,9 +113,17 @@ class Holding:
         await tenure.leave()
         if self.why.get(name) != why:
             log.warning(
-                "the lease is not held", extra={"event": "lease_not_held", "plan": name, "why": ENGLISH.render(why)}
+                "the lease is not held",
+                extra={"event": "lease_not_held", "plan": name, "why": ENGLISH.render(why.text)},
             )
         self.why[name] = why
+
+    def foreign(self) -> frozenset[PlanId]:
+        """Return the plans whose group may well run at another site by now, whatever our own journal says.
+
+        Also those of which nobody could say since the start: a site boots passive.
+        """
+        return frozenset(name for name, why in self.why.items() if why.why in FOREIGN or why.why is Kept.SILENT)
 
     def _guarded(self, plan: Plan) -> bool:
         here = self._continuity().here
@@ -128,7 +142,9 @@ class Holding:
             hand_over(self.beliefs / f"{name}.lease", validity, self._boot)
         except OSError as error:
             log.error("the guard is not told", extra={"event": "guard_untold", "plan": name, "why": str(error)})
+            self.untold[name] = reason(error)
             return False
+        self.untold.pop(name, None)
         self._told[name] = validity
         return True
 

@@ -91,7 +91,8 @@ class Moves:
 
     def passive(self) -> Mapping[NodeId, str]:
         """Return the devices on which no repair may start anything, with the plan of the group that has left."""
-        return passive(self._continuity, self.moves.values(), self._desk.inventory.actionable)
+        moves, at = self.moves.values(), self._desk.inventory.actionable
+        return passive(self._continuity, moves, at, self.holding.foreign())
 
     def acted_on(self) -> frozenset[NodeId]:
         """Return the devices on which a move acts now."""

@@ -12,13 +12,16 @@ from monitor.core.ids import NodeId
 from runbooks.contract import Site, StepFailed
 
 
-def passive(continuity: Continuity, moves: Iterable[Move], at: Site) -> Mapping[NodeId, PlanId]:
+def passive(
+    continuity: Continuity, moves: Iterable[Move], at: Site, foreign: Iterable[PlanId] = ()
+) -> Mapping[NodeId, PlanId]:
     """Return the devices on which no service of a group may be started, with the plan of that group.
 
     A site that was left is stopped on purpose, however much its checks fail: started there by a repair, the group would
     run twice. Where nobody knows where it runs, that holds for both sites; where it runs as it does normally, for none:
     what stands by is repaired as the inventory says. What also belongs to the site that runs is left out. `moves`: all
-    that are known, oldest first.
+    that are known, oldest first. `foreign`: plans whose lease another site holds, or has held since: nothing is started
+    at this site then, whatever our own journal says.
     """
     last = {move.plan: move for move in moves if move.direction.moves}
     found: dict[NodeId, PlanId] = {}
@@ -33,6 +36,11 @@ def passive(continuity: Continuity, moves: Iterable[Move], at: Site) -> Mapping[
         for site in plan.parts:
             if site != runs:
                 found |= dict.fromkeys(_devices(continuity, plan, site, at) - active, name)
+    here = continuity.here
+    for name in foreign:
+        plan = continuity.plans.get(name)
+        if plan is not None and here is not None and here.id in plan.parts:
+            found |= dict.fromkeys(_devices(continuity, plan, here.id, at), name)
     return found
 
 

@@ -50,6 +50,11 @@ def failover_check(plan: str) -> CheckId:
     return CheckId(f"releve-failover-{plan}")
 
 
+def lease_check(plan: str) -> CheckId:
+    """Return the name of the check that says how the lease of the group of a plan stands at this site."""
+    return CheckId(f"releve-lease-{plan}")
+
+
 def failover_verdict(title: str, found: Preflight) -> Verdict:
     """Return what one judgement of a group means; `title`: what people call it."""
     return Verdict(found.severity, say("{plan}: {text}", plan=title, text=found.text))
@@ -65,12 +70,14 @@ def own_checks(
     sms_in: bool = False,
     peer: bool = False,
     voters: bool = False,
+    leases: Iterable[str] = (),
 ) -> dict[CheckId, Watched]:
     """Return every check that Relève makes of itself where those folders are archived.
 
     `heartbeat`: it gives a sign of life to a watcher. `public`: it sends the public status to other hosts. `mailbox`:
     it reads one. `sms_in`: it reads a modem. `plans`: of the groups that can move to another site. `peer`: its state
-    goes to the Relève at the other site. `voters`: its leases are kept by three of them.
+    goes to the Relève at the other site. `voters`: its leases are kept by three of them. `leases`: of the plans
+    whose lease this site holds while their group runs here.
     """
     watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
     watcher |= {PUBLIC: Watched(PUBLIC_POLICY)} if public else {}
@@ -79,6 +86,7 @@ def own_checks(
     watcher |= {PEER: Watched(ConfirmPolicy(confirm=1))} if peer else {}
     watcher |= {VOTERS: Watched(HEARTBEAT_POLICY)} if voters else {}
     watcher |= {ANSWERS: Watched(ConfirmPolicy(confirm=1))} if mailbox or sms_in else {}
+    watcher |= {lease_check(name): Watched(ARCHIVE_POLICY) for name in leases}
     watcher |= {failover_check(name): Watched(ConfirmPolicy(confirm=1)) for name in plans}
     return OWN | LOAD | watcher | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
 

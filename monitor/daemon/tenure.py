@@ -13,10 +13,12 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from failover.etcd import Voters
+from failover.keeping import Known, StayPassive, next_step
+from failover.keeping import Why as Kept
 from failover.lease import Belief, Held, Lease, Refused, Seen, Standing, Why
 from failover.lease_etcd import EtcdLease, Watching
 from failover.lease_local import LocalLease
-from failover.model import Continuity, Leases, PlanId, Site
+from failover.model import Continuity, Leases, PlanId, Site, SiteId
 from monitor.clock import Clock
 from monitor.core.text import ENGLISH, Quantity, Text, say, verbatim
 
@@ -30,6 +32,8 @@ LONGEST_WAIT = timedelta(seconds=20)
 """That taking a lease waits for its record to be free: a person waits with it."""
 LOOK = 1.0
 """Seconds between two looks at a record that is not free yet; a holder that is there renews it, and is seen to."""
+LATE = 1.0
+"""Seconds before the end of a belief from which on a guard may not read of its renewal in time: some of its turns."""
 NOBODY = "releve"
 """Who holds a lease where no site of the inventory is here."""
 
@@ -38,8 +42,9 @@ class Tenure:
     """One lease in our hands. `belief`: what may be believed of it, for `may_act` to judge at the moment of use.
 
     `before`: the highest token that somebody else may still hold, None where nobody knows. `lapsed_at`: seconds of
-    CLOCK_BOOTTIME by which the belief of whoever held it before is over, None where that is not known. `lost`: somebody
-    else holds it, or did in between, so that what was begun under it is not ours to go on with.
+    CLOCK_BOOTTIME by which the belief of whoever held it before is over, None where that is not known. `trouble`: why
+    the last renewal was not answered. `lost`: somebody else holds it, or did in between, so that what was begun under
+    it is not ours to go on with.
     """
 
     def __init__(self, lease: Lease, holder: str, clock: Clock, every: timedelta, stride: int = 1) -> None:
@@ -52,6 +57,7 @@ class Tenure:
         self.before: int | None = None
         self.lapsed_at: float | None = None
         self.lost = False
+        self.trouble: Text | None = None
         self._steady = False
 
     async def take(self, above: int, *, knows_the_other: bool) -> Text | None:
@@ -67,9 +73,7 @@ class Tenure:
         why = await self._try()
         if why is None and self.belief is not None and record is not None and self.belief.token <= record.token:
             # A life before this one let it stand; what is fenced by token needs a newer one.
-            await self._lease.release(self.belief)
-            self._above = max(above, record.token)
-            why = await self._try()
+            why = await self._newer(max(above, record.token))
         if why is None and self.belief is not None and knows_the_other:
             self.before = max(above, record.token if record is not None else 0)
             # The guard here may have been handed what we believed before: that ends earlier than what we believe now.
@@ -79,25 +83,29 @@ class Tenure:
             self.keep()
         return why
 
-    async def hold(self, above: int) -> Text | None:
-        """Take the lease of a group that runs here, if nobody else had it last, and keep it; return why not.
+    async def hold(self, plan: PlanId, above: int) -> StayPassive | None:
+        """Take the lease of the group of `plan`, which runs here, as `next_step` allows it, and keep it.
 
-        Who comes back after an absence knows nothing of a move that another site has made meanwhile: what another site
-        held last is taken by a move alone. Asked again and again, it waits for nothing.
+        Return why not, None where it is held. `above`: the highest token that our journal knows. Asked again and again,
+        it waits for nothing.
         """
-        self._steady, self._above = True, above
-        found = await self._lease.look()
-        if isinstance(found, Refused):
-            return found.text
-        if found.record is not None and found.record.holder != self._holder:
-            holder = verbatim(found.record.holder)
-            return say("{holder} held the lease last: a move brings the group here, nothing else does", holder=holder)
-        answer = await self._lease.acquire(self._above)
-        if isinstance(answer, Refused):
-            return answer.text
-        self.belief, self._above = answer.belief, answer.belief.token
+        self._steady, here = True, SiteId(self._holder)
+        step = next_step(Known(plan, here, here, seen=await self._lease.look(), token=above))
+        if isinstance(step, StayPassive):
+            return step
+        why = await self._newer(step.above)
+        if why is not None:
+            return StayPassive(Kept.SILENT, why)
         self.keep()
         return None
+
+    async def _newer(self, above: int) -> Text | None:
+        """Take the lease under a token above `above`; return why not."""
+        answer = await taken_anew(self._lease, above)
+        self.belief = answer.belief if isinstance(answer, Held) else None
+        # Tried again, it has to be a newer one all the same.
+        self._above = above + 1 if self.belief is None else self.belief.token
+        return answer.text if isinstance(answer, Refused) else None
 
     async def resume(self, above: int, *, knows_the_other: bool) -> None:
         """Take up the lease of a move that was cut off under the token `above`: now, or as soon as it can be had.
@@ -130,24 +138,18 @@ class Tenure:
         assert self.belief is not None
         answer = await self._lease.renew(self.belief)
         if isinstance(answer, Held):
-            if self._steady and self._clock.boot() >= self.belief.valid_until:
-                await self._anew(answer.belief)
+            self.trouble = None
+            if self._steady and self._clock.boot() + LATE >= self.belief.valid_until:
+                # The guard may have stopped for the token that it had, and never holds for that one again.
+                self.trouble = await self._newer(answer.belief.token)
             else:
                 self.belief = answer.belief
             return None
+        self.trouble = answer.text
         if answer.why is Why.LOST:
             self.belief = None
             await self._again()
         return answer.why
-
-    async def _anew(self, belief: Belief) -> None:
-        """Take the lease of a group that runs here under a newer token: it had lapsed before it was renewed.
-
-        The guard has stopped for the token that it had, and never holds for that one again.
-        """
-        self.belief, self._above = None, belief.token
-        await self._lease.release(belief)
-        await self._again()
 
     async def _again(self) -> None:
         """Take it once more, under a new token; somebody who held it in between has made it theirs to decide."""
@@ -223,6 +225,21 @@ class Tenure:
         await self._let_be()
         self.belief = None
         await self._lease.close()
+
+
+async def taken_anew(lease: Lease, above: int) -> Held | Refused:
+    """Take `lease` under a token above `above`, also where it stands in our name under that one.
+
+    Voters raise the token where it stands, so that it is free for nobody meanwhile. A local lease, which nobody outside
+    of this machine can take, keeps its token while it is held, and is given back in between.
+    """
+    answer = await lease.acquire(above)
+    if isinstance(answer, Held) and answer.belief.token <= above:
+        answer = await lease.acquire(above + 1)
+    if isinstance(answer, Held) and answer.belief.token <= above:
+        await lease.release(answer.belief)
+        answer = await lease.acquire(above)
+    return answer
 
 
 def tenure_of(continuity: Continuity, plan: PlanId, folder: Path, clock: Clock, watching: Watching) -> Tenure:

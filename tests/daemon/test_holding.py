@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +10,21 @@ import pytest
 
 from failover.guard import Validity
 from failover.guard_files import handed_over
-from failover.lease import Belief, Refused, Released
+from failover.lease import Belief, Record, Refused, Released, decode, encode
 from failover.lease_local import LocalLease
-from failover.model import Continuity, Etcd, Guarded, Leases, Plan, PlanId, Site, SiteId
+from failover.model import Continuity, Etcd, Guarded, Leases, Part, Plan, PlanId, Site, SiteId
 from monitor.clock import SystemClock, boot_id
+from monitor.core.ids import NodeId
+from monitor.core.text import ENGLISH
+from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.daemon import plan_of
 from monitor.daemon.holding import Holding
+from monitor.daemon.keeping import lease_verdicts
+from monitor.daemon.passive import passive
+from monitor.daemon.selfcheck import lease_check
 from monitor.daemon.tenure import Tenure
+from monitor.inventory.load import load
+from runbooks.contract import Site as StepsAt
 
 CLOCK = SystemClock()
 CRM, CENTRE, SECOURS = PlanId("crm"), SiteId("centre"), SiteId("secours")
@@ -38,18 +48,18 @@ class Noted(LocalLease):
 
 
 class Here:
-    """Holds the lease of the one plan as long as `wanted`."""
+    """Holds the lease of the one plan as long as `wanted`; `journal`: the highest token that the journal knows."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, journal: int = 0) -> None:
         self.wanted, self.folder = True, folder
         self.beliefs = folder / "run"
-        self.beliefs.mkdir()
+        self.beliefs.mkdir(exist_ok=True)
         self.lease = Noted(folder, "lease-crm", "centre", "c" * 32, 15.0, CLOCK)
         self.holding = Holding(
             lambda: CONTINUITY,
             lambda _plan: self.wanted,
             lambda _name: Tenure(self.lease, "centre", CLOCK, timedelta(seconds=5)),
-            lambda _name: 0,
+            lambda _name: journal,
             self.beliefs,
         )
 
@@ -83,3 +93,88 @@ async def test_a_lease_of_which_the_guard_could_not_be_told_is_left_to_lapse(her
     await here.holding.turn()
     assert CRM not in here.holding.held
     assert not here.lease.released
+
+
+def verdict(here: Here) -> Verdict:
+    return lease_verdicts(CONTINUITY, {}, here.holding, CLOCK.boot())[CRM]
+
+
+def words(here: Here) -> str:
+    return ENGLISH.render(verdict(here).summary)
+
+
+def write(here: Here, record: Record) -> None:
+    (here.folder / "lease-crm.lease").write_bytes(encode(record))
+
+
+async def test_how_the_lease_stands_is_told(here):
+    assert (verdict(here).severity, "nobody has looked yet" in words(here)) == (Severity.UNKNOWN, True)
+    await here.holding.turn()
+    here.holding.tell({})
+    assert (verdict(here).severity, "holds the lease of CRM: token" in words(here)) == (Severity.OK, True)
+    here.holding.held[CRM].belief = Belief(1, CLOCK.boot() - 1)
+    assert verdict(here).severity is Severity.UNKNOWN
+    await here.holding.close()
+
+
+async def test_a_guard_that_cannot_be_told_is_told_to_operations(here):
+    here.beliefs.rmdir()
+    await here.holding.turn()
+    here.holding.tell({})
+    assert (verdict(here).severity, "will stop it" in words(here)) == (Severity.CRITICAL, True)
+    here.beliefs.mkdir()
+    here.holding.tell({})
+    assert verdict(here).severity is Severity.OK
+    await here.holding.close()
+
+
+async def test_a_next_life_holds_under_a_token_that_no_guard_has_stopped_for(here):
+    """While nobody was there the guard may have stopped for the one before, and it never holds for that again."""
+    await here.holding.turn()
+    token = here.holding.held[CRM].belief.token
+    await here.holding.close()
+    again = Here(here.folder)
+    await again.holding.turn()
+    assert again.holding.held[CRM].belief.token > token
+    await again.holding.close()
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_what_another_site_has_held_since_is_left_alone_and_nothing_is_started_here(here, held):
+    theirs = Record("secours", "b1", 7, 15.0, held)
+    write(here, theirs)
+    await here.holding.turn()
+    assert (verdict(here).severity, here.holding.foreign()) == (Severity.CRITICAL, {CRM})
+    assert "another site has held the lease of crm since (secours)" in words(here)
+    assert decode((here.folder / "lease-crm.lease").read_bytes()) == theirs
+    here.wanted = False
+    await here.holding.turn()
+    assert here.holding.foreign() == frozenset()
+
+
+async def test_a_lease_that_another_site_gave_back_is_held_again_once_the_journal_knows_of_its_moves(tmp_path):
+    here = Here(tmp_path, journal=7)
+    write(here, Record("secours", "b1", 7, 15.0, held=False))
+    await here.holding.turn()
+    assert here.holding.held[CRM].belief.token > 7
+    await here.holding.close()
+
+
+def test_nothing_of_a_group_is_started_where_another_site_has_its_lease():
+    centre = Site(CENTRE, "Douala", here=True, devices=frozenset({NodeId("dialler")}))
+    plan = replace(CONTINUITY.plans[CRM], parts={CENTRE: Part(), SECOURS: Part()})
+    continuity = replace(CONTINUITY, sites={**CONTINUITY.sites, CENTRE: centre}, plans={CRM: plan})
+    at = StepsAt()
+    assert passive(continuity, (), at) == {}
+    assert passive(continuity, (), at, {CRM}) == {"dialler": CRM}
+
+
+def test_the_check_of_a_lease_is_there_where_voters_keep_it(tmp_path):
+    path = tmp_path / "inventory.yaml"
+    path.write_text("site: {name: Centre, timezone: Africa/Douala, language: fr}\n", "utf-8")
+    plain = load(path).inventory
+    assert plain is not None
+    assert lease_check("crm") in plan_of(replace(plain, continuity=CONTINUITY)).checks
+    for other in (Continuity(), replace(CONTINUITY, leases=Leases()), replace(CONTINUITY, sites={})):
+        assert lease_check("crm") not in plan_of(replace(plain, continuity=other)).checks
+        assert lease_verdicts(other, {}, None, 0.0) == {}

@@ -88,7 +88,7 @@ async def test_who_held_it_in_between_makes_it_lost(tmp_path):
 
 async def test_a_site_that_takes_over_from_itself_gives_what_it_told_its_guard_time_to_end(tmp_path):
     first = tenure(tmp_path)
-    assert await first.hold(0) is None
+    assert await first.hold(PlanId("crm"), 0) is None
     assert first.belief is not None
     told = first.belief.valid_until
     assert await first.take(0, knows_the_other=True) is None
@@ -153,7 +153,7 @@ async def test_a_lease_that_had_lapsed_before_it_was_renewed_is_held_on_under_a_
     clock = Later()
     lease = LocalLease(tmp_path, "lease-crm", "centre", "f" * 32, 15.0, clock, sites=2, rank=0)
     held = Tenure(lease, "centre", clock, timedelta(milliseconds=20), 2)
-    assert await held.hold(0) is None
+    assert await held.hold(PlanId("crm"), 0) is None
     assert held.belief is not None
     token, end = held.belief.token, held.belief.valid_until
     until = time.monotonic() + 60

@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 
 from failover.guard_files import handed_over
+from failover.keeping import FOREIGN
 from failover.model import PlanId
 from failover.phases import Direction
 from failover.run import Move, MoveState
 from monitor.clock import boot_id
-from monitor.core.ids import CheckId
+from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import ENGLISH
+from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon
+from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
 from monitor.store import open_store
@@ -150,9 +153,13 @@ async def test_who_comes_back_does_not_take_what_another_site_held_last(sites, c
         assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
         await until(lambda: CRM in secours.moves.holding.held)
     async with running(sites, inventory_of(sites, cluster, "centre"), "data-1") as centre:
-        await until(lambda: CRM in centre.moves.holding.why)
+        await until(lambda: CRM in centre.moves.holding.foreign() and centre.moves.holding.why[CRM].why in FOREIGN)
         assert CRM not in centre.moves.holding.held
-        assert "secours held the lease last" in ENGLISH.render(centre.moves.holding.why[CRM])
+        passive = centre.moves.holding.why[CRM]
+        assert "this one stays passive" in ENGLISH.render(passive.text)
+        assert centre.moves.passive() == {NodeId("centre-host"): CRM}
+        told = lease_verdicts(centre.desk.inventory.continuity, centre.moves.moves, centre.moves.holding, 0.0)
+        assert told[CRM].severity is Severity.CRITICAL
         assert not (sites.folder / "crm.lease").exists(), "the guard is told nothing"
 
 
