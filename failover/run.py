@@ -201,6 +201,8 @@ class Move:
             return self.source
         if self.state is MoveState.SUCCEEDED:
             return self.target
+        if self.phase in (Phase.VERIFY, Phase.REPORT) and self.state is not MoveState.LEASE_LOST:
+            return self.target  # all of it was started and switched, whatever its checks say
         back = self.span(Phase.BACK)
         if back is not None:
             return self.source if self.done(Phase.BACK) else None

@@ -133,6 +133,7 @@ def test_the_times_that_were_reached_stand_in_the_end():
     assert (move.rto, move.rpo) == (timedelta(seconds=42), timedelta(0))
 
 
+SWITCHED = (phase(Phase.FENCE), phase(Phase.SWITCH), phase(Phase.VERIFY))
 WENT_BACK = (phase(Phase.STOP), intent(STOP), phase(Phase.BACK), intent(AGAIN), outcome(AGAIN, ok=True))
 
 
@@ -145,6 +146,10 @@ WENT_BACK = (phase(Phase.STOP), intent(STOP), phase(Phase.BACK), intent(AGAIN), 
         ((phase(Phase.FENCE),), "failover", None),
         ((phase(Phase.FENCE), ended(MoveState.SUCCEEDED)), "failover", SECOURS),
         ((phase(Phase.FENCE), ended(MoveState.FAILED)), "failover", None),
+        (SWITCHED, "failover", SECOURS),
+        ((*SWITCHED, ended(MoveState.REFUSED)), "failover", SECOURS),
+        ((*SWITCHED, ended(MoveState.LEASE_LOST)), "failover", None),
+        ((*SWITCHED[:-1], ended(MoveState.STOPPED)), "failover", None),
         (WENT_BACK, "switchover", CENTRE),
         ((*WENT_BACK, ended(MoveState.FAILED)), "switchover", CENTRE),
         ((*WENT_BACK[:-1], ended(MoveState.STOPPED)), "switchover", None),
