@@ -1,8 +1,9 @@
 """Every interleaving of two sites and whoever keeps the record, for small bounds, with the real rules of the lease.
 
-A step is one of: time passes; a site looks, takes, renews, gives back, dies and starts anew; its request is carried
-out, then, later, or never; its answer arrives, then, later, or never. A site that is frozen, suspended or cut off is
-one that takes no steps, or whose requests and answers are lost, so all of these are in it. A site acts whenever it may.
+A step is one of: time passes; a site looks, takes, renews, raises its token, gives back, dies and starts anew; its
+request is carried out, then, later, or never; its answer arrives, then, later, or never. A site that is frozen,
+suspended or cut off is one that takes no steps, or whose requests and answers are lost, so all of these are in it. A
+site acts whenever it may.
 
 Times are told relative to now and tokens by their order alone: so there are finitely many states, and all of them are
 visited. Two things are left out that come to the same: a request that is carried out while its asker waits may as well
@@ -168,12 +169,18 @@ def wishes(n: int, state: State, rules: Rules) -> Iterator[tuple[str, Request]]:
         yield "gives back", Request(expected, (n, state.record[1], False))
         if site.belief is None:
             yield "goes on", Request(state.record, state.record)
+        # Its next life, or one whose guard may have stopped: raised where it stands, without a wait.
+        yield "raises", Request(None, (n, newer(state, n, rules), True))
     elif site.belief is None and site.seen is not None:
         record = as_record(state.record)
         if rules.free_in(record, Watched(1, site.seen), TTL, 0.0) <= 0:
-            heard = state.highest if rules.deletions else 0
-            token = rules.taken(record, Record(f"site {n}", f"site {n}", 0, TTL), heard).token
-            yield "takes", Request(None, (n, token, True))
+            yield "takes", Request(None, (n, newer(state, n, rules), True))
+
+
+def newer(state: State, n: int, rules: Rules) -> int:
+    """The token under which a site takes the lease, or goes on with it."""
+    heard = state.highest if rules.deletions else 0
+    return rules.taken(as_record(state.record), Record(f"site {n}", f"site {n}", 0, TTL), heard).token
 
 
 def asking(site: Site, request: Request, done: Done | None, rules: Rules) -> Site:
