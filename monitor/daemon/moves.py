@@ -224,6 +224,7 @@ class Moves:
             other, self.holding.held[plan.id] = self.holding.held.get(plan.id), tenure
             if other is not None:
                 await other.leave()
+            await tenure.settle()
         else:
             await self.holding.let_go(plan.id, tenure)
 

@@ -100,12 +100,24 @@ class Tenure:
         return None
 
     async def _newer(self, above: int) -> Text | None:
-        """Take the lease under a token above `above`; return why not."""
+        """Take the lease under a token above `above`; return why not, and what is believed stays as it is then."""
+        self._above = above
         answer = await taken_anew(self._lease, above)
-        self.belief = answer.belief if isinstance(answer, Held) else None
-        # Tried again, it has to be a newer one all the same.
-        self._above = above + 1 if self.belief is None else self.belief.token
-        return answer.text if isinstance(answer, Refused) else None
+        if isinstance(answer, Refused):
+            return answer.text
+        self.belief, self._above = answer.belief, answer.belief.token
+        return None
+
+    async def settle(self) -> None:
+        """Go on with the lease of a move as that of a group which runs here from now on.
+
+        Under a newer token: the guard here may have stopped for the one of the move, and never holds for that again.
+        """
+        await self._let_be()
+        self._steady = True
+        if self.belief is not None:
+            self.trouble = await self._newer(self.belief.token)
+        self.keep()
 
     async def resume(self, above: int, *, knows_the_other: bool) -> None:
         """Take up the lease of a move that was cut off under the token `above`: now, or as soon as it can be had.

@@ -189,3 +189,23 @@ async def test_what_we_believed_ourselves_before_a_move_is_over_only_when_it_end
     assert third.lapsed_at is not None
     assert third.lapsed_at >= believed
     await third.give_back()
+
+
+async def test_a_lease_that_a_move_leaves_here_goes_on_under_a_newer_token_and_so_it_does_after_a_lapse(tmp_path):
+    """The guard may have stopped for the move's own, and would never let run what the move has brought here."""
+    clock = Later()
+    lease = LocalLease(tmp_path, "lease-crm", "centre", "f" * 32, 15.0, clock)
+    held = Tenure(lease, "centre", clock, timedelta(milliseconds=20))
+    assert await held.take(0, knows_the_other=True) is None
+    tokens = [held.belief.token]
+    await held.settle()
+    tokens.append(held.belief.token)
+    clock.by += 60
+    until = time.monotonic() + 60
+    while held.belief.token == tokens[-1]:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.01)
+    tokens.append(held.belief.token)
+    assert tokens == sorted(set(tokens))
+    assert may_act(held.belief, clock.boot()) is May.ACT
+    await held.give_back()
