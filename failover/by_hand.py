@@ -7,7 +7,7 @@ from datetime import datetime
 from failover.decide import HALTED, moving, nowhere, too_much, unfenced, unleased, unready
 from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, Word, runs_at
 from failover.loss import NOTHING, Loss
-from failover.model import Part, Plan, SiteId
+from failover.model import Guarded, Part, Plan, SiteId
 from failover.phases import Direction
 from failover.vantage import Sight
 from monitor.core.text import Text, say
@@ -26,8 +26,11 @@ def may_start(
     *,
     target: SiteId | None = None,
     word: Word | None = None,
+    here: SiteId | None = None,
 ) -> Hold | Act:
     """Return whether a person may begin a move of the group of `plan` in `direction`, to `target` if one is named.
+
+    `here`: the site of the Relève that would carry it out; None where that makes no difference.
 
     A planned move needs both sites up and a copy whose lag is known; a failover only the fence, the lease, and a site
     to run at. A person may do it in the hold-down, in announced work and more often than `most`: that is remarked, and
@@ -40,7 +43,9 @@ def may_start(
         return HALTED
     source = runs_at(plan, history)
     if direction is Direction.DRILL:
-        return _drill(plan, seen, source, target, word, now)
+        at = plan.other(source) if target is None and source is not None else target
+        held = None if here is None else _guarded_drill(plan, at)
+        return held or _drill(plan, seen, source, target, word, now)
     if source is None and direction is not Direction.FAILOVER:
         return nowhere(plan)
     to = _target(plan, direction, source, target)
@@ -48,7 +53,7 @@ def may_start(
         return _already(plan, to, source)
     old = source if source is not None else plan.other(to)
     hold = (_planned(plan, seen, old, to) if direction.planned else _forced(seen, to)) or (
-        unfenced(old, group.unfenced) or unleased(lease)
+        _untold(plan, to, here) or unfenced(old, group.unfenced) or unleased(lease)
     )
     if hold is not None:
         return hold
@@ -56,6 +61,33 @@ def may_start(
     given = word is not None and word.covers(direction, to, group.loss, now)
     text = None if given else _question(plan, direction, to, group.loss)
     return Act(direction, old, to, group.loss, text, remarks=remarks)
+
+
+def _untold(plan: Plan, target: SiteId, here: SiteId | None) -> Hold | None:
+    """The guard at the new site hears of a lease from the Relève beside it alone; from elsewhere it stops all again."""
+    if here in (None, target) or not _is_guarded(plan, target):
+        return None
+    return Hold(
+        Why.GUARD,
+        say("the guard at {site} hears nothing of a move that is carried out at {here}, and would stop what it starts",
+            site=target, here=here),
+        say("carry it out at {site}; or take the guard at {site} out of the plan and end it for the time of the move",
+            site=target),
+    )  # fmt: skip
+
+
+def _guarded_drill(plan: Plan, target: SiteId | None) -> Hold | None:
+    if target is None or not _is_guarded(plan, target):
+        return None
+    return Hold(
+        Why.GUARD,
+        say("the guard at {site} would stop what a drill brings up there without a lease", site=target),
+        say("take the guard at {site} out of the plan and end it for the time of the drill", site=target),
+    )
+
+
+def _is_guarded(plan: Plan, site: SiteId) -> bool:
+    return any(isinstance(fence, Guarded) for fence in plan.fences_of(site))
 
 
 def _target(plan: Plan, direction: Direction, source: SiteId | None, target: SiteId | None) -> SiteId:

@@ -140,6 +140,7 @@ class Why(StrEnum):
     NO_INCIDENT = "no incident"
     SOURCE = "source"
     TARGET = "target"
+    GUARD = "guard"
     NOT_FENCED = "not fenced"
     LAG = "lag"
     HOLD_DOWN = "hold-down"

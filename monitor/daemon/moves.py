@@ -164,7 +164,8 @@ class Moves:
         going = self.going(plan.id)
         seen = await self.sighting.seen(plan, mine, moving=None if going is None else going.id, halted=False)
         now = self._clock.now()
-        answer = may_start(plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target)
+        here = None if self._continuity.here is None else self._continuity.here.id
+        answer = may_start(plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, here=here)
         if isinstance(answer, Hold):
             return Prepared(plan, answer, now)
         try:

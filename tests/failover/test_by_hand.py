@@ -151,3 +151,26 @@ def test_a_lost_site_is_left_without_a_remark() -> None:
 
 def test_a_drill_needs_no_lease() -> None:
     assert isinstance(ask(DRILL, {}, lease=LeaseSeen(Mode.SINGLE)), Act)
+
+
+@pytest.mark.parametrize(
+    ("direction", "history", "here", "held"),
+    [
+        (FAILBACK, left_at(SECOURS), SECOURS, True),
+        (FAILBACK, left_at(SECOURS), CENTRE, False),
+        (FAILBACK, left_at(SECOURS), None, False),
+        (FAILOVER, left_at(None), SECOURS, False),
+        (SWITCHOVER, HERE, CENTRE, False),
+        (DRILL, HERE, CENTRE, False),
+        (DRILL, left_at(SECOURS), SECOURS, True),
+    ],
+)
+def test_no_move_begins_what_a_guard_that_hears_nothing_of_it_would_stop(
+    direction: Direction, history: History, here: SiteId | None, held: bool
+) -> None:
+    drilled = Part(drill=Drill((), (), ()))
+    plan = replace(PLAN, parts={CENTRE: drilled, SECOURS: drilled})
+    answer = may_start(plan, direction, SEEN, LEASE, history, NOW, here=here)
+    assert (isinstance(answer, Hold) and answer.why is Why.GUARD) is held
+    if isinstance(answer, Hold):
+        assert "guard at centre" in ENGLISH.render(answer.text)
