@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,17 @@ settings.load_profile("releve")
 # pytest-asyncio looks for a current loop before it sets its own; while none was ever set, looking makes one that
 # nobody closes, and some later test fails by the warning.
 asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Undo how a command sends its log: its stream is closed by the next test, whose own output would say so."""
+    loggers = [logging.getLogger(name) for name in ("", "monitor", "probes", "alerts")]
+    kept = [(logger, logger.handlers[:], logger.level) for logger in loggers]
+    yield
+    for logger, handlers, level in kept:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,8 @@ READERS: Mapping[Step, frozenset[Audience]] = {
     Step.ACTION_DUE: OURS,
     Step.HANDOVER: frozenset(),  # about no single incident: test_handover looks at it
     Step.STORM: frozenset(),  # nor is this: test_storm does
+    Step.DEPLOYMENT_PLAN: frozenset(),  # about a move, as the next one: test_move_words does
+    Step.FAILOVER_REPORT: frozenset(),
     Step.TEST: OURS,
 }
 """Who reads each step. A step that is new has to be entered here, else a test fails: then every test that takes its

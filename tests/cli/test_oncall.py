@@ -93,7 +93,7 @@ def test_what_cannot_be_taken_over_is_refused_with_a_remedy(releve, arguments, w
 
 
 def test_a_site_without_rotas_says_so(releve, inventory):
-    inventory.write_text(SITE.replace("rota:", "plans:").replace("[duty]", "[awa]"), encoding="utf-8")
+    inventory.write_text(SITE.replace("rota:", "baseline:").replace("[duty]", "[awa]"), encoding="utf-8")
     assert releve("oncall", "show")[::2] == (0, "the inventory has no rota\n")
     code, _, err = releve("oncall", "override", "ben", "--for", "4h")
     assert (code, "the inventory has no rota" in err) == (2, True)

@@ -13,7 +13,7 @@ import pytest
 from tests.scenarios.virtual.schedules import Schedule, drawn, drawn_lasting, played, shortest
 from tests.scenarios.virtual.truth import Truth
 
-COURSES, LASTING, BATCH = 1000, 100, 50
+COURSES, LASTING, BATCH = 1000, 50, 25
 
 
 def wrong(schedule: Schedule) -> list[str]:
