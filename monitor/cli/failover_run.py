@@ -11,7 +11,7 @@ import click
 from monitor.cli import offline
 from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings, warn
 from monitor.cli.reading import act, ask, daemon_or_none, legible, segment, site_speech
-from monitor.core.text import N_, say
+from monitor.core.text import N_, Text, say
 
 if TYPE_CHECKING:
     from failover.run import Move
@@ -72,15 +72,30 @@ def drill(settings: Settings, plan: str, yes: bool, text: str, as_json: bool) ->
 @JSON
 @pass_settings
 def answer(settings: Settings, said: str, move: str, text: str, as_json: bool) -> int:
-    """Answer a move, and follow it on."""
+    """Answer a move, and follow it on; what it asks is shown first, and nothing else is answered."""
     name, yes = legible(move), said == "yes"
     api = daemon_or_none(settings)
     if api is not None:
-        one = act(api, f"/api/v1/moves/{segment(name or '-')}/answer", {"yes": yes, "text": text})
+        body = {"yes": yes, "text": text} | _asked(settings, api, name)
+        one = act(api, f"/api/v1/moves/{segment(name or '-')}/answer", body)
         ended = _followed(settings, api, one["id"], quiet=as_json)
     else:
         ended = _here(settings, lambda moves, who: moves.answer(who, text, yes=yes, name=name), quiet=as_json)
     return _shown(settings, ended, as_json=as_json)
+
+
+def _asked(settings: Settings, api: LocalApi, name: str) -> dict[str, str]:
+    """Show what is asked, and return which question that is; whoever sits at a terminal has to mean it."""
+    asking = [one for one in ask(api, "/api/v1/moves") if one["question"] is not None and name in ("", one["id"])]
+    if len(asking) != 1:  # the daemon says what is wrong with that
+        return {}
+    move, question = asking[0]["id"], asking[0]["question"]
+    words = site_speech(settings)
+    warn(words.render(say("{move} asks: {question}", move=move, question=question["text"])))
+    if sys.stdin.isatty() and not _agreed(settings, say("Is this what you answer? [y/N]")):
+        warn(words.render(say("Nothing was done.")))
+        raise click.Abort
+    return {"asked_at": question["at"]}
 
 
 @click.command(help=N_("Stop a move before its next action. MOVE: which one, if several are under way."))
@@ -133,11 +148,11 @@ def _typed(settings: Settings, name: str) -> bool:
     return bool(click.prompt(question, default="", show_default=False, err=True).strip() == name)
 
 
-def _agreed(settings: Settings) -> bool:
+def _agreed(settings: Settings, asked: Text | None = None) -> bool:
     """Ask until the answer is a yes or a no, in whatever language; nothing but a return is a no."""
     if not sys.stdin.isatty():
         raise Failure(say("nobody is there to be asked: add --yes to carry it out"))
-    question = site_speech(settings).render(say("Carry it out? [y/N]"))
+    question = site_speech(settings).render(asked or say("Carry it out? [y/N]"))
     while True:
         said = click.prompt(question, default="", show_default=False, err=True).strip().casefold()
         if said in YESES | NOS:

@@ -54,6 +54,8 @@ APART = 1_000_000
 """Keeps the messages of moves apart from those of runs, in the log of one incident."""
 ACTIONS = 1000
 """More than any plan has: keeps the messages of two moves apart."""
+SAME = timedelta(milliseconds=1)
+"""Two moments of which one was written down to the millisecond are the same within this."""
 
 
 class Moves:
@@ -391,17 +393,25 @@ class Moves:
             await self._desk.note_run(None, (event,))
         return True
 
-    async def answer(self, actor: str, words: str, *, yes: bool, name: str = "") -> Move:
-        """Take a person's answer to the move `name`, or to the only one that asks. Raises Refused."""
-        return await whole(self._answer(actor, words, yes=yes, name=name))
+    async def answer(
+        self, actor: str, words: str, *, yes: bool, name: str = "", asked_at: datetime | None = None
+    ) -> Move:
+        """Take a person's answer to the move `name`, or to the only one that asks. Raises Refused.
 
-    async def _answer(self, actor: str, words: str, *, yes: bool, name: str) -> Move:
+        `asked_at`: when that was asked which the person has read; a yes to it is none to what is asked by now.
+        """
+        return await whole(self._answer(actor, words, yes=yes, name=name, asked_at=asked_at))
+
+    async def _answer(self, actor: str, words: str, *, yes: bool, name: str, asked_at: datetime | None) -> Move:
         async with self._answering:
             waiting = [move for move in self.moves.values() if move.state is MoveState.WAITING]
             chosen = self._one(waiting, name, say("no move waits for an answer"))
-            execution = self._executions.get(chosen.id)
-            if execution is None:
+            execution, question = self._executions.get(chosen.id), chosen.question
+            if execution is None or question is None:
                 raise Refused(say("no move waits for an answer"))
+            if asked_at is not None and not timedelta(0) <= question.at - asked_at < SAME:
+                asked = question.text
+                raise Refused(say("{move} asks something else by now: {question}", move=chosen.id, question=asked))
             entry = AuditEntry(actor, "failover answer", {"move": chosen.id, "yes": yes})
             await self._desk.note_run(None, (), (entry,))
             try:

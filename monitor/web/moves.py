@@ -66,7 +66,7 @@ class MovesApi:
             raise BadRequest(say("a forced move needs `word`: the name of the plan, typed by a person"))
         if wanted.direction is Direction.FAILOVER and "loss_s" not in body:
             raise BadRequest(say("a forced move needs `loss_s`: the loss that was stated, or null where nobody knows"))
-        loss, at, words = _loss(body), _stated_at(body), word(body, "text", "")
+        loss, at, words = _loss(body), _moment(body, "stated_at"), word(body, "text", "")
         move = await self._daemon.moves.start(wanted, actor(request), loss=loss, stated_at=at, words=words)
         return JSONResponse(self._json(move, request), 201)
 
@@ -75,10 +75,9 @@ class MovesApi:
         yes = body.get("yes")
         if not isinstance(yes, bool):
             raise BadRequest(say("`yes` is true or false"))
-        moves, name = self._daemon.moves, _name(request)
-        return JSONResponse(
-            self._json(await moves.answer(actor(request), word(body, "text", ""), yes=yes, name=name), request)
-        )
+        moves, name, at = self._daemon.moves, _name(request), _moment(body, "asked_at")
+        move = await moves.answer(actor(request), word(body, "text", ""), yes=yes, name=name, asked_at=at)
+        return JSONResponse(self._json(move, request))
 
     async def stop(self, request: Request) -> Response:
         return JSONResponse(self._json(await self._daemon.moves.stop(actor(request), _name(request)), request))
@@ -110,9 +109,9 @@ def _loss(body: dict[str, Any]) -> timedelta | None:
     return timedelta(seconds=loss)
 
 
-def _stated_at(body: dict[str, Any]) -> datetime | None:
-    """When the loss was stated, as the dry run said; None where the body does not say, which is just now."""
-    written = word(body, "stated_at", "")
+def _moment(body: dict[str, Any], name: str) -> datetime | None:
+    """A moment that an answer of ours held, given back: when a loss was stated, a question put; None for none."""
+    written = word(body, name, "")
     if not written:
         return None
     try:
@@ -121,4 +120,4 @@ def _stated_at(body: dict[str, Any]) -> datetime | None:
             return at.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise BadRequest(say("`stated_at` is a time with its zone: the `at` of the dry run"))
+    raise BadRequest(say("`{name}` is a time with its zone, as it was said", name=name))

@@ -28,7 +28,15 @@ ACTS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "/api/v1/moves/{id}/answer": (
         "Answer what a move asks; `-` is the only one that does.",
         ("id",),
-        {"type": "object", "required": ["yes"], "properties": {"yes": {"type": "boolean"}, "text": _TEXT}},
+        {
+            "type": "object",
+            "required": ["yes"],
+            "properties": {
+                "yes": {"type": "boolean"},
+                "text": _TEXT,
+                "asked_at": {"type": "string", "description": "The `at` of the question that was read."},
+            },
+        },
     ),
     "/api/v1/moves/{id}/stop": ("Stop a move before its next action.", ("id",), _OBJECT),
     "/api/v1/plans/{name}/plan": (

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from monitor.cli.demo_daemon import Daemon
+from monitor.web.client import ApiError
 from tests.two_sites import TwoSites, two_sites
 
 ENVIRONMENT = {"RELEVE_TEST_MAIL": "mailto://127.0.0.1:1"}
@@ -105,6 +106,11 @@ async def test_with_a_daemon_it_is_the_daemon_that_moves_and_takes_the_answers(s
         assert code == 1, err
         asked = json.loads(out)
         assert (asked["state"], "no disk" in asked["question"]["text"]) == ("waiting", True)
+        late = {"yes": True, "asked_at": "2026-01-01T00:00:00Z"}
+        with pytest.raises(ApiError, match=r"asks something else by now: .*no disk"):
+            await asyncio.to_thread(daemon.api.post, f"/api/v1/moves/{asked['id']}/answer", late)
+        again, _, err = await failover(sites, "answer", "yes")
+        assert (again, f"{asked['id']} asks: " in err, "no disk" in err) == (1, True, True)
         code, out, _ = await failover(sites, "stop", asked["id"])
         assert (code, "stopped" in out, "nowhere" in out) == (0, True, True)
         moves = await daemon.get("/api/v1/moves")
