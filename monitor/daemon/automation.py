@@ -23,7 +23,7 @@ from monitor.daemon.planning import called_for, no_such_book, planned, targets_o
 from monitor.daemon.policy import Leave, Policy
 from monitor.daemon.telling import simulated, told_of
 from monitor.daemon.waiting import Waiting
-from monitor.daemon.whole import whole
+from monitor.daemon.whole import let_end, whole
 from monitor.store import AuditEntry, Loaded, run_id, run_number
 from probes.ssh import Hosts
 from runbooks import decide
@@ -397,9 +397,5 @@ class Automation:
         self._closing = True
         for execution in self._executions.values():
             execution.leave()
-        if tasks := tuple(self._tasks.values()):
-            await asyncio.wait(tasks, timeout=PATIENCE)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await let_end(tuple(self._tasks.values()), PATIENCE)
         await self.hosts.close()

@@ -35,7 +35,7 @@ from monitor.daemon.moving import Footing, Prepared, Wanted, may_run_at, told_of
 from monitor.daemon.passive import acted_on, passive
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
-from monitor.daemon.whole import whole
+from monitor.daemon.whole import let_end, whole
 from monitor.store import AuditEntry, Loaded, move_id, run_number
 from runbooks.contract import Io, Progress, StepFailed
 from runbooks.executor import NotJournaled
@@ -467,9 +467,5 @@ class Moves:
         self._closing = True
         for execution in self._executions.values():
             execution.leave()
-        if tasks := tuple(self._tasks.values()):
-            await asyncio.wait(tasks, timeout=PATIENCE)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await let_end(tuple(self._tasks.values()), PATIENCE)
         await self.holding.close()
