@@ -19,6 +19,8 @@ from monitor.core.ids import CheckId
 from monitor.core.text import Text, say
 from runbooks.run import ActionState
 
+SIDE_BY_SIDE = frozenset({Phase.START, Phase.BACK})
+"""Phases whose groups are the inventory's: what stands in one of them begins together."""
 MOST_TRIES = 3
 """Times that one action is begun when each try provably came to nothing."""
 LOOKED_FOR = timedelta(minutes=2)
@@ -47,9 +49,13 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Carry:
-    """Journal the intent of task `n` with the token, and carry it out, if the belief in the lease is still valid."""
+    """Journal the intent of task `n` with the token, and carry it out, if the belief in the lease is still valid.
+
+    `also`: tasks of the same group, each for itself and at the same time.
+    """
 
     n: int
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +184,17 @@ def _in_phase(move: Move, plan: Plan, phase: Phase, fenced: Fenced, now: datetim
 
 
 def _carry(move: Move, phase: Phase) -> Next | None:
-    """The first task of `phase` that is still to be done; None where none is."""
+    """The first task of `phase` that is still to be done, with what begins beside it; None where none is."""
     n = _first(move, ActionState.PENDING, phase)
-    return None if n is None else _begin(move, n)
+    if n is None:
+        return None
+    if phase not in SIDE_BY_SIDE:
+        return _begin(move, n)
+    group = move.tasks[n].group
+    due = [i for i in move.of(phase) if move.tasks[i].group == group and move.records[i].state is ActionState.PENDING]
+    # A person is asked first: what begins together shall not wait for one of its own.
+    asked = (step for step in (_begin(move, i) for i in due) if not isinstance(step, Carry))
+    return next(asked, Carry(n, tuple(due[1:])))
 
 
 def _begin(move: Move, n: int) -> Next:

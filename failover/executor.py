@@ -142,8 +142,8 @@ class Execution:
         match move:
             case advance.Enter(phase):
                 await self._note(MoveEventKind.PHASE, say(PHASES[phase]), data={"phase": phase.value})
-            case advance.Carry(n):
-                await self._carry(n)
+            case advance.Carry(n, also):
+                await self._together(n, *also)
             case advance.Settle(n, at):
                 await self._settle(n, at)
             case advance.Ask(n, text):
@@ -197,6 +197,12 @@ class Execution:
 
     def _may_begin(self, token: int | None) -> bool:
         return not self.move.direction.moves or (token is not None and token == self._token())
+
+    async def _together(self, *tasks: int) -> None:
+        """Carry `tasks` out at the same time. Where one fails by a fault of ours, the others still come to their end."""
+        for error in await asyncio.gather(*map(self._carry, tasks), return_exceptions=True):
+            if error is not None:
+                raise error
 
     async def _carry(self, n: int) -> None:
         """Journal the intent with what is there before it, act, and journal the outcome.

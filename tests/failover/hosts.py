@@ -154,7 +154,7 @@ class Ground:
 
     async def record(self, event: MoveEvent) -> Move:
         self.writes += 1
-        if self.writes == self.cut_at and not self.after:
+        if self.cut_at and (self.writes > self.cut_at or (self.writes == self.cut_at and not self.after)):
             raise Cut
         before = self.move
         if before is not None and before.state.over:

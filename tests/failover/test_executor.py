@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from failover.executor import Execution
-from failover.model import SiteId
+from failover.model import Plan, SiteId
 from failover.phases import Direction, Phase
 from failover.run import Move, MoveEventKind, MoveState
 from monitor.core.text import ENGLISH
@@ -152,6 +152,51 @@ async def test_a_failed_start_asks_and_a_yes_tries_it_again(sites, hosts):
     await one.answer(yes=True, actor="uid:1000", words="the disk was full")
     move = await asyncio.wait_for(work, 30)
     assert (move.state, whats(sites).count("start web")) == (MoveState.SUCCEEDED, 2)
+
+
+def _together(sites: Sites, *names: str) -> Plan:
+    """A plan in which services start as one group: each waits until the others have begun, and fails without them."""
+    others = " ".join(f'[ -e "$1/secours/{name}" ]' + " &&" for name in names) + " exit 0"
+    wait = f"n=0; while [ $n -lt 200 ]; do {others}; n=$((n + 1)); sleep 0.02; done; exit 1"
+    works = [
+        sites.work(f"start {name}", f'touch "$1/secours/{name}"; {wait}', f"-e {{}}/secours/{name}")
+        for name in names
+    ]
+    plan = sites.plan()
+    return sites.plan(parts={**plan.parts, SECOURS: replace(plan.parts[SECOURS], start=(tuple(works),))})
+
+
+async def test_what_stands_in_one_group_begins_together(sites, hosts):
+    move = await until_over_or_waiting(begun(sites, hosts, Direction.SWITCHOVER, _together(sites, "web", "slave")))
+    assert (move.state, sorted(whats(sites)[3:5])) == (MoveState.SUCCEEDED, ["start slave", "start web"])
+
+
+async def test_one_of_a_group_that_fails_is_asked_about_once_the_others_are_done(sites, hosts):
+    plan = sites.plan()
+    bad = sites.work("start slave", '[ -e "$1/repaired" ]', None)
+    web = sites.work("start web", 'touch "$1/secours/web"', "-e {}/secours/web")
+    parts = {**plan.parts, SECOURS: replace(plan.parts[SECOURS], start=((bad, web),))}
+    one = begun(sites, hosts, Direction.SWITCHOVER, sites.plan(parts=parts))
+    work = asyncio.create_task(one.carry_out())
+    await _asked(one)
+    assert sites.runs(SECOURS)
+    (sites.folder / "repaired").touch()
+    await one.answer(yes=True, actor="uid:1000", words="")
+    move = await asyncio.wait_for(work, 30)
+    starts = [what for what in whats(sites) if what.startswith("start")]
+    assert (move.state, sorted(starts)) == (MoveState.SUCCEEDED, ["start slave", "start slave", "start web"])
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_group_that_is_cut_off_at_any_write_is_started_once(tmp_path, hosts, after):
+    whole = await _cut(Sites(tmp_path / "whole"), hosts, Direction.SWITCHOVER, 0, after=after)
+    start = min(n for n, event in enumerate(whole[0].log) if event.data.get("phase") == Phase.START)
+    for at in range(start, start + 6):
+        sites = Sites(tmp_path / f"at-{at}")
+        plan = _together(sites, "web", "slave")
+        move, effects, _ = await _cut(sites, hosts, Direction.SWITCHOVER, at, after=after, parts=plan.parts)
+        begun_once = sorted(what for what in effects if what.startswith("start"))
+        assert (move.state, begun_once) == (MoveState.SUCCEEDED, ["start slave", "start web"]), f"at write {at}"
 
 
 async def test_a_no_ends_the_move_and_says_that_nothing_runs(sites, hosts):
