@@ -199,7 +199,7 @@ class Execution:
         return not self.move.direction.moves or (token is not None and token == self._token())
 
     async def _together(self, *tasks: int) -> None:
-        """Carry `tasks` out at the same time. Where one fails by a fault of ours, the others still come to their end."""
+        """Carry `tasks` out at the same time. Where one fails by a fault of ours, the others come to their end."""
         for error in await asyncio.gather(*map(self._carry, tasks), return_exceptions=True):
             if error is not None:
                 raise error

@@ -159,8 +159,7 @@ def _together(sites: Sites, *names: str) -> Plan:
     others = " ".join(f'[ -e "$1/secours/{name}" ]' + " &&" for name in names) + " exit 0"
     wait = f"n=0; while [ $n -lt 200 ]; do {others}; n=$((n + 1)); sleep 0.02; done; exit 1"
     works = [
-        sites.work(f"start {name}", f'touch "$1/secours/{name}"; {wait}', f"-e {{}}/secours/{name}")
-        for name in names
+        sites.work(f"start {name}", f'touch "$1/secours/{name}"; {wait}', f"-e {{}}/secours/{name}") for name in names
     ]
     plan = sites.plan()
     return sites.plan(parts={**plan.parts, SECOURS: replace(plan.parts[SECOURS], start=(tuple(works),))})
