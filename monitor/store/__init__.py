@@ -20,9 +20,10 @@ from monitor.store.errors import (
 from monitor.store.folder import Writer, current_writer
 from monitor.store.history import Sample, Series
 from monitor.store.moves import move_id
+from monitor.store.opening import open_store
 from monitor.store.rows import health_from_json, health_to_json
 from monitor.store.runs import run_id, run_number
-from monitor.store.store import Store, open_store
+from monitor.store.store import Store
 
 __all__ = [
     "AuditEntry",

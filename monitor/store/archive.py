@@ -47,7 +47,8 @@ from monitor.store.folder import (
     sync_folder,
 )
 from monitor.store.link_key import kept_key
-from monitor.store.store import Store, open_locked, open_store
+from monitor.store.opening import open_locked, open_store
+from monitor.store.store import Store
 from monitor.store.tables import HISTORY_REVISIONS, STATE_REVISIONS
 
 FORMAT = 3

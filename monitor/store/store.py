@@ -11,50 +11,32 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from alerts.notice import HANDOVERS, STORMS, Copy, Notice, NoticeKey, NoticeState
-from alerts.parked import Parked, parked_from_json, parked_to_json
+from alerts.notice import Copy, Notice, NoticeKey, NoticeState
+from alerts.parked import Parked
 from alerts.storm import messages_of, told_by_many
 from failover.model import PlanId
 from failover.run import Move, MoveId
-from monitor.clock import SystemClock
 from monitor.core.events import Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
-from monitor.core.maintenance import window_from_json, window_to_json
-from monitor.core.plan import State
-from monitor.core.rota import override_from_json, override_to_json
-from monitor.core.text import say
 from monitor.core.timekeeping import Guard
-from monitor.store import audit, jobs, log, moves, outbox, outstanding, runs
+from monitor.store import audit, believed, jobs, log, moves, outbox, runs
 from monitor.store.audit import AuditReport, parse_head
-from monitor.store.ballast import SIZE, Ballast
+from monitor.store.ballast import Ballast
 from monitor.store.batch import Batch, Loaded
-from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
-from monitor.store.errors import DiskFull, StoreError, corrupt, gone, translated
+from monitor.store.errors import DiskFull, corrupt, gone, translated
 from monitor.store.feeding import Feeding
 from monitor.store.folder import (
-    BALLAST_FILE,
     HIGHEST_FILE,
-    HISTORY_FILE,
-    PEER,
     STATE_FILE,
-    TAKING,
     WriterLock,
     identity,
-    prepare,
 )
 from monitor.store.highest import Highest
 from monitor.store.history import KEEP, History, Sample, Series
-from monitor.store.rows import canonical, digest, guard_from_json, guard_to_json, incident_number
-from monitor.store.tables import STATE_REVISIONS
+from monitor.store.rows import canonical, digest, incident_number
 from probes.beat import Job
 from runbooks.run import Run, RunId
-
-REMEMBERED = 32
-"""Batches whose names are kept, to recognise one that is handed in again."""
-_BATCHES, _GUARD, _AUTOMATION, _MAINTENANCE = "batches", "guard", "automation", "maintenance"
-_OVERRIDES = "overrides"
-_PARKED = "parked"
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -86,38 +68,11 @@ class Store:
 
     def load(self, now: datetime, keep: timedelta) -> Loaded:
         """Return what is believed: every health, the incidents that are open or ended within `keep` before `now`."""
-
-        def read(connection: Connection) -> Loaded:
-            which = log.recent(now - keep)
-            guard = log.get(connection, _GUARD)
-            return Loaded(
-                state=State(
-                    healths=log.get_healths(connection),
-                    incidents=log.get_incidents(connection, which),
-                    windows=tuple(map(window_from_json, log.get(connection, _MAINTENANCE) or ())),
-                    overrides=tuple(map(override_from_json, log.get(connection, _OVERRIDES) or ())),
-                    next_number=max(log.next_number(connection), self._highest.read() + 1),
-                ),
-                died_at=outbox.last_death(connection),
-                sent=log.get_keys(connection, which) | outbox.keys_since(connection, (HANDOVERS, STORMS), now - keep),
-                protocols=log.get_protocols(connection, which),
-                guard=None if guard is None else guard_from_json(guard),
-                runs=runs.get(connection, runs.recent(now - keep)),
-                next_run=runs.next_number(connection),
-                automation=log.get(connection, _AUTOMATION) or {},
-                jobs=jobs.get(connection),
-                parked=tuple(map(parked_from_json, log.get(connection, _PARKED) or ())),
-                outstanding=outstanding.read(connection, now, keep),
-                moves=moves.get(connection, moves.telling(now - keep)),
-                next_move=moves.next_number(connection),
-            )
-
-        return self._read(read)
+        return self._read(lambda connection: believed.loaded(connection, now, keep, self._highest.read()))
 
     def guard(self) -> Guard | None:
         """Return the clock's anchor as it was last written; None before the first time."""
-        kept = self._read(lambda connection: log.get(connection, _GUARD))
-        return None if kept is None else guard_from_json(kept)
+        return self._read(believed.guard)
 
     def commit(self, batch: Batch) -> None:
         """Write `batch`; once this returns, it survives a power cut.
@@ -125,32 +80,7 @@ class Store:
         On a full disk the ballast is released and the batch tried once more, then DiskFull is raised. A batch whose
         outcome is unknown may be handed in again, before any newer one.
         """
-
-        def write(connection: Connection) -> None:
-            known = log.get(connection, _BATCHES) or []
-            if batch.id in known:
-                return
-            log.add_events(connection, batch.events)
-            log.freeze(connection, batch.protocols)
-            log.put_healths(connection, batch.healths, batch.removed)
-            outbox.add(connection, batch.notices)
-            runs.add(connection, batch.run_events)
-            moves.add(connection, batch.move_events)
-            if batch.automation is not None:
-                log.put(connection, _AUTOMATION, dict(batch.automation))
-            if batch.maintenance is not None:
-                log.put(connection, _MAINTENANCE, [window_to_json(window) for window in batch.maintenance])
-            if batch.overrides is not None:
-                log.put(connection, _OVERRIDES, [override_to_json(override) for override in batch.overrides])
-            if batch.parked is not None:
-                log.put(connection, _PARKED, [parked_to_json(one) for one in batch.parked])
-            if batch.audit:
-                audit.append(connection, batch.audit, batch.guard.at if batch.guard else SystemClock().now())
-            if batch.guard is not None:
-                log.put(connection, _GUARD, guard_to_json(batch.guard))
-            log.put(connection, _BATCHES, [*known, batch.id][-REMEMBERED:])
-
-        self._change(write)
+        self._change(lambda connection: believed.write(connection, batch))
 
     def keep_numbers(self, events: Iterable[Event]) -> None:
         """Let no other incident be given a number that `events` open one under, though they cannot be written yet.
@@ -234,7 +164,7 @@ class Store:
 
     def parked(self) -> tuple[Parked, ...]:
         """Return the answers that a person has to read, oldest first."""
-        return self._read(lambda connection: tuple(map(parked_from_json, log.get(connection, _PARKED) or ())))
+        return self._read(believed.parked)
 
     def sent_as(self, message_ids: Collection[str]) -> list[Notice]:
         """Return the notices whose Message-ID is one of `message_ids` (without `<>`, some hundred at most)."""
@@ -303,8 +233,7 @@ class Store:
 
     def automation(self) -> Mapping[str, Any]:
         """Return what people set of the automation, as in Batch; nothing when nobody has."""
-        found: Mapping[str, Any] = self._read(lambda connection: log.get(connection, _AUTOMATION)) or {}
-        return found
+        return self._read(believed.automation)
 
     def put_jobs(self, changed: Mapping[CheckId, Job], removed: Collection[CheckId] = ()) -> None:
         """Write the jobs that changed and forget the `removed` ones; once this returns, it survives a power cut."""
@@ -398,73 +327,3 @@ class Store:
             done = work(connection)
             self.feed.end(connection)
             return done
-
-
-def open_store(folder: Path, *, write: bool, ballast: int = SIZE) -> Store:
-    """Return the state in `folder`; to `write`, it is made where it is not there, and locked against other writers.
-
-    `ballast`: bytes to keep back on the disk, 0 for none. Raises ReadOnlyFolder, NetworkFileSystem, WriterBusy,
-    DiskFull, Corrupt, NewerSchema; to read also MissingStore and OlderSchema.
-    """
-    kept_back = Ballast(folder / BALLAST_FILE, ballast)
-    if not write:
-        with translated(folder):
-            if not (folder / STATE_FILE).exists():
-                raise missing(folder / STATE_FILE)
-        return _opened(folder, kept_back, None)
-    prepare(folder)
-    return open_locked(folder, WriterLock(folder), kept_back)
-
-
-def open_locked(folder: Path, lock: WriterLock, ballast: Ballast) -> Store:
-    """Return the state in `folder` for the process that holds `lock`; the lock is released if that fails."""
-    try:
-        try:
-            store = _opened(folder, ballast, lock)
-        except DiskFull:
-            if not ballast.release():
-                raise
-            store = _opened(folder, ballast, lock)
-        ballast.restore()
-    except BaseException:
-        lock.release()
-        raise
-    return store
-
-
-def _opened(folder: Path, ballast: Ballast, lock: WriterLock | None) -> Store:
-    path, write = folder / STATE_FILE, lock is not None
-    if write:
-        _refuse_a_lost_state(folder)
-        make_file(path)
-    engine = make_engine(path, write=write, synchronous="FULL")
-    try:
-        bring_up_to_date(engine, path, STATE_REVISIONS, write=write)
-        store = Store(engine, History(folder, write=write), folder, ballast, lock)
-        if write:
-            quick_check(engine, path)
-            store.mend()
-    except BaseException:
-        engine.dispose()
-        raise
-    return store
-
-
-def _refuse_a_lost_state(folder: Path) -> None:
-    """A state that is gone beside a history that is there is not begun anew: incident numbers would be given twice.
-
-    Nor is one begun in the middle of taking over the other site's.
-    """
-    state, history = folder / STATE_FILE, folder / HISTORY_FILE
-    with translated(folder):
-        empty = not state.exists() or state.stat().st_size == 0
-        if empty and (folder / PEER / TAKING).exists():
-            raise StoreError(
-                say(
-                    "The other site's state is being taken over into {path}, and that was cut short; finish it first "
-                    "(releve peer take-over)",
-                    path=str(folder),
-                )
-            )
-        if empty and history.exists() and history.stat().st_size > 0:
-            raise corrupt(state, "it is empty or gone, while history.db has data")

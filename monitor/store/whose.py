@@ -10,8 +10,8 @@ from monitor.store.engine import make_engine
 from monitor.store.errors import OlderSchema, corrupt, translated
 from monitor.store.feed import Standing
 from monitor.store.folder import PEER, STATE_FILE
+from monitor.store.opening import open_store
 from monitor.store.replica import Reached, current_copy, reached_in
-from monitor.store.store import open_store
 
 
 @dataclass(frozen=True, slots=True)
