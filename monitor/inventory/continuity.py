@@ -32,6 +32,7 @@ def continuity(
     drafted = plans(scope, places)
     for one in drafted:
         rules.look_at_order(one, scope)
+        rules.look_at_guards(one, kept, scope)
     read = Continuity(places, kept, data, {one.plan.id: one.plan for one in drafted})
     if scope.problems.fatal:
         return read

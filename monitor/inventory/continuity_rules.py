@@ -10,7 +10,9 @@ from failover.model import (
     Continuity,
     DataSet,
     DataSetId,
+    Guarded,
     Isolation,
+    Leases,
     Mode,
     Plan,
     SiteId,
@@ -26,8 +28,9 @@ from monitor.inventory.continuity_plans import DRILL_STEPS, STEPS, Drafted
 from monitor.inventory.continuity_steps import Placed, actions_of
 from monitor.inventory.model import Check, Inventory, Link
 from monitor.inventory.privacy import private_names
+from monitor.inventory.problems import Place as At
 from monitor.inventory.scope import Scope, names_in
-from monitor.inventory.yaml_nodes import ScalarNode, TableNode
+from monitor.inventory.yaml_nodes import ListNode, ScalarNode, TableNode
 from runbooks.contract import Effect, Site
 
 
@@ -79,6 +82,23 @@ def look_at_start(drafted: Drafted, mode: Mode, long_after: timedelta, site: Sit
             better=f"by {latest // timedelta(minutes=1)} min",
         )
         scope.problems.error(at, where, message, hint)
+
+
+def look_at_guards(drafted: Drafted, leases: Leases | None, scope: Scope) -> None:
+    """Note a guard that nobody could tell anything: it would stop its site for good, and prove nothing."""
+    if leases is not None and leases.etcd is not None:
+        return
+    for n, fence in enumerate(drafted.plan.fences, 1):
+        if isinstance(fence, Guarded):
+            message = say("a guard follows a lease that voters keep, and this inventory names none")
+            hint = say("name the voters under leases: etcd, or another fence of {site}", site=fence.site)
+            scope.problems.error(_of_list(drafted, "fences", n), f"{drafted.where}.fences.{n}.guard", message, hint)
+
+
+def _of_list(drafted: Drafted, key: str, n: int) -> At:
+    """Where the `n`th of the list under `key` stands, from 1."""
+    listed = drafted.table.entries[key].value
+    return listed.items[n - 1].at if isinstance(listed, ListNode) else drafted.at(key)
 
 
 def _fences_of(plan: Plan, site: SiteId) -> Iterator[Steps]:

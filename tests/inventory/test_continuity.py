@@ -148,9 +148,14 @@ def test_an_inventory_that_says_nothing_of_it_has_none(read):
     assert (found.sites, found.plans, found.mode, found.here) == ({}, {}, Mode.SINGLE, None)
 
 
+def without_voters(text: str) -> str:
+    head, _, tail = text.replace("start: on_loss", "start: person").partition("leases:")
+    return head + "datasets:" + tail.partition("datasets:")[2]
+
+
 def test_without_voters_a_person_confirms(read):
-    text = GOOD.replace("start: on_loss", "start: person").partition("leases:")
-    text = text[0] + "datasets:" + text[2].partition("datasets:")[2]
+    guard = "guard: {at: secours, stops_within: 10s, check: db-2}"
+    text = without_voters(GOOD.replace(guard, "isolation: {at: secours, steps: [{step: ask, text: T}]}"))
     assert read(text).inventory.continuity.mode is Mode.PAIR
     assert read(text + "leases: {local: {}}\n").inventory.continuity.mode is Mode.PAIR
 
@@ -323,6 +328,11 @@ ERRORS = {
     "guard that no check sees": (
         changed(("stops_within: 10s, check: db-2}", "stops_within: 10s, check: db-3}")),
         "40:56 plans.crm.fences.2.guard.check: there is no check db-3 (did you mean db-2?)",
+    ),
+    "guard that no voters tell anything": (
+        without_voters(GOOD),
+        "35:9 plans.crm.fences.2.guard: a guard follows a lease that voters keep, and this inventory names none (name "
+        "the voters under leases: etcd, or another fence of secours)",
     ),
     "fence of two kinds": (
         changed(("- guard: {at: secours, stops_within: 10s, check: db-2}",
