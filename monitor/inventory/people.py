@@ -16,8 +16,8 @@ from monitor.core.ids import NodeId
 from monitor.core.plan import REOPEN_WITHIN
 from monitor.core.text import N_, say
 from monitor.inventory.maintenance import BadWindow, time_at
+from monitor.inventory.people_keys import ChannelKeys, ContactKeys, OperationsKeys, ProtocolKeys, RungKeys
 from monitor.inventory.problems import Level, Place, nearest
-from monitor.inventory.schema import ChannelKeys, ContactKeys, OperationsKeys, ProtocolKeys, RungKeys
 from monitor.inventory.scope import Scope, names_in, refer
 from monitor.inventory.secrets_in import anchored, look_at
 from monitor.inventory.shape import shaped

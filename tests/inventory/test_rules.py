@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from monitor.inventory.people_keys import ChannelKeys
 from monitor.inventory.problems import Level
-from monitor.inventory.schema import ChannelKeys
 from monitor.inventory.yaml_nodes import SECRET_KEYS
 from probes.access import WAYS
 
