@@ -210,7 +210,8 @@ def _here(settings: Settings, begin: Callable[[Moves, str], Awaitable[Move]], *,
             begun = await begin(daemon.moves, who)
             with Follower(console(messages=True), words, quiet=quiet) as follower:
                 return await daemon.moves.finished_or_waiting(
-                    begun.id, lambda move: follower.show(move_json(move, words, daemon.moves.progress.get(move.id)))
+                    begun.id,
+                    lambda move: follower.show(move_json(move, words, daemon.moves.book.progress.get(move.id))),
                 )
         finally:
             post.cancel()

@@ -40,7 +40,7 @@ class MovesApi:
         ]
 
     def _json(self, move: Move, request: Request) -> dict[str, Any]:
-        return move_json(move, self._speech(request), self._daemon.moves.progress.get(move.id))
+        return move_json(move, self._speech(request), self._daemon.moves.book.progress.get(move.id))
 
     async def all(self, request: Request) -> Response:
         journal, known = self._daemon.journal, self._daemon.moves.moves

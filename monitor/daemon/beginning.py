@@ -1,0 +1,153 @@
+"""How a move begins: looked over, its lease taken, looked over again under that, and written down before anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from failover.by_hand import may_start
+from failover.ground import Hold, LeaseSeen, past
+from failover.model import Continuity, Leases, Plan, PlanId
+from failover.run import Move
+from failover.tasks import tasks_of
+from failover.words import started
+from monitor.clock import Clock
+from monitor.core.incident import Refused
+from monitor.core.text import say
+from monitor.daemon.desk import Desk
+from monitor.daemon.holding import Holding
+from monitor.daemon.move_book import MoveBook
+from monitor.daemon.move_orders import Said, allowed, data_of, entry_of, order_of, plan_of
+from monitor.daemon.moving import Prepared, Wanted
+from monitor.daemon.sighting import Sighting
+from monitor.daemon.tenure import Tenure, knows_the_other
+from runbooks.contract import StepFailed
+
+
+class Beginning:
+    """Begins moves, one at a time. `taking`: the lease of each group of which a move is being prepared.
+
+    `changing` is held while a lease changes hands between moves and what holds it without one.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        clock: Clock,
+        book: MoveBook,
+        sighting: Sighting,
+        holding: Holding,
+        tenure: Callable[[PlanId], Tenure],
+    ) -> None:
+        """`tenure`: returns the lease of a group, untaken."""
+        self._desk, self._clock, self._book = desk, clock, book
+        self._sighting, self._holding, self._tenure = sighting, holding, tenure
+        self.taking: dict[PlanId, Tenure] = {}
+        self.changing = asyncio.Lock()
+
+    @property
+    def _continuity(self) -> Continuity:
+        return self._desk.inventory.continuity
+
+    async def planned(self, wanted: Wanted) -> Prepared:
+        """Return the dry run of what is wanted; nothing is taken or changed. Raises Refused."""
+        plan = plan_of(self._continuity, wanted.plan)
+        tenure = self._tenure(plan.id)
+        try:
+            why = await tenure.look()
+        finally:
+            await tenure.leave()
+        return await self._prepared(
+            plan, wanted, LeaseSeen(self._continuity.mode, self._ttl if why is None else None, why=why)
+        )
+
+    @property
+    def _ttl(self) -> timedelta:
+        return (self._continuity.leases or Leases()).ttl
+
+    async def _prepared(self, plan: Plan, wanted: Wanted, lease: LeaseSeen) -> Prepared:
+        mine, going = self._book.of(plan.id), self._book.going(plan.id)
+        seen = await self._sighting.seen(plan, mine, moving=None if going is None else going.id, halted=False)
+        now = self._clock.now()
+        here = None if self._continuity.here is None else self._continuity.here.id
+        answer = may_start(plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, here=here)
+        if isinstance(answer, Hold):
+            return Prepared(plan, answer, now)
+        try:
+            site = self._desk.inventory.actionable
+            tasks = tasks_of(plan, answer.direction, answer.source, answer.target, site)
+            return Prepared(plan, answer, now, tasks)
+        except StepFailed as error:
+            raise Refused(say("{plan} cannot move: {why}", plan=plan.id, why=error.text)) from error
+
+    async def begin(self, wanted: Wanted, said: Said, carry: Callable[[Move, Tenure | None], None]) -> Move:
+        """Return the move that has begun, on disk and handed to `carry` with its lease. Raises Refused.
+
+        The lease is None where none is needed: a drill leaves the group where it is.
+        """
+        async with self.changing:
+            plan = plan_of(self._continuity, wanted.plan)
+            going = self._book.going(plan.id)
+            if going is not None:
+                raise Refused(say("the move {move} is under way", move=going.id))
+            await self._looked_over(plan, wanted)
+            tenure = None
+            if wanted.direction.moves:
+                tenure = self._holding.held.pop(plan.id, None) or self._tenure(plan.id)
+                self.taking[plan.id] = tenure
+            try:
+                move = await self._begun(plan, wanted, said, tenure)
+            except BaseException:
+                if tenure is not None:
+                    await self.hold_or_give_back(plan, tenure)
+                raise
+            finally:
+                self.taking.pop(plan.id, None)
+            carry(move, tenure)
+        return move
+
+    async def _looked_over(self, plan: Plan, wanted: Wanted) -> None:
+        """Refuse what does not begin whatever the lease, before that is touched: it may hold the service up."""
+        allowed(await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, self._ttl)))
+
+    async def hold_or_give_back(self, plan: Plan, tenure: Tenure) -> None:
+        """Go on holding the lease of a group that runs here, and let every other one go; `changing` is held."""
+        if tenure.belief is not None and self._holding.wants(plan):
+            other, self._holding.held[plan.id] = self._holding.held.get(plan.id), tenure
+            if other is not None:
+                await other.leave()
+            await tenure.settle()
+        else:
+            await self._holding.let_go(plan.id, tenure)
+
+    async def _begun(self, plan: Plan, wanted: Wanted, said: Said, tenure: Tenure | None) -> Move:
+        book, why = self._book, None
+        if tenure is not None:
+            why = await tenure.take(book.highest(plan.id), knows_the_other=self._knows(plan))
+        left = None
+        if tenure is not None and tenure.belief is not None:
+            left = timedelta(seconds=tenure.belief.valid_until - self._clock.boot())
+        now = self._clock.now()
+        prepared = await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, left, why=why))
+        order = order_of(plan, allowed(prepared), said, self._sighting.incident(plan), now)
+        await book.must_be_journaled()
+        name, before = book.new_name(now), None if tenure is None else tenure.before
+        event = started(
+            name, order, prepared.tasks, data_of(self._continuity, plan), before=before, actor=said.actor, at=now
+        )
+        if tenure is not None and tenure.belief is not None:
+            event = replace(event, data={**event.data, "token": tenure.belief.token})
+        move = await book.record(event, (entry_of(name, order, said.actor),))
+        try:
+            await book.must_be_journaled()
+        except Refused as error:
+            await book.give_up(move, error.text)
+            raise
+        return move
+
+    def _knows(self, plan: Plan) -> bool:
+        moves = self._book.of(plan.id)
+        source = moves[-1].runs_at if moves else plan.active
+        return source is not None and knows_the_other(self._continuity, source)
