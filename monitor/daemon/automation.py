@@ -22,7 +22,7 @@ from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.planning import called_for, no_such_book, planned, targets_of, worked_on
 from monitor.daemon.policy import Leave, Policy
 from monitor.daemon.telling import simulated, told_of
-from monitor.daemon.waiting import Waiting
+from monitor.daemon.waiting import Waiting, asked_about
 from monitor.daemon.whole import let_end, whole
 from monitor.store import AuditEntry, Loaded, run_id, run_number
 from probes.ssh import Hosts
@@ -236,14 +236,8 @@ class Automation:
             return await self._answered(name, actor, words, yes=yes)
 
     async def _answered(self, name: str, actor: str, words: str, *, yes: bool) -> Run:
-        waiting = [run for run in self.runs.values() if run.state is RunState.WAITING and name in (run.id, run.runbook)]
-        if len(waiting) != 1 or waiting[0].id not in self._executions:
-            names = ", ".join(run.id for run in self.runs.values() if run.state is RunState.WAITING)
-            if names:
-                raise Refused(say("name one of the runs that wait for an answer: {names}", names=names))
-            raise Refused(say("no run waits for an answer"))
-        execution = self._executions[waiting[0].id]
-        entry = AuditEntry(actor, "approve" if yes else "refuse", {"run": waiting[0].id})
+        execution = self._executions[asked_about(self.runs.values(), name, self._executions)]
+        entry = AuditEntry(actor, "approve" if yes else "refuse", {"run": execution.run.id})
         await self._desk.note_run(None, (), (entry,))
         try:
             await execution.answer(yes=yes, actor=actor, words=legible(words))
