@@ -31,6 +31,7 @@ checks:
 sites:
   centre: {title: Douala, here: true, devices: sql-1}
   secours: {title: Yaoundé, devices: sql-2}
+leases: {etcd: {endpoints: ["https://127.0.0.1:2379", "https://127.0.0.2:2379", "https://127.0.0.3:2379"]}}
 datasets: {crm-db: {title: la base, how: postgresql, rpo: 5 min, checks: lag}}
 plans:
   crm:
@@ -126,7 +127,7 @@ def test_json_holds_what_a_script_asks(releve, known):
     code, out, _ = releve("failover", "status", "--json")
     (group,) = json.loads(out)
     assert code == 0
-    assert (group["plan"], group["ready"], group["mode"], group["reasons"]) == ("crm", True, "pair", [])
+    assert (group["plan"], group["ready"], group["mode"], group["reasons"]) == ("crm", True, "quorum", [])
     assert group["runs_at"] == group["normally_at"] == {"site": "centre", "title": "Douala"}
     assert group["loss"]["known"] is True
     assert 40 <= group["loss"]["at_most_s"] < 100
