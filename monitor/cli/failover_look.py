@@ -106,13 +106,15 @@ def _known(settings: Settings, inventory: Inventory) -> _Known:
     """What the last daemon knew of each group, judged now; nothing but the inventory where there was none."""
     from monitor.clock import SystemClock
     from monitor.core.plan import State
+    from monitor.daemon.figures import newest
     from monitor.daemon.standing import figures, judged
 
     now = SystemClock().now()
 
     def known(store: Store) -> _Known:
         kept = offline.stored_site(store, inventory.plan, now)
-        found = judged(inventory, kept.state, kept.moves.values(), figures(store, inventory), now)
+        known = newest(figures(store, inventory), kept.figures)
+        found = judged(inventory, kept.state, kept.moves.values(), known, now)
         return _Known(found, kept.moves, now)
 
     return offline.read_or(settings, known, _Known(judged(inventory, State(), (), {}, now), {}, now))

@@ -9,10 +9,11 @@ from dataclasses import replace
 from monitor.clock import Clock
 from monitor.core.ids import CheckId
 from monitor.core.text import say
-from monitor.core.verdict import Severity, Verdict
+from monitor.core.verdict import Metric, Severity, Verdict
 from monitor.daemon import selfcheck
 from monitor.daemon.automation import Automation
 from monitor.daemon.desk import Desk
+from monitor.daemon.figures import grown
 from monitor.secret import Unresolved
 from monitor.store import Sample
 from probes.ssh import HostFault
@@ -57,7 +58,10 @@ class Archiving:
         report = self._reports.get(name)
         verdict = self._verdicts.get(name, Verdict(Severity.UNKNOWN, say("nothing was archived since Relève started")))
         if report is None:
-            return verdict
+            # What the last run knew, or the Relève at the other site: a restart makes no copy older than it is.
+            known = self._desk.figures.get(check)
+            lag = () if known is None else (Metric("lag", grown(known, self._clock.now()), "s", minimum=0),)
+            return replace(verdict, metrics=lag)
         return replace(verdict, metrics=selfcheck.archive_verdict(report, self._clock.now()).metrics)
 
     def _held(self, recordings: Recordings) -> bool:

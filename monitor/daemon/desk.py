@@ -34,11 +34,13 @@ from monitor.core.watch import Taken, noted
 from monitor.daemon.beliefs import Seen, about, after_last, core, legible, nodes_down
 from monitor.daemon.cells import with_cells
 from monitor.daemon.chasing import Chasing, reminders
+from monitor.daemon.figures import measured
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
 from monitor.daemon.whole import whole
 from monitor.inventory.model import Inventory
 from monitor.store import AuditEntry, Batch, Loaded, StoreError
+from monitor.store.batch import Figure
 from runbooks.run import RunEvent
 
 KEEP = timedelta(hours=24)
@@ -60,6 +62,7 @@ class Desk:
     storm of failures does not wait for the disk once a result. `died_at`: when a notice last came to nothing.
     `link_key` signs links in messages; empty for none.
     `patient`: whether what may wait for a message about many does, since another tick will come.
+    `figures`: how far each copy was behind when it was last measured.
     `look_again` is called with the checks that should be looked at again at once, whoever's turn their result came in.
     """
 
@@ -75,6 +78,7 @@ class Desk:
     trusted: Callable[[], bool] = lambda: True
     look_again: Callable[[tuple[CheckId, ...]], None] = lambda checks: None
     seen: dict[CheckId, Seen] = field(default_factory=dict)
+    figures: Mapping[CheckId, Figure] = field(default_factory=dict)
     mail_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     died_at: datetime | None = None
     patient: bool = True
@@ -100,7 +104,7 @@ class Desk:
             died_at=kept.died_at,
             chasing=Chasing(dict(kept.outstanding)),
         )
-        desk._stored = dict(kept.state.healths)
+        desk._stored, desk.figures = dict(kept.state.healths), dict(kept.figures)
         return desk
 
     @property
@@ -178,12 +182,15 @@ class Desk:
         self.chasing.put(name, None if found is None else found.left)
 
     async def flush(self) -> None:
-        """Write the healths that moved on without changing belief, and the clock's anchor."""
+        """Write the healths that moved on without changing belief, the figures of the copies, the clock's anchor."""
         await self._undisturbed(self._flush())
 
     async def _flush(self) -> None:
         moved = {name: h for name, h in self.state.healths.items() if self._stored.get(name) is not h}
-        await self.journal.commit(Batch(healths=moved, guard=self.guard()))
+        figures = measured(self.inventory.continuity.data, self.seen, self.figures)
+        new = figures if figures != self.figures else None
+        self.figures = figures
+        await self.journal.commit(Batch(healths=moved, guard=self.guard(), figures=new))
         self._stored.update(moved)
         self._turned.clear()
 

@@ -132,7 +132,8 @@ class Journal:
         """
         if len(self._backlog) > 1 and _moves_on(self._backlog[-1]) and _moves_on(batch):
             last = self._backlog.pop()
-            batch = replace(batch, healths={**last.healths, **batch.healths})
+            figures = last.figures if batch.figures is None else batch.figures
+            batch = replace(batch, healths={**last.healths, **batch.healths}, figures=figures)
         self._backlog.append(batch)
 
     async def retry(self) -> None:
@@ -381,7 +382,7 @@ class Journal:
 
 
 def _moves_on(batch: Batch) -> bool:
-    """Whether `batch` brings nothing but healths and the clock's anchor."""
+    """Whether `batch` brings nothing but healths, figures of copies and the clock's anchor."""
     return not (
         batch.events
         or batch.removed

@@ -117,7 +117,7 @@ class Sighting:
     async def _last(self, data: DataSet) -> tuple[datetime, float] | None:
         """The last figure of a copy that nobody can measure any more."""
         journal, now = self._desk.journal, self._clock.now()
-        found: list[tuple[datetime, float]] = []
+        found = [self._desk.figures[check] for check in data.checks if check in self._desk.figures]
         for check in data.checks:
             for metric in LAGS:
                 try:

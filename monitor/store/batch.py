@@ -23,6 +23,9 @@ from monitor.store.audit import AuditEntry
 from probes.beat import Job
 from runbooks.run import Run, RunEvent, RunId
 
+Figure = tuple[datetime, float]
+"""When it was taken (UTC), and by how many seconds a copy was behind then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -31,7 +34,8 @@ class Batch:
     `healths`: the changed ones only; `removed`: checks whose health is forgotten; `notices`: new ones; `protocols`: the
     protocol (JSON-ready) that an incident is opened under. `run_events`: what runbooks do, `move_events`: what moves of
     groups do. `automation`: what people
-    set of it (JSON-ready), `parked`: all answers that a person has to read; None leaves either as it is. `id` makes the
+    set of it (JSON-ready), `parked`: all answers that a person has to read, `figures`: the newest figure of each check
+    that measures a copy; None leaves each as it is. `id` makes the
     batch itself known: handed in again after an unknown outcome, it changes nothing the second time, whatever it holds.
     """
 
@@ -48,6 +52,7 @@ class Batch:
     overrides: tuple[Override, ...] | None = None
     parked: tuple[Parked, ...] | None = None
     move_events: tuple[MoveEvent, ...] = ()
+    figures: Mapping[CheckId, Figure] | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -58,7 +63,7 @@ class Loaded:
     `died_at`: when a notice was last given up for good. `runs`: those that go on or ended lately, `next_run` the number
     of the next; `automation` and `parked` as in Batch. `jobs`: those that report themselves, by their check.
     `outstanding`: what the other incidents still ask of people. `moves`: those that go on or ended lately, and the last
-    of each plan, direction and end; `next_move` the number of the next.
+    of each plan, direction and end; `next_move` the number of the next. `figures` as in Batch.
     """
 
     state: State
@@ -74,3 +79,4 @@ class Loaded:
     outstanding: Mapping[IncidentId, Outstanding] = field(default_factory=dict)
     moves: dict[MoveId, Move] = field(default_factory=dict)
     next_move: int = 1
+    figures: Mapping[CheckId, Figure] = field(default_factory=dict)

@@ -11,18 +11,19 @@ from sqlalchemy import Connection
 from alerts.notice import HANDOVERS, STORMS
 from alerts.parked import Parked, parked_from_json, parked_to_json
 from monitor.clock import SystemClock
+from monitor.core.ids import CheckId
 from monitor.core.maintenance import window_from_json, window_to_json
 from monitor.core.plan import State
 from monitor.core.rota import override_from_json, override_to_json
 from monitor.core.timekeeping import Guard
 from monitor.store import audit, jobs, log, moves, outbox, outstanding, runs
-from monitor.store.batch import Batch, Loaded
+from monitor.store.batch import Batch, Figure, Loaded
 from monitor.store.rows import guard_from_json, guard_to_json
 
 REMEMBERED = 32
 """Batches whose names are kept, to recognise one that is handed in again."""
 _BATCHES, _GUARD, _AUTOMATION, _MAINTENANCE = "batches", "guard", "automation", "maintenance"
-_OVERRIDES, _PARKED = "overrides", "parked"
+_OVERRIDES, _PARKED, _FIGURES = "overrides", "parked", "figures"
 
 
 def loaded(connection: Connection, now: datetime, keep: timedelta, highest: int) -> Loaded:
@@ -51,6 +52,7 @@ def loaded(connection: Connection, now: datetime, keep: timedelta, highest: int)
         outstanding=outstanding.read(connection, now, keep),
         moves=moves.get(connection, moves.telling(now - keep)),
         next_move=moves.next_number(connection),
+        figures=_figures(connection),
     )
 
 
@@ -73,6 +75,8 @@ def write(connection: Connection, batch: Batch) -> None:
         log.put(connection, _OVERRIDES, [override_to_json(override) for override in batch.overrides])
     if batch.parked is not None:
         log.put(connection, _PARKED, [parked_to_json(one) for one in batch.parked])
+    if batch.figures is not None:
+        log.put(connection, _FIGURES, {name: [at.isoformat(), lag] for name, (at, lag) in batch.figures.items()})
     if batch.audit:
         audit.append(connection, batch.audit, batch.guard.at if batch.guard else SystemClock().now())
     if batch.guard is not None:
@@ -84,6 +88,11 @@ def guard(connection: Connection) -> Guard | None:
     """Return the clock's anchor as it was last written; None before the first time."""
     kept = log.get(connection, _GUARD)
     return None if kept is None else guard_from_json(kept)
+
+
+def _figures(connection: Connection) -> dict[CheckId, Figure]:
+    kept: Mapping[str, Any] = log.get(connection, _FIGURES) or {}
+    return {CheckId(name): (datetime.fromisoformat(at), float(lag)) for name, (at, lag) in kept.items()}
 
 
 def parked(connection: Connection) -> tuple[Parked, ...]:
