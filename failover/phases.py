@@ -73,7 +73,8 @@ ORDER: Mapping[Direction, tuple[Phase, ...]] = MappingProxyType(
         Direction.SWITCHOVER: _PLANNED,
         Direction.FAILBACK: _PLANNED,
         Direction.FAILOVER: tuple(phase for phase in _PLANNED if phase is not Phase.STOP),
-        Direction.DRILL: (Phase.ANNOUNCE, Phase.UP, Phase.VERIFY, Phase.DOWN, Phase.REPORT),
+        Direction.DRILL: (Phase.ANNOUNCE, Phase.SYNC, Phase.UP, Phase.VERIFY, Phase.DOWN, Phase.REPORT),
     }
 )
-"""What follows what in each direction. SYNC stands behind FENCE: only what can write no more is in sync for good."""
+"""What follows what in each direction. SYNC stands behind FENCE: only what can write no more is in sync for good.
+In a drill it says what would have been lost at that moment."""

@@ -215,7 +215,7 @@ def test_a_forced_move_stops_nothing_first_and_a_drill_switches_nobody(releve):
     forced = json.loads(releve("failover", "plan", "crm", "--forced", "--json")[1])
     assert "stop" not in [phase["phase"] for phase in forced["phases"]]
     drill = json.loads(releve("failover", "plan", "crm", "--drill", "--json")[1])
-    assert [phase["phase"] for phase in drill["phases"]] == ["announce", "up", "verify", "down", "report"]
+    assert [phase["phase"] for phase in drill["phases"]] == ["announce", "sync", "up", "verify", "down", "report"]
     assert [action["said"] for phase in drill["phases"] for action in phase["actions"]] == [
         "tell operations: Bring it up",
         "tell operations: Tear it down",

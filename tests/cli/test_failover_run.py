@@ -51,7 +51,7 @@ async def test_a_drill_without_a_daemon_is_carried_out_told_and_timed(sites):
     assert (move["state"], move["direction"], move["runs_at"]) == ("succeeded", "drill", "centre")
     assert (move["promised"]["rto_s"], [span["phase"] for span in move["phases"]]) == (
         1800,
-        ["announce", "up", "verify", "down", "report"],
+        ["announce", "sync", "up", "verify", "down", "report"],
     )
     assert move["rto_s"] > 0
     assert (whats(sites), sites.centre.runs()) == (["start web-2", "stop web-2"], True)

@@ -30,6 +30,7 @@ from failover.evidence import TAKES_HOLD, gathered
 from failover.fences import Fenced, Reign, judge
 from failover.model import Drill, Fence, Guarded, Isolation, Part, Plan, PlanId, SiteId, Token
 from failover.phases import Direction, Phase
+from failover.reached import Reached, reached
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, Task, fold, task_to_json
 from failover.vantage import Look, View
 from monitor.core.ids import CheckId, NodeId
@@ -329,10 +330,15 @@ def test_what_asks_is_asked_about_once() -> None:
 
 def test_a_drill_is_brought_up_verified_and_torn_down() -> None:
     play = drill()
-    assert play.run() == [
-        *("[announce]", "[up]", "clone", "boot", "[verify]", "web-2 ok", "[down]", "tear down", "[report]", "succeeded")
-    ]
+    brought_up = ["[up]", "clone", "boot", "[verify]", "web-2 ok", "[down]", "tear down"]
+    assert play.run() == ["[announce]", "[sync]", "crm-lag ok", *brought_up, "[report]", "succeeded"]
     assert play.move.runs_at == CENTRE
+
+
+def test_a_drill_says_what_would_have_been_lost_and_waits_for_no_copy() -> None:
+    play = drill(lag=9 * SECOND, bad={LAG: 1})
+    assert play.run()[-1] == "succeeded"
+    assert reached(play.move) == Reached(6 * SECOND, 9 * SECOND)
 
 
 @pytest.mark.parametrize("wrong", [{"fails": {"clone": 1}}, {"fails": {"boot": 1}}, {"bad": {WEB: 1}}])

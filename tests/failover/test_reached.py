@@ -100,6 +100,13 @@ def span(seconds: float | None) -> timedelta | None:
             move_of("drill", phase(Phase.UP, 4), phase(Phase.VERIFY, 8), seen(Phase.VERIFY, 9, "web-2"), data=()),
             5, None, id="a drill, from bringing up on",
         ),
+        pytest.param(
+            move_of(
+                "drill", phase(Phase.SYNC, 1), seen(Phase.SYNC, 2, "crm-lag", lag=7.0), phase(Phase.UP, 4),
+                phase(Phase.VERIFY, 8), seen(Phase.VERIFY, 9, "web-2"),
+            ),
+            5, 7, id="of a drill, what would have been lost",
+        ),
     ],
 )  # fmt: skip
 def test_what_was_reached(move, rto, rpo):
