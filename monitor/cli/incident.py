@@ -184,5 +184,7 @@ def _act(settings: Settings, name: str, action: str, text: str, *, as_json: bool
     if api is not None:
         one = act(api, f"/api/v1/incidents/{segment(chosen)}/{action}", {"text": text})
     else:
-        one = offline.act(settings, lambda desk, who: desk.hear(action, IncidentId(chosen), who, text))
+        from monitor.daemon.hearing import hear
+
+        one = offline.act(settings, lambda desk, who: hear(desk, action, IncidentId(chosen), who, text))
     return done(settings, one, as_json=as_json, daemon=api is not None)

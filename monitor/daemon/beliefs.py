@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from monitor.core.events import Event
 from monitor.core.health import Health, Phase
-from monitor.core.ids import NodeId
+from monitor.core.ids import CheckId, NodeId
 from monitor.core.plan import Plan, State
 from monitor.core.verdict import Verdict
 from monitor.store import AuditEntry
@@ -58,3 +59,12 @@ def core(health: Health | None) -> tuple[Any, ...]:
     counts = (health.run, health.fails) if health.phase is Phase.SOFT else ()
     told = (health.confirmed, health.latest, health.began_at, health.turned_at, health.down, health.flapping)
     return (*told, health.levels, *counts)
+
+
+def turning(before: State, state: State, stored: Mapping[CheckId, Health]) -> set[CheckId]:
+    """Return the checks that `state` moves on from `before` and whose belief is not the one that is `stored`."""
+    return {
+        name
+        for name, health in state.healths.items()
+        if before.healths.get(name) is not health and core(stored.get(name)) != core(health)
+    }

@@ -5,6 +5,7 @@ Such an incident is not kept at hand: of each there are some moments, and it is 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,10 @@ from alerts.protocol_json import protocol_from_json
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Incident
 from monitor.core.rota import Roster
-from monitor.store import Store
+from monitor.daemon.journal import Journal
+from monitor.store import Store, StoreError
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 10
 """Incidents that one tick reads: the desk hears nobody meanwhile."""
@@ -63,9 +67,17 @@ class Chasing:
         else:
             self.outstanding[name] = left
 
-    def put_off(self, name: IncidentId, now: datetime) -> None:
-        """Try an incident again later: it could not be read."""
-        self.outstanding[name] = replace(self.outstanding[name], next_at=now + LATER)
+    async def read(self, name: IncidentId, journal: Journal, now: datetime, roster: Roster) -> Reminders | None:
+        """Return what is due of one incident; None where nothing is, or it cannot be read: that is tried again."""
+        try:
+            found = await journal.ask(reminders, journal.store, name, now, roster)
+        except StoreError:
+            log.exception("nobody is reminded", extra={"event": "chasing_trouble", "incident": name})
+            self.outstanding[name] = replace(self.outstanding[name], next_at=now + LATER)
+            return None
+        if found is None:
+            self.put(name, None)
+        return found
 
 
 def reminders(store: Store, name: IncidentId, now: datetime, roster: Roster) -> Reminders | None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from alerts.agreement import Protocol
-from alerts.handover import Handover, handovers
-from alerts.notice import BY_TIME, HANDOVERS, Notice, NoticeKey, NoticeState, Planned
-from alerts.protocol import due
+from alerts.notice import Notice, NoticeKey, NoticeState
 from alerts.protocol_json import protocol_from_json, protocol_to_json
-from alerts.storm import EVERY, Storm, storms
 from failover.run import MoveEvent
 from monitor.clock import Clock
 from monitor.core import by_hand, watch
@@ -30,26 +27,22 @@ from monitor.core.rota import Override, Roster, override_to_json, with_override
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import Taken, noted
-from monitor.daemon.beliefs import Seen, about, after_last, core, legible, nodes_down
+from monitor.core.watch import Taken
+from monitor.daemon.beliefs import Seen, about, after_last, legible, nodes_down, turning
 from monitor.daemon.cells import with_cells
-from monitor.daemon.chasing import Chasing, reminders
+from monitor.daemon.chasing import Chasing
+from monitor.daemon.due_notices import Told, due_now
 from monitor.daemon.figures import measured
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
-from monitor.daemon.whole import whole
+from monitor.daemon.whole import alone
 from monitor.inventory.model import Inventory
-from monitor.store import AuditEntry, Batch, Loaded, StoreError
+from monitor.store import AuditEntry, Batch, Loaded
 from monitor.store.batch import Figure
 from runbooks.run import RunEvent
 
 KEEP = timedelta(hours=24)
 """How long a resolved incident stays at hand; longer than any notice about its end can be outstanding."""
-ACTIONS = ("ack", "note", "cause", "resolve")
-"""What a person may do to an incident."""
-NEED_WORDS = ("note", "cause")
-"""Of these, what is nothing without words."""
-R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 
@@ -84,7 +77,7 @@ class Desk:
     patient: bool = True
     link_key: bytes = field(default=b"", repr=False)
     chasing: Chasing = field(default_factory=Chasing)
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _results: list[tuple[CheckId, Seen]] = field(default_factory=list)
     _stored: dict[CheckId, Health] = field(default_factory=dict)
     _turned: set[CheckId] = field(default_factory=set)
@@ -115,8 +108,9 @@ class Desk:
     async def take(self, check: CheckId, verdict: Verdict, at: datetime, elapsed: float) -> None:
         """Take one result, observed at `at`."""
         self._results.append((check, Seen(verdict, at, elapsed)))
-        await self._undisturbed(self._take_all())
+        await self._take_all()
 
+    @alone
     async def _take_all(self) -> None:
         """Take what has come in while the journal wrote, in one writing; who waited behind finds it done.
 
@@ -147,11 +141,9 @@ class Desk:
             await self._accept(Taken(state, tuple(events)))
             self.look_again(tuple(reprobe))
 
+    @alone
     async def tick(self) -> None:
         """Let time pass: notices that are due now come into being, old incidents leave the desk."""
-        await self._undisturbed(self._tick())
-
-    async def _tick(self) -> None:
         now = self.clock.now()
         staying = watch.forget(self.state, now, KEEP)
         for name in set(self.state.incidents) - set(staying.incidents):
@@ -167,25 +159,20 @@ class Desk:
             await self._remind(name, now)
 
     async def _remind(self, name: IncidentId, now: datetime) -> None:
-        """Write what is to be told of an incident that left the desk; one that cannot be read is tried again."""
-        try:
-            found = await self.journal.ask(reminders, self.journal.store, name, now, self.roster)
-        except StoreError:
-            log.exception("nobody is reminded", extra={"event": "chasing_trouble", "incident": name})
-            self.chasing.put_off(name, now)
+        """Write what is to be told of an incident that left the desk."""
+        found = await self.chasing.read(name, self.journal, now, self.roster)
+        if found is None:
             return
-        if found is not None and found.planned:
+        if found.planned:
             at = self.moment(self.state, now)
             notices = tuple(self.letters.write(plan, found.incident, found.protocol, at) for plan in found.planned)
             await self.journal.commit(Batch(notices=notices, guard=self.guard()))
             self._note_written(notices, now)
-        self.chasing.put(name, None if found is None else found.left)
+        self.chasing.put(name, found.left)
 
+    @alone
     async def flush(self) -> None:
         """Write the healths that moved on without changing belief, the figures of the copies, the clock's anchor."""
-        await self._undisturbed(self._flush())
-
-    async def _flush(self) -> None:
         moved = {name: h for name, h in self.state.healths.items() if self._stored.get(name) is not h}
         figures = measured(self.inventory.continuity.data, self.seen, self.figures)
         new = figures if figures != self.figures else None
@@ -194,11 +181,9 @@ class Desk:
         self._stored.update(moved)
         self._turned.clear()
 
+    @alone
     async def clock_was_set(self) -> None:
         """Take it that the clock may have been set back: leave no belief in the future, and no message to wait."""
-        await self._undisturbed(self._clock_was_set())
-
-    async def _clock_was_set(self) -> None:
         now = self.clock.now()
         self.died_at = None if self.died_at is None else min(self.died_at, now)
         healths = {name: not_after(health, now) for name, health in self.state.healths.items()}
@@ -206,25 +191,19 @@ class Desk:
         await self.journal.hurry(None, now)
         self.mail_waiting.set()
 
+    @alone
     async def note_run(
         self, event: RunEvent | None, told: tuple[Event, ...], audit: tuple[AuditEntry, ...] = ()
     ) -> None:
         """Journal what a run of a runbook does, together with what its incident is told of it."""
-        await self._undisturbed(self._note_run(event, told, audit))
-
-    async def _note_run(self, event: RunEvent | None, told: tuple[Event, ...], audit: tuple[AuditEntry, ...]) -> None:
         taken = watch.repaired(self.plan, self.state, told, self.clock.now())
         await self._accept(taken, audit=audit, run_events=() if event is None else (event,))
 
+    @alone
     async def note_move(
         self, event: MoveEvent, audit: tuple[AuditEntry, ...], told: tuple[Event, ...], notices: tuple[Notice, ...] = ()
     ) -> None:
         """Journal what a move of a group does, with what its incident is told of it and the messages about it."""
-        await self._undisturbed(self._note_move(event, audit, told, notices))
-
-    async def _note_move(
-        self, event: MoveEvent, audit: tuple[AuditEntry, ...], told: tuple[Event, ...], notices: tuple[Notice, ...]
-    ) -> None:
         taken = watch.repaired(self.plan, self.state, told, self.clock.now())
         await self._accept(taken, audit=audit, move_events=(event,), more=notices)
 
@@ -240,13 +219,14 @@ class Desk:
             return watch.announced(self.state, window, now), window
 
         entry = AuditEntry(actor, "maintenance", {"id": window.id})
-        return await self._undisturbed(self._set_windows(change, entry))
+        return await self._set_windows(change, entry)
 
     async def end_work(self, name: str, actor: str) -> Window:
         """End the announced work `name`, which goes on or is to come, and return it. Raises Refused."""
         entry = AuditEntry(actor, "maintenance end", {"id": name})
-        return await self._undisturbed(self._set_windows(lambda now: watch.work_ended(self.state, name, now), entry))
+        return await self._set_windows(lambda now: watch.work_ended(self.state, name, now), entry)
 
+    @alone
     async def _set_windows(self, change: Callable[[datetime], tuple[State, Window]], entry: AuditEntry) -> Window:
         state, window = change(self.clock.now())
         kept = tuple(one for one in state.windows if one.by or one.ended is not None)
@@ -259,13 +239,11 @@ class Desk:
         """Who is on duty: the inventory's rotas, and what people changed of them."""
         return self.inventory.roster(self.state.overrides)
 
+    @alone
     async def take_over(self, override: Override, actor: str) -> Override:
         """Let somebody take over the duty of another as `actor` says, and return what holds. Raises Refused."""
-        return await self._undisturbed(self._take_over(replace(override, by=actor)))
-
-    async def _take_over(self, override: Override) -> Override:
-        overrides = with_override(self.state.overrides, override, self.clock.now())
-        audit = (AuditEntry(override.by, "oncall override", override_to_json(overrides[-1])),)
+        overrides = with_override(self.state.overrides, replace(override, by=actor), self.clock.now())
+        audit = (AuditEntry(actor, "oncall override", override_to_json(overrides[-1])),)
         await self.journal.commit(Batch(overrides=overrides, audit=audit, guard=self.guard()))
         self.state = replace(self.state, overrides=overrides)
         return overrides[-1]
@@ -274,24 +252,14 @@ class Desk:
         """Return what each service of the inventory is able to do now."""
         return outlook(self.plan, self.state)
 
+    @alone
     async def swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         """Work by another inventory from now on; incidents keep the protocol they were opened under."""
-        await self._undisturbed(self._swap(inventory, plan, actor))
-
-    async def _swap(self, inventory: Inventory, plan: Plan, actor: str) -> None:
         gone = tuple(set(self.state.healths) - set(plan.checks))
         self.inventory, self.plan, self.letters = inventory, plan, Letters(inventory, self.link_key)
         self.seen = {name: seen for name, seen in self.seen.items() if name in plan.checks}
         audit = (AuditEntry(actor, "inventory", {"version": inventory.version, "path": str(inventory.path)}),)
         await self._accept(watch.reload(plan, self.state, self.clock.now()), audit=audit, removed=gone)
-
-    async def hear(self, action: str, name: IncidentId, actor: str, words: str) -> Incident:
-        """Do what a person says of an incident; `action` is one of ACTIONS but `ack`, which may be for a time."""
-        if action == "note":
-            return await self.note(name, actor, words)
-        if action == "cause":
-            return await self.state_cause(name, actor, words)
-        return await self.resolve(name, actor, words)
 
     async def acknowledge(self, name: IncidentId, actor: str, note: str, length: timedelta | None = None) -> Incident:
         """Record that `actor` is on it, for `length` or to the end."""
@@ -318,21 +286,20 @@ class Desk:
 
         return await self.act(name, actor, "resolve", end)
 
+    @alone
     async def open(self, kind: str, severity: Severity, actor: str, words: str) -> Incident:
         """Open an incident that no check has seen. Raises Refused when the catalogue has no such kind."""
-        return await self._undisturbed(self._open(kind, severity, actor, legible(words)))
-
-    async def _open(self, kind: str, severity: Severity, actor: str, words: str) -> Incident:
         if kind not in self.inventory.kinds:
             known = ", ".join(sorted(self.inventory.kinds))
             raise Refused(say("no incident kind {kind}; there are: {known}", kind=kind, known=known))
         now = self.clock.now()
         name = incident_id(self.state.next_number, now)
-        event = by_hand.open_by_hand(name, kind, severity, actor, now, words)
+        event = by_hand.open_by_hand(name, kind, severity, actor, now, legible(words))
         taken = watch.told(self.plan, self.state, event)
         await self._accept(taken, audit=(AuditEntry(actor, "open", {"incident": name, "kind": kind}),))
         return self.state.incidents[name]
 
+    @alone
     async def act(
         self,
         name: IncidentId,
@@ -343,21 +310,6 @@ class Desk:
     ) -> Incident:
         """Record the event that `actor` makes of an incident, in the audit as `action`. Raises Refused."""
         entry = AuditEntry(actor, action, {"incident": name, **(data or {})})
-        return await self._undisturbed(self._acted(name, entry, event_of))
-
-    async def join(self, events_of: Callable[[State, datetime], tuple[Event, ...]], entry: AuditEntry) -> None:
-        """Record together what a person makes of several incidents. Raises Refused."""
-        await self._undisturbed(self._join(events_of, entry))
-
-    async def _join(self, events_of: Callable[[State, datetime], tuple[Event, ...]], entry: AuditEntry) -> None:
-        now = self.clock.now()
-        taken = watch.joined(self.plan, self.state, events_of(self.state, now), now)
-        await self._accept(taken, audit=(entry,))
-        self.look_again(taken.reprobe)
-
-    async def _acted(
-        self, name: IncidentId, entry: AuditEntry, event_of: Callable[[Incident, datetime], Event]
-    ) -> Incident:
         incident = self.state.incidents.get(name)
         if incident is not None:
             event = event_of(incident, self.clock.now())
@@ -374,17 +326,13 @@ class Desk:
         self.chasing.keep(incident, None if frozen is None else protocol_from_json(frozen[1]))
         return incident
 
-    async def _undisturbed(self, work: Coroutine[Any, Any, R]) -> R:
-        """Do `work` alone at the desk and to its end, even if whoever asked for it is cancelled meanwhile.
-
-        Cut off between the journal and the state, the two would differ: an incident ended on disk would be opened anew.
-        """
-
-        async def alone() -> R:
-            async with self._lock:
-                return await work
-
-        return await whole(alone())
+    @alone
+    async def join(self, events_of: Callable[[State, datetime], tuple[Event, ...]], entry: AuditEntry) -> None:
+        """Record together what a person makes of several incidents. Raises Refused."""
+        now = self.clock.now()
+        taken = watch.joined(self.plan, self.state, events_of(self.state, now), now)
+        await self._accept(taken, audit=(entry,))
+        self.look_again(taken.reprobe)
 
     async def _accept(
         self,
@@ -402,22 +350,15 @@ class Desk:
         `time_passed`: look also at incidents to which nothing happened, and write healths that merely turned.
         """
         now = self.clock.now()
-        protocols = dict(self.protocols)
         opened = [event.incident for event in taken.events if event.kind is EventKind.OPENED]
-        for name in opened:
-            protocols[name] = self.inventory.protocol
-        planned = self._planned(taken.state, protocols, now, time_passed=time_passed)
-        # Only a tick sees all that waits: written in between, a message of one would put the others off.
-        every = None if not time_passed else EVERY if self.patient else timedelta()
-        planned, stormy = storms(planned, taken.state.incidents, self.sent, now, every=every)
-        taken = noted(taken, tuple(event for one in stormy for event in one.events(now)))
-        many: tuple[Handover | Storm, ...] = stormy
-        if time_passed and self.trusted():
-            many += handovers(self.roster, taken.state.incidents, protocols, self.sent.get(HANDOVERS, ()), now)
-        notices = self._written(planned, many, taken.state, protocols, now)
-        planned += [one.plan for one in many]
-        turned = self._turned | self._turning(taken.state)
-        notices += more
+        protocols = self.protocols | dict.fromkeys(opened, self.inventory.protocol)
+        for name in taken.state.incidents:
+            protocols.setdefault(name, self.inventory.protocol)
+        told = Told(self.sent, protocols, self.roster, trusted=self.trusted(), patient=self.patient)
+        due = due_now(taken, self.state.incidents, told, now, time_passed=time_passed)
+        taken = due.taken
+        notices = (due.written(self.letters, protocols, self.moment(taken.state, now)) if due.plans else ()) + more
+        turned = self._turned | turning(self.state, taken.state, self._stored)
         if taken.events or notices or audit or removed or run_events or move_events or (time_passed and turned):
             healths = {name: health for name, health in taken.state.healths.items() if name in turned}
             await self.journal.commit(
@@ -436,7 +377,7 @@ class Desk:
             self._stored = {n: h for n, h in (self._stored | healths).items() if n not in removed}
             turned = set()
         self.state, self.protocols, self._turned = taken.state, protocols, turned
-        for plan in planned:
+        for plan in due.plans:
             self.sent.setdefault(plan.key.incident, set()).add(plan.key)
         self._note_written(notices, now)
 
@@ -446,53 +387,11 @@ class Desk:
         if notices:
             self.mail_waiting.set()
 
-    def _written(
-        self,
-        planned: list[Planned],
-        many: tuple[Handover | Storm, ...],
-        state: State,
-        protocols: dict[IncidentId, Protocol],
-        now: datetime,
-    ) -> tuple[Notice, ...]:
-        if not planned and not many:
-            return ()
-        at = self.moment(state, now)
-        each = tuple(
-            self.letters.write(plan, state.incidents[plan.key.incident], protocols[plan.key.incident], at)
-            for plan in planned
-        )
-        return each + tuple(self.letters.about_many(one, protocols, at) for one in many)
-
     def moment(self, state: State, now: datetime) -> Moment:
         """Return what a message written at `now` knows besides its incident."""
         return Moment(
             now, self.trusted(), nodes_down(self.plan, state), outlook(self.plan, state), state.windows, self.roster
         )
-
-    def _turning(self, state: State) -> set[CheckId]:
-        """The checks whose health differs from the written one in more than when it was last seen."""
-        before, stored = self.state.healths, self._stored
-        return {
-            name
-            for name, health in state.healths.items()
-            if before.get(name) is not health and core(stored.get(name)) != core(health)
-        }
-
-    def _planned(
-        self, state: State, protocols: dict[IncidentId, Protocol], now: datetime, *, time_passed: bool
-    ) -> list[Planned]:
-        """Every notice that should exist. While the clock is not trusted, nothing that only time makes due."""
-        planned: list[Planned] = []
-        before, roster, trusted = self.state.incidents, self.roster, self.trusted()
-        for name, incident in state.incidents.items():
-            protocol = protocols.setdefault(name, self.inventory.protocol)
-            if time_passed or before.get(name) is not incident:
-                # Whether it is night, a clock that may be wrong does not say.
-                told_by = protocol if trusted else replace(protocol, quiet=None)
-                planned += due(told_by, incident, self.sent.get(name, set()), now, roster)
-        if not trusted:
-            planned = [plan for plan in planned if plan.key.step not in BY_TIME]
-        return planned
 
     def links_down(self) -> frozenset[NodeId]:
         """The devices and links that are confirmed down: what leaves through one of them does not leave."""

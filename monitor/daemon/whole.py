@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+
+class Locked(Protocol):
+    """Something of which one method at a time is at work."""
+
+    lock: asyncio.Lock
+
+
+L = TypeVar("L", bound=Locked)
+P = ParamSpec("P")
 R = TypeVar("R")
 
 
 async def whole(work: Coroutine[Any, Any, R]) -> R:
     """Return what `work` returns; it is done to its end also when the caller is cancelled meanwhile."""
     return await asyncio.shield(asyncio.create_task(work))
+
+
+def alone(
+    work: Callable[Concatenate[L, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[L, P], Coroutine[Any, Any, R]]:
+    """Let the method `work` be done by itself, under its owner's lock, and whole."""
+
+    @wraps(work)
+    async def undisturbed(owner: L, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        async def turn() -> R:
+            async with owner.lock:
+                return await work(owner, *args, **kwargs)
+
+        return await whole(turn())
+
+    return undisturbed
 
 
 async def let_end(tasks: Collection[asyncio.Task[Any]], patience: float) -> None:

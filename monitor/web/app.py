@@ -21,7 +21,7 @@ from monitor.core.units import BadUnit, parse_duration
 from monitor.core.verdict import Severity
 from monitor.daemon.chasing import overdue
 from monitor.daemon.daemon import Daemon
-from monitor.daemon.desk import ACTIONS, NEED_WORDS
+from monitor.daemon.hearing import ACTIONS, NEED_WORDS, hear
 from monitor.inventory.report import problem_json
 from monitor.store import StoreError
 from monitor.web import metrics, views
@@ -261,7 +261,7 @@ class _Api:
         words, who, desk = word(body, "text", None if action in NEED_WORDS else ""), actor(request), self.daemon.desk
         if action == "ack":
             return await self.done(await desk.acknowledge(name, who, words, length(body, "for")), request)
-        return await self.done(await desk.hear(action, name, who, words), request)
+        return await self.done(await hear(desk, action, name, who, words), request)
 
     async def reload(self, request: Request) -> Response:
         reading = await self.daemon.reload(actor(request))
