@@ -268,13 +268,11 @@ class Desk:
 
     async def note(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Add `words` to the incident's log."""
-        words = legible(words)
-        return await self.act(name, actor, "note", lambda i, now: by_hand.note(i, actor, now, words))
+        return await self.act(name, actor, "note", lambda i, now: by_hand.note(i, actor, now, legible(words)))
 
     async def state_cause(self, name: IncidentId, actor: str, words: str) -> Incident:
         """Record the cause as `actor` states it."""
-        words = legible(words)
-        return await self.act(name, actor, "cause", lambda i, now: by_hand.state_cause(i, actor, now, words))
+        return await self.act(name, actor, "cause", lambda i, now: by_hand.state_cause(i, actor, now, legible(words)))
 
     async def resolve(self, name: IncidentId, actor: str, words: str) -> Incident:
         """End an incident that no check ends."""
