@@ -11,7 +11,6 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,8 @@ from monitor.web.client import SOCKET
 
 if TYPE_CHECKING:
     from monitor.daemon.daemon import Daemon
+    from monitor.daemon.own_lease import OwnLease
+    from monitor.daemon.standby import Standby
     from monitor.inventory.model import Inventory
     from monitor.store import Store
 
@@ -53,12 +54,20 @@ def run(settings: Settings, listen: str, site: str | None, once: bool) -> int:
     if not once:
         asked.listen()
     from monitor.daemon import logs
+    from monitor.daemon.own_lease import is_led
     from monitor.daemon.peering import is_passive
     from monitor.store import StoreError, open_store
+    from monitor.store.folder import prepare
 
     inventory = inventory_of(settings, site)
     logs.set_up()
     try:
+        if is_led(inventory) and not once:
+            prepare(settings.data)
+            if site:
+                _keep_site(settings, site)
+            code = asyncio.run(_to_the_end(_relieve(settings, inventory, listen, asked)))
+            return _be_passive(settings, inventory, asked, once=once) if code == SUPERSEDED else code
         if is_passive(inventory, settings.data):
             return _be_passive(settings, inventory, asked, once=once)
         with open_store(settings.data, write=True) as store:
@@ -71,6 +80,87 @@ def run(settings: Settings, listen: str, site: str | None, once: bool) -> int:
         return _be_passive(settings, inventory, asked, once=once) if code == SUPERSEDED else code
     except StoreError as error:
         raise Failure(error.text) from error
+
+
+async def _relieve(settings: Settings, inventory: Inventory, listen: str, asked: _Asked) -> int:
+    """Be the active Relève of two or the passive one, whichever the voters say, and the other one when they say so.
+
+    Returns the exit code; SUPERSEDED where the inventory no longer has voters and the other site goes on.
+    """
+    from monitor.clock import SystemClock
+    from monitor.daemon.own_lease import OwnLease, is_led
+    from monitor.daemon.peer_door import CannotReceive
+    from monitor.daemon.standby import Standby
+    from monitor.store import open_store
+
+    own, begun = OwnLease(settings.data, SystemClock()), False
+    try:
+        while not asked.to_stop:
+            await own.swap(inventory)
+            standby = Standby(settings.data, inventory, own, SystemClock())
+            if begun or not await standby.begins_active():
+                begun = True
+                if not await _stand_by(settings, standby, asked):
+                    inventory = _as_it_is_now(settings, inventory)
+                    continue
+                inventory = _as_it_is_now(settings, inventory)
+            begun = True
+            with await asyncio.to_thread(open_store, settings.data, write=True) as store:
+                code, inventory = await _lead(settings, inventory, store, listen, asked, own)
+            await own.stand_down()
+            if code != SUPERSEDED or not is_led(inventory):
+                return code
+        return ExitCode.DONE
+    except CannotReceive as error:
+        raise Failure(error.text) from error
+    finally:
+        await own.close()
+
+
+async def _stand_by(settings: Settings, standby: Standby, asked: _Asked) -> bool:
+    """Be the passive one; return True once this one is to lead, False when a signal asks for something else."""
+    from monitor.daemon import systemd
+
+    text = say(
+        "The Relève at the other site is the active one, or its state is newer: this one stays passive and keeps a "
+        "copy. It goes on by itself when that one is lost"
+    )
+    warn(site_speech(settings).render(text))
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def hear(number: int) -> None:
+        asked.to_stop |= number != signal.SIGHUP
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, hear, number)
+    feeding = asyncio.create_task(_feed(systemd.watchdog_interval()), name="watchdog")
+    try:
+        return await standby.until_active(stop)
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+
+
+async def _feed(every: float | None) -> None:
+    """Show the service manager that the loop turns."""
+    from monitor.daemon import systemd
+
+    while every is not None:
+        await asyncio.sleep(every)
+        systemd.notify("WATCHDOG=1")
+
+
+def _as_it_is_now(settings: Settings, before: Inventory) -> Inventory:
+    """Return the inventory as its file says by now; the one before where that is wrong, or names no voters."""
+    from monitor.daemon.own_lease import is_led
+
+    try:
+        now = inventory_of(settings)
+    except Failure as error:
+        warn(site_speech(settings).render(error.text))
+        return before
+    return now if is_led(now) else before
 
 
 def _keep_site(settings: Settings, site: str) -> None:
@@ -163,8 +253,25 @@ async def _once(inventory: Inventory, store: Store) -> int:
 
 
 async def _watch(settings: Settings, inventory: Inventory, store: Store, listen: str, asked: _Asked) -> int:
+    """Be the active Relève where no voters say so; return the exit code, or SUPERSEDED."""
+    from monitor.clock import SystemClock
+    from monitor.daemon.own_lease import OwnLease
+
+    own = OwnLease(settings.data, SystemClock())
+    try:
+        code, _inventory = await _lead(settings, inventory, store, listen, asked, own)
+        return code
+    finally:
+        await own.close()
+
+
+async def _lead(
+    settings: Settings, inventory: Inventory, store: Store, listen: str, asked: _Asked, own: OwnLease
+) -> tuple[int, Inventory]:
+    """Be the active Relève; return the exit code, or SUPERSEDED, and the inventory that was in force last."""
     from importlib.metadata import version
 
+    from monitor.clock import SystemClock
     from monitor.daemon.daemon import Daemon, note_start
     from monitor.daemon.peer_door import CannotReceive, holding
     from monitor.daemon.peer_line import superseded_there
@@ -172,26 +279,26 @@ async def _watch(settings: Settings, inventory: Inventory, store: Store, listen:
     from monitor.web.app import application
     from monitor.web.server import CannotListen, serving, tcp_socket, unix_socket
 
-    own, other = store.feed.standing(), destination(inventory)
-    if own is not None and other is not None and await superseded_there(other, own):
-        return SUPERSEDED
+    standing, other = store.feed.standing(), destination(inventory)
+    if not own.holds() and standing is not None and other is not None and await superseded_there(other, standing):
+        return SUPERSEDED, inventory
     try:
         network, local = tcp_socket(listen), unix_socket(settings.data / SOCKET)
     except CannotListen as error:
         raise Failure(error.text) from error
-    daemon = await Daemon.start(inventory, store)
+    own.lead(0 if standing is None else standing.token, SystemClock().now())
+    daemon = await Daemon.start(inventory, store, own=own)
     _obey_signals(daemon, asked)
     await note_start(daemon, version("releve"))
     try:
-        standing = partial(daemon.journal.ask, store.feed.standing)
-        async with serving(application(daemon), network, local), holding(listening(inventory), standing):
+        async with serving(application(daemon), network, local), holding(listening(inventory), daemon.standing):
             await daemon.run()
     except CannotReceive as error:
         raise Failure(error.text) from error
     finally:
         (settings.data / SOCKET).unlink(missing_ok=True)
         await daemon.close()
-    return SUPERSEDED if daemon.superseded else ExitCode.DONE
+    return SUPERSEDED if daemon.superseded else ExitCode.DONE, daemon.desk.inventory
 
 
 def _obey_signals(daemon: Daemon, asked: _Asked) -> None:

@@ -30,6 +30,7 @@ from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.mail_in import MailIn
 from monitor.daemon.moves import Moves
 from monitor.daemon.noticeboard import Noticeboard
+from monitor.daemon.own_lease import OwnLease, is_led
 from monitor.daemon.peer_sender import PeerSender
 from monitor.daemon.peering import destination, inventory_file, peer_verdict
 from monitor.daemon.post import Post
@@ -45,6 +46,7 @@ from monitor.inventory.problems import Problem
 from monitor.inventory.report import problem_json, problem_line
 from monitor.inventory.standpoint import NotASite, remembered, standing_at
 from monitor.store import AuditEntry, Batch, Sample, Store, StoreError
+from monitor.store.feed import Standing
 from monitor.store.link_key import link_key
 from monitor.store.recordings import RecordingsLedger
 from probes.runner import Result
@@ -81,6 +83,7 @@ def plan_of(inventory: Inventory) -> Plan:
         peer=destination(inventory) is not None,
         voters=voters,
         leases=inventory.continuity.plans if voters and inventory.continuity.here is not None else (),
+        itself=is_led(inventory),
     )
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
@@ -110,6 +113,7 @@ class Daemon:
     readiness: Readiness
     peer: PeerSender
     voting: Voting
+    own: OwnLease
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -118,11 +122,16 @@ class Daemon:
 
     @classmethod
     async def start(
-        cls, inventory: Inventory, store: Store, clock_from: Callable[[Guard | None], GuardedClock] = GuardedClock
+        cls,
+        inventory: Inventory,
+        store: Store,
+        clock_from: Callable[[Guard | None], GuardedClock] = GuardedClock,
+        own: OwnLease | None = None,
     ) -> Daemon:
         """Return the daemon of `inventory` on `store`, which `close` closes. Raises StoreError.
 
-        `clock_from`: makes the clock out of what the last run left of it.
+        `clock_from`: makes the clock out of what the last run left of it. `own`: the lease that makes this Relève the
+        active one of two; it is kept by whoever made it.
         """
         journal = Journal(store)
         await journal.recover()
@@ -156,6 +165,7 @@ class Daemon:
             readiness=None,  # type: ignore[arg-type]
             peer=None,  # type: ignore[arg-type]
             voting=None,  # type: ignore[arg-type]
+            own=own if own is not None else OwnLease(store.folder, clock),
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -174,11 +184,12 @@ class Daemon:
             journal,
             clock,
             lambda: inventory_file(desk.inventory),
-            superseded=daemon.give_way,
+            lambda: daemon.own.token,
+            superseded=daemon.is_refused,
         )
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
-        daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look)
+        daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look, daemon.own.watching)
         daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, daemon.report_voters, clock)
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
         daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
@@ -229,6 +240,7 @@ class Daemon:
             asyncio.create_task(self._every(FLUSH, self.readiness.tick), name="readiness"),
             asyncio.create_task(self.peer.run(), name="peer"),
             asyncio.create_task(self.voting.run(), name="voting"),
+            asyncio.create_task(self._until_superseded(), name="own lease lost"),
         ]
         self.automation.resume()
         self.moves.resume()
@@ -283,6 +295,21 @@ class Daemon:
         log.warning("the other site has taken over", extra={"event": "superseded"})
         self.superseded = True
         self.stop()
+
+    def is_refused(self) -> None:
+        """Take it that the other Relève says that it goes on with a newer state; where voters decide, it is their word
+        that counts."""
+        if not self.own.holds():
+            self.give_way()
+
+    async def standing(self) -> Standing | None:
+        """Return whose state this is, under the lease that is held now; None where it was never sent anywhere."""
+        found = await self.journal.ask(self.journal.store.feed.standing)
+        return None if found is None else replace(found, token=max(found.token, self.own.token))
+
+    async def _until_superseded(self) -> None:
+        await self.own.superseded.wait()
+        self.give_way()
 
     async def round(self) -> None:
         """Observe every check once and send what comes of it: a turn without a daemon, for a timer."""
@@ -341,6 +368,9 @@ class Daemon:
         other = self.desk.inventory.peer
         if other is not None and selfcheck.PEER in self.desk.plan.checks:
             verdicts += ((selfcheck.PEER, peer_verdict(self.peer.lag, self.peer.trouble, other)),)
+        itself = self.own.verdict()
+        if itself is not None and selfcheck.SELF in self.desk.plan.checks:
+            verdicts += ((selfcheck.SELF, itself),)
         leases = lease_verdicts(self.desk.inventory.continuity, self.moves.moves, self.moves.holding, self.clock.boot())
         verdicts += tuple((selfcheck.lease_check(plan), verdict) for plan, verdict in leases.items())
         for name, verdict in verdicts:
@@ -430,6 +460,7 @@ class Daemon:
             self.publishing.swap()
             self.mail_in.swap()
             self.peer.swap()
+            await self.own.swap(reading.inventory)
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
 

@@ -60,14 +60,18 @@ class Moves:
         kept: Loaded,
         automation: Automation,
         look: Callable[[CheckId], Awaitable[Verdict]],
+        watching: dict[PlanId, Watching] | None = None,
     ) -> None:
-        """Take over what the last run of Relève left; `look` observes a check now."""
+        """Take over what the last run of Relève left; `look` observes a check now.
+
+        `watching`: what is known of the records of the leases from before, to which every look adds.
+        """
         self._desk, self._clock, self._automation = desk, clock, automation
         self.sighting = Sighting(desk, look, clock)
         self.book = MoveBook(desk, clock, kept)
         self.holding = Holding(lambda: self._continuity, self._is_ours, self._tenure, self.book.highest)
         self.beginning = Beginning(desk, clock, self.book, self.sighting, self.holding, self._tenure)
-        self._watching: dict[PlanId, Watching] = {}
+        self._watching: dict[PlanId, Watching] = {} if watching is None else watching
         self._executions: dict[MoveId, Execution] = {}
         self._footings: dict[MoveId, Footing] = {}
         self._tasks: dict[MoveId, asyncio.Task[None]] = {}

@@ -23,6 +23,8 @@ PATIENCE = 20.0
 """Seconds that one request may take: a part of 1 MiB over a busy line of 4 Mbit/s needs some."""
 ASK_EVERY = 10.0
 """Seconds after which the other is asked where it stands, also when all is well: which files it lacks."""
+SPEAK_EVERY = 1.0
+"""Seconds of silence after which the other is told that we are there, though nothing has changed."""
 SOON = 3.0
 """Seconds within which a Relève that starts is told by the other that it runs already."""
 NOBODY = Standing("-", 0, 0)
@@ -64,7 +66,10 @@ WORDS = {
 
 @dataclass(slots=True)
 class Line:
-    """An open session, and what was learnt in it: the last row that the other `has`, since when it was not asked."""
+    """An open session, and what was learnt in it: the last row that the other `has`, since when it was not asked.
+
+    Times are those of the event loop.
+    """
 
     session: ClientSession
     url: str
@@ -72,6 +77,12 @@ class Line:
     has: int = 0
     asked_at: float = float("-inf")
     forgot_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    spoke_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    @property
+    def silent(self) -> bool:
+        """Whether the other has to hear that we are there: who stands by for us goes on without us otherwise."""
+        return asyncio.get_running_loop().time() - self.spoke_at >= SPEAK_EVERY
 
     @property
     def due(self) -> bool:
@@ -106,6 +117,17 @@ async def superseded_there(wanted: Destination, standing: Standing) -> bool:
     return False
 
 
+async def runs_there(wanted: Destination) -> bool:
+    """Return whether the other Relève says that it runs by itself; False also where it does not answer soon."""
+    hello = wire.hello_bytes(wire.Hello(STATE_REVISIONS[-1], {}))
+    try:
+        async with line_to(wanted) as line:
+            await request(line, "POST", "hello", hello, SOON)
+    except NotTaken as error:
+        return error.why in (wire.Why.ACTIVE, wire.Why.BUSY)
+    return False
+
+
 async def request(line: Line, method: str, path: str, body: bytes, patience: float = PATIENCE, **query: str) -> bytes:
     """Return the answer. Raises NotTaken."""
     import aiohttp  # noqa: PLC0415 - as above
@@ -123,6 +145,7 @@ async def request(line: Line, method: str, path: str, body: bytes, patience: flo
             ) as response,
         ):
             status, answer = response.status, await _read(response)
+            line.spoke_at = asyncio.get_running_loop().time()
     except TimeoutError as error:
         raise NotTaken(say("no answer within {time}", time=timedelta(seconds=patience))) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -200,6 +200,8 @@ class PeerSender:
         if line.has >= piece.last and not piece.more:
             await self._is_complete(line, piece.last, looked_at)
         if not piece.rows:
+            if line.silent:
+                await request(line, "POST", "ping", b"")
             await self._wait_for_change(LOOK_EVERY)
 
     async def _is_complete(self, line: Line, last: int, looked_at: float) -> None:

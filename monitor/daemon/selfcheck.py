@@ -28,6 +28,7 @@ ANSWERS = CheckId("releve-answers")
 SMS_IN = CheckId("releve-sms-in")
 PEER = CheckId("releve-peer")
 VOTERS = CheckId("releve-voters")
+SELF = CheckId("releve-self")
 OWN = {name: Watched(ConfirmPolicy(confirm=1)) for name in (STORE, CLOCK, OUTBOX, CHECKS)}
 """Our own checks; believed at once, since nothing lies between us and what they look at."""
 LOAD = {name: Watched(ConfirmPolicy(confirm=3)) for name in (LAG, QUEUE)}
@@ -71,13 +72,14 @@ def own_checks(
     peer: bool = False,
     voters: bool = False,
     leases: Iterable[str] = (),
+    itself: bool = False,
 ) -> dict[CheckId, Watched]:
     """Return every check that Relève makes of itself where those folders are archived.
 
     `heartbeat`: it gives a sign of life to a watcher. `public`: it sends the public status to other hosts. `mailbox`:
     it reads one. `sms_in`: it reads a modem. `plans`: of the groups that can move to another site. `peer`: its state
     goes to the Relève at the other site. `voters`: its leases are kept by three of them. `leases`: of the plans
-    whose lease this site holds while their group runs here.
+    whose lease this site holds while their group runs here. `itself`: a lease says which of two Relèves is active.
     """
     watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
     watcher |= {PUBLIC: Watched(PUBLIC_POLICY)} if public else {}
@@ -85,6 +87,7 @@ def own_checks(
     watcher |= {SMS_IN: Watched(ARCHIVE_POLICY)} if sms_in else {}
     watcher |= {PEER: Watched(ConfirmPolicy(confirm=1))} if peer else {}
     watcher |= {VOTERS: Watched(HEARTBEAT_POLICY)} if voters else {}
+    watcher |= {SELF: Watched(HEARTBEAT_POLICY)} if itself else {}
     watcher |= {ANSWERS: Watched(ConfirmPolicy(confirm=1))} if mailbox or sms_in else {}
     watcher |= {lease_check(name): Watched(ARCHIVE_POLICY) for name in leases}
     watcher |= {failover_check(name): Watched(ConfirmPolicy(confirm=1)) for name in plans}

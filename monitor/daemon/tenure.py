@@ -21,10 +21,10 @@ from failover.lease_local import LocalLease
 from failover.model import Continuity, Leases, PlanId, Site, SiteId
 from monitor.clock import Clock
 from monitor.core.text import ENGLISH, Quantity, Text, say, verbatim
+from monitor.store.folder import SESSION_FILE
 
 log = logging.getLogger(__name__)
 
-SESSION_FILE = "lease.session"
 SESSION = re.compile(r"[0-9a-f]{32}")
 AGAIN = 0.5
 """Seconds until a renewal that was not answered is asked for once more: a lease bears two of them, and no pause."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alerts.agreement import EVERYBODY_TOLD
+from failover.itself import RECORD
 from failover.model import (
     DataSetId,
     Drill,
@@ -70,6 +71,9 @@ def plans(scope: Scope, sites: Mapping[SiteId, Site]) -> list[Drafted]:
 def _plan(name: str, entry: Entry, scope: Scope, sites: Mapping[SiteId, Site]) -> Drafted | None:
     where, table = f"plans.{name}", entry.value
     before = scope.problems.errors
+    if name == RECORD:
+        message = say("{name} is the name of the lease of Relève itself", name=name)
+        scope.problems.error(entry.at, where, message, say("call the plan something else"))
     keys = shaped(PlanKeys, table, entry.at, where, scope.problems)
     if not isinstance(table, TableNode):
         return None

@@ -240,9 +240,9 @@ def occupants(folder: Path) -> list[Path]:
         return sorted(entry for entry in found if not entry.is_socket())
 
 
-def set_aside(folder: Path, found: list[Path], now: datetime) -> Path:
+def set_aside(folder: Path, found: list[Path], now: datetime, named: str = "before") -> Path:
     """Move what is there, logs of the databases included: a log left behind would be played into the restored one."""
-    aside = Path(tempfile.mkdtemp(prefix=f"before-{now.astimezone(UTC):%Y%m%d-%H%M%S}-", dir=folder))
+    aside = Path(tempfile.mkdtemp(prefix=f"{named}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-", dir=folder))
     _hand_over(aside, folder)
     for entry in found:
         entry.rename(aside / entry.name)

@@ -21,6 +21,8 @@ KEY_FILE = "links.key"
 SITE_FILE, LEASES = "site", "lease-"
 """At which site this machine stands (`monitor.inventory.standpoint`), and how the names of the leases begin that it
 keeps by itself (`monitor.daemon.tenure`): whatever state lies here, they are this machine's."""
+SESSION_FILE = "lease.session"
+"""The life of the state that lies here (`monitor.daemon.tenure`). It goes on when the other site's takes its place."""
 PEER = "peer"
 """The folder of the copy of the other site's state, below that of the own one."""
 TAKING = "taking"

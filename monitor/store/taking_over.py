@@ -12,7 +12,7 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,24 @@ from sqlalchemy import Connection
 from monitor.core.text import say
 from monitor.store import audit, feed, log
 from monitor.store.archive import occupants, set_aside
+from monitor.store.attachments import FOLDER as ATTACHMENTS
 from monitor.store.audit import AuditEntry
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import StoreError, translated
 from monitor.store.feed import Standing
-from monitor.store.folder import PEER, STATE_FILE, TAKING, WriterLock, prepare, sync_folder
-from monitor.store.replica import AT, CURRENT, TAKEN, current_copy, written
+from monitor.store.folder import HISTORY_FILE, PEER, SESSION_FILE, STATE_FILE, TAKING, WriterLock, prepare, sync_folder
+from monitor.store.replica import AT, CURRENT, SENT, TAKEN, current_copy, written
 from monitor.store.tables import STATE_REVISIONS
 
 SKIPPED = 100
 """Numbers of incidents that are left out. What the other site opened just before it was lost never came here, but
 people were told of it under its number, and no other incident may be called so."""
+RELIEVED = "relieved"
+"""How the names of the folders begin in which lies what was there before a take-over that nobody asked for."""
+KEPT = 5
+"""Of those folders so many stay: two sites that change their roles every night are not to fill the disk."""
+_HISTORY = tuple(f"{HISTORY_FILE}{log}" for log in ("", "-wal", "-shm"))
+_STATE = (*(f"{STATE_FILE}{log}" for log in ("", "-wal", "-shm")), ATTACHMENTS, *SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,14 @@ class TakenOver:
     aside: Path | None
 
 
-def take_over(folder: Path, now: datetime, *, actor: str, token: int = 0) -> TakenOver:
+def take_over(
+    folder: Path, now: datetime, *, actor: str, token: int = 0, by_itself: bool = False, complete: bool = False
+) -> TakenOver:
     """Turn the copy in `folder/peer` into the state of `folder`, as `actor` says, under the lease `token` (0: none).
 
-    Repeated after a kill it goes on where it was. Raises WriterBusy while a Relève runs here or receives the copy, and
-    StoreError where there is no copy.
+    Repeated after a kill it goes on where it was. `by_itself`: nobody asked for it, and of what is set aside by such
+    ones only the newest is kept. `complete`: the other one has ended, and all of its state is here. Raises WriterBusy
+    while a Relève runs here or receives the copy, and StoreError where there is no copy.
     """
     prepare(folder)
     prepare(folder / PEER)
@@ -59,18 +69,19 @@ def take_over(folder: Path, now: datetime, *, actor: str, token: int = 0) -> Tak
     try:
         other = WriterLock(folder / PEER)
         try:
-            return _taken_over(folder, now, actor, token)
+            begun = _begun(folder / PEER)
+            if begun is None:
+                entry, skipped = AuditEntry(actor, "take over", {}, now), 0 if complete else SKIPPED
+                begun = _begin(folder, now, entry, token, skipped, by_itself=by_itself)
+            return _taken_over(folder, begun)
         finally:
             other.release()
     finally:
         own.release()
 
 
-def _taken_over(folder: Path, now: datetime, actor: str, token: int) -> TakenOver:
+def _taken_over(folder: Path, begun: dict[str, Any]) -> TakenOver:
     peer = folder / PEER
-    begun = _begun(peer)
-    if begun is None:
-        begun = _begin(folder, now, actor, token)
     copy = peer / begun["copy"]
     with translated(folder):
         if not begun["moving"]:
@@ -78,6 +89,8 @@ def _taken_over(folder: Path, now: datetime, actor: str, token: int) -> TakenOve
         _move(copy, folder)
         (peer / CURRENT).unlink(missing_ok=True)
         shutil.rmtree(copy, ignore_errors=True)
+        for old in sorted(folder.glob(f"{RELIEVED}-*"))[:-KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
         (peer / TAKING).unlink(missing_ok=True)
         sync_folder(peer)
     at, aside = begun["committed_at"], begun["aside"]
@@ -86,6 +99,12 @@ def _taken_over(folder: Path, now: datetime, actor: str, token: int) -> TakenOve
         None if at is None else datetime.fromisoformat(at),
         None if aside is None else folder / aside,
     )
+
+
+def is_begun(folder: Path) -> Standing | None:
+    """Return the standing of the state that is being taken over into `folder`; None when none is. Raises StoreError."""
+    begun = _begun(folder / PEER)
+    return None if begun is None else feed.standing_from_json(begun["standing"])
 
 
 def _begun(peer: Path) -> dict[str, Any] | None:
@@ -102,7 +121,9 @@ def _begun(peer: Path) -> dict[str, Any] | None:
     return begun if current is None or current.name == begun["copy"] else None
 
 
-def _begin(folder: Path, now: datetime, actor: str, token: int) -> dict[str, Any]:
+def _begin(
+    folder: Path, now: datetime, entry: AuditEntry, token: int, skipped: int, *, by_itself: bool
+) -> dict[str, Any]:
     peer = folder / PEER
     copy = current_copy(peer)
     if copy is None:
@@ -119,33 +140,43 @@ def _begin(folder: Path, now: datetime, actor: str, token: int) -> dict[str, Any
         bring_up_to_date(engine, path, STATE_REVISIONS, write=True)
         quick_check(engine, path)
         with translated(path), engine.begin() as connection:
-            begun = _marked(connection, now, actor, token)
+            begun = _marked(connection, entry, now, token, skipped)
     finally:
         engine.dispose()
     with translated(path), closing(sqlite3.connect(path)) as alone:
         # Out of the write-ahead mode, so that the state is one file, which is moved whole or not at all.
         alone.execute("PRAGMA journal_mode=DELETE").fetchall()
-    found = occupants(folder)
-    begun |= {"copy": copy.name, "moving": False, "aside": None}
+    found = _in_the_way(folder, by_itself=by_itself)
+    begun |= {"copy": copy.name, "moving": False, "aside": None, "by_itself": by_itself}
     if found:
-        begun["aside"] = set_aside(folder, [], now).name
+        begun["aside"] = set_aside(folder, [], now, *((RELIEVED,) if by_itself else ())).name
     with translated(peer):
         written(peer / TAKING, json.dumps(begun).encode())
     return begun
 
 
-def _marked(connection: Connection, now: datetime, actor: str, token: int) -> dict[str, Any]:
+def _in_the_way(folder: Path, *, by_itself: bool) -> list[Path]:
+    """What is set aside. What this machine measured stays, and the life of who took the lease goes on.
+
+    Where nobody asked for it, only what the copy has as well: what people put here is not ours to throw away later.
+    """
+    found = [entry for entry in occupants(folder) if entry.name not in (SESSION_FILE, *_HISTORY)]
+    return [entry for entry in found if entry.name in _STATE] if by_itself else found
+
+
+def _marked(connection: Connection, entry: AuditEntry, now: datetime, token: int, skipped: int) -> dict[str, Any]:
     """Give the copy a standing of its own, once; return what is known of it."""
     begun = feed.get(connection, TAKEN)
     if begun is None:
         before, at = feed.standing(connection), feed.get(connection, AT)
-        log.leave_out(connection, SKIPPED)
+        if skipped:
+            log.leave_out(connection, skipped)
         feed.go_on(connection)
         after = feed.begin(connection, token)
         begun = {"standing": feed.standing_to_json(after), "committed_at": at}
         feed.put(connection, TAKEN, begun)
         data = {"epoch": after.epoch, "of": None if before is None else before.epoch, "committed_at": at}
-        audit.append(connection, (AuditEntry(actor, "take over", data, now),), now)
+        audit.append(connection, (replace(entry, data=data),), now)
         feed.end(connection, now)
     return dict(begun)
 
@@ -154,7 +185,7 @@ def _clear(folder: Path, peer: Path, begun: dict[str, Any]) -> None:
     """Set aside what lies in the folder, and note that from here on what lies there is ours."""
     if begun["aside"] is not None:
         aside = folder / begun["aside"]
-        for entry in occupants(folder):
+        for entry in _in_the_way(folder, by_itself=begun.get("by_itself", False)):
             if entry != aside:
                 entry.rename(aside / entry.name)
         sync_folder(aside)

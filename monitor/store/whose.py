@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from failover.itself import Ground
 from monitor.store import feed
 from monitor.store.engine import make_engine
 from monitor.store.errors import OlderSchema, corrupt, translated
@@ -12,6 +13,7 @@ from monitor.store.feed import Standing
 from monitor.store.folder import PEER, STATE_FILE
 from monitor.store.opening import open_store
 from monitor.store.replica import Reached, current_copy, reached_in
+from monitor.store.taking_over import is_begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +68,27 @@ def superseded(folder: Path) -> bool:
         return False
     own = own_standing(folder)
     return own is None or seen.standing.rank > own.rank
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What a Relève in a folder would go on with: its `ground`, and the highest `token` under which any of it was
+    written."""
+
+    ground: Ground
+    token: int
+
+
+def footing(folder: Path) -> Footing:
+    """Return what a Relève that is not active would go on with in the state `folder`. Raises StoreError."""
+    begun = is_begun(folder)
+    if begun is not None:
+        return Footing(Ground.TAKEN, begun.token)
+    seen, own = look_at(folder / PEER), own_standing(folder)
+    theirs = None if seen is None else seen.standing
+    token = max((one.token for one in (theirs, own) if one is not None), default=0)
+    if seen is not None and theirs is not None and (own is None or theirs.rank > own.rank):
+        return Footing(Ground.BROKEN if seen.reached.cursor is None else Ground.COPY, token)
+    state = folder / STATE_FILE
+    there = state.exists() and state.stat().st_size > 0
+    return Footing(Ground.OWN if there else Ground.NOTHING, token)

@@ -422,6 +422,10 @@ ERRORS = {
         changed(("          down: [{step: service-restart, check: db-2, verb: stop}]\n", "")),
         "51:9 plans.crm.sites.secours.drill: down is missing",
     ),
+    "plan that is called as the lease of Relève": (
+        changed(("plans:\n  crm:", "plans:\n  releve:")),
+        "29:3 plans.releve: releve is the name of the lease of Relève itself (call the plan something else)",
+    ),
 }  # fmt: skip
 
 

@@ -13,15 +13,17 @@ from pathlib import Path
 import pytest
 
 from alerts.notice import Notice, NoticeState
+from failover.itself import Ground
 from monitor.core.events import Event
 from monitor.store import AuditEntry, Batch, Store, StoreError, WriterBusy, open_store
 from monitor.store.archive import back_up
-from monitor.store.feed import Standing
-from monitor.store.folder import PEER, TAKING
+from monitor.store.feed import Piece, Standing
+from monitor.store.feed_apply import Diverged
+from monitor.store.folder import PEER, SESSION_FILE, TAKING
 from monitor.store.link_key import link_key
 from monitor.store.replica import Admission, Replica, Stale
-from monitor.store.taking_over import SKIPPED, take_over
-from monitor.store.whose import own_standing, superseded
+from monitor.store.taking_over import KEPT, SKIPPED, take_over
+from monitor.store.whose import Footing, footing, own_standing, superseded
 
 KILLED = 86
 
@@ -249,3 +251,60 @@ def test_a_copy_that_is_newer_than_the_own_state_supersedes_it(
         replica.install(active.feed.start(), tmp_path / "back.zip")
     assert superseded(store.folder)
     assert not superseded(secours)
+
+
+def test_what_there_is_to_go_on_with_is_known_before_and_after_and_in_between(
+    centre: tuple[Store, Standing], secours: Path, start: datetime, tmp_path: Path
+) -> None:
+    store, _standing = centre
+    assert footing(tmp_path / "none") == Footing(Ground.NOTHING, 0)
+    assert footing(store.folder) == Footing(Ground.OWN, 0)
+    store.feed.start(token=3)
+    assert footing(store.folder) == Footing(Ground.OWN, 3)
+    assert footing(secours) == Footing(Ground.COPY, 0)
+    seen = []
+    for event in range(0, 1000, 7):
+        folder = Path(shutil.copytree(secours, tmp_path / "try" / str(event)))
+        killed = killed_at(event, folder, start)
+        seen.append(footing(folder).ground)
+        if not killed:
+            break
+    assert list(dict.fromkeys(seen)) == [Ground.COPY, Ground.TAKEN, Ground.OWN]
+    assert seen == sorted(seen, key=list(dict.fromkeys(seen)).index), "nothing of it is taken back"
+
+
+def test_a_copy_that_cannot_follow_is_no_ground(centre: tuple[Store, Standing], secours: Path) -> None:
+    _store, standing = centre
+    with Replica(secours / PEER) as replica:
+        first = (replica.reached().cursor or 0) + 1
+        with pytest.raises(Diverged):
+            replica.take(standing, Piece(first, ('["-","audit",{"seq":9999}]', '[".","2026-11-23T02:00:00+00:00"]')))
+    assert footing(secours) == Footing(Ground.BROKEN, 0)
+
+
+def test_whoever_takes_over_by_itself_keeps_its_life_its_figures_and_what_people_put_there(
+    centre: tuple[Store, Standing], secours: Path, start: datetime, tmp_path: Path
+) -> None:
+    store, _standing = centre
+    link_key(secours)
+    (secours / SESSION_FILE).write_text("f" * 32)
+    (secours / "saved.zip").write_text("a backup")
+    with open_store(secours, write=True, ballast=0):
+        pass
+    (secours / "history.db").write_text("what was measured here")
+    for turn in range(KEPT + 2):
+        take_over(secours, start + timedelta(seconds=turn), actor="releve", token=2 * turn, by_itself=True)
+        with Replica(secours / PEER, own_standing(secours)) as replica:
+            standing = store.feed.start(token=2 * turn + 1)
+            back_up(store.folder, tmp_path / f"{turn}.zip", start, history=False)
+            replica.install(standing, tmp_path / f"{turn}.zip")
+    assert (secours / SESSION_FILE).read_text() == "f" * 32
+    assert ((secours / "saved.zip").exists(), (secours / "history.db").exists()) == (True, True)
+    assert len(list(secours.glob("relieved-*/state.db"))) == KEPT
+    assert not list(secours.glob("before-*"))
+
+
+def test_where_all_has_come_no_number_is_left_out(secours: Path, start: datetime) -> None:
+    take_over(secours, start, actor="releve", token=1, complete=True)
+    with open_store(secours, write=False) as taken:
+        assert taken.load(start, timedelta(days=1)).state.next_number == 2

@@ -1,0 +1,178 @@
+"""Standing by for the Relève at the other site: receive its state, watch the leases, and go on with it when it is lost.
+
+By itself only where three voters keep a lease of Relève: a lost site and a cut link look alike from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from failover.itself import Alone, Ground, Known, Lead, Role, StandBy, Why, next_role
+from failover.lease import Refused, Seen
+from failover.lease_etcd import Watching
+from failover.model import PlanId
+from monitor.clock import Clock
+from monitor.core.events import RELEVE
+from monitor.core.text import ENGLISH
+from monitor.core.verdict import Severity, Verdict
+from monitor.daemon import systemd
+from monitor.daemon.own_lease import OwnLease
+from monitor.daemon.peer_line import runs_there, superseded_there
+from monitor.daemon.peer_receiver import Receiver
+from monitor.daemon.peering import destination, listening
+from monitor.daemon.voting import Voting
+from monitor.inventory.model import Inventory
+from monitor.store import StoreError
+from monitor.store.taking_over import take_over
+from monitor.store.whose import Footing, footing, own_standing
+
+log = logging.getLogger(__name__)
+
+LOOK = 0.5
+"""Seconds between two looks at the lease: by so much a take-over may come late."""
+
+
+class Standby:
+    """One Relève that is not active, in the folder of the state `data`. `role`: what it was to do at the last look."""
+
+    def __init__(self, data: Path, inventory: Inventory, own: OwnLease, clock: Clock) -> None:
+        self._data, self._inventory, self._own, self._clock = data, inventory, own, clock
+        leases = inventory.continuity.leases
+        assert leases is not None
+        self._ttl = leases.ttl.total_seconds()
+        self._began = clock.boot()
+        self._not_before = 0.0
+        self.role: Role | None = None
+
+    async def begins_active(self) -> bool:
+        """Return whether this Relève is to be the active one at once, as it was before it was started again.
+
+        Where nobody can be asked, and the other one does not say that it is, it goes on with what it has.
+        """
+        found = await self._footing()
+        role = self._judged(found, await self._own.look(), silent=0.0, starting=True)
+        if isinstance(role, Lead):
+            return await self._led(role, found)
+        if isinstance(role, Alone):
+            return not await self._is_superseded()
+        return False
+
+    async def until_active(self, stop: asyncio.Event) -> bool:
+        """Receive and watch; return True once this Relève is the active one, its state in place; False for `stop`.
+
+        Raises StoreError and CannotReceive where it cannot even receive.
+        """
+        wanted = listening(self._inventory)
+        assert wanted is not None
+        looking = asyncio.create_task(self._look_at_groups(), name="voting")
+        try:
+            while not stop.is_set():
+                receiver = await asyncio.to_thread(Receiver, self._data, wanted)
+                async with receiver.receiving():
+                    systemd.notify("READY=1", "STATUS=passive: receiving the state of the other site")
+                    self._began = self._clock.boot()
+                    chosen = await self._chosen(receiver, stop)
+                if chosen is not None and await self._led(*chosen):
+                    return True
+            return False
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look_at_groups(self) -> None:
+        """Look at the leases of the groups, so that nobody need wait for them again who becomes active."""
+
+        def watching(plan: PlanId) -> Watching:
+            return self._own.watching.setdefault(plan, Watching())
+
+        await Voting(lambda: self._inventory.continuity, watching, _log_voters, self._clock).run()
+
+    async def _chosen(self, receiver: Receiver, stop: asyncio.Event) -> tuple[Lead, Footing] | None:
+        """Return what there is to go on with once the lease is ours; None for `stop`."""
+        while not stop.is_set():
+            try:
+                chosen = await self._turn(receiver)
+            except StoreError as error:  # a copy takes the place of another at this moment, or the disk is full
+                log.warning("the copy is not looked at", extra={"event": "standby_blind", "why": str(error)})
+            else:
+                if chosen is not None:
+                    return chosen
+            await _waited(stop, LOOK)
+        return None
+
+    async def _turn(self, receiver: Receiver) -> tuple[Lead, Footing] | None:
+        found, seen, now = await self._footing(), await self._own.look(), self._clock.boot()
+        heard = self._began if receiver.heard_at is None else max(self._began, receiver.heard_at)
+        role = self._judged(found, seen, silent=now - heard)
+        if isinstance(role, StandBy) and role.why is Why.COMING:
+            await self._own.take(found.token)  # it is ours, and would be taken back
+        if not isinstance(role, Lead) or now < self._not_before:
+            return None
+        if found.ground is Ground.NOTHING and await self._runs_there():
+            return None  # it may know nothing of voters yet, and has a state that counts
+        why = await self._own.take(role.above)
+        if why is not None:
+            log.info("the lease is not ours", extra={"event": "own_lease_refused", "why": ENGLISH.render(why)})
+            return None
+        return role, found
+
+    async def _led(self, role: Lead, found: Footing) -> bool:
+        """Be the active one: the lease is kept from here on, and the copy becomes the state. Return whether it did."""
+        why = await self._own.take(role.above)
+        if why is not None:
+            return False
+        self._own.lead(found.token, self._clock.now())
+        if found.ground not in (Ground.COPY, Ground.TAKEN):
+            return True
+        try:
+            await asyncio.to_thread(self._take_over)
+        except StoreError as error:
+            log.exception("the copy cannot be taken over", extra={"event": "take_over_failed", "why": str(error)})
+            await self._own.stand_down()
+            # Who cannot go on lets the lease lapse first: the other one may be able to.
+            self._not_before = self._clock.boot() + 2 * self._ttl
+            return False
+        return True
+
+    def _take_over(self) -> None:
+        done = take_over(self._data, self._clock.now(), actor=RELEVE, token=self._own.token, by_itself=True)
+        log.warning(
+            "this Relève goes on in the place of the other", extra={"event": "taken_over", "token": done.standing.token}
+        )
+
+    def _judged(self, found: Footing, seen: Seen | Refused, *, silent: float, starting: bool = False) -> Role:
+        known = Known(found.ground, seen, silent, self._ttl, found.token, starting=starting)
+        role = next_role(known)
+        if isinstance(role, StandBy) and (not isinstance(self.role, StandBy) or self.role.why is not role.why):
+            text = ENGLISH.render(role.text)
+            log.info("standing by", extra={"event": "standing_by", "why": role.why.value, "text": text})
+        self.role = role
+        return role
+
+    async def _footing(self) -> Footing:
+        return await asyncio.to_thread(footing, self._data)
+
+    async def _is_superseded(self) -> bool:
+        other, own = destination(self._inventory), await asyncio.to_thread(own_standing, self._data)
+        return other is not None and own is not None and await superseded_there(other, own)
+
+    async def _runs_there(self) -> bool:
+        other = destination(self._inventory)
+        return other is not None and await runs_there(other)
+
+
+async def _waited(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass
+
+
+async def _log_voters(verdict: Verdict, _elapsed: float) -> None:
+    """Who stands by tells nobody; the active one does."""
+    if verdict.severity is not Severity.OK:
+        text = ENGLISH.render(verdict.summary)
+        log.warning("the voters are not all well", extra={"event": "standby_voters", "why": text})
