@@ -424,7 +424,7 @@ ERRORS = {
     ),
     "plan that is called as the lease of Relève": (
         changed(("plans:\n  crm:", "plans:\n  releve:")),
-        "29:3 plans.releve: releve is the name of the lease of Relève itself (call the plan something else)",
+        "28:3 plans.releve: releve is the name of the lease of Relève itself (call the plan something else)",
     ),
 }  # fmt: skip
 
