@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import ssl
@@ -19,7 +20,7 @@ from yarl import URL
 
 from monitor.core.reasons import reason
 from monitor.core.text import Text, Value, say, verbatim
-from monitor.secret import Secret
+from monitor.secret import Secret, expanded
 from probes.cleaning import one_line
 from probes.params import Unfit
 from probes.ssh import is_loopback
@@ -70,6 +71,25 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _absolute(path: Path) -> Path:
+    full = expanded(str(path))
+    if not full.is_absolute():
+        raise Unfit(say("write the path from the root on, such as /etc/ssl/site-ca.pem"))
+    return full
+
+
+def _reference(value: str) -> str:
+    if not Secret(value).by_reference:
+        raise Unfit(say("a secret stands here in clear: write env:NAME or file:PATH for it"))
+    if value.startswith("file:") and not value.startswith(("file:/", "file:~")):
+        raise Unfit(say("write the path from the root on, such as file:/etc/releve/token"))
+    return value
+
+
+Reference = Annotated[str, Field(min_length=5, max_length=2000), AfterValidator(_reference)]
+"""Where a secret stands: `env:NAME` or `file:/PATH`."""
+PemFile = Annotated[Path, AfterValidator(_absolute)]
+"""A file of certificates or of a key, its path from the root on."""
 Address = Annotated[str, Field(min_length=1, max_length=LONGEST_URL), AfterValidator(_url)]
 Headers = Annotated[dict[str, Annotated[str, Field(max_length=2000)]], Field(max_length=30), AfterValidator(_headers)]
 
@@ -94,7 +114,10 @@ def shown_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked. `headers` hold references; `body` is JSON-ready, None for none; `within`: seconds altogether."""
+    """What is asked. `headers` hold references; `body` is JSON-ready, None for none; `within`: seconds altogether.
+
+    `login`: a user and the reference to the password, by Basic (RFC 7617); `own`: our certificate and its key.
+    """
 
     method: str
     url: str
@@ -104,6 +127,8 @@ class Call:
     body: Any = None
     key: str = ""
     token: int | None = None
+    login: tuple[str, str] | None = None
+    own: tuple[Path, Path] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +147,7 @@ async def ask(call: Call) -> Replied:
     """
     headers, secrets = _sent(call)
     data = None if call.body is None else json.dumps(call.body).encode()
-    trust = await _trust(call.ca)
+    trust = await _trust(call)
     progress = SimpleNamespace(connected=False)
     try:
         async with (
@@ -155,6 +180,12 @@ def _sent(call: Call) -> tuple[dict[str, str], tuple[str, ...]]:
             raise StepFailed(say("the secret for the header {name} holds characters that none may have", name=name))
         headers[name] = f"{found[1]} {value}" if found[1] else value
         secrets.append(value)
+    if call.login is not None:
+        user, reference = call.login
+        password = Secret(reference).reveal()
+        packed = base64.b64encode(f"{user}:{password}".encode()).decode()
+        headers["Authorization"] = f"Basic {packed}"
+        secrets += [password, packed]
     if call.body is not None:
         headers["Content-Type"] = "application/json"
     headers["Accept-Encoding"] = "identity"
@@ -180,15 +211,32 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-async def _trust(ca: Path | None) -> ssl.SSLContext | bool:
-    if ca is None:
+async def _trust(call: Call) -> ssl.SSLContext | bool:
+    if call.ca is None and call.own is None:
         return True
+    context = await asyncio.to_thread(_authorities, call.ca)
+    if call.own is not None:
+        await asyncio.to_thread(_identify, context, *call.own)
+    return context
+
+
+def _authorities(ca: Path | None) -> ssl.SSLContext:
     try:
-        return await asyncio.to_thread(lambda: ssl.create_default_context(cafile=str(ca)))
+        return ssl.create_default_context(cafile=None if ca is None else str(ca))
     except OSError as error:  # ssl.SSLError is one
         raise StepFailed(
             say("cannot read certificates from {path}: {why}", path=str(ca), why=reason(error)),
             remedy=say("The key ca names a file in PEM format that Relève may read"),
+        ) from error
+
+
+def _identify(context: ssl.SSLContext, cert: Path, key: Path) -> None:
+    try:
+        context.load_cert_chain(cert, key, password=lambda: "")  # without it OpenSSL would ask at a terminal
+    except (OSError, ValueError) as error:
+        raise StepFailed(
+            say("cannot use the certificate {path} with its key: {why}", path=str(cert), why=_why(error)),
+            remedy=say("cert and key name files in PEM format that belong together; the key has no password"),
         ) from error
 
 

@@ -20,6 +20,7 @@ KINDS: dict[str, str] = {
     "sql-statement": "runbooks.steps.sql_statement:SqlStatement",
     "pg-promote": "runbooks.steps.pg_promote:PgPromote",
     "router-config": "runbooks.steps.router_config:RouterConfig",
+    "patroni-switchover": "runbooks.steps.patroni_switchover:PatroniSwitchover",
 }
 
 

@@ -6,32 +6,24 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from monitor.core.ids import NodeId
 from monitor.core.text import N_, Text, say
-from monitor.secret import Secret, Unresolved, expanded
+from monitor.secret import Secret, Unresolved
 from probes.http import Statuses
 from probes.params import Duration, Unfit
 from runbooks.contract import Action, Answer, Effect, Image, Io, Outcome, StepFailed, StepParams, StepUncertain, Subject
 from runbooks.devices import target_of
-from runbooks.http_calls import Address, Call, Headers, Replied, ask, secrets_in, shown_url, travels_openly
+from runbooks.http_calls import Address, Call, Headers, PemFile, Replied, ask, secrets_in, shown_url, travels_openly
 from runbooks.json_answers import ABSENT, Answers, misfit, parsed
 
 REFUSED_BY_SERVER = (501, 503, 505)
 """Statuses of a server that did not take the request (RFC 9110, 15.6); another 5xx may come after half of the work."""
 NOT_THERE = (404, 410)
 LONGEST_OUTPUT = 2000
-
-
-def _absolute(path: Path) -> Path:
-    full = expanded(str(path))
-    if not full.is_absolute():
-        raise Unfit(say("write the path from the root on, such as /etc/ssl/site-ca.pem"))
-    return full
 
 
 class DoneKeys(StepParams):
@@ -56,7 +48,7 @@ class HttpCallParams(StepParams):
         default_factory=dict, description=N_("further headers; a secret as env:NAME, or Bearer env:NAME")
     )
     body: Any = Field(default=None, description=N_("what is sent, as JSON"))
-    ca: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+    ca: PemFile | None = Field(
         default=None, description=N_("file of the authority that signed the certificate, where it is not a public one")
     )
     status: Statuses = Field(default=(), description=N_("status codes that are right; any 2xx if none is given"))

@@ -51,6 +51,12 @@ STEPS = {
         "done: {show: show ip route, expect: 198.18.0.0}, within: 30s}",
         "configure router: interface Gi0/0; shutdown",
     ),
+    "patroni-switchover": (
+        "{step: patroni-switchover, device: sql, url: ['https://10.0.0.2:8008', 'https://10.0.0.5:8008'], "
+        "candidate: sql, user: releve, password: env:HOME, ca: /etc/ca.pem, cert: /etc/own.pem, key: /etc/own.key, "
+        "force: true, lag: 16 MB, within: 2 min}",
+        "have Patroni make sql the primary, without the old one",
+    ),
 }
 
 
@@ -93,6 +99,15 @@ BAD = {
     "a line that leaves the configuration": (
         "{step: router-config, lines: [interface Gi0/0, end]}",
         "own.yaml:4:52 runbook.steps.1.lines.1: end is no line of a configuration",
+    ),
+    "a password of Patroni in clear": (
+        "{step: patroni-switchover, url: 'https://x', candidate: a, user: b, password: sesame}",
+        "own.yaml:4:83 runbook.steps.1.password: a secret stands here in clear: write env:NAME or file:PATH for it",
+    ),
+    "an address of Patroni with a path behind it": (
+        "{step: patroni-switchover, url: 'https://x/?a=1', candidate: a}",
+        "own.yaml:4:37 runbook.steps.1.url: write the address of Patroni without anything behind it, such as "
+        "https://10.1.0.5:8008",
     ),
     "a truth for an exit code": (
         "{step: command, command: [x], exit: [true]}",
