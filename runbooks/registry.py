@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "pg-promote": "runbooks.steps.pg_promote:PgPromote",
     "router-config": "runbooks.steps.router_config:RouterConfig",
     "patroni-switchover": "runbooks.steps.patroni_switchover:PatroniSwitchover",
+    "always-on-failover": "runbooks.steps.always_on_failover:AlwaysOnFailover",
 }
 
 

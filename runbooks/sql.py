@@ -120,8 +120,12 @@ def same(found: Any, wanted: Scalar) -> bool:
 
 
 def words(target: Target, error: Exception | str) -> Text:
-    """Return what a database or its driver said, short and without our secrets."""
-    said = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    """Return what a database or its driver said, short and without our secrets.
+
+    python-tds gives an error a second value, and then its text would be that of a tuple.
+    """
+    first = error.args[0] if isinstance(error, Exception) and error.args else None
+    said = re.sub(r"\s+", " ", first if isinstance(first, str) else str(error)).strip() or type(error).__name__
     return verbatim(one_line(redacted(said, secrets_of(target)), LONGEST_WORDS))
 
 

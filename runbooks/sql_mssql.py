@@ -18,6 +18,8 @@ from runbooks.threads import NotStarted, blocking
 VARIABLE = "@releve_token"
 LOG_IN_WITHIN = 15.0
 """Seconds for the connection and the log-in."""
+MOST_ROWS = 1000
+"""Rows that are read of a result; python-tds cancels the rest, which may undo a statement that is still at work."""
 
 
 async def carry_out(target: Target, access: SqlAccess, work: Work) -> Came:
@@ -76,6 +78,8 @@ def send(connection: Any, cursor: Any, work: Work, reached: sql.Reached) -> Came
             raise TimeoutError
         cursor.execute(declared(statement, work.token))
         row = cursor.fetchone() if cursor.description else None
+        if row is not None:
+            cursor.fetchmany(MOST_ROWS)  # how many there are is said behind the last; what waits unread is cancelled
         plain_row = () if row is None else tuple(sql.plain(value) for value in row)
         count = cursor.rowcount
         came = Came(count if count >= 0 else None, plain_row[0] if plain_row else sql.NO_ROW, plain_row)

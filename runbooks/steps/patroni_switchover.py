@@ -1,8 +1,9 @@
 """Step `patroni-switchover`: Patroni makes a member of its cluster the primary.
 
-A switchover is agreed with the primary, which Patroni stops in order; `force` is for a cluster that lost it. What
-proves it is `/cluster`: the member leads, runs, and writes on a newer timeline than before. That nothing is lost is
-said only of a synchronous standby; of any other one, how far it was behind when it was last seen.
+A switchover is agreed with the primary, which Patroni stops in order; `force` does without one that is lost, and agrees
+with one that is there, so that one plan does for both. What proves it is `/cluster`: the member leads, runs, and writes
+on a newer timeline than before. That nothing is lost is said only of a synchronous standby; of any other, how far it
+was behind when it was last seen.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class PatroniSwitchoverParams(StepParams):
     )
     key: PemFile | None = Field(default=None, description=N_("file of the key of that certificate"))
     force: bool = Field(
-        default=False, description=N_("do so without a primary that agrees: for a cluster that lost its primary")
+        default=False, description=N_("do so even where the cluster lost its primary, and none is there that agrees")
     )
     lag: Bytes | None = Field(
         default=None,
@@ -118,7 +119,9 @@ class PatroniSwitchover:
         """Return the switchover, or the failover. Raises StepFailed when the device is not there."""
         said = say("have Patroni make {candidate} the primary", candidate=params.candidate)
         if params.force:
-            said = say("have Patroni make {candidate} the primary, without the old one", candidate=params.candidate)
+            said = say(
+                "have Patroni make {candidate} the primary, even without the old one", candidate=params.candidate
+            )
         return (
             Action(
                 step=self.kind,

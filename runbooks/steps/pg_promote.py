@@ -91,7 +91,7 @@ class PgPromote:
         if access_of(target).engine != "postgresql":
             raise StepFailed(
                 say("{device} has no PostgreSQL", device=target.name),
-                remedy=say("Always On and others are made primary by the step sql-statement"),
+                remedy=say("SQL Server is made primary by always-on-failover, log shipping by sql-statement"),
             )
         return (
             Action(

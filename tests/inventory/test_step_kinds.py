@@ -14,6 +14,7 @@ site: {name: X}
 devices:
   hmp: {address: 10.0.0.1, ssh: {user: releve, key: env:HOME, platform: linux}}
   sql: {address: 10.0.0.2, sql: {engine: postgresql, database: crm, user: releve, password: env:HOME, ca: /etc/ca.pem}}
+  mssql: {address: 10.0.0.4, sql: {engine: mssql, database: crm, user: releve, password: env:HOME, ca: /etc/ca.pem}}
   router: {address: 10.0.0.3, ssh: {user: releve, key: env:HOME, enable_password: env:HOME, platform: cisco_ios}}
 checks:
   web: {probe: tcp, device: hmp, port: 80, incident: web-down}
@@ -55,7 +56,11 @@ STEPS = {
         "{step: patroni-switchover, device: sql, url: ['https://10.0.0.2:8008', 'https://10.0.0.5:8008'], "
         "candidate: sql, user: releve, password: env:HOME, ca: /etc/ca.pem, cert: /etc/own.pem, key: /etc/own.key, "
         "force: true, lag: 16 MB, within: 2 min}",
-        "have Patroni make sql the primary, without the old one",
+        "have Patroni make sql the primary, even without the old one",
+    ),
+    "always-on-failover": (
+        "{step: always-on-failover, device: mssql, group: crm, forced: true, within: 5 min}",
+        "make mssql the primary of the availability group crm, by force where it must be: data may be lost then",
     ),
 }
 

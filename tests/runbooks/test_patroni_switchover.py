@@ -404,7 +404,7 @@ def test_the_dry_run_says_who_is_made_the_primary_and_whether_the_old_one_agrees
     (planned,) = STEP.actions(params("https://10.1.0.5:8008"), SUBJECT)
     (forced,) = STEP.actions(params("https://10.1.0.5:8008", force=True), SUBJECT)
     assert [ENGLISH.render(one.said) for one in (planned, forced)] == [
-        "have Patroni make a the primary", "have Patroni make a the primary, without the old one",
+        "have Patroni make a the primary", "have Patroni make a the primary, even without the old one",
     ]  # fmt: skip
     assert (planned.target, planned.effect) == ("sql-2", Effect.DISRUPTS)
 

@@ -1,6 +1,7 @@
 """SQL Server's part that needs no SQL Server: what is sent, and what stays when nobody waits for it any more.
 
-It runs on SQLite here, whose module has the same interface (PEP 249) and keeps or gives up transactions alike.
+It runs on SQLite here, whose module has the same interface (PEP 249) and keeps or gives up transactions alike, and over
+TDS where it is python-tds that matters.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ from contextlib import closing
 
 import pytest
 
+from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH, Text, say
+from monitor.secret import Secret
+from probes.access import SqlAccess
+from probes.contract import Target
 from runbooks.contract import StepFailed
-from runbooks.sql import Came, Reached, Work
+from runbooks.sql import Came, Reached, Work, carry_out
 from runbooks.sql_mssql import declared, send
+from tests.runbooks.tds import Refusal, Row, SqlServer
 
 TAKE = "UPDATE fence SET token = 7 WHERE token < 7"
 
@@ -80,6 +86,42 @@ def test_a_statement_alone_may_stay_from_the_first_word_on(database: sqlite3.Con
     reached = Reached()
     came = send(database, database.cursor(), Work(("SELECT token, 'x' FROM fence",), None, 5, False, fine), reached)
     assert (came.value, came.row, reached.may_stay) == (5, (5, "x"), True)
+
+
+def target(port: int) -> Target:
+    own = {"engine": "mssql", "database": "crm", "user": "releve", "password": Secret("sesame"), "port": port}
+    return Target(NodeId("sql"), "127.0.0.1", {"sql": SqlAccess.model_validate(own)})
+
+
+async def test_over_the_wire_a_row_that_is_returned_is_counted_and_none_is_given_up_unread():
+    server = SqlServer(lambda statement: None if statement.startswith("use ") else (7, "sept"))
+    await server.start()
+    try:
+        came = await carry_out(
+            target(server.port), Work(("UPDATE f SET t = 7 OUTPUT 7, 'sept'",), None, 5, True, one_row)
+        )
+    finally:
+        await server.stop()
+    assert (came.rows, came.value, came.row) == (1, 7, (7, "sept"))
+    assert (server.databases, server.cancelled) == (["crm"], 0)
+
+
+async def test_over_the_wire_a_refusal_is_told_in_the_words_of_sql_server():
+    def no(statement: str) -> Row | None:
+        if statement.startswith("use "):
+            return None
+        raise Refusal(229, "The UPDATE permission was denied on the object 'fence'.")
+
+    server = SqlServer(no)
+    await server.start()
+    try:
+        with pytest.raises(StepFailed) as caught:
+            await carry_out(target(server.port), Work((TAKE,), None, 5, True, one_row))
+    finally:
+        await server.stop()
+    assert ENGLISH.render(caught.value.text) == (
+        "the database of sql refuses: The UPDATE permission was denied on the object 'fence'."
+    )
 
 
 @pytest.mark.parametrize(
