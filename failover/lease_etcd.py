@@ -27,6 +27,7 @@ from failover.lease import (
     encode,
     extended,
     free_in,
+    next_token,
     taken,
     watched,
 )
@@ -125,6 +126,26 @@ class EtcdLease:
                 return Released()
             return Refused(Why.UNANSWERED, say("the lease was renewed while it was being given back"))
         except (Unanswered, Illegible) as error:
+            return self._refusal(error)
+
+    async def hand_to(self, belief: Belief, holder: str, session: str) -> Record | Refused:
+        """Give the lease to the life `session` of `holder` under the next token, and return its record.
+
+        It is free for nobody in between, and nothing may be done under it any more. UNANSWERED: nobody knows; `renew`
+        finds out.
+        """
+        try:
+            ours = await self._voters.read(self._key)
+            record = self._noted(ours)
+            if record is None or not self._is_ours(record) or record.token != belief.token:
+                return _lost()
+            theirs = Record(holder, session, next_token(record.token), record.ttl)
+            # By value: a renewal of ours in between changes nothing.
+            done = await self._voters.swap(self._key, encode(record), encode(theirs))
+            if isinstance(done, Written) or self._noted(done) == theirs:
+                return theirs
+            return _lost()
+        except (Unanswered, Illegible, OverflowError) as error:
             return self._refusal(error)
 
     async def look(self) -> Seen | Refused:

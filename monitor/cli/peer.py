@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -103,17 +104,57 @@ async def _receive(receiver: Receiver) -> None:
         systemd.notify("STOPPING=1")
 
 
-@peer.command(help=N_("Say up to when this machine has the state of the Relève at the other site."))
+@peer.command(
+    help=N_(
+        "Say which of the two this Relève is, the active or the passive one, and up to when this machine has the state "
+        "of the Relève at the other site."
+    )
+)
 @click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
 @pass_settings
 def status(settings: Settings, as_json: bool) -> int:
-    """Show the copy."""
-    seen, words = _seen(settings), site_speech(settings)
+    """Show the role and the copy."""
+    from monitor.cli.peer_shown import is_well, role_json, role_of, role_said
+
+    role, seen, words = role_of(settings), _seen(settings), site_speech(settings)
     if as_json:
-        emit_json(_as_json(seen))
+        emit_json(role_json(role) | _as_json(seen))
     else:
-        click.echo(words.render(_said(seen, words)))
-    return ExitCode.DONE if seen is not None and seen.reached.cursor is not None else ExitCode.WRONG
+        for text in role_said(role, words):
+            click.echo(words.render(text))
+        if role.active is None:
+            click.echo(words.render(_said(seen, words)))
+    return ExitCode.DONE if is_well(role, seen) else ExitCode.WRONG
+
+
+@peer.command(
+    name="hand-over",
+    help=N_(
+        "Make the Relève at the other site the active one, as soon as it has everything; this one stays passive then. "
+        "Where voters say which one is active."
+    ),
+)
+@click.option("--yes", is_flag=True, help=N_("Do not ask."))
+@click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
+@pass_settings
+def hand_over(settings: Settings, yes: bool, as_json: bool) -> int:
+    """Ask the running daemon."""
+    from monitor.cli.reading import act, daemon_or_none
+
+    words, api = site_speech(settings), daemon_or_none(settings)
+    if api is None:
+        raise Failure(say("no active Relève runs on {path}: only that one can hand over", path=str(settings.data)))
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Failure(say("nobody is there to be asked: add --yes to carry it out"))
+        click.confirm(words.render(say("Make the Relève at the other site the active one?")), abort=True)
+    done = act(api, "/api/v1/peer/hand-over", {})
+    if as_json:
+        emit_json(done)
+    else:
+        text = say("The Relève at {site} is the active one from now on; this one stays passive", site=done["title"])
+        click.echo(words.render(text))
+    return ExitCode.DONE
 
 
 @peer.command(

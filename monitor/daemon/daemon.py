@@ -23,6 +23,7 @@ from monitor.daemon.automation import Automation
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.copies import Copies
 from monitor.daemon.desk import KEEP, Desk
+from monitor.daemon.handing import Handing
 from monitor.daemon.heartbeat_in import Jobs
 from monitor.daemon.heartbeat_out import Ailment, SignOfLife
 from monitor.daemon.journal import Journal
@@ -114,11 +115,13 @@ class Daemon:
     peer: PeerSender
     voting: Voting
     own: OwnLease
+    handing: Handing
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
     most_waiting: int = 0
     superseded: bool = False
+    sending: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
@@ -165,6 +168,7 @@ class Daemon:
             readiness=None,  # type: ignore[arg-type]
             peer=None,  # type: ignore[arg-type]
             voting=None,  # type: ignore[arg-type]
+            handing=None,  # type: ignore[arg-type]
             own=own if own is not None else OwnLease(store.folder, clock),
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
@@ -190,6 +194,7 @@ class Daemon:
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look, daemon.own.watching)
+        daemon.handing = Handing(desk, daemon.moves, daemon.own, daemon.peer)
         daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, daemon.report_voters, clock)
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
         daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
@@ -238,13 +243,14 @@ class Daemon:
             asyncio.create_task(self.mail_in.run(), name="mailbox"),
             asyncio.create_task(self.sms_in.run(), name="sms in"),
             asyncio.create_task(self._every(FLUSH, self.readiness.tick), name="readiness"),
-            asyncio.create_task(self.peer.run(), name="peer"),
             asyncio.create_task(self.voting.run(), name="voting"),
             asyncio.create_task(self._until_superseded(), name="own lease lost"),
         ]
+        self.sending = asyncio.create_task(self.peer.run(), name="peer")
         self.automation.resume()
         self.moves.resume()
         work.append(asyncio.create_task(self._every(HOLD, self.moves.hold), name="leases"))
+        work.append(asyncio.create_task(self._every(HOLD, self.handing.turn), name="handing over"))
         watchdog = systemd.watchdog_interval()
         if watchdog is not None:
             work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))
@@ -282,6 +288,10 @@ class Daemon:
         self.ledger.close()
         await self.jobs.close()
         await self.desk.flush()
+        if self.sending is not None:
+            self.sending.cancel()  # up to here the other one hears that we are there
+            await asyncio.gather(self.sending, return_exceptions=True)
+        await self.handing.finish()
         await self.sessions.close()
         await self.journal.close()
         log.info("stopped", extra={"event": "stopped"})

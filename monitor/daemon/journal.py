@@ -392,6 +392,7 @@ def _moves_on(batch: Batch) -> bool:
         or batch.run_events
         or batch.move_events
         or batch.automation is not None
+        or batch.leases is not None
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from monitor.daemon.desk import Desk
 from monitor.daemon.move_letters import notices_of
 from monitor.daemon.move_orders import highest
 from monitor.daemon.moving import told_of
-from monitor.store import AuditEntry, Loaded, move_id, run_number
+from monitor.store import AuditEntry, Batch, Loaded, move_id, run_number
 from runbooks.contract import Progress
 from runbooks.executor import NotJournaled
 
@@ -38,6 +39,7 @@ class MoveBook:
         self._desk, self._clock = desk, clock
         self.moves: dict[MoveId, Move] = dict(kept.moves)
         self.progress: dict[MoveId, Progress] = {}
+        self._leases: dict[PlanId, int] = dict(kept.leases)
         self._next, self._recording = kept.next_move, asyncio.Lock()
 
     def going(self, plan: PlanId) -> Move | None:
@@ -50,7 +52,18 @@ class MoveBook:
 
     def highest(self, plan: PlanId) -> int:
         """Return the highest token of the group that is known here."""
-        return highest(self.moves.values(), plan)
+        return max(highest(self.moves.values(), plan), self._leases.get(plan, 0))
+
+    async def note_leases(self, tokens: Mapping[PlanId, int]) -> None:
+        """Write down under which token the lease of each group is held, or is about to be, where that is new.
+
+        Whoever goes on with this state knows by that what was held under it, and that nobody else held it since.
+        """
+        known = self._leases
+        after = known | {plan: token for plan, token in tokens.items() if token > known.get(plan, 0)}
+        if after != known:
+            self._leases = after
+            await self._desk.journal.commit(Batch(leases=after))
 
     def new_name(self, now: datetime) -> MoveId:
         """Return a name that no move has had."""

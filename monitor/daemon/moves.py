@@ -160,6 +160,8 @@ class Moves:
             return  # which lease is whose is not looked at while it changes hands; the guard has to hear all the same
         async with self.beginning.changing:
             await self.holding.turn()
+        held = {name: one.belief.token for name, one in self.holding.held.items() if one.belief is not None}
+        await self.book.note_leases(held)
 
     def watching(self, plan: PlanId) -> Watching:
         """Return what is known of the record of a group's lease, where voters keep it; every look adds to it."""

@@ -112,6 +112,24 @@ class OwnLease:
             self._believe(answer.belief)
             return None
 
+    async def hand_to(self, holder: str, session: str) -> Refused | None:
+        """Give the lease to the life `session` of the Relève at `holder`; return why not, None where that is done.
+
+        `give_way` ends what is done here then. UNANSWERED: nobody knows, and the next renewal finds out.
+        """
+        async with self._asking:
+            if self._lease is None or self.belief is None:
+                return Refused(Why.LOST, self.trouble or say("this Relève does not hold its lease now"))
+            answer = await self._lease.hand_to(self.belief, holder, session)
+            if isinstance(answer, Refused):
+                return answer
+            self.belief, self.leader = None, answer
+            return None
+
+    def give_way(self) -> None:
+        """Let everybody here know that another one leads."""
+        self.superseded.set()
+
     def lead(self, token: int, now: datetime) -> None:
         """Be the active one from `now` on (UTC): renew the lease, or try to get it. The state here is of `token`."""
         self.token, self.since = max(token, self.token), now
@@ -141,7 +159,7 @@ class OwnLease:
         self._renewed = self._clock.boot()
 
     async def _keep(self) -> None:
-        while not self.superseded.is_set():
+        while not self.superseded.is_set() and self.leader is None:
             answered = True
             try:
                 answered = await self._turn()

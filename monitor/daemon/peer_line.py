@@ -60,6 +60,7 @@ WORDS = {
     wire.Why.STRANGER: say("our certificate is not made for the name by which it knows us"),
     wire.Why.ACTIVE: say("the other site has taken over, and its Relève runs with the newer state"),
     wire.Why.BUSY: say("it runs by itself, with an older state; it has to be the passive one"),
+    wire.Why.UNABLE: say("it could not go on: start it with `releve run`, and wait until its copy is whole"),
     wire.Why.NONSENSE: say("it does not understand us; install the same version on both sides"),
 }
 

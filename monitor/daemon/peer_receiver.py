@@ -37,7 +37,11 @@ R = TypeVar("R")
 
 
 class Receiver:
-    """Keeps the copy below the folder of the state `data`; `heard_at`: when the other was last heard (boot seconds)."""
+    """Keeps the copy below the folder of the state `data`; `heard_at`: when the other was last heard (boot seconds).
+
+    `session`: the name of our life, where this Relève goes on by itself; None where it only receives. `relieved`: the
+    other one said that it has ended and that everything is here; nothing has come since.
+    """
 
     def __init__(self, data: Path, wanted: Listening, clock: Clock | None = None) -> None:
         """Open the copy. Raises WriterBusy while another process has it, and other StoreError."""
@@ -47,6 +51,8 @@ class Receiver:
         self._worker, self._alone = Worker("peer"), asyncio.Lock()
         self._refused: tuple[wire.Why, Standing] | None = None
         self.heard_at: float | None = None
+        self.session: str | None = None
+        self.relieved = False
         self.port = wanted.port
 
     @asynccontextmanager
@@ -98,6 +104,8 @@ class Receiver:
                 return await self._install(request, name)
             case "PUT", "file":
                 return await self._file(request, name)
+            case "POST", "relief":
+                return await self._relief(request)
         raise wire.Nonsense("no such question")
 
     def _say_refused(self, request: web.Request) -> None:
@@ -132,8 +140,28 @@ class Receiver:
     async def _rows(self, request: web.Request) -> web.Response:
         standing = wire.standing_of(request.headers.get(wire.STANDING))
         piece = wire.unpacked(await request.read())
+        self.relieved = False
         reached = await self._do(self.replica.take, standing, piece)
         return taken(wire.stand_bytes(wire.Stand(reached.cursor)))
+
+    async def _relief(self, request: web.Request) -> web.Response:
+        """Say whether this Relève could go on; from the last word of the other one on, it does."""
+        standing = wire.standing_of(request.headers.get(wire.STANDING))
+        asked = wire.relief_of(await request.read())
+        reached = await self._do(self._reached, standing)
+        if self.session is None or reached is None:
+            return refusal(409, wire.Why.UNABLE)
+        if reached < asked.last:
+            raise Gap
+        self.relieved = asked.ended
+        return taken(wire.session_bytes(self.session))
+
+    def _reached(self, standing: Standing) -> int | None:
+        """How far the copy of who asks is; None where it is none, or not whole."""
+        admitted = self.replica.admit(standing)
+        if admitted is Admission.STALE:
+            raise Stale
+        return self.replica.reached().cursor if admitted is Admission.FOLLOWS else None
 
     async def _part(self, request: web.Request, name: str) -> web.Response:
         standing = self._named(request, name)

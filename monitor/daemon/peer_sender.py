@@ -28,7 +28,7 @@ from monitor.store.attachments import FOLDER as ATTACHMENTS
 from monitor.store.attachments import kept
 from monitor.store.ballast import SIZE
 from monitor.store.errors import disk_full, free_bytes, translated
-from monitor.store.feed import Standing
+from monitor.store.feed import Piece, Standing
 from monitor.store.folder import KEY_FILE, STATE_FILE
 from monitor.store.link_key import kept_key
 from monitor.store.replica import INVENTORY, SENT, may_be_sent
@@ -167,6 +167,27 @@ class PeerSender:
                     await self._ask_where(line)
                 await self._follow(line)
 
+    async def finish(self, to: Destination, within: float) -> None:
+        """Send what is left, and tell the other that it is all and that we have ended. Raises NotTaken and StoreError.
+
+        `run` has ended, and nothing is written any more.
+        """
+        feed = self._journal.store.feed
+        try:
+            async with asyncio.timeout(within), line_to(to) as line:
+                line.standing = await self._journal.ask(feed.start, self._token())
+                await self._ask_where(line)
+                while (piece := await self._journal.ask(feed.after, line.has, wire.AT_ONCE)) and piece.rows:
+                    await self._send_rows(line, piece)
+                await request(line, "POST", "relief", wire.relief_bytes(wire.Relief(line.has, ended=True)))
+        except TimeoutError as error:
+            raise NotTaken(say("no answer within {time}", time=timedelta(seconds=within))) from error
+
+    async def _send_rows(self, line: Line, piece: Piece) -> None:
+        body = await asyncio.to_thread(wire.packed, piece)
+        line.has = wire.stand_of(await request(line, "POST", "rows", body)).cursor or line.has
+        self.sent += len(piece.rows)
+
     async def _ask_where(self, line: Line) -> None:
         files = await asyncio.to_thread(self._files)
         hello = wire.hello_bytes(wire.Hello(STATE_REVISIONS[-1], files))
@@ -194,9 +215,7 @@ class PeerSender:
             line.asked_at = float("-inf")
             return
         if piece.rows:
-            body = await asyncio.to_thread(wire.packed, piece)
-            line.has = wire.stand_of(await request(line, "POST", "rows", body)).cursor or line.has
-            self.sent += len(piece.rows)
+            await self._send_rows(line, piece)
         if line.has >= piece.last and not piece.more:
             await self._is_complete(line, piece.last, looked_at)
         if not piece.rows:

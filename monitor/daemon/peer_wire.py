@@ -4,6 +4,7 @@ Requests carry who sends in the header `X-Releve-Standing` (JSON). `POST /peer/v
 answer, `POST /peer/v1/hello` where the copy stands,
 `POST /peer/v1/rows` brings rows of the feed (zlib, JSON), `PUT /peer/v1/backup/NAME?offset=N` a part of all of the
 state, `POST /peer/v1/backup/NAME` lets it come into force, `PUT /peer/v1/file/NAME` one file beside the database.
+`POST /peer/v1/relief` asks whoever stands by whether it could go on, and tells it that all has come.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Why(StrEnum):
     BUSY = "busy"
     """It runs by itself with an older state, and will learn that from us."""
     NONSENSE = "nonsense"
+    UNABLE = "unable"
+    """It only keeps a copy: nobody has started it so that it could go on by itself, or its copy is not whole."""
 
 
 class Nonsense(ValueError):
@@ -161,6 +164,41 @@ def _part(data: Any) -> Part:
     if type(size) is not int or size < 0:
         raise Nonsense("part")
     return Part(str(data["name"]), size)
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """Whether who stands by could go on with everything up to row `last`; `ended`: nothing comes after that one."""
+
+    last: int
+    ended: bool = False
+
+
+def relief_bytes(relief: Relief) -> bytes:
+    """Return the question for the line."""
+    return json.dumps({"last": relief.last, "ended": relief.ended}).encode()
+
+
+def relief_of(body: bytes) -> Relief:
+    """Return the question. Raises Nonsense."""
+    data = _table(body)
+    last, ended = data.get("last"), data.get("ended")
+    if type(last) is not int or last < 0 or not isinstance(ended, bool):
+        raise Nonsense("relief")
+    return Relief(last, ended)
+
+
+def session_bytes(session: str) -> bytes:
+    """Return the answer of who could go on: the name of its life, to which leases are given."""
+    return json.dumps({"session": session}).encode()
+
+
+def session_of(body: bytes) -> str:
+    """Return the name of the other's life. Raises Nonsense."""
+    session = _table(body).get("session")
+    if not isinstance(session, str) or _NAME.fullmatch(session) is None:
+        raise Nonsense("session")
+    return session
 
 
 def why_of(body: bytes) -> Why:

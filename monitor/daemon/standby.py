@@ -43,7 +43,7 @@ class Standby:
         assert leases is not None
         self._ttl = leases.ttl.total_seconds()
         self._began = clock.boot()
-        self._not_before = 0.0
+        self._not_before, self._complete = 0.0, False
         self.role: Role | None = None
 
     async def begins_active(self) -> bool:
@@ -72,7 +72,7 @@ class Standby:
                 receiver = await asyncio.to_thread(Receiver, self._data, wanted)
                 async with receiver.receiving():
                     systemd.notify("READY=1", "STATUS=passive: receiving the state of the other site")
-                    self._began = self._clock.boot()
+                    self._began, receiver.session = self._clock.boot(), self._own.session
                     chosen = await self._chosen(receiver, stop)
                 if chosen is not None and await self._led(*chosen):
                     return True
@@ -105,7 +105,7 @@ class Standby:
     async def _turn(self, receiver: Receiver) -> tuple[Lead, Footing] | None:
         found, seen, now = await self._footing(), await self._own.look(), self._clock.boot()
         heard = self._began if receiver.heard_at is None else max(self._began, receiver.heard_at)
-        role = self._judged(found, seen, silent=now - heard)
+        role = self._judged(found, seen, silent=now - heard, relieved=receiver.relieved)
         if isinstance(role, StandBy) and role.why is Why.COMING:
             await self._own.take(found.token)  # it is ours, and would be taken back
         if not isinstance(role, Lead) or now < self._not_before:
@@ -137,13 +137,17 @@ class Standby:
         return True
 
     def _take_over(self) -> None:
-        done = take_over(self._data, self._clock.now(), actor=RELEVE, token=self._own.token, by_itself=True)
+        now, token = self._clock.now(), self._own.token
+        done = take_over(self._data, now, actor=RELEVE, token=token, by_itself=True, complete=self._complete)
         log.warning(
             "this Relève goes on in the place of the other", extra={"event": "taken_over", "token": done.standing.token}
         )
 
-    def _judged(self, found: Footing, seen: Seen | Refused, *, silent: float, starting: bool = False) -> Role:
-        known = Known(found.ground, seen, silent, self._ttl, found.token, starting=starting)
+    def _judged(
+        self, found: Footing, seen: Seen | Refused, *, silent: float, relieved: bool = False, starting: bool = False
+    ) -> Role:
+        self._complete = relieved
+        known = Known(found.ground, seen, silent, self._ttl, found.token, relieved=relieved, starting=starting)
         role = next_role(known)
         if isinstance(role, StandBy) and (not isinstance(self.role, StandBy) or self.role.why is not role.why):
             text = ENGLISH.render(role.text)

@@ -232,6 +232,22 @@ class Tenure:
             with suppress(asyncio.CancelledError):
                 await keeping
 
+    async def hand_to(self, holder: str, session: str) -> Text | None:
+        """Give the lease to the life `session` of another site, and keep it no more; return why not, None where done.
+
+        Where that was not done, or nobody knows, it lapses by itself.
+        """
+        belief, self.belief = self.belief, None
+        await self._let_be()
+        self.belief = None
+        try:
+            if belief is None or not isinstance(self._lease, EtcdLease):
+                return self.trouble or say("the lease is not held")
+            answer = await self._lease.hand_to(belief, holder, session)
+            return answer.text if isinstance(answer, Refused) else None
+        finally:
+            await self._lease.close()
+
     async def leave(self) -> None:
         """Let go of files and connections; whoever takes the move up again takes the lease up as well."""
         await self._let_be()

@@ -11,6 +11,7 @@ from uuid import uuid4
 from alerts.chase import Outstanding
 from alerts.notice import Notice, NoticeKey
 from alerts.parked import Parked
+from failover.model import PlanId
 from failover.run import Move, MoveEvent, MoveId
 from monitor.core.events import Event
 from monitor.core.health import Health
@@ -35,7 +36,8 @@ class Batch:
     protocol (JSON-ready) that an incident is opened under. `run_events`: what runbooks do, `move_events`: what moves of
     groups do. `automation`: what people
     set of it (JSON-ready), `parked`: all answers that a person has to read, `figures`: the newest figure of each check
-    that measures a copy; None leaves each as it is. `id` makes the
+    that measures a copy, `leases`: under which token each lease of a group was held last; None leaves each as it is.
+    `id` makes the
     batch itself known: handed in again after an unknown outcome, it changes nothing the second time, whatever it holds.
     """
 
@@ -53,6 +55,7 @@ class Batch:
     parked: tuple[Parked, ...] | None = None
     move_events: tuple[MoveEvent, ...] = ()
     figures: Mapping[CheckId, Figure] | None = None
+    leases: Mapping[PlanId, int] | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -63,7 +66,7 @@ class Loaded:
     `died_at`: when a notice was last given up for good. `runs`: those that go on or ended lately, `next_run` the number
     of the next; `automation` and `parked` as in Batch. `jobs`: those that report themselves, by their check.
     `outstanding`: what the other incidents still ask of people. `moves`: those that go on or ended lately, and the last
-    of each plan, direction and end; `next_move` the number of the next. `figures` as in Batch.
+    of each plan, direction and end; `next_move` the number of the next. `figures` and `leases` as in Batch.
     """
 
     state: State
@@ -80,3 +83,4 @@ class Loaded:
     moves: dict[MoveId, Move] = field(default_factory=dict)
     next_move: int = 1
     figures: Mapping[CheckId, Figure] = field(default_factory=dict)
+    leases: Mapping[PlanId, int] = field(default_factory=dict)

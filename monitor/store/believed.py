@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from alerts.notice import HANDOVERS, STORMS
 from alerts.parked import Parked, parked_from_json, parked_to_json
+from failover.model import PlanId
 from monitor.clock import SystemClock
 from monitor.core.ids import CheckId
 from monitor.core.maintenance import window_from_json, window_to_json
@@ -23,7 +24,7 @@ from monitor.store.rows import guard_from_json, guard_to_json
 REMEMBERED = 32
 """Batches whose names are kept, to recognise one that is handed in again."""
 _BATCHES, _GUARD, _AUTOMATION, _MAINTENANCE = "batches", "guard", "automation", "maintenance"
-_OVERRIDES, _PARKED, _FIGURES = "overrides", "parked", "figures"
+_OVERRIDES, _PARKED, _FIGURES, _LEASES = "overrides", "parked", "figures", "leases"
 
 
 def loaded(connection: Connection, now: datetime, keep: timedelta, highest: int) -> Loaded:
@@ -53,6 +54,7 @@ def loaded(connection: Connection, now: datetime, keep: timedelta, highest: int)
         moves=moves.get(connection, moves.telling(now - keep)),
         next_move=moves.next_number(connection),
         figures=_figures(connection),
+        leases={PlanId(name): int(token) for name, token in (log.get(connection, _LEASES) or {}).items()},
     )
 
 
@@ -75,6 +77,8 @@ def write(connection: Connection, batch: Batch) -> None:
         log.put(connection, _OVERRIDES, [override_to_json(override) for override in batch.overrides])
     if batch.parked is not None:
         log.put(connection, _PARKED, [parked_to_json(one) for one in batch.parked])
+    if batch.leases is not None:
+        log.put(connection, _LEASES, dict(batch.leases))
     if batch.figures is not None:
         log.put(connection, _FIGURES, {name: [at.isoformat(), lag] for name, (at, lag) in batch.figures.items()})
     if batch.audit:

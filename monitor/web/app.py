@@ -37,6 +37,7 @@ from monitor.web.maintenance import MaintenanceApi
 from monitor.web.moves import MovesApi
 from monitor.web.on_call import OnCallApi
 from monitor.web.openapi import description
+from monitor.web.peer import PeerApi
 from monitor.web.public import PublicApi
 from monitor.web.replies import RepliesApi
 from monitor.web.request import BadRequest, actor, body_of, error, length, owner, word
@@ -89,6 +90,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/api/v1/automation/stop", own(runs.stop), methods=["POST"]),
             Route("/api/v1/automation/arm", own(runs.arm), methods=["POST"]),
             *MovesApi(daemon, api.speech).routes(own),
+            *PeerApi(daemon, api.speech).routes(own),
             Route("/api/{rest:path}", own(api.nothing_there), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.web import continuity_paths, crisis_paths, moves_paths, openapi_public, review_paths
+from monitor.web import continuity_paths, crisis_paths, moves_paths, openapi_public, peer_paths, review_paths
 
 _TIME = {"type": ["string", "null"], "format": "date-time"}
 _TEXT_BODY = {"type": "object", "properties": {"text": {"type": "string"}}}
@@ -227,6 +227,8 @@ def description() -> dict[str, Any]:
         paths[path] = {"get": _reads(text, {"type": "object"} if names else {"type": "array"}, names)}
     for path, (text, names, body) in moves_paths.ACTS.items():
         paths[path] = {"post": _acts(text, {"type": "object"}, names, body)}
+    paths |= {path: {"get": _reads(text, {"type": "object"})} for path, text in peer_paths.READS.items()}
+    paths |= {path: {"post": _acts(text, {"type": "object"})} for path, text in peer_paths.ACTS.items()}
     paths["/api/v1/incidents/{id}/attachments"] = {"post": _takes_file("Attach a file; `name` is its name.", one)}
     paths["/api/v1/incidents/{id}/attachments/{n}"] = {"get": _GIVES_FILE}
     return {

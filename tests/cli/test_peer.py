@@ -21,7 +21,9 @@ def test_without_a_copy_that_is_said_and_nothing_can_be_taken_over(releve, tmp_p
     assert code == 1
     assert "no copy" in out
     code, out, _err = releve("peer", "status", "--json")
-    assert (code, json.loads(out)) == (1, {"copy": None})
+    assert code == 1
+    nothing = {"role": "stopped", "since": None, "lease": None, "other": None, "copy": None}
+    assert json.loads(out) == nothing
     code, _out, err = releve("peer", "take-over")
     assert code == 2
     assert "Nothing was done" in err
@@ -29,3 +31,9 @@ def test_without_a_copy_that_is_said_and_nothing_can_be_taken_over(releve, tmp_p
     assert code == 2
     assert "There is no copy" in err
     assert not (tmp_path / "data" / "state.db").exists()
+
+
+def test_only_the_active_one_hands_over(releve):
+    code, _out, err = releve("peer", "hand-over", "--yes")
+    assert code == 2
+    assert "only that one can hand over" in err

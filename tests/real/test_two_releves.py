@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import tempfile
 import time
@@ -16,6 +17,7 @@ import trustme
 from alerts.notice import NoticeState, Step
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
+from monitor.store import open_store
 from tests.real.etcd_voters import Cluster, place
 from tests.real.two_releves import TTL, Releve, record
 
@@ -101,4 +103,45 @@ async def test_the_other_goes_on_when_the_active_one_is_killed_and_the_first_com
     incident, began = secours.began_at()
     await until(lambda: [one for one in secours.notices() if one.created_at > SystemClock().now() - EVERY])
     told = [one for one in secours.notices() if one.key.step is Step.UPDATE and one.key.incident == incident]
+    assert {(one.due_at - began) % EVERY for one in told} == {timedelta(0)}
+
+
+async def test_one_hands_over_to_the_other_and_back_in_the_middle_of_an_incident(
+    two: tuple[Releve, Releve], cluster: Cluster, mailbox: Mailbox, free_port: Callable[[], int]
+) -> None:
+    centre, secours = two
+    ports = free_port(), free_port()
+    for one in two:
+        one.knows(cluster, cluster.ports, *ports)
+    centre.start()
+    await until(lambda: centre.active)
+    code, _out, err = await centre.says("peer", "hand-over", "--yes")
+    assert code == 2
+    assert "cannot go on" in err, "nobody is there"
+    secours.start()
+    await until(lambda: secours.receives and mailbox.letters)
+    incident, began = centre.began_at()
+    tokens = []
+    for giver, taker in ((centre, secours), (secours, centre)):
+        await until(lambda taker=taker: taker.receives)
+        asked = time.monotonic()
+        code, out, err = await giver.says("peer", "hand-over", "--yes", "--json")
+        assert code == 0, err
+        assert json.loads(out)["to"] == taker.site
+        await until(lambda taker=taker: taker.active)
+        print(f"handed over in {time.monotonic() - asked:.2f} s")
+        assert taker.began_at() == (incident, began)
+        code, out, _err = await taker.says("peer", "status", "--json")
+        said = json.loads(out)
+        assert (said["role"], said["lease"]["holder"]) == ("active", taker.site)
+        tokens.append(said["lease"]["token"])
+        await until(lambda giver=giver: not giver.active)
+        code, out, _err = await giver.says("peer", "status", "--json")
+        assert json.loads(out)["role"] == "passive"
+    assert tokens == sorted(set(tokens))
+    with open_store(centre.data, write=False) as store:
+        assert store.verify_audit().whole
+    assert len({letter.message_id for letter in mailbox.letters}) == len(mailbox.letters), "nothing came twice"
+    await until(lambda: [one for one in centre.notices() if one.created_at > SystemClock().now() - EVERY])
+    told = [one for one in centre.notices() if one.key.step is Step.UPDATE and one.key.incident == incident]
     assert {(one.due_at - began) % EVERY for one in told} == {timedelta(0)}

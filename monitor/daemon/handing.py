@@ -1,0 +1,158 @@
+"""Handing over to the Relève at the other site: everything has come there, and then the voters are told, at once.
+
+The lease never lies free: one transaction names the other site. Who is named waits until it hears that this one has
+ended, and goes on with what it has if it hears nothing more. If it does not come up, the lease lapses, and this one,
+which stands by from then on, takes it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from failover.ground import past, runs_at
+from failover.model import Site
+from failover.run import MoveId
+from monitor.core.events import RELEVE
+from monitor.core.incident import Refused
+from monitor.core.text import ENGLISH, say
+from monitor.daemon import peer_wire as wire
+from monitor.daemon.desk import Desk
+from monitor.daemon.moves import Moves
+from monitor.daemon.own_lease import OwnLease
+from monitor.daemon.peer_line import Destination, NotTaken, line_to, request
+from monitor.daemon.peer_sender import PeerSender
+from monitor.daemon.peering import destination, ends
+from monitor.store import AuditEntry, StoreError
+
+log = logging.getLogger(__name__)
+
+WITHIN = 10.0
+"""Seconds that the other may take to get what it lacks before it is not handed over to it."""
+AGAIN = 0.2
+"""Seconds between two questions whether it has it."""
+LAST_WITHIN = 20.0
+"""Seconds that the last of the state may take; the other goes on without it then, as if we had been killed."""
+REFUSED_FOR = 30.0
+"""Seconds after which what begins by itself is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """To which site, and under which token it leads."""
+
+    to: Site
+    token: int
+
+
+class Handing:
+    """Hands over what the daemon of `desk` does, once; `finish` ends it."""
+
+    def __init__(self, desk: Desk, moves: Moves, own: OwnLease, sender: PeerSender) -> None:
+        self._desk, self._moves, self._own, self._sender = desk, moves, own, sender
+        self._to: Destination | None = None
+        self._alone = asyncio.Lock()
+        self._seen = self._ended()
+        self._not_before, self._said = 0.0, ""
+
+    async def hand_over(self, actor: str) -> HandedOver:
+        """Name the other site in the voters' record; this Relève is to be ended then. Raises Refused."""
+        async with self._alone:
+            there, to = self._other()
+            if not self._own.holds():
+                why = self._own.trouble or say("its record is another one's")
+                raise Refused(say("this Relève does not hold its lease just now: {why}", why=why))
+            going = next((move.id for move in self._moves.moves.values() if not move.state.over), None)
+            if going is not None:
+                raise Refused(say("the move {move} is under way", move=going))
+            # Whatever becomes of it, from here on no move begins and no lease is taken.
+            async with self._moves.beginning.changing:
+                return await self._handed(actor, there, to)
+
+    async def _handed(self, actor: str, there: Site, to: Destination) -> HandedOver:
+        held = {name: one for name, one in self._moves.holding.held.items() if one.belief is not None}
+        tokens = {name: one.belief.token + 1 for name, one in held.items() if one.belief is not None}
+        await self._moves.book.note_leases(tokens)
+        await self._desk.note_run(None, (), (AuditEntry(actor, "peer hand-over", {"to": there.id}),))
+        session = await self._ready(to)
+        refused = await self._own.hand_to(str(there.id), session)
+        if refused is not None:
+            raise Refused(say("the lease of Relève was not handed over: {why}", why=refused.text))
+        self._to, leader = to, self._own.leader
+        for name, tenure in held.items():
+            self._moves.holding.held.pop(name, None)
+            why = await tenure.hand_to(str(there.id), session)
+            if why is not None:
+                extra = {"event": "lease_not_handed", "plan": name, "why": ENGLISH.render(why)}
+                log.warning("a lease has to lapse before the other site has it", extra=extra)
+        log.warning("handed over", extra={"event": "handed_over", "to": there.id, "actor": actor})
+        self._own.give_way()
+        return HandedOver(there, 0 if leader is None else leader.token)
+
+    async def _ready(self, to: Destination) -> str:
+        """Return the name of the life that goes on, once it has everything. Raises Refused."""
+        journal = self._desk.journal
+        try:
+            if journal.trouble is not None:
+                raise NotTaken(journal.trouble)
+            standing = await journal.ask(journal.store.feed.start, self._own.token)
+            async with line_to(to, standing) as line:
+                until = asyncio.get_running_loop().time() + WITHIN
+                while True:
+                    last = (await journal.ask(journal.store.feed.extent)).last
+                    try:
+                        asked = wire.relief_bytes(wire.Relief(last))
+                        return wire.session_of(await request(line, "POST", "relief", asked))
+                    except NotTaken as error:
+                        if error.why is not wire.Why.GAP or asyncio.get_running_loop().time() > until:
+                            raise
+                    await asyncio.sleep(AGAIN)
+        except (NotTaken, StoreError) as error:
+            raise Refused(say("the Relève at the other site cannot go on: {why}", why=error.text)) from error
+        except wire.Nonsense as error:
+            why = say("it does not answer as a Relève does")
+            raise Refused(say("the Relève at the other site cannot go on: {why}", why=why)) from error
+
+    def _other(self) -> tuple[Site, Destination]:
+        both, to = ends(self._desk.inventory), destination(self._desk.inventory)
+        if both is None or to is None or not self._own.kept:
+            text = say("nothing can be handed over: there is no other Relève, or no voters say which one is active")
+            raise Refused(text)
+        return both[1], to
+
+    async def finish(self) -> None:
+        """Send the last of the state to whom it was handed over; nothing is written any more by now."""
+        if self._to is None:
+            return
+        try:
+            await self._sender.finish(self._to, LAST_WITHIN)
+        except (NotTaken, StoreError) as error:
+            log.warning("the last of the state was not taken", extra={"event": "last_not_sent", "why": str(error)})
+
+    async def turn(self) -> None:
+        """Hand over by itself where a move has ended since this Relève began, and no group runs at this site now."""
+        ended, now = self._ended(), asyncio.get_running_loop().time()
+        if ended == self._seen or not self._own.holds() or now < self._not_before:
+            return
+        if not self._all_elsewhere():
+            if not any(not move.state.over for move in self._moves.moves.values()):
+                self._seen = ended
+            return
+        self._not_before = now + REFUSED_FOR
+        try:
+            await self.hand_over(RELEVE)
+        except Refused as error:
+            if self._said != error.text.template:
+                self._said, why = error.text.template, ENGLISH.render(error.text)
+                log.warning("not handed over by itself", extra={"event": "not_handed_over", "why": why})
+
+    def _all_elsewhere(self) -> bool:
+        both = ends(self._desk.inventory)
+        plans = self._desk.inventory.continuity.plans.values()
+        if both is None or not plans:
+            return False
+        return all(runs_at(plan, past(self._moves.book.of(plan.id))) == both[1].id for plan in plans)
+
+    def _ended(self) -> frozenset[MoveId]:
+        return frozenset(move.id for move in self._moves.moves.values() if move.direction.moves and move.state.over)
