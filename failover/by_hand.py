@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from failover.decide import HALTED, moving, nowhere, too_much, unfenced, unleased, unready
 from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, Word, runs_at
@@ -12,6 +14,7 @@ from failover.phases import Direction
 from failover.vantage import Sight
 from monitor.core.text import Text, say
 
+NOBODY: Mapping[SiteId, Text] = MappingProxyType({})
 NO_LOSS = Loss(NOTHING, (), known=True)
 """Of a drill: nothing is switched, so that nothing can be lost."""
 
@@ -26,11 +29,11 @@ def may_start(
     *,
     target: SiteId | None = None,
     word: Word | None = None,
-    here: SiteId | None = None,
+    untold: Mapping[SiteId, Text] = NOBODY,
 ) -> Hold | Act:
     """Return whether a person may begin a move of the group of `plan` in `direction`, to `target` if one is named.
 
-    `here`: the site of the Relève that would carry it out; None where that makes no difference.
+    `untold`: why the guard of a site could not be told of it now, or does not run there.
 
     A planned move needs both sites up and a copy whose lag is known; a failover only the fence, the lease, and a site
     to run at. A person may do it in the hold-down, in announced work and more often than `most`: that is remarked, and
@@ -43,9 +46,7 @@ def may_start(
         return HALTED
     source = runs_at(plan, history)
     if direction is Direction.DRILL:
-        at = plan.other(source) if target is None and source is not None else target
-        held = None if here is None else _guarded_drill(plan, at)
-        return held or _drill(plan, seen, source, target, word, now)
+        return _drill(plan, seen, source, target, word, now)
     if source is None and direction is not Direction.FAILOVER:
         return nowhere(plan)
     to = _target(plan, direction, source, target)
@@ -53,7 +54,7 @@ def may_start(
         return _already(plan, to, source)
     old = source if source is not None else plan.other(to)
     hold = (_planned(plan, seen, old, to) if direction.planned else _forced(seen, to)) or (
-        _untold(plan, to, here) or unfenced(old, group.unfenced) or unleased(lease)
+        _untold(to, untold) or unfenced(old, group.unfenced) or unleased(lease)
     )
     if hold is not None:
         return hold
@@ -63,27 +64,16 @@ def may_start(
     return Act(direction, old, to, group.loss, text, remarks=remarks)
 
 
-def _untold(plan: Plan, target: SiteId, here: SiteId | None) -> Hold | None:
-    """The guard at the new site hears of a lease from the Relève beside it alone; from elsewhere it stops all again."""
-    if here in (None, target) or not _is_guarded(plan, target):
+def _untold(target: SiteId, untold: Mapping[SiteId, Text]) -> Hold | None:
+    """A guard that hears nothing of a move stops what that starts, and one that does not run stops nothing later."""
+    if target not in untold:
         return None
     return Hold(
         Why.GUARD,
-        say("the guard at {site} hears nothing of a move that is carried out at {here}, and would stop what it starts",
-            site=target, here=here),
-        say("carry it out at {site}; or take the guard at {site} out of the plan and end it for the time of the move",
-            site=target),
+        say("nothing is started at {site} of which the guard there cannot be told: {why}", site=target,
+            why=untold[target]),
+        say("the line to {site} and the guard there; or carry it out at {site}", site=target),
     )  # fmt: skip
-
-
-def _guarded_drill(plan: Plan, target: SiteId | None) -> Hold | None:
-    if target is None or not _is_guarded(plan, target):
-        return None
-    return Hold(
-        Why.GUARD,
-        say("the guard at {site} would stop what a drill brings up there without a lease", site=target),
-        say("take the guard at {site} out of the plan and end it for the time of the drill", site=target),
-    )
 
 
 def _is_guarded(plan: Plan, site: SiteId) -> bool:
@@ -165,7 +155,12 @@ def _drill(
     text = say(
         "{plan} is brought up beside at {site}, verified and torn down; nobody is switched", plan=plan.id, site=at
     )
-    return Act(Direction.DRILL, source, at, NO_LOSS, None if given else text, remarks=_announced(plan, seen))
+    remarks = _announced(plan, seen)
+    if _is_guarded(plan, at):
+        remarks += (
+            say("the guard at {site} stops what it guards there, also when a drill has brought it up", site=at),
+        )
+    return Act(Direction.DRILL, source, at, NO_LOSS, None if given else text, remarks=remarks)
 
 
 def _question(plan: Plan, direction: Direction, target: SiteId, loss: Loss) -> Text:

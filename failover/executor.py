@@ -32,6 +32,12 @@ from runbooks.proof import until_ok
 
 LOOK = 1.0
 """Seconds between two looks at whether a move that waits may go on."""
+GUARD_LOOK = 0.2
+"""Seconds between two looks at what a guard says: it looks at its lease four times a second itself."""
+GUARD_WITHIN = 15.0
+"""Seconds within which a guard that runs has heard of the lease and says that it holds; then a person is asked."""
+HELD = (Phase.PROMOTE, Phase.START, Phase.BACK)
+"""Phases that start what the guard of the site would stop again, unless it holds for our token."""
 LAGS = ("lag", "replication_lag", "age")
 """Metrics of a check that say, in seconds, how far a copy is behind: the first that it has; `age` of a job that reports
 itself is since when it last said that all was copied."""
@@ -71,6 +77,22 @@ class Ground(Protocol):
         """Look at the old site now, from here; `looks` has it then."""
         ...
 
+    def records(self, move: Move) -> Mapping[int, int]:
+        """Return, by fence of the old site, the token up to which its guard's record said that all is stopped."""
+        ...
+
+    async def ask_guard(self, move: Move) -> None:
+        """Tell the guard of the old site that our token is over there, and read its record; `records` has it then."""
+        ...
+
+    async def guard_holds(self, move: Move, site: SiteId) -> bool:
+        """Return whether the guard of `site` says that it holds for our token; True where none stands there."""
+        ...
+
+    async def go_back(self, move: Move) -> Text | None:
+        """Let what goes back run under a token that the guard of the old site has not stopped for; return why not."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -97,6 +119,7 @@ class Execution:
     patience: Patience = Patience()
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: bool = False
+    unheld_since: float | None = None
 
     async def carry_out(self) -> Move:
         """Go on until the move is over, or Relève leaves; return it. Raises NotJournaled.
@@ -128,7 +151,7 @@ class Execution:
 
     def _fenced(self, now: datetime) -> Fenced:
         move, plan = self.move, self.plan
-        known = gathered(move, plan, self.ground.looks(move), {}, now)
+        known = gathered(move, plan, self.ground.looks(move), self.ground.records(move), now)
         return judge(plan.fences_of(move.source), known, self.ground.reign(move), self.clock.boot())
 
     def _gone(self) -> bool:
@@ -141,9 +164,10 @@ class Execution:
     async def _turn(self, move: advance.Next) -> None:
         match move:
             case advance.Enter(phase):
-                await self._note(MoveEventKind.PHASE, say(PHASES[phase]), data={"phase": phase.value})
+                await self._enter(phase)
             case advance.Carry(n, also):
-                await self._together(n, *also)
+                if await self._is_held(self.move.tasks[n]):
+                    await self._together(n, *also)
             case advance.Settle(n, at):
                 await self._settle(n, at)
             case advance.Ask(n, text):
@@ -154,8 +178,48 @@ class Execution:
                 await self._end(state, text)
             case advance.LookBack():
                 await self._look_back()
+            case advance.Pause(seconds):
+                await self._wait(seconds)
             case _:
-                await self.pause(min(LOOK, move.seconds) if isinstance(move, advance.Pause) else LOOK)
+                await self.pause(LOOK)
+
+    async def _enter(self, phase: Phase) -> None:
+        if phase is not Phase.BACK:
+            await self._note(MoveEventKind.PHASE, say(PHASES[phase]), data={"phase": phase.value})
+        elif await self.ground.go_back(self.move) is not None:
+            await self.pause(LOOK)
+        else:
+            data = {"phase": phase.value, "token": self._token()}
+            await self._note(MoveEventKind.PHASE, say(PHASES[phase]), data=data)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait so long at most; while the guard of the old site has to have its time, look whether it has stopped."""
+        if self.move.phase is Phase.FENCE:
+            await self.ground.ask_guard(self.move)
+            if self._fenced(self.clock.now()).proof is not None:
+                return
+            seconds = min(GUARD_LOOK, seconds)
+        await self.pause(min(LOOK, seconds))
+
+    async def _is_held(self, task: Task) -> bool:
+        """Return whether no guard would stop what `task` starts; else wait a moment, and after a while ask a person."""
+        move, now = self.move, self.clock.boot()
+        if not move.direction.moves or task.phase not in HELD or await self.ground.guard_holds(move, task.site):
+            self.unheld_since = None
+            return True
+        self.unheld_since = now if self.unheld_since is None else self.unheld_since
+        if now - self.unheld_since < GUARD_WITHIN:
+            await self.pause(GUARD_LOOK)
+            return False
+        self.unheld_since = None
+        text = say(
+            "the guard at {site} does not say that it holds for this move, and would stop what is started there. See "
+            "to it there (`releve guard status`). Yes looks again, no ends the move here. {where}",
+            site=task.site,
+            where=advance.whereabouts(move),
+        )
+        await self._note(MoveEventKind.ASKED, text)
+        return False
 
     async def _look_back(self) -> None:
         """Look at the old site; where that proves nothing yet, it may take a moment for its isolation to show."""

@@ -52,7 +52,8 @@ NONE = Evidence()
 class Reign:
     """Under which lease the old site is fenced.
 
-    `token`: ours. `before`: the highest that the old site may hold, None where nobody knows. `lapsed_at`: seconds of
+    `token`: ours. `before`: the highest that the old site may hold or have been let run under, None where nobody knows.
+    `lapsed_at`: seconds of
     CLOCK_BOOTTIME, of this boot, by which the old holder's belief is over at the latest (when the answer to our taking
     of the lease had arrived); None while the lease is not ours, or that was in another boot.
     """
@@ -170,7 +171,8 @@ def _refused(n: int, evidence: Evidence, reign: Reign) -> Proof | _Open:
 
 
 def _guarded(n: int, fence: Guarded, evidence: Evidence, reign: Reign, now: float) -> Proof | _Open:
-    if evidence.stopped is not None and reign.before is not None and reign.before <= evidence.stopped < reign.token:
+    # Also for our own token: the guard of the old site may have let it run under that one until its fence began.
+    if evidence.stopped is not None and reign.before is not None and reign.before <= evidence.stopped <= reign.token:
         text = say("the guard's record says that everything is stopped at the old site")
         return Proof(n, text, ASSUMED_OF_GUARD)
     if reign.lapsed_at is None:

@@ -25,10 +25,40 @@ from typing import Any
 
 from failover.guard import Phase, Validity
 
+SILENT_AFTER = 5.0
+"""Seconds without a sign of life after which a guard does not run: it gives one a second."""
 MOST_BYTES = 16 * 1024
 """Of one file; a record of a hundred targets is shorter."""
 LARGEST_TOKEN = 2**63 - 1
 """etcd counts revisions in int64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the guard of this machine looks and what it leaves where, unless its file says otherwise; `PLAN.*` each.
+
+    `beliefs`: what it is told (memory); `state`: its records (a local disk); `run`: its sign of life (memory).
+    """
+
+    beliefs: Path = Path("/run/releve")
+    state: Path = Path("/var/lib/releve-guard")
+    run: Path = Path("/run/releve-guard")
+
+    def lease(self, plan: str) -> Path:
+        """Return the file by which the guard is told of the lease of `plan`."""
+        return self.beliefs / f"{plan}.lease"
+
+    def record(self, plan: str) -> Path:
+        """Return the guard's record of `plan`."""
+        return self.state / f"{plan}.json"
+
+    def alive(self, plan: str) -> Path:
+        """Return the guard's sign of life for `plan`."""
+        return self.run / f"{plan}.json"
+
+
+USUAL = Places()
+"""Where things lie unless the guard's file says otherwise; Relève looks there."""
 
 
 class Unreadable(Exception):
@@ -124,6 +154,30 @@ def read_record(path: Path) -> Record | None:
             outcomes=tuple(_outcome(one) for one in data["targets"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def stopped_for(record: Record | None, plan: str, site: str) -> int | None:
+    """Return the token up to which `record` says that all of `plan` is seen stopped at `site`; None: it does not."""
+    if record is None or (record.plan, record.site) != (plan, site):
+        return None
+    return record.token if record.phase is Phase.STOPPED and record.proven is not None else None
+
+
+def sign_of_life(path: Path, boot: str, now: float) -> tuple[Phase, int] | None:
+    """Return the phase and the token that the guard gave as its last sign of life, if that was of late.
+
+    `now`: CLOCK_BOOTTIME. Raises Unreadable, OSError.
+    """
+    data = read_object(path)
+    if data is None or data.get("boot") != boot or not boot:
+        return None
+    try:
+        seconds = float(data["seconds"])
+        if not 0 <= now - seconds <= SILENT_AFTER:
+            return None
+        return Phase(data["phase"]), _token(data["token"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 
 

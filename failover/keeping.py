@@ -69,7 +69,8 @@ class Known:
     """What is known of the lease of `plan` at the site `here`.
 
     `runs_at`: where the group runs by the journal of moves. `moving`: a move of it goes on here. `seen`: the lease as
-    it was read just now, None where nobody has looked. `token`: the highest that the journal knows.
+    it was read just now, None where nobody has looked. `token`: the highest that the journal knows. `from_here`: this
+    is the Relève that works for both sites, so that it keeps on the lease of what it moved to the other one.
     """
 
     plan: str
@@ -78,6 +79,7 @@ class Known:
     moving: bool = False
     seen: Seen | Refused | None = None
     token: int = 0
+    from_here: bool = False
 
 
 def holds(belief: Belief | None, now: float) -> bool:
@@ -90,7 +92,10 @@ def next_step(known: Known) -> Step:
     if known.moving:
         return StayPassive(Why.MOVING, say("a move of {plan} goes on, and keeps its lease", plan=known.plan))
     if known.runs_at != known.here:
-        return _away(known)
+        ours = isinstance(known.seen, Seen) and known.seen.record is not None and known.seen.record.holder == known.here
+        if known.runs_at is None or not (known.from_here and ours and isinstance(known.seen, Seen)):
+            return _away(known)
+        return _free(known, known.seen)
     if known.seen is None:
         return StayPassive(Why.SILENT, say("nobody has looked yet who holds the lease of {plan}", plan=known.plan))
     if isinstance(known.seen, Refused):
@@ -142,7 +147,7 @@ class Keep:
 
     `passive`: why it is not held, None where it is; `belief`: what is believed of one that is. `age`: seconds since the
     renewal that was answered last was sent; `loop`: how often one is sent. `trouble`: why one was not answered;
-    `unguarded`: why the guard that stands here could not be told.
+    `unguarded`: why the guard where the group runs, at `runs_at`, could not be told.
     """
 
     plan: str
@@ -152,6 +157,7 @@ class Keep:
     loop: timedelta = timedelta(seconds=5)
     trouble: Text | None = None
     unguarded: Text | None = None
+    runs_at: str = ""
 
 
 def keep_verdict(keep: Keep, now: float) -> Verdict:
@@ -166,7 +172,8 @@ def keep_verdict(keep: Keep, now: float) -> Verdict:
     left, metrics = Quantity(seconds, "s"), (Metric("left", seconds, "s", minimum=0),)
     if keep.unguarded is not None:
         text = say(
-            "the guard of this site is not told that it holds the lease of {plan}, and will stop it: {why}",
+            "the guard at {site} is not told that the lease of {plan} is held, and will stop it: {why}",
+            site=keep.runs_at,
             plan=keep.plan,
             why=keep.unguarded,
         )

@@ -253,6 +253,10 @@ class Lease(Protocol):
         """Extend `belief`. UNANSWERED leaves it as it is; LOST ends it at once."""
         ...
 
+    async def raise_token(self, belief: Belief, above: int) -> Held | Refused:
+        """Extend `belief` under the next token, above its own and `above`: the lease is nobody else's meanwhile."""
+        ...
+
     async def release(self, belief: Belief) -> Released | Refused:
         """Give the lease back. Who calls this has dropped its belief before."""
         ...

@@ -107,6 +107,26 @@ class EtcdLease:
         except (Unanswered, Illegible) as error:
             return self._refusal(error)
 
+    async def raise_token(self, belief: Belief, above: int) -> Held | Refused:
+        """As `Lease.raise_token`: in one transaction, if the record is still as it was read just before."""
+        try:
+            read = await self._voters.read(self._key)
+            record = self._noted(read)
+            if record is None or not self._is_ours(record):
+                return _lost()
+            if record.token <= max(belief.token, above):
+                wanted = taken(record, self._mine, above)
+                done = await self._voters.swap(self._key, _revision(read.kept), encode(wanted))
+                if isinstance(done, Written):
+                    return Held(extended(wanted.token, done.sent, wanted.ttl))
+                record = self._noted(done)
+            if record is None or not self._is_ours(record) or record.token <= max(belief.token, above):
+                return _lost()
+            # An earlier try of ours, whose answer was lost, had been carried out.
+            return await self._again(record)
+        except (Unanswered, Illegible, OverflowError) as error:
+            return self._refusal(error)
+
     async def release(self, belief: Belief) -> Released | Refused:
         """As `Lease.release`. The record stays, for its token.
 

@@ -75,6 +75,10 @@ class LocalLease:
         """As `Lease.renew`: the lock is still this process's, on the file that everybody else would lock."""
         return await asyncio.to_thread(self._renew, belief)
 
+    async def raise_token(self, belief: Belief, above: int) -> Held | Refused:
+        """As `Lease.raise_token`: the lock stays where it is."""
+        return await asyncio.to_thread(self._raise, belief, above)
+
     async def release(self, belief: Belief) -> Released | Refused:
         """As `Lease.release`."""
         return await asyncio.to_thread(self._release, belief)
@@ -116,6 +120,18 @@ class LocalLease:
             except (OSError, Illegible) as error:
                 return self._refusal(error)
             return Held(extended(belief.token, began, self._ttl))
+
+    def _raise(self, belief: Belief, above: int) -> Held | Refused:
+        with self._one_at_a_time:
+            began = self._clock.boot()
+            try:
+                if not self._holds(belief):
+                    return Refused(Why.LOST, say("the lease is not this process's any more"))
+                token = next_token(max(above, belief.token), self._sites, self._rank)
+                self._write(Record(self._holder, self._session, token, self._ttl))
+            except (OSError, Illegible, OverflowError) as error:
+                return self._refusal(error)
+            return Held(extended(token, began, self._ttl))
 
     def _release(self, belief: Belief) -> Released | Refused:
         with self._one_at_a_time:

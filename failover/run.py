@@ -26,7 +26,7 @@ class MoveEventKind(StrEnum):
     STARTED = "started"
     """With the plan, frozen, the reason, and the loss that a person accepted."""
     PHASE = "phase"
-    """The phase in `data` begins, and the one before it is over."""
+    """The phase in `data` begins, and the one before it is over; with a new token where one was taken for it."""
     INTENT = "intent"
     """The next action is about to be carried out; its before-image and the token that it carries are in `data`."""
     OUTCOME = "outcome"
@@ -265,7 +265,7 @@ def _applied(move: Move, event: MoveEvent) -> Move:
         case MoveEventKind.PHASE:
             over = tuple(replace(span, ended=span.ended or event.at) for span in move.spans)
             spans = (*over, Span(Phase(data["phase"]), event.at))
-            return replace(move, spans=spans, failed_at=None)
+            return replace(move, spans=spans, failed_at=None, token=data.get("token", move.token))
         case MoveEventKind.PROOF:
             phase = Phase(data["phase"])
             lag = _span_of(data["lag"])

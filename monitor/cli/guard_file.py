@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from failover.guard import HANGS_FOR, STARTS_WITHIN, TURN, Command, Target, round_length, worst
+from failover.guard_files import USUAL
 from failover.guard_loop import FromFile, PlanSpec
 from monitor.core.text import LANGUAGES, Quantity, Text, say
 from monitor.core.units import BadUnit, parse_duration
 from monitor.inventory.problems import NOTHING, Place, Problem, Problems, close_to
 from monitor.inventory.yaml_nodes import ListNode, Node, ScalarNode, TableNode, is_null, read
 
-STATE = "/var/lib/releve-guard"
-"""Where records lie unless the file says otherwise: a local disk."""
-RUN = "/run/releve-guard"
-"""Where the sign of life lies: memory."""
-BELIEFS = "/run/releve"
-"""Where the daemon hands over what it believes of a lease, one `PLAN.lease` a plan: memory."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 SSH_FAILED = 255
 """What ssh(1) ends with when it did not get through: no code that proves anything."""
@@ -85,7 +80,7 @@ class _Reader:
         if self.language and self.language not in LANGUAGES:
             self.bad(table, "language", say("there are: {names}", names=", ".join(LANGUAGES)))
         ttl = self.span(table, "ttl", "ttl", 0.0)
-        state, run = self.folder(table, "state", STATE), self.folder(table, "run", RUN)
+        state, run = self.folder(table, "state", str(USUAL.state)), self.folder(table, "run", str(USUAL.run))
         device, watchdog = self.watchdog(table)
         plans = self.tables(table, "plans", "plans", MOST_PLANS)
         specs: list[PlanSpec] = []
@@ -97,7 +92,7 @@ class _Reader:
             keys = self.table(node, node.at, where, PLAN, ("stops_within", "targets"))
             if keys is None:
                 continue
-            leases[name] = self.folder(keys, "lease", f"{BELIEFS}/{name}.lease", where)
+            leases[name] = self.folder(keys, "lease", str(USUAL.lease(name)), where)
             targets = tuple(filter(None, (self.target(*one, where) for one in self.tables(
                 keys, "targets", f"{where}.targets", MOST_TARGETS))))  # fmt: skip
             promised[name] = self.span(keys, "stops_within", f"{where}.stops_within", 0.0)

@@ -10,16 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from failover.guard import Round
-from failover.guard_files import Record, Unreadable, exchange, read_object, read_record, record_json
+from failover.guard_files import SILENT_AFTER, Record, Unreadable, exchange, read_object, read_record, record_json
 from failover.guard_loop import PlanSpec
 from failover.guard_stop import Mode, Stopping
 from monitor.cli.context import Failure
 from monitor.cli.guard_file import Guarding
 from monitor.clock import SystemClock, boot_id
 from monitor.core.text import Quantity, Text, say
-
-SILENT_AFTER = 5.0
-"""Seconds without a sign of life after which the guard does not run: it gives one a second."""
 
 
 def commands(plan: PlanSpec) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from monitor.cli.reading import inventory_of, site_speech
 from monitor.core.text import N_, say
 
 if TYPE_CHECKING:
+    from failover.model import Continuity
     from monitor.core.text import Speech, Text
     from monitor.daemon.peer_door import Listening
     from monitor.daemon.peer_receiver import Receiver
@@ -46,7 +47,8 @@ def receive(settings: Settings, site: str | None) -> int:
     from monitor.daemon import logs
     from monitor.daemon.peering import listening
 
-    wanted = listening(inventory_of(settings, site))
+    inventory = inventory_of(settings, site)
+    wanted = listening(inventory)
     if wanted is None:
         raise Failure(
             say(
@@ -57,7 +59,7 @@ def receive(settings: Settings, site: str | None) -> int:
     if site:
         _keep_site(settings, site)
     logs.set_up()
-    return stand_by(settings, wanted)
+    return stand_by(settings, wanted, inventory.continuity)
 
 
 def _keep_site(settings: Settings, site: str) -> None:
@@ -75,14 +77,22 @@ def _keep_site(settings: Settings, site: str) -> None:
         raise Failure(say("{path} cannot be written: {why}", path=str(settings.data), why=reason(error))) from error
 
 
-def stand_by(settings: Settings, wanted: Listening) -> int:
-    """Be the passive Relève until SIGTERM or SIGINT; return the exit code. Raises Failure."""
+def stand_by(settings: Settings, wanted: Listening, continuity: Continuity) -> int:
+    """Be the passive Relève until SIGTERM or SIGINT; return the exit code. Raises Failure.
+
+    `continuity`: says what the guard of this site may be told of by the other one.
+    """
+    from monitor.clock import SystemClock
+    from monitor.daemon.guard_post import GuardPost
     from monitor.daemon.peer_door import CannotReceive
+    from monitor.daemon.peer_guard import GuardDesk
     from monitor.daemon.peer_receiver import Receiver
     from monitor.store import StoreError
 
+    clock = SystemClock()
+    desk = GuardDesk(lambda: continuity, lambda: GuardPost(clock))
     try:
-        asyncio.run(_receive(Receiver(settings.data, wanted)))
+        asyncio.run(_receive(Receiver(settings.data, wanted, clock, desk.answer)))
     except (StoreError, CannotReceive) as error:
         raise Failure(error.text) from error
     return ExitCode.DONE

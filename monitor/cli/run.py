@@ -190,7 +190,7 @@ def _be_passive(settings: Settings, inventory: Inventory, asked: _Asked, *, once
     if asked.to_stop:
         return ExitCode.DONE
     warn(site_speech(settings).render(text))
-    return stand_by(settings, wanted)
+    return stand_by(settings, wanted, inventory.continuity)
 
 
 @dataclass(slots=True)
@@ -274,6 +274,7 @@ async def _lead(
     from monitor.clock import SystemClock
     from monitor.daemon.daemon import Daemon, note_start
     from monitor.daemon.peer_door import CannotReceive, holding
+    from monitor.daemon.peer_guard import GuardDesk
     from monitor.daemon.peer_line import superseded_there
     from monitor.daemon.peering import destination, listening
     from monitor.web.app import application
@@ -291,7 +292,9 @@ async def _lead(
     _obey_signals(daemon, asked)
     await note_start(daemon, version("releve"))
     try:
-        async with serving(application(daemon), network, local), holding(listening(inventory), daemon.standing):
+        guard = GuardDesk(lambda: daemon.desk.inventory.continuity, lambda: daemon.moves.holding.post)
+        let_in = holding(listening(inventory), daemon.standing, guard.answer)
+        async with serving(application(daemon), network, local), let_in:
             await daemon.run()
     except CannotReceive as error:
         raise Failure(error.text) from error

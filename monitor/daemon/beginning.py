@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from failover.by_hand import may_start
 from failover.ground import Hold, LeaseSeen, past
-from failover.model import Continuity, Leases, Plan, PlanId
+from failover.model import Continuity, Leases, Plan, PlanId, SiteId
 from failover.run import Move
 from failover.tasks import tasks_of
 from failover.words import started
 from monitor.clock import Clock
 from monitor.core.incident import Refused
-from monitor.core.text import say
+from monitor.core.text import Text, say
 from monitor.daemon.desk import Desk
 from monitor.daemon.holding import Holding
 from monitor.daemon.move_book import MoveBook
@@ -40,9 +40,10 @@ class Beginning:
         sighting: Sighting,
         holding: Holding,
         tenure: Callable[[PlanId], Tenure],
+        untold: Callable[[Plan], Awaitable[Mapping[SiteId, Text]]],
     ) -> None:
-        """`tenure`: returns the lease of a group, untaken."""
-        self._desk, self._clock, self._book = desk, clock, book
+        """`tenure`: returns the lease of a group, untaken; `untold`: by site, why its guard could not be told now."""
+        self._desk, self._clock, self._book, self._untold = desk, clock, book, untold
         self._sighting, self._holding, self._tenure = sighting, holding, tenure
         self.taking: dict[PlanId, Tenure] = {}
         self.changing = asyncio.Lock()
@@ -70,9 +71,9 @@ class Beginning:
     async def _prepared(self, plan: Plan, wanted: Wanted, lease: LeaseSeen) -> Prepared:
         mine, going = self._book.of(plan.id), self._book.going(plan.id)
         seen = await self._sighting.seen(plan, mine, moving=None if going is None else going.id, halted=False)
+        untold = await self._untold(plan)
         now = self._clock.now()
-        here = None if self._continuity.here is None else self._continuity.here.id
-        answer = may_start(plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, here=here)
+        answer = may_start(plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, untold=untold)
         if isinstance(answer, Hold):
             return Prepared(plan, answer, now)
         try:

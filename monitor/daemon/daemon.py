@@ -251,6 +251,7 @@ class Daemon:
         self.moves.resume()
         work.append(asyncio.create_task(self._every(HOLD, self.moves.hold), name="leases"))
         work.append(asyncio.create_task(self._every(HOLD, self.handing.turn), name="handing over"))
+        work.append(asyncio.create_task(self._every(HOLD, self.moves.guards.tell_there), name="guard there"))
         watchdog = systemd.watchdog_interval()
         if watchdog is not None:
             work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))
@@ -381,7 +382,9 @@ class Daemon:
         itself = self.own.verdict()
         if itself is not None and selfcheck.SELF in self.desk.plan.checks:
             verdicts += ((selfcheck.SELF, itself),)
-        leases = lease_verdicts(self.desk.inventory.continuity, self.moves.moves, self.moves.holding, self.clock.boot())
+        moves, now_boot = self.moves, self.clock.boot()
+        untold = moves.guards.telling.untold
+        leases = lease_verdicts(self.desk.inventory.continuity, moves.moves, moves.holding, now_boot, untold)
         verdicts += tuple((selfcheck.lease_check(plan), verdict) for plan, verdict in leases.items())
         for name, verdict in verdicts:
             await self.desk.take(name, verdict, now, 0.0)

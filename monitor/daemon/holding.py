@@ -6,31 +6,35 @@ Nothing is held without voters: a lease that is local to this machine would only
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
+from failover.across import Heard, after_ending, after_telling, may_tell
 from failover.guard import Validity
-from failover.guard_files import hand_over
+from failover.guard_files import USUAL, Places
 from failover.keeping import FOREIGN, StayPassive
 from failover.keeping import Why as Kept
 from failover.lease import Belief
-from failover.model import Continuity, Guarded, Plan, PlanId
-from monitor.clock import boot_id
+from failover.model import Continuity, Leases, Plan, PlanId, SiteId
+from monitor.clock import Clock, SystemClock
 from monitor.core.reasons import reason
 from monitor.core.text import ENGLISH, Text
+from monitor.daemon.guard_line import WORDS, Due
+from monitor.daemon.guard_post import GuardPost, is_guarded
 from monitor.daemon.tenure import Tenure
 
 log = logging.getLogger(__name__)
 
-BELIEFS = Path("/run/releve")
-"""Where the guard looks for what we believe, one `PLAN.lease` a plan, unless its file says otherwise: memory."""
+
+async def _nobody_there(_plan: PlanId, _token: int) -> bool:
+    return True
 
 
 class Holding:
     """`continuity`: what the inventory says now; `wanted`: whether a group runs here and no move of it is under way.
 
-    `make` returns the lease of a group, untaken; `highest`: the highest token of it that our journal knows. `beliefs`:
-    the folder in which the guard looks.
+    `make` returns the lease of a group, untaken; `highest`: the highest token of it that our journal knows. `places`:
+    where the guard of this machine looks. `there`: the other site, if a group runs there under a lease that is kept
+    from here; `end_there` tells the guard there that a token is over, and returns whether that knows.
     """
 
     def __init__(
@@ -39,23 +43,34 @@ class Holding:
         wanted: Callable[[Plan], bool],
         make: Callable[[PlanId], Tenure],
         highest: Callable[[PlanId], int],
-        beliefs: Path = BELIEFS,
+        places: Places = USUAL,
+        clock: Clock | None = None,
+        there: Callable[[Plan], SiteId | None] = lambda _plan: None,
     ) -> None:
         self._continuity, self._wanted, self._make, self._highest = continuity, wanted, make, highest
-        self.beliefs = beliefs
+        self._clock, self._at_the_other = clock or SystemClock(), there
+        self.end_there: Callable[[PlanId, int], Awaitable[bool]] = _nobody_there
+        self.places = places
         self.held: dict[PlanId, Tenure] = {}
         self.why: dict[PlanId, StayPassive] = {}
         """Why the lease of a group that runs here is not held."""
         self.untold: dict[PlanId, Text] = {}
         """Why the guard could not be told."""
-        self._told: dict[PlanId, Validity] = {}
-        self._boot = boot_id()
+        self.heard: dict[PlanId, Heard] = {}
+        """What the guard here may have heard from us."""
+
+    @property
+    def post(self) -> GuardPost:
+        """Where the guard of this machine is reached."""
+        return GuardPost(self._clock, self.places)
 
     def wants(self, plan: Plan) -> bool:
         """Return whether the lease of `plan` is to be held here now."""
         continuity = self._continuity()
         voters = continuity.leases is not None and continuity.leases.etcd is not None
-        return voters and continuity.here is not None and plan.id in continuity.plans and self._wanted(plan)
+        if not voters or continuity.here is None or plan.id not in continuity.plans:
+            return False
+        return self._wanted(plan) or self._at_the_other(plan) is not None
 
     async def turn(self) -> None:
         """Take what is wanted and not held, and give back what is held and not wanted, once the guard knows."""
@@ -63,7 +78,7 @@ class Holding:
         self.why = {name: why for name, why in self.why.items() if name in plans and self.wants(plans[name])}
         for name, plan in plans.items():
             if name not in self.held and self.wants(plan):
-                await self._take(name)
+                await self._take(plan)
         for name in tuple(self.held):
             tenure = self.held[name]
             if tenure.lost:
@@ -73,38 +88,37 @@ class Holding:
                 self.held.pop(name)
                 await self.let_go(name, tenure)
 
-    def tell(self, moving: dict[PlanId, Tenure]) -> None:
-        """Tell the guard until when leases are held. `moving`: those of moves under which a group may run here.
+    def tell(self, due: Due) -> None:
+        """Tell the guard here what is `due`.
 
         Nothing is waited for: whatever else is under way, a guard that is not told in time stops the site.
         """
-        plans = self._continuity().plans
-        for name, tenure in (self.held | moving).items():
-            if name in plans and self._guarded(plans[name]):
-                self._tell(name, tenure.belief)
-
-    def told_until(self, name: PlanId) -> float:
-        """Return until when the guard here was last told to let the group run (CLOCK_BOOTTIME); 0 where it was not."""
-        told = self._told.get(name)
-        return 0.0 if told is None else told.until
+        for name, belief in due.runs.items():
+            self._tell(name, belief)
+        for name, token in due.over.items():
+            self.end_here(name, token)
 
     async def let_go(self, name: PlanId, tenure: Tenure) -> None:
-        """Have the guard stop what runs here, and then give the lease back.
+        """Have the guard stop what runs under the lease, here and there, and then give it back.
 
         A guard that cannot be told goes on until its end, and nobody may have the lease before.
         """
         plan, belief = self._continuity().plans.get(name), tenure.belief
-        if plan is not None and belief is not None and self._guarded(plan):
-            # A life before this one may have told it.
-            self._told.setdefault(name, Validity(belief.token, belief.valid_until))
-        if self._tell(name, None):
+        if belief is None or await self._ended(name, plan, belief):
             await tenure.give_back()
         else:
             await tenure.leave()
 
-    async def _take(self, name: PlanId) -> None:
-        tenure = self._make(name)
-        why = await tenure.hold(name, self._highest(name))
+    async def _ended(self, name: PlanId, plan: Plan | None, belief: Belief) -> bool:
+        here = self._continuity().here
+        # A life before this one may have told it, and an inventory before this one had it guarded.
+        guarded = plan is not None and here is not None and is_guarded(plan, here.id)
+        told = not (guarded or name in self.heard) or self.end_here(name, belief.token)
+        return await self.end_there(name, belief.token) and told
+
+    async def _take(self, plan: Plan) -> None:
+        name, tenure = plan.id, self._make(plan.id)
+        why = await tenure.hold(name, self._highest(name), None if self._wanted(plan) else self._at_the_other(plan))
         if why is None:
             self.held[name] = tenure
             self.why.pop(name, None)
@@ -125,28 +139,41 @@ class Holding:
         """
         return frozenset(name for name, why in self.why.items() if why.why in FOREIGN or why.why is Kept.SILENT)
 
-    def _guarded(self, plan: Plan) -> bool:
-        here = self._continuity().here
-        return here is not None and any(isinstance(fence, Guarded) for fence in plan.fences_of(here.id))
-
-    def _tell(self, name: PlanId, belief: Belief | None) -> bool:
-        """Hand over until when the lease is held; None: not any more. Return whether the guard can know it."""
-        before = self._told.get(name)
-        if belief is None and before is None:
+    def end_here(self, name: PlanId, token: int) -> bool:
+        """Tell the guard here that `token` of the lease of a group is over; return whether it can know that."""
+        heard = self.heard.get(name)
+        if heard is not None and heard.over_at is not None and heard.token >= token:
             return True
-        token = belief.token if belief is not None else before.token if before is not None else 0
-        validity = Validity(token, 0.0 if belief is None else belief.valid_until)
-        if validity == before:
-            return True
-        try:
-            hand_over(self.beliefs / f"{name}.lease", validity, self._boot)
-        except OSError as error:
-            log.error("the guard is not told", extra={"event": "guard_untold", "plan": name, "why": str(error)})
-            self.untold[name] = reason(error)
+        token = token if heard is None else max(heard.token, token)
+        if not self._hand(name, Validity(token, 0.0)):
             return False
-        self.untold.pop(name, None)
-        self._told[name] = validity
+        self.heard[name] = after_ending(heard, token, self._clock.boot())
         return True
+
+    def _tell(self, name: PlanId, belief: Belief) -> None:
+        before = self.heard.get(name)
+        if not may_tell(before, belief, self._clock.boot()):
+            return
+        self.heard[name] = after_telling(before, belief)
+        if self.heard[name] != before or name in self.untold:
+            self._hand(name, Validity(belief.token, belief.valid_until))
+
+    def _hand(self, name: PlanId, validity: Validity) -> bool:
+        """Hand over until when the lease is held; return whether the guard can know it."""
+        ttl = (self._continuity().leases or Leases()).ttl.total_seconds()
+        try:
+            refused = self.post.tell(name, validity, ttl)
+            why = None if refused is None else WORDS[refused]
+        except OSError as error:
+            why = reason(error)
+        if why is None:
+            self.untold.pop(name, None)
+            return True
+        if self.untold.get(name) != why:
+            extra = {"event": "guard_untold", "plan": name, "why": ENGLISH.render(why)}
+            log.error("the guard is not told", extra=extra)
+        self.untold[name] = why
+        return False
 
     async def close(self) -> None:
         """Let go of files and connections; what was held lapses by itself, or is taken up after the start."""

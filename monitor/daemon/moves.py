@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from failover.across import Heard
 from failover.executor import Execution
 from failover.ground import past, runs_at
 from failover.lease_etcd import Watching
@@ -24,11 +25,13 @@ from monitor.daemon.automation import Automation
 from monitor.daemon.beginning import Beginning
 from monitor.daemon.beliefs import legible
 from monitor.daemon.desk import Desk
+from monitor.daemon.guards import Guards
 from monitor.daemon.holding import Holding
 from monitor.daemon.move_book import MoveBook
 from monitor.daemon.move_orders import Said
-from monitor.daemon.moving import Footing, Prepared, Wanted, may_run_at
+from monitor.daemon.moving import Footing, Prepared, Wanted
 from monitor.daemon.passive import acted_on, passive
+from monitor.daemon.peering import other_end
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
 from monitor.daemon.whole import let_end, whole
@@ -69,8 +72,14 @@ class Moves:
         self._desk, self._clock, self._automation = desk, clock, automation
         self.sighting = Sighting(desk, look, clock)
         self.book = MoveBook(desk, clock, kept)
-        self.holding = Holding(lambda: self._continuity, self._is_ours, self._tenure, self.book.highest)
-        self.beginning = Beginning(desk, clock, self.book, self.sighting, self.holding, self._tenure)
+        self.holding = Holding(
+            lambda: self._continuity, self._is_ours, self._tenure, self.book.highest, clock=clock, there=self._is_theirs
+        )
+        self.beginning = Beginning(desk, clock, self.book, self.sighting, self.holding, self._tenure, self._untold)
+        self.guards = Guards(
+            lambda: self._continuity, self.book, self.holding, lambda: other_end(desk.inventory),
+            self.beginning.taking, self._under_way, clock,
+        )  # fmt: skip
         self._watching: dict[PlanId, Watching] = {} if watching is None else watching
         self._executions: dict[MoveId, Execution] = {}
         self._footings: dict[MoveId, Footing] = {}
@@ -140,22 +149,35 @@ class Moves:
             return False
         return runs_at(plan, past(mine)) == here.id
 
-    def told_until(self, move: Move) -> float:
-        """Return until when the guard of the old site of `move` was last told to let it run; 0 where not by us."""
-        here = self._continuity.here
-        return self.holding.told_until(move.plan) if here is not None and here.id == move.source else 0.0
+    async def _untold(self, plan: Plan) -> Mapping[SiteId, Text]:
+        return await self.guards.untold(plan)
+
+    def _is_theirs(self, plan: Plan) -> SiteId | None:
+        """The other site, where the group of `plan` runs there and the Relève there hears from us."""
+        there, mine = self.guards.site_there, self.book.of(plan.id)
+        if there is None or any(move.direction.moves and not move.state.over for move in mine):
+            return None
+        return there if runs_at(plan, past(mine)) == there else None
+
+    def _under_way(self) -> list[tuple[Move, Tenure]]:
+        footings = self._footings.items()
+        return [(self.moves[name], footing.tenure) for name, footing in footings if footing.tenure is not None]
+
+    def heard(self, move: Move) -> Heard | None:
+        """Return what the guard of the old site of `move` may have heard from us; None for nothing."""
+        return self.guards.heard(move.plan, move.source)
+
+    async def fenced(self, move: Move, token: int) -> int | None:
+        """Tell the guard of the old site that `token` is over; return the token up to which all is stopped there."""
+        return await self.guards.fenced(move.plan, move.source, token)
+
+    async def holds(self, move: Move, site: SiteId) -> int | None:
+        """Return the token for which the guard at `site` says that it holds for the group of `move`."""
+        return await self.guards.holds(move.plan, site)
 
     async def hold(self) -> None:
-        """Hold the leases of the groups that run here, and let the guard know."""
-        here = self._continuity.here
-        # While a move is being prepared the group runs as before; a lease that is just changing hands says nothing.
-        moving = {name: tenure for name, tenure in self.beginning.taking.items() if tenure.belief is not None}
-        moving |= {
-            self.moves[name].plan: footing.tenure
-            for name, footing in self._footings.items()
-            if footing.tenure is not None and here is not None and may_run_at(self.moves[name], here.id)
-        }
-        self.holding.tell(moving)
+        """Hold the leases of the groups that run here, or there under a lease of ours, and let the guard here know."""
+        self.guards.tell_here()
         if self.beginning.changing.locked():
             return  # which lease is whose is not looked at while it changes hands; the guard has to hear all the same
         async with self.beginning.changing:
@@ -178,9 +200,9 @@ class Moves:
                 tenure = None
                 if move.direction.moves:
                     tenure = self._tenure(move.plan)
-                self._begin(move, Footing(self, tenure), taken_up=True)
+                self._begin(move, Footing(self, tenure, taken_up=True))
 
-    def _begin(self, move: Move, footing: Footing, *, taken_up: bool = False) -> None:
+    def _begin(self, move: Move, footing: Footing) -> None:
         if self._closing:
             return  # it is on disk, and is taken up after the start
         self._footings[move.id] = footing
@@ -193,7 +215,7 @@ class Moves:
             site = self._desk.inventory.actionable
             execution = Execution(move, plan, site, footing, self.io, self._clock)
             self._executions[move.id] = execution
-            work = self._to_its_end(execution, footing, taken_up=taken_up)
+            work = self._to_its_end(execution, footing)
         task = asyncio.create_task(work, name=f"move {move.id}")
         self._tasks[move.id] = task
         task.add_done_callback(lambda _: self._forget(move.id))
@@ -202,9 +224,9 @@ class Moves:
         for kept in (self._executions, self._footings, self._tasks):
             kept.pop(name, None)
 
-    async def _to_its_end(self, execution: Execution, footing: Footing, *, taken_up: bool) -> None:
+    async def _to_its_end(self, execution: Execution, footing: Footing) -> None:
         tenure, bugs = footing.tenure, 0
-        if taken_up and tenure is not None:
+        if footing.taken_up and tenure is not None:
             move = execution.move
             knows = knows_the_other(self._continuity, move.source)
             await tenure.resume(self.book.highest(move.plan), knows_the_other=knows)
@@ -322,3 +344,4 @@ class Moves:
             execution.leave()
         await let_end(tuple(self._tasks.values()), PATIENCE)
         await self.holding.close()
+        await self.guards.telling.close()

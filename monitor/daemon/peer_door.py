@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RENEWED_EVERY = 3600.0
 """Seconds between two looks at whether our certificate was renewed."""
 Answer = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
+Aside = Callable[["web.Request"], Awaitable["web.StreamResponse | None"]]
+"""Answers what it knows about, and with None what it does not."""
 log = logging.getLogger(__name__)
 
 
@@ -109,10 +111,13 @@ def refusal(status: int, why: wire.Why) -> web.Response:
 
 
 @asynccontextmanager
-async def holding(wanted: Listening | None, own: Callable[[], Awaitable[Standing | None]]) -> AsyncIterator[None]:
+async def holding(
+    wanted: Listening | None, own: Callable[[], Awaitable[Standing | None]], guard: Aside | None = None
+) -> AsyncIterator[None]:
     """Tell the other Relève as long as the context lasts that this one runs by itself, with the standing `own`.
 
-    Whose state is older learns by that to be the passive one. Raises CannotReceive.
+    Whose state is older learns by that to be the passive one. `guard` answers for the guard of this site. Raises
+    CannotReceive.
     """
     if wanted is None:
         yield
@@ -121,6 +126,8 @@ async def holding(wanted: Listening | None, own: Callable[[], Awaitable[Standing
     async def answer(request: Any) -> Any:
         if request.path == wire.PING:
             return taken(b"{}")
+        if guard is not None and (answered := await guard(request)) is not None:
+            return answered
         try:
             offered = wire.standing_of(request.headers.get(wire.STANDING))
         except wire.Nonsense:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitor.clock import Clock, SystemClock
 from monitor.daemon import peer_wire as wire
-from monitor.daemon.peer_door import Listening, door, refusal, taken
+from monitor.daemon.peer_door import Aside, Listening, door, refusal, taken
 from monitor.daemon.worker import Worker
 from monitor.store import Corrupt, StoreError
 from monitor.store.ballast import SIZE
@@ -43,11 +43,14 @@ class Receiver:
     other one said that it has ended and that everything is here; nothing has come since.
     """
 
-    def __init__(self, data: Path, wanted: Listening, clock: Clock | None = None) -> None:
-        """Open the copy. Raises WriterBusy while another process has it, and other StoreError."""
+    def __init__(self, data: Path, wanted: Listening, clock: Clock | None = None, guard: Aside | None = None) -> None:
+        """Open the copy; `guard` answers for the guard of this site.
+
+        Raises WriterBusy while another process has it, and other StoreError.
+        """
         prepare(data)
         self.replica = Replica(data / PEER, own_standing(data))
-        self._wanted, self._clock = wanted, clock or SystemClock()
+        self._wanted, self._clock, self._guard = wanted, clock or SystemClock(), guard
         self._worker, self._alone = Worker("peer"), asyncio.Lock()
         self._refused: tuple[wire.Why, Standing] | None = None
         self.heard_at: float | None = None
@@ -68,6 +71,9 @@ class Receiver:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         """Answer, and say in one word why something is not taken."""
+        if self._guard is not None and (answered := await self._guard(request)) is not None:
+            self.heard_at = self._clock.boot()
+            return answered
         try:
             done = await self._take(request)
         except wire.Nonsense:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from failover.model import Site
+from failover.model import Site, SiteId
 from monitor.core.text import Quantity, Text, say
 from monitor.core.verdict import Metric, Severity, Verdict
 from monitor.daemon.peer_door import Listening
@@ -37,6 +37,12 @@ def is_passive(inventory: Inventory, data: Path) -> bool:
     Raises StoreError.
     """
     return ends(inventory) is not None and superseded(data)
+
+
+def other_end(inventory: Inventory) -> tuple[SiteId, Destination] | None:
+    """Return the other site and its Relève; None where there is none."""
+    both, to = ends(inventory), destination(inventory)
+    return None if both is None or to is None else (both[1].id, to)
 
 
 def destination(inventory: Inventory) -> Destination | None:

@@ -18,7 +18,9 @@ from monitor.core.events import RELEVE
 from monitor.core.text import ENGLISH
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon import systemd
+from monitor.daemon.guard_post import GuardPost
 from monitor.daemon.own_lease import OwnLease
+from monitor.daemon.peer_guard import GuardDesk
 from monitor.daemon.peer_line import runs_there, superseded_there
 from monitor.daemon.peer_receiver import Receiver
 from monitor.daemon.peering import destination, listening
@@ -66,10 +68,11 @@ class Standby:
         """
         wanted = listening(self._inventory)
         assert wanted is not None
+        guard = GuardDesk(lambda: self._inventory.continuity, lambda: GuardPost(self._clock))
         looking = asyncio.create_task(self._look_at_groups(), name="voting")
         try:
             while not stop.is_set():
-                receiver = await asyncio.to_thread(Receiver, self._data, wanted)
+                receiver = await asyncio.to_thread(Receiver, self._data, wanted, self._clock, guard.answer)
                 async with receiver.receiving():
                     systemd.notify("READY=1", "STATUS=passive: receiving the state of the other site")
                     self._began, receiver.session = self._clock.boot(), self._own.session

@@ -83,14 +83,15 @@ class Tenure:
             self.keep()
         return why
 
-    async def hold(self, plan: PlanId, above: int) -> StayPassive | None:
+    async def hold(self, plan: PlanId, above: int, elsewhere: SiteId | None = None) -> StayPassive | None:
         """Take the lease of the group of `plan`, which runs here, as `next_step` allows it, and keep it.
 
-        Return why not, None where it is held. `above`: the highest token that our journal knows. Asked again and again,
-        it waits for nothing.
+        Return why not, None where it is held. `above`: the highest token that our journal knows. `elsewhere`: it runs
+        at that site instead, and its lease is kept from here. Asked again and again, it waits for nothing.
         """
         self._steady, here = True, SiteId(self._holder)
-        step = next_step(Known(plan, here, here, seen=await self._lease.look(), token=above))
+        known = Known(plan, here, elsewhere or here, seen=await self._lease.look(), token=above, from_here=True)
+        step = next_step(known)
         if isinstance(step, StayPassive):
             return step
         why = await self._newer(step.above)
@@ -118,6 +119,15 @@ class Tenure:
         if self.belief is not None:
             self.trouble = await self._newer(self.belief.token)
         self.keep()
+
+    async def anew(self) -> Text | None:
+        """Go on under the next token; return why not, None once it is so: a guard may have stopped for this one."""
+        if self.belief is None:
+            return self.trouble or say("the lease is not held")
+        await self._let_be()
+        why = await self._newer(self.belief.token) if self.belief is not None else None
+        self.keep()
+        return why
 
     async def resume(self, above: int, *, knows_the_other: bool) -> None:
         """Take up the lease of a move that was cut off under the token `above`: now, or as soon as it can be had.
@@ -258,15 +268,11 @@ class Tenure:
 async def taken_anew(lease: Lease, above: int) -> Held | Refused:
     """Take `lease` under a token above `above`, also where it stands in our name under that one.
 
-    Voters raise the token where it stands, so that it is free for nobody meanwhile. A local lease, which nobody outside
-    of this machine can take, keeps its token while it is held, and is given back in between.
+    It is raised where it stands, so that the lease is free for nobody meanwhile.
     """
     answer = await lease.acquire(above)
     if isinstance(answer, Held) and answer.belief.token <= above:
-        answer = await lease.acquire(above + 1)
-    if isinstance(answer, Held) and answer.belief.token <= above:
-        await lease.release(answer.belief)
-        answer = await lease.acquire(above)
+        return await lease.raise_token(answer.belief, above)
     return answer
 
 

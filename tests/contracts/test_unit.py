@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from failover.guard import HANGS_FOR, STARTS_WITHIN, TURN
+from failover.guard_files import USUAL
 from monitor.cli import run
-from monitor.cli.guard_file import BELIEFS, guarding
-from monitor.daemon import automation, daemon, holding, journal
+from monitor.cli.guard_file import guarding
+from monitor.daemon import automation, daemon, journal
 from monitor.web.server import CROWD
 
 SITE = 10_000
@@ -34,14 +35,19 @@ def test_a_stop_has_the_time_that_all_that_is_in_hand_is_given(project):
 
 
 def test_the_daemon_may_write_where_the_guard_reads(project, tmp_path):
-    assert words(project, "RuntimeDirectory") == holding.BELIEFS.name
-    assert holding.BELIEFS.parent == Path("/run")
+    usual = USUAL
+    assert words(project, "RuntimeDirectory") == usual.beliefs.name
+    assert usual.beliefs.parent == usual.run.parent == Path("/run")
+    assert words(project, "RuntimeDirectory", GUARD) == usual.run.name
+    assert Path("/var/lib") / words(project, "StateDirectory", GUARD) == usual.state
     example = tmp_path / "guard.yaml"
     example.write_text((project / "packaging" / "guard.yaml").read_text("utf-8"), "utf-8")
     example.chmod(0o600)
     known, _language, _problems = guarding(example)
     assert known is not None
-    assert known.leases["crm"] == holding.BELIEFS / "crm.lease" == Path(BELIEFS) / "crm.lease"
+    (plan,) = known.plans
+    assert known.leases["crm"] == usual.lease("crm")
+    assert (plan.record, plan.alive) == (usual.record("crm"), usual.alive("crm"))
 
 
 GUARD = "releve-guard.service"

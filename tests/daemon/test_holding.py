@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from failover.guard import Validity
-from failover.guard_files import handed_over
+from failover.guard_files import Places, handed_over
 from failover.lease import Belief, Record, Refused, Released, decode, encode
 from failover.lease_local import LocalLease
 from failover.model import Continuity, Etcd, Guarded, Leases, Part, Plan, PlanId, Site, SiteId
@@ -18,6 +18,7 @@ from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.daemon import plan_of
+from monitor.daemon.guard_line import Due
 from monitor.daemon.holding import Holding
 from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.passive import passive
@@ -60,8 +61,13 @@ class Here:
             lambda _plan: self.wanted,
             lambda _name: Tenure(self.lease, "centre", CLOCK, timedelta(seconds=5)),
             lambda _name: journal,
-            self.beliefs,
+            Places(self.beliefs),
         )
+
+    def tell(self) -> None:
+        """Tell the guard of what is held, as a daemon does every second."""
+        held = self.holding.held.items()
+        self.holding.tell(Due({name: one.belief for name, one in held if one.belief is not None}))
 
     def handed(self) -> Validity | None:
         return handed_over(self.beliefs / "crm.lease", boot_id())
@@ -74,7 +80,7 @@ def here(tmp_path: Path) -> Here:
 
 async def test_the_guard_is_told_before_a_lease_is_given_back(here):
     await here.holding.turn()
-    here.holding.tell({})
+    here.tell()
     held = here.holding.held[CRM].belief
     assert held is not None
     assert here.handed() == Validity(held.token, held.valid_until)
@@ -87,7 +93,7 @@ async def test_the_guard_is_told_before_a_lease_is_given_back(here):
 async def test_a_lease_of_which_the_guard_could_not_be_told_is_left_to_lapse(here):
     """The guard goes on to the end of what it was handed: nobody may have the lease before."""
     await here.holding.turn()
-    here.holding.tell({})
+    here.tell()
     here.beliefs.rename(here.folder / "gone")
     here.wanted = False
     await here.holding.turn()
@@ -110,7 +116,7 @@ def write(here: Here, record: Record) -> None:
 async def test_how_the_lease_stands_is_told(here):
     assert (verdict(here).severity, "nobody has looked yet" in words(here)) == (Severity.UNKNOWN, True)
     await here.holding.turn()
-    here.holding.tell({})
+    here.tell()
     assert (verdict(here).severity, "holds the lease of CRM: token" in words(here)) == (Severity.OK, True)
     here.holding.held[CRM].belief = Belief(1, CLOCK.boot() - 1)
     assert verdict(here).severity is Severity.UNKNOWN
@@ -120,10 +126,10 @@ async def test_how_the_lease_stands_is_told(here):
 async def test_a_guard_that_cannot_be_told_is_told_to_operations(here):
     here.beliefs.rmdir()
     await here.holding.turn()
-    here.holding.tell({})
+    here.tell()
     assert (verdict(here).severity, "will stop it" in words(here)) == (Severity.CRITICAL, True)
     here.beliefs.mkdir()
-    here.holding.tell({})
+    here.tell()
     assert verdict(here).severity is Severity.OK
     await here.holding.close()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from failover.guard_files import handed_over
+from failover.guard_files import Places, handed_over
 from failover.lease import Seen, Standing
 from failover.lease_etcd import Watching
 from failover.lease_local import LocalLease
@@ -36,7 +36,7 @@ async def test_a_lease_is_given_back_only_when_the_guard_was_told(tmp_path, told
     if told:
         beliefs.mkdir()
     tenure = tenure_of(SITES, CRM, tmp_path, CLOCK, Watching())
-    holding = Holding(lambda: SITES, lambda plan: False, lambda name: tenure, lambda name: 0, beliefs)
+    holding = Holding(lambda: SITES, lambda plan: False, lambda name: tenure, lambda name: 0, Places(beliefs))
     assert await tenure.take(0, knows_the_other=True) is None
     assert tenure.belief is not None
     token = tenure.belief.token

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from failover.across import Heard
 from failover.lease_etcd import Watching
-from failover.model import Continuity, Plan, PlanId, Site, SiteId
+from failover.model import Continuity, Guarded, Plan, PlanId, Site, SiteId
 from failover.phases import Direction, Phase
-from failover.run import Move, MoveEvent, MoveEventKind, MoveId, Span
+from failover.plan_json import plan_to_json
+from failover.run import Move, MoveEvent, MoveId, Span
 from failover.vantage import Look, View
 from monitor.clock import SystemClock
 from monitor.core.text import say
@@ -46,10 +50,12 @@ def test_the_guard_of_the_old_site_lets_it_run_until_the_fence_of_a_planned_move
 
 @dataclass
 class Told:
-    """A journal that is in memory, beside a guard that was told to let the old site run until `until`."""
+    """A journal that is in memory, beside a guard of the old site that has `heard` that, and has stopped for that."""
 
     move: Move
-    until: float
+    told: Heard | None
+    stopped: int | None = None
+    said: list[int] = field(default_factory=list)
 
     async def record(self, event: MoveEvent) -> Move:
         self.move = replace(self.move, spans=(*self.move.spans, Span(Phase(event.data["phase"]), event.at)))
@@ -58,20 +64,74 @@ class Told:
     async def look_for_service(self, plan: Plan, site: SiteId) -> Look:
         return Look("secours", site, View.UNKNOWN, CLOCK.now(), CLOCK.now() - CLOCK.now())
 
-    def told_until(self, move: Move) -> float:
-        return self.until
+    def heard(self, move: Move) -> Heard | None:
+        return self.told
+
+    async def fenced(self, move: Move, token: int) -> int | None:
+        self.said.append(token)
+        return self.stopped
+
+    async def holds(self, move: Move, site: SiteId) -> int | None:
+        return self.stopped
 
     def halted_since(self, move: Move) -> bool:
         return False
 
 
-async def test_the_fence_counts_from_the_end_of_what_the_guard_heard_last(tmp_path):
+@pytest.fixture
+async def footing(tmp_path: Path) -> AsyncIterator[Callable[..., Footing]]:
+    """Return what makes the footing of MOVE under a lease that was taken just now."""
     tenure = tenure_of(SITES, MOVE.plan, tmp_path, CLOCK, Watching())
     assert await tenure.take(0, knows_the_other=True) is None
-    before, until = tenure.lapsed_at, CLOCK.boot() + 1000
-    footing = Footing(Told(MOVE, until), tenure)
-    for phase, lapsed_at in ((Phase.STOP, before), (Phase.FENCE, until), (Phase.SYNC, until)):
-        event = MoveEvent(MOVE.id, AT, MoveEventKind.PHASE, "releve", say("on"), None, {"phase": phase.value})
-        move = await footing.record(event)
-        assert footing.reign(move).lapsed_at == lapsed_at
+
+    def make(heard: Heard | None, stopped: int | None = None, **more: bool) -> Footing:
+        return Footing(Told(MOVE, heard, stopped), tenure, **more)
+
+    yield make
     await tenure.give_back()
+
+
+async def test_the_fence_counts_from_the_end_of_what_the_guard_may_have_heard(footing):
+    none = footing(None)
+    token, lapsed_at = none.tenure.belief.token, none.tenure.lapsed_at
+    assert none.reign(MOVE).lapsed_at == lapsed_at
+    later = lapsed_at + 1000
+    for heard, expected in (
+        (Heard(token, later), later),
+        (Heard(token, lapsed_at - 1), lapsed_at),
+        (Heard(token, lapsed_at + 3, lapsed_at + 3), lapsed_at + 3),
+        (Heard(token, 0.0, lapsed_at - 7), lapsed_at - 7),
+        (Heard(token - 1, later, later), later),
+    ):
+        assert footing(heard).reign(MOVE).lapsed_at == expected, heard
+
+
+async def test_a_record_counts_from_the_token_under_which_the_guard_was_told_to_let_it_run(footing):
+    token = footing(None).tenure.belief.token
+    move = replace(MOVE, before=token - 1)
+    assert footing(None).reign(move).before == token - 1
+    assert footing(Heard(token, 1.0)).reign(move).before == token
+    assert footing(None).reign(MOVE).before is None, "nobody knows what the old site holds"
+    taken_up = footing(None, taken_up=True)
+    assert taken_up.reign(move).before == token, "the life before may have told it of ours"
+
+
+async def test_the_guard_of_the_old_site_is_told_that_our_token_is_over_before_its_record_counts(footing):
+    plan = Plan(MOVE.plan, "CRM", CENTRE, SECOURS, {}, (Guarded(CENTRE, timedelta(seconds=9)),), timedelta(minutes=30))
+    one = footing(None, stopped=41)
+    move = replace(MOVE, before=40, frozen=plan_to_json(plan))
+    await one.ask_guard(move)
+    assert (one.moves.said, one.records(move)) == ([one.tenure.belief.token], {0: 41})
+    unknown = footing(None, stopped=41)
+    await unknown.ask_guard(replace(move, before=None))
+    assert unknown.records(move) == {}
+
+
+async def test_what_goes_back_to_a_guarded_site_does_so_under_the_very_next_token(footing):
+    plan = Plan(MOVE.plan, "CRM", CENTRE, SECOURS, {}, (Guarded(CENTRE, timedelta(seconds=9)),), timedelta(minutes=30))
+    one = footing(None)
+    before = one.tenure.belief.token
+    assert await one.go_back(replace(MOVE, frozen=plan_to_json(replace(plan, fences=())))) is None
+    assert one.tenure.belief.token == before, "nothing there has stopped for it"
+    assert await one.go_back(replace(MOVE, frozen=plan_to_json(plan))) is None
+    assert one.tenure.belief.token == before + 2, "of two sites that cannot ask each other, each has every other"

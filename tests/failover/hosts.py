@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -151,6 +151,12 @@ class Ground:
     writes: int = 0
     stopped: bool = False
     seen: list[Look] = field(default_factory=list)
+    proven: dict[int, int] = field(default_factory=dict)
+    guard_asked: int = 0
+    guard_stops_after: int = 1_000_000
+    unheld: set[SiteId] = field(default_factory=set)
+    raises: int = 0
+    lapsed_at: float | None = None
 
     async def record(self, event: MoveEvent) -> Move:
         self.writes += 1
@@ -178,13 +184,28 @@ class Ground:
         return self.gone
 
     def reign(self, move: Move) -> Reign:
-        return Reign(self.token, move.before, None)
+        return Reign(self.token, move.before, self.lapsed_at)
 
     def halted(self, move: Move) -> bool:
         return self.stopped
 
     def looks(self, move: Move) -> Sequence[Look]:
         return self.seen
+
+    def records(self, move: Move) -> Mapping[int, int]:
+        return self.proven
+
+    async def ask_guard(self, move: Move) -> None:
+        self.guard_asked += 1
+        if self.guard_asked >= self.guard_stops_after:
+            self.proven = dict.fromkeys(range(len(move.thawed().fences)), self.token)
+
+    async def guard_holds(self, move: Move, site: SiteId) -> bool:
+        return site not in self.unheld
+
+    async def go_back(self, move: Move) -> Text | None:
+        self.token += self.raises
+        return None
 
     async def look_back(self, move: Move) -> None:
         verdict = await self.sites.look(WEB)

@@ -14,7 +14,7 @@ from failover.loss import Loss
 from failover.model import DataSetId, Drill, Guarded, Mode, Part, Plan, PlanId, SiteId
 from failover.phases import Direction
 from failover.vantage import Sight, Sighted
-from monitor.core.text import ENGLISH, say
+from monitor.core.text import ENGLISH, Text, say
 
 CENTRE, SECOURS, TEMOIN, CRM = SiteId("centre"), SiteId("secours"), SiteId("temoin"), PlanId("crm")
 SWITCHOVER, FAILOVER, FAILBACK, DRILL = Direction
@@ -154,23 +154,32 @@ def test_a_drill_needs_no_lease() -> None:
 
 
 @pytest.mark.parametrize(
-    ("direction", "history", "here", "held"),
+    ("direction", "history", "untold", "held"),
     [
-        (FAILBACK, left_at(SECOURS), SECOURS, True),
-        (FAILBACK, left_at(SECOURS), CENTRE, False),
-        (FAILBACK, left_at(SECOURS), None, False),
-        (FAILOVER, left_at(None), SECOURS, False),
-        (SWITCHOVER, HERE, CENTRE, False),
-        (DRILL, HERE, CENTRE, False),
-        (DRILL, left_at(SECOURS), SECOURS, True),
+        (FAILBACK, left_at(SECOURS), {CENTRE: say("no answer")}, True),
+        (FAILBACK, left_at(SECOURS), {SECOURS: say("no answer")}, False),
+        (FAILBACK, left_at(SECOURS), {}, False),
+        (FAILOVER, left_at(None), {CENTRE: say("no answer")}, False),
+        (SWITCHOVER, HERE, {CENTRE: say("no answer")}, False),
+        (DRILL, left_at(SECOURS), {CENTRE: say("no answer")}, False),
     ],
 )
 def test_no_move_begins_what_a_guard_that_hears_nothing_of_it_would_stop(
-    direction: Direction, history: History, here: SiteId | None, held: bool
+    direction: Direction, history: History, untold: dict[SiteId, Text], held: bool
 ) -> None:
     drilled = Part(drill=Drill((), (), ()))
     plan = replace(PLAN, parts={CENTRE: drilled, SECOURS: drilled})
-    answer = may_start(plan, direction, SEEN, LEASE, history, NOW, here=here)
+    answer = may_start(plan, direction, SEEN, LEASE, history, NOW, untold=untold)
     assert (isinstance(answer, Hold) and answer.why is Why.GUARD) is held
     if isinstance(answer, Hold):
-        assert "guard at centre" in ENGLISH.render(answer.text)
+        assert "the guard there cannot be told: no answer" in ENGLISH.render(answer.text)
+
+
+@pytest.mark.parametrize(("history", "remarked"), [(HERE, False), (left_at(SECOURS), True)])
+def test_a_drill_at_a_guarded_site_is_told_what_the_guard_does(history: History, remarked: bool) -> None:
+    drilled = Part(drill=Drill((), (), ()))
+    plan = replace(PLAN, parts={CENTRE: drilled, SECOURS: drilled})
+    act = may_start(plan, DRILL, SEEN, LEASE, history, NOW)
+    assert isinstance(act, Act)
+    told = [one for one in act.remarks if "the guard at centre stops" in ENGLISH.render(one)]
+    assert bool(told) is remarked

@@ -78,7 +78,7 @@ def test_no_time_proves_that_a_guard_has_stopped_what_may_still_hold_its_lease()
 
 @pytest.mark.parametrize(
     ("stopped", "before", "proven"),
-    [(6, 6, True), (5, 6, False), (7, 6, False), (6, None, False), (None, 6, False)],
+    [(6, 6, True), (5, 6, False), (7, 6, True), (8, 6, False), (6, 7, False), (6, None, False), (None, 6, False)],
 )
 def test_the_record_of_a_guard_proves_what_it_is_about(stopped: int | None, before: int | None, proven: bool) -> None:
     fenced = judge(GUARD, Evidence(stopped=stopped), Reign(7, before, 100.0), now=100.0)

@@ -7,9 +7,11 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from failover.guard_files import Places
 from failover.lease_etcd import Watching
 from failover.model import Continuity, Etcd, Guarded, Leases, Plan, PlanId, Site, SiteId
 from monitor.clock import SystemClock
+from monitor.daemon.guard_line import Due
 from monitor.daemon.holding import Holding
 from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.tenure import tenure_of
@@ -38,11 +40,12 @@ async def keep(continuity: Continuity, folder: Path) -> None:
         lambda _plan: True,
         lambda plan: tenure_of(continuity, plan, folder, clock, watching),
         lambda _plan: 0,
-        folder,
+        Places(folder),
     )
     while True:
         await holding.turn()
-        holding.tell({})
+        held = holding.held.items()
+        holding.tell(Due({plan: tenure.belief for plan, tenure in held if tenure.belief is not None}))
         print(lease_verdicts(continuity, {}, holding, clock.boot())[name].severity.word, flush=True)
         await asyncio.sleep(0.1)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from failover.guard_files import handed_over
+from failover.guard_files import Places, handed_over
 from failover.keeping import FOREIGN
 from failover.model import PlanId
 from failover.phases import Direction
@@ -86,7 +86,7 @@ async def running(sites: TwoSites, path: Path, data: str) -> AsyncIterator[Daemo
     reading = load(path)
     assert reading.inventory is not None, [ENGLISH.render(problem.message) for problem in reading.problems]
     daemon = await Daemon.start(reading.inventory, open_store(sites.folder / data, write=True, ballast=0))
-    daemon.moves.holding.beliefs = sites.folder
+    daemon.moves.holding.places = Places(sites.folder, sites.folder, sites.folder)
     await daemon.jobs.hear(CheckId("crm-copy"), ok=True)
     copying = asyncio.create_task(_copying(daemon))
     try:
@@ -171,7 +171,7 @@ async def test_the_guard_stops_what_runs_while_no_voter_answers_and_holds_again_
     guarded = Guarded(folder)
     try:
         async with running(sites, inventory_of(sites, cluster, "centre"), "data-1") as centre:
-            centre.moves.holding.beliefs = folder
+            centre.moves.holding.places = Places(folder)
             await until(guarded.lease.exists)
             await asyncio.to_thread(guarded.run)
             guarded.guard_it()

@@ -1,0 +1,62 @@
+"""The guard of this machine, as Relève here reaches it: by the files that it reads and the ones that it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from failover.across import GuardSeen, Refusal, refused
+from failover.guard import Validity
+from failover.guard_files import (
+    USUAL,
+    Places,
+    Unreadable,
+    hand_over,
+    handed_over,
+    read_record,
+    sign_of_life,
+    stopped_for,
+)
+from failover.model import Guarded, Plan, SiteId
+from monitor.clock import Clock, boot_id
+
+
+def is_guarded(plan: Plan, site: SiteId) -> bool:
+    """Return whether a guard at `site` stops the group of `plan` there."""
+    return any(isinstance(fence, Guarded) for fence in plan.fences_of(site))
+
+
+@dataclass(frozen=True, slots=True)
+class GuardPost:
+    """Where the guard of this machine is told of leases, and looked at."""
+
+    clock: Clock
+    places: Places = USUAL
+
+    def tell(self, plan: str, offered: Validity, ttl: float) -> Refusal | None:
+        """Tell the guard of the lease of `plan`; return why it was not, None when it can read it now. Raises OSError.
+
+        `ttl`: seconds that a lease lasts. What it was told last stands in the file, whoever wrote that.
+        """
+        why = refused(self._told(plan), offered, ttl, self.clock.boot())
+        if why is None:
+            hand_over(self.places.lease(plan), offered, boot_id())
+        return why
+
+    def seen(self, plan: str, site: SiteId) -> GuardSeen:
+        """Return what the guard says of `plan` at `site`; what cannot be read, it does not say. A disk may be slow."""
+        try:
+            stopped = stopped_for(read_record(self.places.record(plan)), plan, site)
+        except (OSError, Unreadable):
+            stopped = None
+        try:
+            alive = sign_of_life(self.places.alive(plan), boot_id(), self.clock.boot())
+        except (OSError, Unreadable):
+            alive = None
+        phase, token = (None, None) if alive is None else alive
+        return GuardSeen(self._told(plan), stopped, phase, token)
+
+    def _told(self, plan: str) -> Validity | None:
+        try:
+            return handed_over(self.places.lease(plan), boot_id())
+        except (OSError, Unreadable):
+            return None

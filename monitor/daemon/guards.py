@@ -1,0 +1,155 @@
+"""The guards of both sites, as this Relève tells them and hears of them: the one here by files, the other by the line.
+
+A guard lets a group run under a lease that is kept from here: where it runs, and where a move is about to start it. It
+hears that a token is over before the lease is given back, and when the fence of its site begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from failover.across import GuardSeen, Heard
+from failover.ground import past, runs_at
+from failover.model import Continuity, Plan, PlanId, SiteId
+from failover.run import Move
+from monitor.clock import Clock
+from monitor.core.text import Text, say
+from monitor.daemon.guard_line import Due, Telling
+from monitor.daemon.guard_post import is_guarded
+from monitor.daemon.holding import Holding
+from monitor.daemon.move_book import MoveBook
+from monitor.daemon.moving import fences, may_run_at
+from monitor.daemon.peer_line import Destination
+from monitor.daemon.tenure import Tenure
+
+There = tuple[SiteId, Destination]
+"""The other site, and its Relève."""
+
+
+class Guards:
+    """`there`: the other site and its Relève, None where there is none. `taking`: leases of moves being prepared.
+
+    `moving`: the moves under way, each with its lease.
+    """
+
+    def __init__(
+        self,
+        continuity: Callable[[], Continuity],
+        book: MoveBook,
+        holding: Holding,
+        there: Callable[[], There | None],
+        taking: Mapping[PlanId, Tenure],
+        moving: Callable[[], Iterable[tuple[Move, Tenure]]],
+        clock: Clock,
+    ) -> None:
+        self._continuity, self._book, self.holding, self._there = continuity, book, holding, there
+        self._taking, self._moving = taking, moving
+        self.telling = Telling(self._destination, self._due_there, clock)
+        holding.end_there = self._end_there
+
+    def _destination(self) -> Destination | None:
+        there = self._there()
+        return None if there is None else there[1]
+
+    @property
+    def site_there(self) -> SiteId | None:
+        """The site of the other Relève; None where there is none."""
+        there = self._there()
+        return None if there is None else there[0]
+
+    def due(self, site: SiteId) -> Due:
+        """Return what the guard at `site` is to be told of every group that it guards."""
+        plans = {name: plan for name, plan in self._continuity().plans.items() if is_guarded(plan, site)}
+        runs, over = dict[PlanId, Tenure](), dict[PlanId, int]()
+        # While a move is being prepared the group runs as before; a lease that is just changing hands says nothing.
+        for name, tenure in (*self.holding.held.items(), *self._taking.items()):
+            if name in plans and runs_at(plans[name], past(self._book.of(name))) == site:
+                runs[name] = tenure
+        for move, tenure in self._moving():
+            if move.plan in plans and may_run_at(move, site):
+                runs[move.plan] = tenure
+            elif move.plan in plans and fences(move, site) and tenure.belief is not None:
+                over[move.plan] = tenure.belief.token
+        return Due({name: one.belief for name, one in runs.items() if one.belief is not None}, over)
+
+    def _due_there(self) -> Due:
+        site = self.site_there
+        return Due() if site is None else self.due(site)
+
+    def tell_here(self) -> None:
+        """Tell the guard of this site. Nothing is waited for: one that is not told in time stops the site."""
+        here = self._continuity().here
+        if here is not None:
+            self.holding.tell(self.due(here.id))
+
+    async def tell_there(self) -> None:
+        """Tell the guard of the other site."""
+        await self.telling.turn()
+
+    async def _end_there(self, name: PlanId, token: int) -> bool:
+        plan, site = self._continuity().plans.get(name), self.site_there
+        guarded = plan is not None and site is not None and is_guarded(plan, site)
+        return not (guarded or name in self.telling.heard) or await self.telling.end(name, token)
+
+    def heard(self, plan: PlanId, site: SiteId) -> Heard | None:
+        """Return what the guard at `site` may have heard from us of the lease of `plan`; None for nothing."""
+        here = self._continuity().here
+        if here is not None and here.id == site:
+            return self.holding.heard.get(plan)
+        return self.telling.heard.get(plan) if self.site_there == site else None
+
+    async def fenced(self, plan: PlanId, site: SiteId, token: int) -> int | None:
+        """Tell the guard at `site` that `token` is over; return the token up to which its record says all stopped.
+
+        None where it does not say so, or nobody can ask it.
+        """
+        here = self._continuity().here
+        if here is not None and here.id == site:
+            self.holding.end_here(plan, token)
+        elif self.site_there == site:
+            await self.telling.end(plan, token)
+        seen = await self._seen(plan, site)
+        return None if seen is None else seen.stopped
+
+    async def holds(self, plan: PlanId, site: SiteId) -> int | None:
+        """Return the token for which the guard at `site` says that it holds now; it is told first what is due."""
+        here = self._continuity().here
+        if here is not None and here.id == site:
+            self.tell_here()
+        else:
+            await self.tell_there()
+        seen = await self._seen(plan, site)
+        return None if seen is None else seen.holds
+
+    async def _seen(self, plan: PlanId, site: SiteId) -> GuardSeen | None:
+        here = self._continuity().here
+        if here is not None and here.id == site:
+            return await asyncio.to_thread(self.holding.post.seen, plan, site)
+        if self.site_there != site or await self.telling.ask() is not None:
+            return None
+        return self.telling.seen.get(plan)
+
+    async def untold(self, plan: Plan) -> Mapping[SiteId, Text]:
+        """Return why the guard of a site could not be told now of a move there, or is not seen to run; by site."""
+        found = dict[SiteId, Text]()
+        here = self._continuity().here
+        for site in (plan.active, plan.standby):
+            if here is not None and is_guarded(plan, site) and (why := await self._why_untold(plan, site)) is not None:
+                found[site] = why
+        return found
+
+    async def _why_untold(self, plan: Plan, site: SiteId) -> Text | None:
+        here = self._continuity().here
+        if here is not None and here.id == site:
+            seen = await self._seen(plan.id, site)
+        elif self.site_there != site:
+            return say("the inventory names no Relève there")
+        else:
+            why = await self.telling.ask()
+            if why is not None:
+                return why
+            seen = self.telling.seen.get(plan.id)
+        if seen is None:
+            return say("the Relève there knows no guard of this plan; both need the same inventory")
+        return None if seen.phase is not None else say("no guard runs there (systemctl start releve-guard)")
