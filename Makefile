@@ -15,6 +15,8 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 FLOORS := monitor probes alerts runbooks failover templates lab
 LOCKING := .venv-lock
 CATALOGUE := templates/locale
+# Python keeps what it compiled, whoever calls make: else each worker and each command of a test compiles all anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DELETE_ON_ERROR:
 .PHONY: run test lint bench soak lock messages clean

@@ -36,7 +36,11 @@ AnyProfile = Annotated[SnmpProfile | ModbusProfile, Field(discriminator="via")]
 _ADAPTER: TypeAdapter[SnmpProfile | ModbusProfile] = TypeAdapter(AnyProfile)
 
 
-class _Strict(yaml.SafeLoader):
+# libyaml reads them all, which every command does, in a fifth of the time; not every PyYAML is built with it.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Strict(_LOADER):  # type: ignore[misc]
     """YAML without its traps: a key given twice is an error, and only true and false are booleans (never OFF or NO)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -48,7 +52,8 @@ class _Strict(yaml.SafeLoader):
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return found
 
 
 _Strict.yaml_implicit_resolvers = {

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import asyncssh  # noqa: F401 - imported once, before the forks
+import asyncssh  # noqa: F401 - imported once, before the forks, as is what a new state is made with
+from alembic import command  # noqa: F401
 
 from monitor.core.ids import CheckId
 from monitor.core.topology import upstream
@@ -105,6 +106,7 @@ def main() -> None:
     for kind in step_kinds.KINDS:
         step_kinds.load(kind)
     for line in sys.stdin:
+        load(Path(json.loads(line)["inventory"]))  # what the first reading brings in, no fork has to bring in again
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:

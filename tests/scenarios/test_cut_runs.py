@@ -52,6 +52,8 @@ EVERY_WRITE = bool(os.environ.get("RELEVE_EVERY_WRITE"))
 STEP = 1 if EVERY_WRITE else 2
 """Before the first, after the first, before the third, after the third: each state of the disk once, since what lies
 there after one write is what lies there before the next."""
+FULL = 93 if EVERY_WRITE else 80
+"""Per cent of the disk before the purge: the fuller, the more recordings are archived and the more often is written."""
 
 
 @dataclass
@@ -164,7 +166,7 @@ async def purged(folder: Path, carrying: Program, what: str = "run", at: int = 0
     """Fill the disk of a site and let it be purged, cut off once; return how many writes it took undisturbed."""
     async with Site() as site:
         story = story_of(folder, site, "purge-audio", "hmp-disk")
-        await site.fill_disk(93)
+        await site.fill_disk(FULL)
         where = f"{what} {at}"
         ended = await carrying.job(story, what, at, after=after)
         if at and (what == "run" or at == 1 or ended["code"] == KILLED):
