@@ -101,7 +101,7 @@ def _already(plan: Plan, target: SiteId, source: SiteId | None) -> Hold:
 def _planned(plan: Plan, seen: Seen, source: SiteId, target: SiteId) -> Hold | None:
     """What a planned move needs besides: both sites, and a copy that can be seen."""
     sighted, loss = seen.site(source), seen.group(plan.id).loss
-    if sighted.sight is not Sight.UP:
+    if not sighted.up:
         names = ", ".join(sighted.down or sighted.silent) or "-"
         return Hold(
             Why.SOURCE,
@@ -177,6 +177,9 @@ def _remarks(
     if not seen.clock:
         found.append(say("it is not certain what time it is, so the times in the report may be wrong"))
     sighted = seen.site(source)
+    if direction.planned and sighted.down:
+        names = ", ".join(sighted.down)
+        found.append(say("{site} is seen down by {names}", site=source, names=names))
     if not direction.planned and sighted.sight in (Sight.UP, Sight.SPLIT):
         names = ", ".join(sighted.up)
         found.append(say("{site} is seen up by {names}: a switchover would lose nothing", site=source, names=names))

@@ -147,6 +147,8 @@ class Why(StrEnum):
     SPENT = "spent"
     LEASE = "lease"
     """The last of all: nothing else stands against it, so that the lease may be taken."""
+    WORD = "word"
+    """It does not begin by itself: a person has to say so."""
 
 
 @dataclass(frozen=True, slots=True)

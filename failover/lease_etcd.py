@@ -32,6 +32,8 @@ from failover.lease import (
     watched,
 )
 from failover.lease_local import illegible
+from failover.vantage import Kept as Recorded
+from failover.vantage import Lapsed
 from monitor.clock import Clock
 from monitor.core.text import Quantity, say, verbatim
 
@@ -39,12 +41,17 @@ PREFIX = "releve/lease/"
 
 
 class Watching:
-    """Since when the record of one lease is known as it stands; outlives the leases that a process makes and closes."""
+    """What is known of the record of one lease; outlives the leases that a process makes and closes."""
 
-    __slots__ = ("seen",)
+    __slots__ = ("kept",)
 
     def __init__(self) -> None:
-        self.seen: Watched | None = None
+        self.kept = Recorded()
+
+    @property
+    def seen(self) -> Watched | None:
+        """Since when the record is known as it stands."""
+        return self.kept.seen
 
 
 class EtcdLease:
@@ -83,6 +90,7 @@ class EtcdLease:
             wait = 0.0 if ours else self._free_in(record)
             if wait > 0:
                 return _held(record, wait)
+            self._note_lapse(record)
             wanted = taken(record, self._mine, above)
             done = await self._voters.swap(self._key, _revision(read.kept), encode(wanted))
             if isinstance(done, Written):
@@ -205,9 +213,18 @@ class EtcdLease:
 
     def _noted(self, read: Read) -> Record | None:
         """Return the record that was read, and note since when it has been so. Raises Illegible."""
-        self._watching.seen = watched(self._watching.seen, _revision(read.kept), read.arrived)
+        seen = watched(self._watching.seen, _revision(read.kept), read.arrived)
+        self._watching.kept = replace(self._watching.kept, seen=seen, record=None, heard=None)
         self._last = None if read.kept is None else decode(read.kept.value)
+        self._watching.kept = replace(self._watching.kept, record=self._last, heard=read.arrived)
         return self._last
+
+    def _note_lapse(self, record: Record | None) -> None:
+        """Note how whoever has the lease lost it, before it is taken: nobody can read that once it is ours."""
+        seen = self._watching.seen
+        if record is not None and record.held and record.holder != self._mine.holder and seen is not None:
+            lapsed = Lapsed(record.holder, seen.since, self._clock.boot())
+            self._watching.kept = replace(self._watching.kept, lapsed=lapsed)
 
     def _free_in(self, record: Record | None) -> float:
         if self._watching.seen is None:

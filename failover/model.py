@@ -52,7 +52,8 @@ class How(StrEnum):
 class Site:
     """A place. `witness`: it holds a voter and runs nothing. `releve`: the address of the Relève that stands there.
 
-    `devices`: what the inventory says to stand there, which need not be everything.
+    `devices`: what the inventory says to stand there, which need not be everything. `seen_by`: from where else it is
+    looked at, by name, each with the checks that look from there.
     """
 
     id: SiteId
@@ -61,6 +62,7 @@ class Site:
     witness: bool = False
     releve: str = ""
     devices: frozenset[NodeId] = frozenset()
+    seen_by: Mapping[str, tuple[CheckId, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from failover.fences import prospect
 from failover.ground import History, runs_at
 from failover.loss import Loss, Measured, loss, loss_of
-from failover.model import DataSet, Guarded, Part, Plan, SiteId, Start
+from failover.model import DataSet, Guarded, Mode, Part, Plan, SiteId, Start
 from failover.phases import Direction
+from failover.vantage import enough
 from monitor.core.ids import CheckId
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
@@ -48,7 +49,8 @@ class Standing:
     `checks`: what is believed of those that matter. `gates`: of each site, the checks that say whether its devices are
     there. `measured`: how far the copies lag behind. `fenced_by`: of each fence of a site, by its number among
     `plan.fences_of(site)`, the gates of the devices that its steps act on. `moving`: the move that is under way.
-    `needed`: whether an incident is open that the plan answers.
+    `needed`: whether an incident is open that the plan answers. `mode`: who may decide. `vantages`: the names of all
+    who see each site.
     """
 
     history: History = ()
@@ -58,6 +60,8 @@ class Standing:
     fenced_by: Mapping[SiteId, Mapping[int, tuple[CheckId, ...]]] = field(default_factory=dict)
     moving: str | None = None
     needed: bool = False
+    mode: Mode = Mode.SINGLE
+    vantages: Mapping[SiteId, tuple[str, ...]] = field(default_factory=dict)
 
     def check(self, name: CheckId) -> Believed:
         """Return what is known of a check."""
@@ -129,16 +133,33 @@ def preflight(plan: Plan, data: Iterable[DataSet], seen: Standing, now: datetime
     reasons += _of_data(data, seen, now)
     reasons += _of_site(plan, to, seen)
     if source is not None:
-        hindered = _hindered(plan, source, seen)
-        unproven = prospect(plan.fences_of(source), hindered)
+        stands = hindered(plan, source, seen)
+        unproven = prospect(plan.fences_of(source), stands)
         if unproven is not None:
             reasons.append(say("{site} could not be proven isolated: {why}", site=source, why=unproven))
-        remarks += _of_fences(plan, source, seen.history, hindered if unproven is None else {})
+        remarks += _of_fences(plan, source, seen.history, stands if unproven is None else {})
     reasons += _of_exercise(plan, to, seen.history, at, now)
-    if plan.start is not Start.PERSON:
-        # Whoever wrote another `start` may wait for what does not come.
-        remarks.append(say("nothing begins by itself: a person begins the move, whatever `start` says"))
+    remarks += _of_start(plan, source, seen)
     return Preflight(source, to, lost, tuple(reasons), tuple(remarks), at, needed=seen.needed)
+
+
+def _of_start(plan: Plan, source: SiteId | None, seen: Standing) -> Iterable[Text]:
+    """When it begins by itself: whoever wrote that may wait for what does not come."""
+    if plan.start is Start.PERSON or source is None:
+        return
+    if seen.mode is not Mode.QUORUM:
+        yield say("a person begins the move, whatever `start` says: without three voters nobody else can tell a lost "
+                  "site from a cut link")  # fmt: skip
+        return
+    names = seen.vantages.get(source, ())
+    yield say(
+        "it moves by itself once {site} is lost: seen down by {count} of these at least, and up by none: {names}",
+        site=source,
+        count=enough(len(names)),
+        names=", ".join(names) or "-",
+    )
+    if plan.start is Start.BY and plan.by is not None:
+        yield say("it moves by itself when an incident that it answers has lasted for {age}", age=plan.by)
 
 
 def _of_data(data: Iterable[DataSet], seen: Standing, now: datetime) -> Iterable[Text]:
@@ -175,8 +196,8 @@ def _of_site(plan: Plan, to: SiteId, seen: Standing) -> Iterable[Text]:
         yield say("nothing says whether {site} is there", site=to)
 
 
-def _hindered(plan: Plan, source: SiteId, seen: Standing) -> dict[int, Text]:
-    """What stands against each fence of `source` that could not be used now."""
+def hindered(plan: Plan, source: SiteId, seen: Standing) -> dict[int, Text]:
+    """Return what stands against each fence of `source` that could not be used now, by its number."""
     found: dict[int, Text] = {}
     for n, fence in enumerate(plan.fences_of(source)):
         if isinstance(fence, Guarded):

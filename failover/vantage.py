@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from failover.model import SiteId
+from failover.lease import Record, Watched, free_in
+from failover.model import Site, SiteId
 
 MISSED = 2
 """Looks in a row that may be lacking before a vantage point counts as silent: one lost answer is no news."""
@@ -15,6 +16,16 @@ AHEAD = timedelta(seconds=5)
 """How far the clock of a vantage point may be ahead of ours; what is dated later tells nothing about now."""
 LEAST = 2
 """Vantage points that must see a site down, however few there are: a lone view never suffices."""
+
+
+HERE = "releve"
+"""The name of our own vantage point where the inventory does not say at which site it stands."""
+VOTERS = "voters"
+"""The name of a vantage point: the record of the group's lease, as a majority of the voters has it."""
+PEER = "peer"
+"""The name of another: the Relève that stands at a site speaks for it, and counts only while it does."""
+RESERVED = frozenset({HERE, VOTERS, PEER})
+"""Names that no other vantage point has; nor has one that of a site, for that is the Relève which stands there."""
 
 
 class View(StrEnum):
@@ -76,6 +87,80 @@ def sighted(
     return {site: _sighted(site, latest, vantages, now) for site in sites}
 
 
+def vantages(site: Site, here: str, *, voters: bool) -> tuple[str, ...]:
+    """Return the names of all who see `site`: the Relève at `here`, those that the inventory names, and the voters.
+
+    `voters`: a group runs at `site` whose lease they keep; of any other site they know nothing. The Relève that stands
+    at `site` is not among them: its silence says no more than the others see.
+    """
+    return (here, *((VOTERS,) if voters else ()), *site.seen_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """The lease of `holder` had not been renewed since `still`, and another site took it at `at` (CLOCK_BOOTTIME)."""
+
+    holder: str
+    still: float
+    at: float
+
+
+LAPSE_LASTS = 60.0
+"""Seconds for which the end of a lease says that its holder's site is lost, once somebody else has it: as long as a
+decision takes which needed that lease to be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of the record of a lease.
+
+    `record`: as it was read last, in the version `seen`; `heard`: when that answer had arrived (CLOCK_BOOTTIME), None
+    where nobody has answered yet. `lapsed`: how the holder before us lost it, where it was we who took it from him.
+    """
+
+    record: Record | None = None
+    seen: Watched | None = None
+    heard: float | None = None
+    lapsed: Lapsed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks about a record at `now` (CLOCK_BOOTTIME): the Relève at `here`.
+
+    `ttl`: of its own leases; `fresh`: for how long an answer of the voters counts (seconds).
+    """
+
+    here: str
+    ttl: float
+    fresh: float
+    now: float
+
+
+def kept_view(kept: Kept, site: SiteId, by: Asking) -> View:
+    """Return what the voters say of `site`, where the group runs, to whoever asks.
+
+    UP while it holds the group's lease and renews it; DOWN once the record has stood still for so long that it may be
+    taken, and for a while after we took it for that. UNKNOWN where no majority has answered lately, and where the
+    record is not the site's for any other reason: whoever gave it back, or never had it, need not be lost.
+    """
+    record, lapsed = kept.record, kept.lapsed
+    if kept.heard is None or by.now - kept.heard > by.fresh or kept.seen is None:
+        return View.UNKNOWN
+    if record is not None and record.holder == site and record.held:
+        return View.UP if free_in(record, kept.seen, by.ttl, by.now) > 0 else View.DOWN
+    if lapsed is not None and lapsed.holder == site and by.now - lapsed.at <= LAPSE_LASTS:
+        return View.DOWN
+    return View.UNKNOWN
+
+
+def still_since(kept: Kept, site: SiteId) -> float | None:
+    """Return since when the lease of `site` is not renewed as far as is known (CLOCK_BOOTTIME); None for not known."""
+    if kept.record is not None and kept.record.holder == site and kept.record.held and kept.seen is not None:
+        return kept.seen.since
+    return kept.lapsed.still if kept.lapsed is not None and kept.lapsed.holder == site else None
+
+
 def view_of(look: Look | None, now: datetime) -> View:
     """Return what `look` still says at `now`: UNKNOWN where it is too old, or of a time to come."""
     if look is None or look.at - now > AHEAD or now - look.at > MISSED * look.every:
@@ -94,5 +179,10 @@ def _sighted(
         return Sighted(Sight.SPLIT if down else Sight.UP, up, down, silent)
     if not down:
         return Sighted(Sight.UNSEEN, up, down, silent)
-    enough = max(LEAST, len(vantages) // 2 + 1)
-    return Sighted(Sight.LOST if len(down) >= enough else Sight.LONE, up, down, silent)
+    lost = len(down) >= enough(len(vantages))
+    return Sighted(Sight.LOST if lost else Sight.LONE, up, down, silent)
+
+
+def enough(count: int) -> int:
+    """Return how many of `count` vantage points have to see a site down so that it is lost."""
+    return max(LEAST, count // 2 + 1)

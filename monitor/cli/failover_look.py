@@ -91,7 +91,7 @@ def _groups(settings: Settings) -> list[dict[str, Any]]:
         return found
     known = _known(settings, inventory)
     words = settings.speech(inventory.site.language, inventory.site.timezone)
-    return standing_json(inventory, known.judged, known.moves, known.at, words)
+    return standing_json(inventory, known.judged, known.moves, {}, known.at, words)
 
 
 class _Known(NamedTuple):

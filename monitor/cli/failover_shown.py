@@ -55,6 +55,8 @@ def _group(out: Console, group: dict[str, Any], words: Speech) -> None:
     out.print(Styled.assemble(head, "  ", words.render(told)))
     if group["move"] is not None:
         _going(out, group, words)
+    if group["held"] is not None:
+        _held(out, group, words)
     for reason in group["reasons"]:
         out.print(unbroken(f"{INDENT}- {reason}", style="bold"))
     for line in _lines(group, words):
@@ -63,6 +65,19 @@ def _group(out: Console, group: dict[str, Any], words: Speech) -> None:
         out.print(unbroken(f"{INDENT}({remark})", style="dim"))
     if group["data"]:
         _data(out, group, words)
+
+
+def _held(out: Console, group: dict[str, Any], words: Speech) -> None:
+    """Why it does not move by itself although something speaks for it, and what would lift that."""
+    held, now = group["held"], moment(group["at"])
+    assert now is not None
+    since = at_site(held["since"], words, now)
+    lines = [say("does not move by itself since {time}: {why}", time=since, why=held["text"])]
+    if held["until"] is not None:
+        lines.append(say("that passes by itself at {time}", time=at_site(held["until"], words, now)))
+    lines.append(say("what would lift it: {what}", what=held["lifted_by"]))
+    for line in lines:
+        out.print(unbroken(f"{INDENT}{words.render(line)}", style="bold yellow"))
 
 
 def _going(out: Console, group: dict[str, Any], words: Speech) -> None:

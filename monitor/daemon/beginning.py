@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from failover.by_hand import may_start
-from failover.ground import Hold, LeaseSeen, past
+from failover.by_itself import by_itself
+from failover.ground import Act, Hold, LeaseSeen, Seen, past
 from failover.model import Continuity, Leases, Plan, PlanId, SiteId
 from failover.run import Move
 from failover.tasks import tasks_of
@@ -40,10 +41,15 @@ class Beginning:
         sighting: Sighting,
         holding: Holding,
         tenure: Callable[[PlanId], Tenure],
-        untold: Callable[[Plan], Awaitable[Mapping[SiteId, Text]]],
+        untold: Callable[[Plan, SiteId | None], Awaitable[Mapping[SiteId, Text]]],
+        note_lapse: Callable[[PlanId], None] = lambda _plan: None,
     ) -> None:
-        """`tenure`: returns the lease of a group, untaken; `untold`: by site, why its guard could not be told now."""
+        """`tenure`: returns the lease of a group, untaken; `untold`: by site, why its guard could not be told now.
+
+        `note_lapse` keeps how the site where a group runs has lost its lease, before that is taken from it.
+        """
         self._desk, self._clock, self._book, self._untold = desk, clock, book, untold
+        self._note_lapse = note_lapse
         self._sighting, self._holding, self._tenure = sighting, holding, tenure
         self.taking: dict[PlanId, Tenure] = {}
         self.changing = asyncio.Lock()
@@ -68,12 +74,21 @@ class Beginning:
     def _ttl(self) -> timedelta:
         return (self._continuity.leases or Leases()).ttl
 
-    async def _prepared(self, plan: Plan, wanted: Wanted, lease: LeaseSeen) -> Prepared:
+    async def _prepared(self, plan: Plan, wanted: Wanted, lease: LeaseSeen, alone: Seen | None = None) -> Prepared:
         mine, going = self._book.of(plan.id), self._book.going(plan.id)
-        seen = await self._sighting.seen(plan, mine, moving=None if going is None else going.id, halted=False)
-        untold = await self._untold(plan)
-        now = self._clock.now()
-        answer = may_start(plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, untold=untold)
+        answer: Hold | Act
+        if alone is None:
+            seen = await self._sighting.seen(plan, mine, moving=None if going is None else going.id, halted=False)
+            untold = await self._untold(plan, None)
+            now = self._clock.now()
+            answer = may_start(
+                plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, untold=untold
+            )
+        else:
+            seen = await self._sighting.measured_again(plan, mine, alone)
+            untold = await self._untold(plan, wanted.target)
+            now = self._clock.now()
+            answer = by_itself(plan, seen, lease, past(mine), now, untold=untold)
         if isinstance(answer, Hold):
             return Prepared(plan, answer, now)
         try:
@@ -83,23 +98,27 @@ class Beginning:
         except StepFailed as error:
             raise Refused(say("{plan} cannot move: {why}", plan=plan.id, why=error.text)) from error
 
-    async def begin(self, wanted: Wanted, said: Said, carry: Callable[[Move, Tenure | None], None]) -> Move:
+    async def begin(
+        self, wanted: Wanted, said: Said, carry: Callable[[Move, Tenure | None], None], alone: Seen | None = None
+    ) -> Move:
         """Return the move that has begun, on disk and handed to `carry` with its lease. Raises Refused.
 
-        The lease is None where none is needed: a drill leaves the group where it is.
+        The lease is None where none is needed: a drill leaves the group where it is. `alone`: what Relève has just seen
+        where it begins a move by itself; it is not looked at again while the lease is taken, which the voters give only
+        to whoever has seen its record stand still.
         """
         async with self.changing:
             plan = plan_of(self._continuity, wanted.plan)
             going = self._book.going(plan.id)
             if going is not None:
                 raise Refused(say("the move {move} is under way", move=going.id))
-            await self._looked_over(plan, wanted)
+            await self._looked_over(plan, wanted, alone)
             tenure = None
             if wanted.direction.moves:
                 tenure = self._holding.held.pop(plan.id, None) or self._tenure(plan.id)
                 self.taking[plan.id] = tenure
             try:
-                move = await self._begun(plan, wanted, said, tenure)
+                move = await self._begun(plan, wanted, said, tenure, alone)
             except BaseException:
                 if tenure is not None:
                     await self.hold_or_give_back(plan, tenure)
@@ -109,9 +128,9 @@ class Beginning:
             carry(move, tenure)
         return move
 
-    async def _looked_over(self, plan: Plan, wanted: Wanted) -> None:
+    async def _looked_over(self, plan: Plan, wanted: Wanted, alone: Seen | None) -> None:
         """Refuse what does not begin whatever the lease, before that is touched: it may hold the service up."""
-        allowed(await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, self._ttl)))
+        allowed(await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, self._ttl), alone))
 
     async def hold_or_give_back(self, plan: Plan, tenure: Tenure) -> None:
         """Go on holding the lease of a group that runs here, and let every other one go; `changing` is held."""
@@ -123,16 +142,21 @@ class Beginning:
         else:
             await self._holding.let_go(plan.id, tenure)
 
-    async def _begun(self, plan: Plan, wanted: Wanted, said: Said, tenure: Tenure | None) -> Move:
+    async def _begun(self, plan: Plan, wanted: Wanted, said: Said, tenure: Tenure | None, alone: Seen | None) -> Move:
         book, why = self._book, None
         if tenure is not None:
+            if alone is not None:
+                self._note_lapse(plan.id)
             why = await tenure.take(book.highest(plan.id), knows_the_other=self._knows(plan))
         left = None
         if tenure is not None and tenure.belief is not None:
             left = timedelta(seconds=tenure.belief.valid_until - self._clock.boot())
         now = self._clock.now()
-        prepared = await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, left, why=why))
-        order = order_of(plan, allowed(prepared), said, self._sighting.incident(plan), now)
+        prepared = await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, left, why=why), alone)
+        act = allowed(prepared)
+        if alone is not None:
+            said = replace(said, loss=act.loss.at_most, stated_at=now)  # what the plan allows, and no more
+        order = order_of(plan, act, said, self._sighting.incident(plan), now)
         await book.must_be_journaled()
         name, before = book.new_name(now), None if tenure is None else tenure.before
         event = started(

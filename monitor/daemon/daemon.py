@@ -22,6 +22,8 @@ from monitor.daemon.archiving import Archiving
 from monitor.daemon.automation import Automation
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.copies import Copies
+from monitor.daemon.deciding import EVERY as DECIDE
+from monitor.daemon.deciding import Deciding
 from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.handing import Handing
 from monitor.daemon.heartbeat_in import Jobs
@@ -116,6 +118,7 @@ class Daemon:
     voting: Voting
     own: OwnLease
     handing: Handing
+    deciding: Deciding
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
@@ -170,6 +173,7 @@ class Daemon:
             voting=None,  # type: ignore[arg-type]
             handing=None,  # type: ignore[arg-type]
             own=own if own is not None else OwnLease(store.folder, clock),
+            deciding=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
@@ -196,6 +200,7 @@ class Daemon:
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look, daemon.own.watching)
         daemon.handing = Handing(desk, daemon.moves, daemon.own, daemon.peer)
         daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, daemon.report_voters, clock)
+        daemon.deciding = Deciding(desk, clock, daemon.moves, daemon.glance, daemon.moves.speaks)
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
         daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
         daemon.archiving = Archiving(desk, daemon.automation, clock)
@@ -209,6 +214,13 @@ class Daemon:
         """Return what `check` says now, one of the inventory or that of an archive. Raises KeyError for any other."""
         try:
             return await self.scheduler.look(check)
+        except KeyError:
+            return await self.archiving.look(check)
+
+    async def glance(self, check: CheckId) -> Verdict:
+        """Return what `check` says now; an observation that goes on already counts. Raises KeyError as `look`."""
+        try:
+            return await self.scheduler.glance(check)
         except KeyError:
             return await self.archiving.look(check)
 
@@ -252,6 +264,7 @@ class Daemon:
         work.append(asyncio.create_task(self._every(HOLD, self.moves.hold), name="leases"))
         work.append(asyncio.create_task(self._every(HOLD, self.handing.turn), name="handing over"))
         work.append(asyncio.create_task(self._every(HOLD, self.moves.guards.tell_there), name="guard there"))
+        work.append(asyncio.create_task(self._every(DECIDE, self.deciding.turn), name="deciding"))
         watchdog = systemd.watchdog_interval()
         if watchdog is not None:
             work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))

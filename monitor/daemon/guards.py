@@ -130,11 +130,14 @@ class Guards:
             return None
         return self.telling.seen.get(plan)
 
-    async def untold(self, plan: Plan) -> Mapping[SiteId, Text]:
-        """Return why the guard of a site could not be told now of a move there, or is not seen to run; by site."""
+    async def untold(self, plan: Plan, only: SiteId | None = None) -> Mapping[SiteId, Text]:
+        """Return why the guard of a site could not be told now of a move there, or is not seen to run; by site.
+
+        `only`: the one site that is asked about, where it is known.
+        """
         found = dict[SiteId, Text]()
         here = self._continuity().here
-        for site in (plan.active, plan.standby):
+        for site in (plan.active, plan.standby) if only is None else (only,):
             if here is not None and is_guarded(plan, site) and (why := await self._why_untold(plan, site)) is not None:
                 found[site] = why
         return found

@@ -12,7 +12,7 @@ from failover.phases import Direction
 from failover.run import Move, MoveId
 from failover.words import Order
 from monitor.core.incident import Incident, Refused
-from monitor.core.text import say, verbatim
+from monitor.core.text import Text, say, verbatim
 from monitor.daemon.moving import Prepared
 from monitor.store import AuditEntry
 
@@ -22,13 +22,14 @@ class Said:
     """The yes of `actor`, with its `words`.
 
     `loss`: what may be lost, as it was stated before; None for nobody knows. `stated_at`: when that was (UTC), for what
-    is lost grows with the time that a person takes to answer; None: just now.
+    is lost grows with the time that a person takes to answer; None: just now. `because`: why Relève says so by itself.
     """
 
     actor: str
     words: str = ""
     loss: timedelta | None = None
     stated_at: datetime | None = None
+    because: Text | None = None
 
 
 def plan_of(continuity: Continuity, name: PlanId) -> Plan:
@@ -74,7 +75,7 @@ def order_of(plan: Plan, act: Act, said: Said, incident: Incident | None, now: d
         act.direction,
         act.source,
         act.target,
-        verbatim(said.words),
+        said.because or verbatim(said.words),
         now if incident is None else incident.began_at,
         stated,
         None if incident is None else incident.id,

@@ -11,9 +11,9 @@ from functools import partial
 
 from failover.across import Heard
 from failover.executor import Execution
-from failover.ground import past, runs_at
+from failover.ground import Seen, past, runs_at
 from failover.lease_etcd import Watching
-from failover.model import Continuity, Plan, PlanId, SiteId
+from failover.model import Continuity, Leases, Plan, PlanId, SiteId
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState
 from failover.vantage import Look
 from monitor.clock import Clock
@@ -21,6 +21,7 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Refused
 from monitor.core.text import Text, say
 from monitor.core.verdict import Verdict
+from monitor.daemon import lapses
 from monitor.daemon.automation import Automation
 from monitor.daemon.beginning import Beginning
 from monitor.daemon.beliefs import legible
@@ -31,6 +32,7 @@ from monitor.daemon.move_book import MoveBook
 from monitor.daemon.move_orders import Said
 from monitor.daemon.moving import Footing, Prepared, Wanted
 from monitor.daemon.passive import acted_on, passive
+from monitor.daemon.peer_presence import speaks
 from monitor.daemon.peering import other_end
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
@@ -70,17 +72,21 @@ class Moves:
         `watching`: what is known of the records of the leases from before, to which every look adds.
         """
         self._desk, self._clock, self._automation = desk, clock, automation
-        self.sighting = Sighting(desk, look, clock)
+        self.sighting = Sighting(desk, look, clock, self.watching, self.speaks)
         self.book = MoveBook(desk, clock, kept)
         self.holding = Holding(
             lambda: self._continuity, self._is_ours, self._tenure, self.book.highest, clock=clock, there=self._is_theirs
         )
-        self.beginning = Beginning(desk, clock, self.book, self.sighting, self.holding, self._tenure, self._untold)
+        self.beginning = Beginning(
+            desk, clock, self.book, self.sighting, self.holding, self._tenure, self.untold, self._note_lapse
+        )
         self.guards = Guards(
             lambda: self._continuity, self.book, self.holding, lambda: other_end(desk.inventory),
             self.beginning.taking, self._under_way, clock,
         )  # fmt: skip
         self._watching: dict[PlanId, Watching] = {} if watching is None else watching
+        for name, one in lapses.read(desk.journal.store.folder, self._continuity.plans, clock.boot()).items():
+            self.watching(name).kept = replace(self.watching(name).kept, lapsed=one)
         self._executions: dict[MoveId, Execution] = {}
         self._footings: dict[MoveId, Footing] = {}
         self._tasks: dict[MoveId, asyncio.Task[None]] = {}
@@ -117,6 +123,18 @@ class Moves:
         """Look now whether the service of `plan` still answers at `site`."""
         return await self.sighting.look_for_service(plan, site)
 
+    def halted(self) -> bool:
+        """Return whether a person stopped everything."""
+        return self._automation.policy.halted_by != ""
+
+    async def speaks(self, site: SiteId) -> bool:
+        """Return whether the Relève at `site`, another than ours, answers now."""
+        return await speaks(self._desk.inventory, site)
+
+    async def start_alone(self, wanted: Wanted, said: Said, seen: Seen) -> Move:
+        """Begin what Relève has decided by itself, by what it has `seen` just now. Raises Refused."""
+        return await whole(self._start(wanted, said, seen))
+
     async def planned(self, wanted: Wanted) -> Prepared:
         """Return the dry run of what is wanted; nothing is taken or changed. Raises Refused."""
         return await self.beginning.planned(wanted)
@@ -136,11 +154,15 @@ class Moves:
         """
         return await whole(self._start(wanted, Said(actor, legible(words), loss, stated_at)))
 
-    async def _start(self, wanted: Wanted, said: Said) -> Move:
+    async def _start(self, wanted: Wanted, said: Said, alone: Seen | None = None) -> Move:
         ending = [self._tasks[m.id] for m in self.moves.values() if m.plan == wanted.plan and m.id in self._tasks]
         if ending and self.book.going(wanted.plan) is None:
             await asyncio.wait(ending, timeout=PATIENCE)  # the last move is about to give its lease back
-        return await self.beginning.begin(wanted, said, lambda move, tenure: self._begin(move, Footing(self, tenure)))
+
+        def carry(move: Move, tenure: Tenure | None) -> None:
+            self._begin(move, Footing(self, tenure))
+
+        return await self.beginning.begin(wanted, said, carry, alone)
 
     def _is_ours(self, plan: Plan) -> bool:
         """Whether the group of `plan` runs here, and no move of it is under way; a drill leaves it where it is."""
@@ -149,8 +171,15 @@ class Moves:
             return False
         return runs_at(plan, past(mine)) == here.id
 
-    async def _untold(self, plan: Plan) -> Mapping[SiteId, Text]:
-        return await self.guards.untold(plan)
+    async def untold(self, plan: Plan, site: SiteId | None = None) -> Mapping[SiteId, Text]:
+        """Return why the guard of a site, or only of `site`, could not be told now of a move there."""
+        return await self.guards.untold(plan, site)
+
+    def _note_lapse(self, plan: PlanId) -> None:
+        ttl, now = (self._continuity.leases or Leases()).ttl.total_seconds(), self._clock.boot()
+        one = lapses.lapsed(self.watching(plan).kept, ttl, now)
+        if one is not None:
+            lapses.write(self._desk.journal.store.folder, plan, one)
 
     def _is_theirs(self, plan: Plan) -> SiteId | None:
         """The other site, where the group of `plan` runs there and the Relève there hears from us."""

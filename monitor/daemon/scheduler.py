@@ -83,7 +83,14 @@ class Scheduler:
         """
         while name in self._running:
             await asyncio.wait([self._running[name]])
-        task = self._begin(name, asyncio.get_running_loop().time())
+        return await self._outcome(name, self._begin(name, asyncio.get_running_loop().time()))
+
+    async def glance(self, name: CheckId) -> Verdict:
+        """Return what the observation of `name` says that goes on now, or else a new one. Raises KeyError as `look`."""
+        task = self._running.get(name) or self._begin(name, asyncio.get_running_loop().time())
+        return await self._outcome(name, task)
+
+    async def _outcome(self, name: CheckId, task: asyncio.Task[Result | None]) -> Verdict:
         await asyncio.wait([task])
         result = None if task.cancelled() else task.result()
         if result is None:

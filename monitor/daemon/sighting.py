@@ -1,61 +1,173 @@
-"""How both sites of a plan are seen now and from here, and how far the copies of its data are behind."""
+"""How both sites of a plan are seen now and from everywhere, and how far the copies of its data are behind."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from failover.executor import LAGS, lag_of
 from failover.fences import prospect
 from failover.ground import Group, Seen, past, runs_at
-from failover.loss import Measured, loss
-from failover.model import DataSet, Plan, SiteId
+from failover.lease_etcd import Watching
+from failover.loss import Loss, Measured, loss
+from failover.model import DataSet, Guarded, Leases, Mode, Plan, PlanId, SiteId
+from failover.preflight import Believed, Standing, hindered
 from failover.run import Move
-from failover.vantage import Look, View, sighted
+from failover.vantage import HERE, PEER, VOTERS, Asking, Look, View, kept_view, sighted, still_since, vantages
 from monitor.clock import Clock
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Incident
+from monitor.core.text import Text
 from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.announced import work_on
 from monitor.daemon.desk import Desk
+from monitor.daemon.standing import fenced_by
 from monitor.store import HistoryUnavailable
 
-HERE = "releve"
-"""The name of this vantage point where the inventory does not say at which site it stands."""
 FRESH = timedelta(seconds=60)
 """For how long a look that a person has just asked for counts as one of now."""
 REMEMBERED = timedelta(hours=24)
 """How far back the last figure of a copy is looked for that cannot be measured now."""
+HEARD_FOR = 4.0
+"""Seconds for which an answer of the voters counts, beside the time that two of them may take: they are asked every
+second or two (`monitor.daemon.voting`)."""
 
 
 class Sighting:
-    """Looks at sites and copies on demand; `look` observes a check now."""
+    """Looks at sites and copies on demand.
 
-    def __init__(self, desk: Desk, look: Callable[[CheckId], Awaitable[Verdict]], clock: Clock) -> None:
+    `look` observes a check now. `watching` returns what is known of the record of a group's lease; `speaks` asks the
+    Relève at another site whether it is there.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        look: Callable[[CheckId], Awaitable[Verdict]],
+        clock: Clock,
+        watching: Callable[[PlanId], Watching],
+        speaks: Callable[[SiteId], Awaitable[bool]],
+    ) -> None:
         self._desk, self._look, self._clock = desk, look, clock
+        self._watching, self._speaks = watching, speaks
 
     @property
     def _by(self) -> str:
         here = self._desk.inventory.continuity.here
         return HERE if here is None else str(here.id)
 
-    async def seen(self, plan: Plan, moves: Iterable[Move], *, moving: str | None, halted: bool) -> Seen:
-        """Return what is seen of both sites of `plan` and of its group, now."""
+    async def seen(
+        self, plan: Plan, moves: Iterable[Move], *, moving: str | None, halted: bool, strict: bool = False
+    ) -> Seen:
+        """Return what is seen of both sites of `plan` and of its group, now.
+
+        `strict`: a fence that could not be used now counts as none, as it does for what begins by itself; a person may
+        have it tried, for the move goes on only once it is proven.
+        """
         mine = [move for move in moves if move.plan == plan.id]
-        looks = await asyncio.gather(*(self.look_at(plan, site) for site in (plan.active, plan.standby)))
-        measured = await self.measured(plan)
+        source, two = runs_at(plan, past(mine)), (plan.active, plan.standby)
+        looks = await asyncio.gather(*(self._looks_at(plan, site, source) for site in two))
         now = self._clock.now()
-        sites = sighted(looks, (self._by,), (plan.active, plan.standby), now)
-        source = runs_at(plan, past(mine))
-        fences = plan.fences if source is None else plan.fences_of(source)
+        sites = {
+            site: sighted(found, self._names(plan, site, source, found), (site,), now)[site]
+            for site, found in zip(two, looks, strict=True)
+        }
+        down = {site for site in two if not sites[site].up}
+        checks = [check for site in two for check in self.vantage(plan, site)]
+        work = work_on(self._desk.inventory, self._desk.state.windows, plan, checks, now)
         incident = self.incident(plan)
         group = Group(
-            loss=loss(measured, now),
+            loss=await self._loss(plan, source, down),
             incident=None if incident is None else incident.began_at,
-            unfenced=prospect(fences, {}),
+            unfenced=await self._unfenced(plan, source, down, strict=strict),
             moving=moving,
+            work=None if work is None else work.name,
+            work_until=None if work is None else work.until,
         )
         return Seen(sites, {plan.id: group}, clock=self._desk.trusted(), halted=halted)
+
+    async def measured_again(self, plan: Plan, moves: Iterable[Move], seen: Seen) -> Seen:
+        """Return `seen` with what would be lost as it is known by now: under the lease more may be certain."""
+        source = runs_at(plan, past(move for move in moves if move.plan == plan.id))
+        down = {site for site, sight in seen.sites.items() if not sight.up}
+        group = replace(seen.group(plan.id), loss=await self._loss(plan, source, down))
+        return replace(seen, groups={**seen.groups, plan.id: group})
+
+    def _names(self, plan: Plan, site: SiteId, source: SiteId | None, looks: Iterable[Look]) -> tuple[str, ...]:
+        """All who see `site`; the Relève that stands there among them only while it speaks."""
+        continuity = self._desk.inventory.continuity
+        voters = continuity.mode is Mode.QUORUM and site == source
+        names = vantages(continuity.sites[site], self._by, voters=voters)
+        return (*names, *(PEER for look in looks if look.by == PEER))
+
+    async def _looks_at(self, plan: Plan, site: SiteId, source: SiteId | None) -> list[Look]:
+        """One look of each vantage point that there is."""
+        continuity = self._desk.inventory.continuity
+        there = continuity.sites[site]
+        looks = [self.look_at(plan, site), *(self._look_by(by, checks, site) for by, checks in there.seen_by.items())]
+        found, spoke = await asyncio.gather(asyncio.gather(*looks), self._spoke(site))
+        if continuity.mode is Mode.QUORUM and site == source:
+            found.append(Look(VOTERS, site, self._voters_view(plan, site), self._clock.now(), FRESH))
+        return [*found, *((Look(PEER, site, View.UP, self._clock.now(), FRESH),) if spoke else ())]
+
+    async def _spoke(self, site: SiteId) -> bool:
+        there = self._desk.inventory.continuity.sites[site]
+        return bool(there.releve) and not there.here and await self._speaks(site)
+
+    def _voters_view(self, plan: Plan, site: SiteId) -> View:
+        return kept_view(self._watching(plan.id).kept, site, self.asking())
+
+    def asking(self) -> Asking:
+        """Return who asks about the record of a lease, now."""
+        leases = self._desk.inventory.continuity.leases or Leases()
+        fresh = HEARD_FOR + 2 * leases.retry.total_seconds()
+        return Asking(self._by, leases.ttl.total_seconds(), fresh, self._clock.boot())
+
+    async def _loss(self, plan: Plan, source: SiteId | None, down: set[SiteId]) -> Loss:
+        """What would be lost: as of when the site was lost if it is, for nobody was served there any more."""
+        lost_at = self._lost_at(plan, source) if source in down else None
+        if lost_at is None:
+            measured = await self.measured(plan)
+            return loss(measured, self._clock.now())
+        known = self._desk.inventory.continuity.data
+        sets = [known[name] for name in plan.data if name in known]
+        return loss(await asyncio.gather(*(self._measured_before(data, lost_at) for data in sets)), lost_at)
+
+    def _lost_at(self, plan: Plan, source: SiteId | None) -> datetime | None:
+        """The end of the last moment in which `source` may have been whole: when its next renewal did not come."""
+        leases = self._desk.inventory.continuity.leases
+        still = None if source is None or leases is None else still_since(self._watching(plan.id).kept, source)
+        if still is None or leases is None:
+            return None
+        ago = self._clock.boot() - still - leases.loop.total_seconds()
+        return self._clock.now() - timedelta(seconds=max(0.0, ago))
+
+    async def _unfenced(self, plan: Plan, source: SiteId | None, down: set[SiteId], *, strict: bool) -> Text | None:
+        fences = plan.fences if source is None else plan.fences_of(source)
+        if not strict or source is None:
+            return prospect(fences, {})
+        by = fenced_by(self._desk.inventory, plan, source)
+        gates = tuple(dict.fromkeys(gate for each in by.values() for gate in each))
+        seen = dict(zip(gates, await asyncio.gather(*map(self._verdict, gates)), strict=True))
+        checks = {name: Believed(one.severity, False, one.summary) for name, one in seen.items() if one is not None}
+        lost_at = self._lost_at(plan, source) if source in down else None
+        checks |= {
+            fence.check: self._guard_before(fence.check, lost_at)
+            for fence in fences
+            if isinstance(fence, Guarded) and fence.check is not None
+        }
+        return prospect(fences, hindered(plan, source, Standing(checks=checks, fenced_by={source: by})))
+
+    def _guard_before(self, check: CheckId, lost_at: datetime | None) -> Believed:
+        """The guard as it was seen before its site was lost: with the site, whatever looks at it is lost as well."""
+        health = self._desk.state.healths.get(check)
+        if health is None:
+            return Believed()
+        if lost_at is not None and health.failing_since > lost_at - FRESH:
+            return Believed(Severity.OK, False, health.summary)
+        return Believed(health.confirmed, False, health.summary)
 
     def incident(self, plan: Plan) -> Incident | None:
         """Return the oldest open incident that `plan` answers."""
@@ -64,21 +176,21 @@ class Sighting:
 
     async def look_at(self, plan: Plan, site: SiteId) -> Look:
         """Look at `site` now: up if anything there answers, down if nothing does, unknown where nobody can look."""
-        return await self._look_by(self.vantage(plan, site), site)
+        return await self._look_by(self._by, self.vantage(plan, site), site)
 
     async def look_for_service(self, plan: Plan, site: SiteId) -> Look:
         """Look now whether the service still answers at `site`, by what verifies it there."""
         part = plan.parts.get(site)
-        return await self._look_by(() if part is None else part.verify, site)
+        return await self._look_by(self._by, () if part is None else part.verify, site)
 
-    async def _look_by(self, checks: tuple[CheckId, ...], site: SiteId) -> Look:
+    async def _look_by(self, by: str, checks: tuple[CheckId, ...], site: SiteId) -> Look:
         verdicts = await asyncio.gather(*map(self._verdict, checks))
         known = [one for one in verdicts if one is not None and one.severity is not Severity.UNKNOWN]
         if any(one.severity is not Severity.CRITICAL for one in known):
             view = View.UP
         else:
             view = View.DOWN if known and len(known) == len(verdicts) else View.UNKNOWN
-        return Look(self._by, site, view, self._clock.now(), FRESH)
+        return Look(by, site, view, self._clock.now(), FRESH)
 
     def vantage(self, plan: Plan, site: SiteId) -> tuple[CheckId, ...]:
         """Return the checks by which `site` is seen: the gates of what stands there, else what verifies it."""
@@ -105,27 +217,37 @@ class Sighting:
         found = [lag for lag in lags if lag is not None]
         if found:
             return Measured(data.id, every, max(found), self._clock.now())
-        last = await self._last(data)
-        if last is None:
+        known = (await self._figures(data, self._clock.now())).values()
+        if not known:
             return Measured(data.id, every, blind=True)
-        return Measured(data.id, every, timedelta(seconds=last[1]), last[0], blind=True)
+        at, lag = max(known)
+        return Measured(data.id, every, timedelta(seconds=lag), at, blind=True)
+
+    async def _measured_before(self, data: DataSet, until: datetime) -> Measured:
+        """How far the copy was behind when it was last measured before `until`; of several figures, the worst."""
+        every = max((self._every(check) for check in data.checks), default=FRESH)
+        known = (await self._figures(data, until)).values()
+        if not known:
+            return Measured(data.id, every, blind=True)
+        at, lag = min(known, key=lambda figure: figure[0] - timedelta(seconds=figure[1]))
+        return Measured(data.id, every, timedelta(seconds=lag), at)
 
     def _every(self, check: CheckId) -> timedelta:
         known = self._desk.inventory.checks.get(check)
         return FRESH if known is None else known.every
 
-    async def _last(self, data: DataSet) -> tuple[datetime, float] | None:
-        """The last figure of a copy that nobody can measure any more."""
-        journal, now = self._desk.journal, self._clock.now()
-        found = [self._desk.figures[check] for check in data.checks if check in self._desk.figures]
+    async def _figures(self, data: DataSet, until: datetime) -> dict[CheckId, tuple[datetime, float]]:
+        """The last figure that each check of `data` had before `until`, where it had one."""
+        journal = self._desk.journal
+        found = {c: kept for c in data.checks if (kept := self._desk.figures.get(c)) is not None and kept[0] <= until}
         for check in data.checks:
             for metric in LAGS:
                 try:
-                    known = await journal.ask_history(journal.store.samples, check, metric, now - REMEMBERED, now)
+                    known = await journal.ask_history(journal.store.samples, check, metric, until - REMEMBERED, until)
                 except HistoryUnavailable:
                     continue
                 if known:
                     # As in `lag_of`: what a check measures beside its lag is another age.
-                    found.append(known[-1])
+                    found[check] = max(known[-1], found.get(check, known[-1]))
                     break
-        return max(found, default=None)
+        return found

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from failover.executor import LAGS
 from failover.ground import past
 from failover.loss import Measured
-from failover.model import DataSet, Guarded, Isolation, Plan, PlanId, SiteId, Token
+from failover.model import DataSet, Guarded, Isolation, Mode, Plan, PlanId, SiteId, Token
 from failover.preflight import Believed, Preflight, Standing, preflight
 from failover.run import Move
 from failover.tasks import subject_of
+from failover.vantage import HERE, vantages
 from monitor.core.ids import CheckId
 from monitor.core.plan import State, silence_limit
 from monitor.core.text import say
@@ -66,12 +67,12 @@ def _standing(
     now: datetime,
 ) -> Standing:
     gates = {site: _gates(inventory, site) for site in (plan.active, plan.standby)}
-    fenced_by = {site: _fenced_by(inventory, plan, site) for site in gates}
+    fences = {site: fenced_by(inventory, plan, site) for site in gates}
     wanted = {
         *(name for one in data for name in one.checks),
         *(name for names in gates.values() for name in names),
         *(name for part in plan.parts.values() for name in part.verify),
-        *(name for of_site in fenced_by.values() for names in of_site.values() for name in names),
+        *(name for of_site in fences.values() for names in of_site.values() for name in names),
         *(fence.check for fence in plan.fences if isinstance(fence, Guarded) and fence.check is not None),
     }
     believed = {name: _believed(inventory, state, name, now) for name in wanted}
@@ -81,10 +82,19 @@ def _standing(
         checks=believed,
         gates=gates,
         measured=tuple(one for each in data for one in _measured(inventory, each, believed, figure)),
-        fenced_by=fenced_by,
+        fenced_by=fences,
         moving=None if going is None else str(going.id),
+        mode=inventory.continuity.mode,
+        vantages={site: _vantages(inventory, site) for site in gates},
         needed=any(one.open and one.kind in plan.kinds for one in state.incidents.values()),
     )
+
+
+def _vantages(inventory: Inventory, site: SiteId) -> tuple[str, ...]:
+    """All who see `site` while the group runs there."""
+    continuity = inventory.continuity
+    here = HERE if continuity.here is None else str(continuity.here.id)
+    return vantages(continuity.sites[site], here, voters=continuity.mode is Mode.QUORUM)
 
 
 def _believed(inventory: Inventory, state: State, name: CheckId, now: datetime) -> Believed:
@@ -125,8 +135,8 @@ def _gates(inventory: Inventory, site: SiteId) -> tuple[CheckId, ...]:
     return tuple(gate for device in devices if device in nodes for gate in nodes[device].gates)
 
 
-def _fenced_by(inventory: Inventory, plan: Plan, site: SiteId) -> dict[int, tuple[CheckId, ...]]:
-    """Of each fence of `site` that has steps, the gates of the devices on which they act."""
+def fenced_by(inventory: Inventory, plan: Plan, site: SiteId) -> dict[int, tuple[CheckId, ...]]:
+    """Return of each fence of `site` that has steps, by its number, the gates of the devices on which they act."""
     nodes, found = inventory.plan.topology.nodes, dict[int, tuple[CheckId, ...]]()
     for n, fence in enumerate(plan.fences_of(site)):
         match fence:

@@ -20,6 +20,8 @@ from runbooks.book import StepKeys
 
 MOST_STEPS = 50
 """Steps of one phase: as many as a runbook has at most."""
+MOST_VANTAGES = 8
+"""Places from which one site is looked at: each is asked when it matters, and a majority of all has to agree."""
 _A_DAY = re.compile(r"\s*(\d{1,2})(?:\s+per\s+day)?\s*")
 
 
@@ -34,6 +36,10 @@ class PlaceKeys(Part):
     )
     devices: Names | None = Field(
         default=None, description=N_("the devices that stand there, by name or by a pattern such as poste-*")
+    )
+    seen_by: Annotated[Mapping[Word, Names], Field(min_length=1, max_length=MOST_VANTAGES)] | None = Field(
+        default=None,
+        description=N_("from where else it is seen: a name of yours, and the checks that look at it from there"),
     )
 
 

@@ -6,11 +6,12 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from failover.model import Etcd, Leases, Site, SiteId
-from monitor.core.ids import NodeId
-from monitor.core.text import Text, say
+from failover.vantage import RESERVED
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.text import N_, Text, say
 from monitor.inventory.continuity_keys import EtcdKeys, LeasesKeys, PlaceKeys
 from monitor.inventory.problems import Level, nearest
-from monitor.inventory.scope import Scope, names_in
+from monitor.inventory.scope import Scope, names_in, refer
 from monitor.inventory.secrets_in import anchored, look_at
 from monitor.inventory.shape import shaped
 from monitor.inventory.yaml_nodes import ListNode, Node, ScalarNode, TableNode, is_null
@@ -32,8 +33,18 @@ def sites(scope: Scope) -> dict[SiteId, Site]:
         if keys.releve is not None and not _address(keys.releve, ("https",)):
             message = say("{url} is no address of a Relève: https://HOST:PORT", url=keys.releve)
             scope.problems.error(entry.value.entries["releve"].value.at, f"{where}.releve", message)
+        _look_at_vantages(entry.value, keys.witness, where, scope)
         found[SiteId(name)] = Site(
-            SiteId(name), keys.title or name, keys.here, keys.witness, keys.releve or "", frozenset(standing)
+            SiteId(name),
+            keys.title or name,
+            keys.here,
+            keys.witness,
+            keys.releve or "",
+            frozenset(standing),
+            {
+                by: tuple(CheckId(check) for check in dict.fromkeys(checks))
+                for by, checks in (keys.seen_by or {}).items()
+            },
         )
     _look_at_titles(found, scope)
     _look_at_devices(found, scope)
@@ -57,6 +68,23 @@ def _devices(node: Node | None, where: str, scope: Scope) -> set[NodeId]:
             message = say("there is no device {name}", name=word.text)
             scope.problems.error(word.at, where, message, nearest(word.text, scope.devices))
     return found
+
+
+def _look_at_vantages(table: TableNode, witness: bool, where: str, scope: Scope) -> None:
+    """Whoever looks at a site is told from all others by name, looks by checks that there are, and has a reason to."""
+    node = table.get("seen_by")
+    if not isinstance(node, TableNode):
+        return
+    if witness:
+        message = say("a witness runs nothing, so that nobody needs to see whether it is lost")
+        hint = say("name the checks at a site that can run the service")
+        scope.problems.error(table.entries["seen_by"].at, f"{where}.seen_by", message, hint)
+    for name, entry in node.entries.items():
+        if name in scope.sections["sites"] or name in RESERVED:
+            message = say("{name} already is the name of a vantage point of its own", name=name)
+            hint = say("another name, such as that of the client")
+            scope.problems.error(entry.at, f"{where}.seen_by.{name}", message, hint)
+        refer(entry.value, scope.checks, f"{where}.seen_by.{name}", N_("there is no check {name}"), scope.problems)
 
 
 def _look_at_titles(found: dict[SiteId, Site], scope: Scope) -> None:

@@ -36,7 +36,8 @@ class ContinuityApi:
         """Return every group as it stands."""
         found = await self._daemon.readiness.judged()
         now, inventory = self._daemon.clock.now(), self._daemon.desk.inventory
-        return JSONResponse(standing_json(inventory, found, self._daemon.moves.moves, now, self._speech(request)))
+        moves, held = self._daemon.moves.moves, self._daemon.deciding.held
+        return JSONResponse(standing_json(inventory, found, moves, held, now, self._speech(request)))
 
     async def plan(self, request: Request) -> Response:
         """Return what a move of one group would do: `to` and `direction` in the query."""

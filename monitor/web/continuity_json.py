@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failover.ground import runs_at
 from failover.loss import Loss, loss_of
@@ -19,6 +19,9 @@ from monitor.core.text import Speech, Text, say
 from monitor.inventory.model import Inventory
 from monitor.web.runs_json import planned_json
 from monitor.web.views import when
+
+if TYPE_CHECKING:
+    from monitor.daemon.deciding import Held
 
 Judged = Mapping[PlanId, tuple[Standing, Preflight]]
 
@@ -61,17 +64,24 @@ def words_of(error: NoPlan | NoSite | NoDrill) -> Text:
 
 
 def standing_json(
-    inventory: Inventory, judged: Judged, moves: Mapping[MoveId, Move], now: datetime, speech: Speech
+    inventory: Inventory,
+    judged: Judged,
+    moves: Mapping[MoveId, Move],
+    held: Mapping[PlanId, Held],
+    now: datetime,
+    speech: Speech,
 ) -> list[dict[str, Any]]:
     """Return each group: where it runs as far as is known, whether it could move, and what would be lost now.
 
-    `moves`: those that are known, for what the one that is under way does and asks.
+    `moves`: those that are known, for what the one that is under way does and asks. `held`: why those that something
+    speaks for do not move by themselves.
     """
     plans = inventory.continuity.plans
     return [
         {
             **_group(inventory.continuity, plans[name], seen, found, now, speech),
             "move": None if found.moving is None else _move(moves[MoveId(found.moving)], speech),
+            "held": None if name not in held else _held(held[name], speech),
         }
         for name, (seen, found) in judged.items()
         if name in plans
@@ -91,6 +101,17 @@ def _move(move: Move, speech: Speech) -> dict[str, Any]:
         "text": "" if phase is None else speech.translate(PHASES[phase]),
         "phase_at": None if phase is None else when(move.spans[-1].began),
         "question": None if question is None else speech.render(question.text),
+    }
+
+
+def _held(held: Held, speech: Speech) -> dict[str, Any]:
+    """Return why a group does not move by itself, since when for that reason, and what would lift it."""
+    return {
+        "why": held.hold.why.value,
+        "text": speech.render(held.hold.text),
+        "lifted_by": speech.render(held.hold.lifted_by),
+        "since": when(held.since),
+        "until": when(held.hold.until),
     }
 
 

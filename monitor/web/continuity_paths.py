@@ -47,6 +47,17 @@ SCHEMAS: dict[str, Any] = {
                     "question": {"type": ["string", "null"]},
                 },
             },
+            "held": {
+                "type": ["object", "null"],
+                "description": "Why it does not move by itself, where something speaks for it.",
+                "properties": {
+                    "why": {"type": "string"},
+                    "text": {"type": "string"},
+                    "lifted_by": {"type": "string", "description": "What would lift it."},
+                    "since": _TIME,
+                    "until": {**_TIME, "description": "When it passes by itself; null where it does not."},
+                },
+            },
             "mode": {"enum": ["single", "pair", "quorum"]},
             "start": {"enum": ["on_loss", "person", "by"]},
             "by_s": _SECONDS,

@@ -15,6 +15,7 @@ from failover.model import (
     Guarded,
     How,
     Isolation,
+    Mode,
     Part,
     Plan,
     PlanId,
@@ -206,10 +207,31 @@ def test_while_a_move_is_under_way_none_is_ready_and_none_is_missed():
     assert ENGLISH.render(found.text) == "the move F26-0003 is under way"
 
 
-@pytest.mark.parametrize("start", [Start.ON_LOSS, Start.BY])
-def test_who_wrote_that_a_group_moves_by_itself_is_told_that_nothing_begins_without_a_person(start):
-    found = preflight(replace(PLAN, start=start), (SQL,), GOOD, NOW)
+NAMES = {CENTRE: ("secours", "voters", "ocm")}
+LOST = "it moves by itself once centre is lost: seen down by 2 of these at least, and up by none: secours, voters, ocm"
+
+
+@pytest.mark.parametrize(
+    ("start", "mode", "told"),
+    [
+        (Start.PERSON, Mode.QUORUM, []),
+        (Start.ON_LOSS, Mode.QUORUM, [LOST]),
+        (Start.BY, Mode.QUORUM, [LOST, "it moves by itself when an incident that it answers has lasted for 5\xa0h"]),
+        *(
+            (
+                start,
+                Mode.PAIR,
+                [
+                    "a person begins the move, whatever `start` says: without three voters nobody else can tell a lost "
+                    "site from a cut link"
+                ],
+            )
+            for start in (Start.ON_LOSS, Start.BY)
+        ),
+    ],
+)
+def test_who_wrote_that_a_group_moves_by_itself_is_told_when_it_does(start, mode, told):
+    by = timedelta(hours=5) if start is Start.BY else None
+    found = preflight(replace(PLAN, start=start, by=by), (SQL,), replace(GOOD, mode=mode, vantages=NAMES), NOW)
     assert found.ready
-    assert [ENGLISH.render(one) for one in found.remarks] == [
-        "nothing begins by itself: a person begins the move, whatever `start` says"
-    ]
+    assert [ENGLISH.render(one) for one in found.remarks] == told

@@ -118,6 +118,15 @@ def test_all_of_it_is_read(read):
     assert found.seen_from("secours").here.id == "secours"
 
 
+def test_from_where_else_a_site_is_seen_is_read(read):
+    text = GOOD.replace("devices: sql-1}", CENTRE_SEEN)
+    reading = read(text)
+    assert reading.problems == ()
+    assert reading.inventory.continuity.sites["centre"].seen_by == {"ocm": ("port-1",), "client": ("lag",)}
+    node = read_yaml("f", text.encode(), Problems())
+    jsonschema.Draft7Validator(json_schema()).validate(plain_data(node))
+
+
 def test_what_is_read_fits_the_json_schema():
     node = read_yaml("f", GOOD.encode(), Problems())
     jsonschema.Draft7Validator(json_schema()).validate(plain_data(node))
@@ -185,8 +194,28 @@ def changed(*pairs: tuple[str, str]) -> str:
     return text
 
 
+CENTRE_SEEN = "devices: sql-1, seen_by: {ocm: [port-1], client: lag}}"
 ERRORS = {
     # sites
+    "a vantage point without its check": (
+        changed(("devices: sql-1}", "devices: sql-1, seen_by: {ocm: [port-9]}}")),
+        "17:71 sites.centre.seen_by.ocm: there is no check port-9 (did you mean port-2?)",
+    ),
+    "a vantage point of a site's name": (
+        changed(("devices: sql-1}", "devices: sql-1, seen_by: {secours: port-1}}")),
+        "17:65 sites.centre.seen_by.secours: secours already is the name of a vantage point of its own "
+        "(another name, such as that of the client)",
+    ),
+    "a vantage point called as the voters are": (
+        changed(("devices: sql-1}", "devices: sql-1, seen_by: {voters: port-1}}")),
+        "17:65 sites.centre.seen_by.voters: voters already is the name of a vantage point of its own "
+        "(another name, such as that of the client)",
+    ),
+    "somebody who looks at a witness": (
+        changed(("witness: true}", "witness: true, seen_by: {ocm: port-1}}")),
+        "19:42 sites.temoin.seen_by: a witness runs nothing, so that nobody needs to see whether it is lost "
+        "(name the checks at a site that can run the service)",
+    ),
     "two sites of one title": (
         changed(("title: Yaoundé", "title: douala")),
         "18:3 sites.secours: centre and secours are both called douala (give each a title of its own)",

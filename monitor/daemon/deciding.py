@@ -1,0 +1,286 @@
+"""The moves that Relève begins by itself: looked for every two seconds, and begun as a person's are.
+
+While all is well that costs a glance at what is known anyway. Only where something speaks for it - a lease that is not
+renewed, a site that does not answer, an incident that a plan answers - is anything asked of any host. Nothing is
+written down before the move itself: whoever is killed in between decides anew after the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from failover.by_itself import by_itself, untakeable
+from failover.decide import unleased
+from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, past, runs_at
+from failover.model import Leases, Mode, Plan, PlanId, Site, SiteId, Start
+from failover.phases import Direction
+from failover.run import Move
+from failover.vantage import Sight, still_since
+from monitor.clock import Clock
+from monitor.core.events import RELEVE, Event, EventKind
+from monitor.core.ids import CheckId, IncidentId
+from monitor.core.incident import Refused
+from monitor.core.text import ENGLISH, Text, say
+from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.desk import Desk
+from monitor.daemon.move_orders import Said
+from monitor.daemon.moves import Moves
+from monitor.daemon.moving import Wanted
+from monitor.daemon.sighting import Sighting
+
+log = logging.getLogger(__name__)
+
+EVERY = 2.0
+"""Seconds between two turns."""
+CALM = 10.0
+"""Seconds between two looks at a group whose lease is renewed: nothing is lost then, whatever else is wrong."""
+AGAIN = 10.0
+"""Seconds until the next try after one that was refused at the last moment: each may take the lease, and a token."""
+
+ANSWERS = frozenset({Severity.OK, Severity.WARNING})
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Once(Generic[K, V]):
+    """Asks what `ask` asks, once for each, however many want to know it at the same time."""
+
+    def __init__(self, ask: Callable[[K], Awaitable[V]]) -> None:
+        self._ask = ask
+        self._tasks: dict[K, asyncio.Task[V]] = {}
+
+    async def __call__(self, key: K) -> V:
+        """Return the one answer. Raises what asking raises."""
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._asked(key))
+        return await asyncio.shield(self._tasks[key])
+
+    async def _asked(self, key: K) -> V:
+        return await self._ask(key)
+
+    async def close(self) -> None:
+        """Ask no more."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why the group of a plan does not move by itself: `hold`, for the same reason since `since` (UTC)."""
+
+    hold: Hold
+    since: datetime
+
+
+@dataclass(slots=True)
+class _Pace:
+    """When the next look at a group is due (loop time), and not before when another move is tried."""
+
+    look: float = 0.0
+    begin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What is true of all groups in one turn."""
+
+    ttl: timedelta
+    kinds: frozenset[str]
+    unwell: frozenset[SiteId]
+    history: Mapping[PlanId, list[Move]] = field(default_factory=dict)
+
+
+class Deciding:
+    """Decides for all groups of one daemon. `held`: why those do not move that something speaks for."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        clock: Clock,
+        moves: Moves,
+        look: Callable[[CheckId], Awaitable[Verdict]],
+        speaks: Callable[[SiteId], Awaitable[bool]],
+    ) -> None:
+        """`look` observes a check, or gives what is being observed; `speaks` asks the Relève at a site."""
+        self._desk, self._clock, self._moves = desk, clock, moves
+        self._look, self._speaks = look, speaks
+        self.held: dict[PlanId, Held] = {}
+        self._pace: dict[PlanId, _Pace] = {}
+        self._told: set[tuple[PlanId, IncidentId, Why]] = set()
+
+    async def turn(self) -> None:
+        """Look where something speaks for a move, and begin those against which nothing stands."""
+        continuity = self._desk.inventory.continuity
+        if continuity.mode is not Mode.QUORUM or continuity.here is None:
+            self.held.clear()
+            return
+        turn, due = self._this_turn(), list[Plan]()
+        for plan in continuity.plans.values():
+            if plan.start is Start.PERSON:
+                continue
+            if self._calls_for_a_look(plan, turn):
+                due += (plan,) if self._is_due(plan, turn) else ()
+            else:
+                self.held.pop(plan.id, None)
+        self.held = {name: held for name, held in self.held.items() if name in continuity.plans}
+        self._told = {one for one in self._told if one[1] in self._desk.state.incidents}
+        if due:
+            await self._consider_all(due, turn)
+
+    def _this_turn(self) -> _Turn:
+        continuity, incidents = self._desk.inventory.continuity, self._desk.state.incidents
+        unwell = frozenset(name for name, site in continuity.sites.items() if self._nothing_answers(site))
+        history: dict[PlanId, list[Move]] = {}
+        for move in self._moves.moves.values():
+            history.setdefault(move.plan, []).append(move)
+        kinds = frozenset(one.kind for one in incidents.values() if one.open)
+        return _Turn((continuity.leases or Leases()).ttl, kinds, unwell, history)
+
+    def _nothing_answers(self, site: Site) -> bool:
+        """Whether no device of `site` is believed to be there; one that answers is enough, however many are off."""
+        nodes, state = self._desk.plan.topology.nodes, self._desk.state
+        gates = [gate for device in site.devices if device in nodes for gate in nodes[device].gates]
+        known = (state.healths.get(gate) for gate in gates if gate not in state.stale)
+        return bool(gates) and not any(one is not None and one.latest in ANSWERS for one in known)
+
+    def _calls_for_a_look(self, plan: Plan, turn: _Turn) -> bool:
+        moves = turn.history.get(plan.id, [])
+        if any(not move.state.over for move in moves):
+            return False  # it moves; what it does and asks is told of itself
+        source = runs_at(plan, past(moves)) if moves else plan.active
+        answers = any(kind in turn.kinds for kind in plan.kinds)
+        return answers or (source is not None and (source in turn.unwell or self._stands_still(plan, source)))
+
+    def _stands_still(self, plan: Plan, source: SiteId) -> bool:
+        """Whether the lease of `source` is overdue: a renewal did not come that should have by now."""
+        leases = self._desk.inventory.continuity.leases or Leases()
+        still = still_since(self._moves.watching(plan.id).kept, source)
+        overdue = (leases.loop + leases.retry).total_seconds()
+        return still is not None and self._clock.boot() - still > overdue
+
+    def _is_due(self, plan: Plan, turn: _Turn) -> bool:
+        now, pace = asyncio.get_running_loop().time(), self._pace.setdefault(plan.id, _Pace())
+        source = runs_at(plan, past(turn.history.get(plan.id, [])))
+        if now < pace.look and (source is None or not self._stands_still(plan, source)):
+            return False
+        pace.look = now + CALM
+        return True
+
+    async def _consider_all(self, plans: list[Plan], turn: _Turn) -> None:
+        look, speaks = Once(self._look), Once(self._speaks)
+        sighting = Sighting(self._desk, look, self._clock, self._moves.watching, speaks)
+        try:
+            await asyncio.gather(*(self._consider_or_say(plan, turn, sighting) for plan in plans))
+        finally:
+            await look.close()
+            await speaks.close()
+
+    async def _consider_or_say(self, plan: Plan, turn: _Turn, sighting: Sighting) -> None:
+        """A fault of our own about one group keeps no other from moving."""
+        try:
+            await self._consider(plan, turn, sighting)
+        except Exception:
+            log.exception("nothing was decided about a group", extra={"event": "decide_bug", "plan": plan.id})
+
+    async def _consider(self, plan: Plan, turn: _Turn, sighting: Sighting) -> None:
+        moves = self._moves.book.of(plan.id)
+        halted = self._moves.halted()
+        seen = await sighting.seen(plan, moves, moving=None, halted=halted, strict=True)
+        now, history = self._clock.now(), past(moves)
+        # As if the lease were ours: it is taken only where nothing else is missing.
+        lease = LeaseSeen(Mode.QUORUM, turn.ttl)
+        answer = by_itself(plan, seen, lease, history, now)
+        if isinstance(answer, Act):
+            answer = by_itself(plan, seen, lease, history, now, untold=await self._moves.untold(plan, answer.target))
+        if isinstance(answer, Act):
+            why = self._untakeable(plan, sighting)
+            missing = None if why is None else unleased(LeaseSeen(Mode.QUORUM, why=why))
+            if missing is None:
+                await self._begin(plan, answer, seen)
+                return
+            answer = missing
+        await self._note(plan, answer, history, now)
+
+    def _untakeable(self, plan: Plan, sighting: Sighting) -> Text | None:
+        if plan.id in self._moves.holding.held:
+            return None
+        return untakeable(self._moves.watching(plan.id).kept, sighting.asking())
+
+    async def _begin(self, plan: Plan, act: Act, seen: Seen) -> None:
+        pace, now = self._pace.setdefault(plan.id, _Pace()), asyncio.get_running_loop().time()
+        if now < pace.begin:
+            return
+        pace.begin = now + AGAIN
+        wanted = Wanted(plan.id, Direction.FAILOVER, act.target)
+        said = Said(RELEVE, because=because(act.source, seen))
+        try:
+            await self._moves.start_alone(wanted, said, seen)
+        except Refused as error:
+            log.warning(
+                "a move by itself was not begun",
+                extra={"event": "move_not_begun", "plan": plan.id, "why": ENGLISH.render(error.text)},
+            )
+            text = say("it was about to begin, and then was not: {why}", why=error.text)
+            hold = Hold(Why.LEASE, text, say("the next try, which comes by itself"))
+            await self._note(plan, hold, past(self._moves.book.of(plan.id)), self._clock.now())
+        else:
+            self.held.pop(plan.id, None)
+
+    async def _note(self, plan: Plan, hold: Hold, history: History, now: datetime) -> None:
+        """Keep why it does not move, and tell the incident once for each reason that lasts as long as a lease.
+
+        What passes sooner is only the way to a decision. Where nothing but a person's word is missing, one is called.
+        """
+        before = self.held.get(plan.id)
+        same = before is not None and before.hold.why is hold.why
+        held = self.held[plan.id] = Held(hold, before.since if before is not None and same else now)
+        incident = self._moves.sighting.incident(plan)
+        if incident is None or (plan.id, incident.id, hold.why) in self._told:
+            return
+        calls = hold.why is Why.WORD and hold.until is None
+        if calls and any(call.person and call.run == plan.id for call in incident.calls):
+            return  # a life before this one has called
+        if not calls and now - held.since < (self._desk.inventory.continuity.leases or Leases()).ttl:
+            return
+        self._told.add((plan.id, incident.id, hold.why))
+        if calls:
+            text = _asked(plan, hold, runs_at(plan, history))
+            event = Event(incident.id, now, EventKind.CALLED, RELEVE, text, run=str(plan.id))
+        else:
+            event = Event(incident.id, now, EventKind.NOTE, RELEVE, _told(plan, hold))
+        await self._desk.note_run(None, (event,))
+
+
+def _asked(plan: Plan, hold: Hold, source: SiteId | None) -> Text:
+    return say(
+        "{plan} does not move to {site} by itself: {why}. It does when a person says so: `{command}`",
+        plan=plan.title,
+        site=plan.standby if source is None else plan.other(source),
+        why=hold.text,
+        command=f"releve failover run {plan.id} --forced",
+    )
+
+
+def _told(plan: Plan, hold: Hold) -> Text:
+    return say(
+        "{plan} does not move by itself: {why}. What would lift it: {what}",
+        plan=plan.title,
+        why=hold.text,
+        what=hold.lifted_by,
+    )
+
+
+def because(source: SiteId, seen: Seen) -> Text:
+    """Return why Relève begins a move away from `source` by itself, as its plan and its report say it."""
+    sighted = seen.site(source)
+    if sighted.sight is Sight.LOST:
+        names = ", ".join(sighted.down)
+        return say("begun by itself: {site} is lost, as seen by {names}", site=source, names=names)
+    return say("begun by itself: {site} is seen up, but the incident lasts too long", site=source)
