@@ -130,6 +130,22 @@ class Voters:
             raise Unanswered(_NO_ETCD)
         return Read(_kept(responses[0].get("response_range")), self._clock.boot())
 
+    async def put_under(self, guard: tuple[bytes, bytes], key: bytes, revision: int, value: bytes) -> bool:
+        """Write `value` if the key of `guard` has its value and `key` was last written at `revision`, 0: is not there.
+
+        Returns whether it was written. Raises Unanswered, after which it may have been, or yet be.
+        """
+        named, held = {"key": _b64(key), "result": "EQUAL"}, {"key": _b64(guard[0]), "result": "EQUAL"}
+        body = {
+            "compare": [
+                {**held, "target": "VALUE", "value": _b64(guard[1])},
+                {**named, "target": "MOD", "mod_revision": str(revision)},
+            ],
+            "success": [{"request_put": {"key": _b64(key), "value": _b64(value)}}],
+        }
+        answer, _sent = await self._ask_any("/v3/kv/txn", body)
+        return answer.get("succeeded") is True
+
     async def status(self, endpoint: str) -> Status:
         """Return what the voter at `endpoint` says of itself. Raises Unanswered."""
         answer = await self._ask(endpoint, "/v3/maintenance/status", {})

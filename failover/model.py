@@ -95,10 +95,23 @@ class Leases:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """Whether every commit is to wait for the copy (`wanted`), so that none is lost with a site.
+
+    `devices`: the server at each of the two sites. `degrade_after`: for so long commits wait for a copy that is away.
+    """
+
+    devices: Mapping[SiteId, NodeId]
+    wanted: bool = False
+    degrade_after: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
 class DataSet:
     """Data that both sites need. `rpo`: how much of it may be lost, as time.
 
-    `checks`: those that measure how far the copy lags behind, and whether it was verified; never none.
+    `checks`: those that measure how far the copy lags behind, and whether it was verified; never none. `waits`: of a
+    database, between which two servers every commit may be made to wait for the copy; None where that is not known.
     """
 
     id: DataSetId
@@ -106,6 +119,7 @@ class DataSet:
     rpo: timedelta
     checks: tuple[CheckId, ...]
     title: str = ""
+    waits: Waits | None = None
 
     @property
     def called(self) -> str:

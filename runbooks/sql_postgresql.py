@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from monitor.core.text import Text
+from monitor.core.text import Text, say
 from probes.access import SqlAccess
 from probes.cleaning import one_line
 from probes.contract import Target
@@ -47,6 +47,24 @@ def _driver() -> Any:
         return import_module("psycopg")
     except ImportError as error:
         raise sql.no_driver("postgres") from error
+
+
+@asynccontextmanager
+async def session(target: Target, within: float) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """Yield a session of one's own on the database of `target`; each statement of it stands by itself.
+
+    `within`: seconds for the connection and for each statement. Raises StepFailed or StepUncertain, also for what the
+    database refuses meanwhile; Unresolved for the password.
+    """
+    access, driver = sql.access_of(target), _driver()
+    if access.engine != "postgresql":
+        raise StepFailed(say("{device} has no PostgreSQL", device=target.name))
+    work = Work((), None, within, whole=False, judge=lambda _came: None)
+    try:
+        async with _connected(driver, target, log_in(target, access), within) as connection:
+            yield connection
+    except driver.Error as error:
+        raise _meaning(target, work, sql.Reached(may_stay=True), error) from error
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.language import speech
+from failover.model import DataSetId
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
 from monitor.core.plan import Plan
@@ -37,6 +38,7 @@ from monitor.daemon.own_lease import OwnLease, is_led
 from monitor.daemon.peer_sender import PeerSender
 from monitor.daemon.peering import destination, inventory_file, peer_verdict
 from monitor.daemon.post import Post
+from monitor.daemon.promising import Promising, grip_of
 from monitor.daemon.publishing import Publishing
 from monitor.daemon.readiness import Readiness
 from monitor.daemon.scheduler import Scheduler
@@ -87,6 +89,7 @@ def plan_of(inventory: Inventory) -> Plan:
         voters=voters,
         leases=inventory.continuity.plans if voters and inventory.continuity.here is not None else (),
         itself=is_led(inventory),
+        promises=[one.id for one in inventory.continuity.data.values() if one.waits is not None and one.waits.wanted],
     )
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
@@ -116,6 +119,7 @@ class Daemon:
     readiness: Readiness
     peer: PeerSender
     voting: Voting
+    promising: Promising
     own: OwnLease
     handing: Handing
     deciding: Deciding
@@ -172,6 +176,7 @@ class Daemon:
             peer=None,  # type: ignore[arg-type]
             voting=None,  # type: ignore[arg-type]
             handing=None,  # type: ignore[arg-type]
+            promising=None,  # type: ignore[arg-type]
             own=own if own is not None else OwnLease(store.folder, clock),
             deciding=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
@@ -201,6 +206,13 @@ class Daemon:
         daemon.handing = Handing(desk, daemon.moves, daemon.own, daemon.peer)
         daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, daemon.report_voters, clock)
         daemon.deciding = Deciding(desk, clock, daemon.moves, daemon.glance, daemon.moves.speaks)
+        daemon.promising = Promising(
+            lambda: desk.inventory.continuity,
+            lambda: desk.inventory.actionable.devices,
+            lambda plan: grip_of(plan, daemon.moves.book, daemon.moves.holding),
+            daemon.report_promise,
+            clock,
+        )
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
         daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
         daemon.archiving = Archiving(desk, daemon.automation, clock)
@@ -227,6 +239,12 @@ class Daemon:
     async def report_voters(self, verdict: Verdict, elapsed: float) -> None:
         """Take how the voters are."""
         await self.desk.take(selfcheck.VOTERS, verdict, self.clock.now(), elapsed)
+
+    async def report_promise(self, data: DataSetId, verdict: Verdict, elapsed: float) -> None:
+        """Take whether the commits of a data set wait for its copy, and the voters know."""
+        name = selfcheck.promise_check(data)
+        if name in self.desk.plan.checks:
+            await self.desk.take(name, verdict, self.clock.now(), elapsed)
 
     async def report(self, check: Check, result: Result) -> None:
         """Take a result of the scheduler: samples to the history, the verdict to the desk."""
@@ -256,6 +274,7 @@ class Daemon:
             asyncio.create_task(self.sms_in.run(), name="sms in"),
             asyncio.create_task(self._every(FLUSH, self.readiness.tick), name="readiness"),
             asyncio.create_task(self.voting.run(), name="voting"),
+            asyncio.create_task(self.promising.run(), name="promises"),
             asyncio.create_task(self._until_superseded(), name="own lease lost"),
         ]
         self.sending = asyncio.create_task(self.peer.run(), name="peer")

@@ -56,6 +56,11 @@ def lease_check(plan: str) -> CheckId:
     return CheckId(f"releve-lease-{plan}")
 
 
+def promise_check(data: str) -> CheckId:
+    """Return the name of the check that says whether commits of a data set wait for its copy, and the voters know."""
+    return CheckId(f"releve-promise-{data}")
+
+
 def failover_verdict(title: str, found: Preflight) -> Verdict:
     """Return what one judgement of a group means; `title`: what people call it."""
     return Verdict(found.severity, say("{plan}: {text}", plan=title, text=found.text))
@@ -73,6 +78,7 @@ def own_checks(
     voters: bool = False,
     leases: Iterable[str] = (),
     itself: bool = False,
+    promises: Iterable[str] = (),
 ) -> dict[CheckId, Watched]:
     """Return every check that Relève makes of itself where those folders are archived.
 
@@ -80,6 +86,7 @@ def own_checks(
     it reads one. `sms_in`: it reads a modem. `plans`: of the groups that can move to another site. `peer`: its state
     goes to the Relève at the other site. `voters`: its leases are kept by three of them. `leases`: of the plans
     whose lease this site holds while their group runs here. `itself`: a lease says which of two Relèves is active.
+    `promises`: of the data sets whose commits are to wait for their copy.
     """
     watcher = {HEARTBEAT: Watched(HEARTBEAT_POLICY)} if heartbeat else {}
     watcher |= {PUBLIC: Watched(PUBLIC_POLICY)} if public else {}
@@ -90,6 +97,7 @@ def own_checks(
     watcher |= {SELF: Watched(HEARTBEAT_POLICY)} if itself else {}
     watcher |= {ANSWERS: Watched(ConfirmPolicy(confirm=1))} if mailbox or sms_in else {}
     watcher |= {lease_check(name): Watched(ARCHIVE_POLICY) for name in leases}
+    watcher |= {promise_check(name): Watched(HEARTBEAT_POLICY) for name in promises}
     watcher |= {failover_check(name): Watched(ConfirmPolicy(confirm=1)) for name in plans}
     return OWN | LOAD | watcher | {archive_check(name): Watched(ARCHIVE_POLICY) for name in recordings}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from failover.model import Continuity
@@ -10,6 +11,7 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.inventory import continuity_rules as rules
 from monitor.inventory.continuity_data import datasets
 from monitor.inventory.continuity_plans import plans
+from monitor.inventory.continuity_promise import waiting
 from monitor.inventory.continuity_sites import leases, sites
 from monitor.inventory.model import Check, Link
 from monitor.inventory.scope import Scope
@@ -43,4 +45,4 @@ def continuity(
         for one in drafted:
             rules.look_at_start(one, read.mode, long_after, acting, scope)
     rules.look_at_data(drafted, data, scope)
-    return read
+    return replace(read, data=waiting(read, checks, scope))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from failover.model import DataSet, DataSetId
+from failover.model import DataSet, DataSetId, Waits
 from monitor.core.ids import CheckId
-from monitor.core.text import N_
+from monitor.core.text import N_, say
 from monitor.inventory.continuity_keys import DataSetKeys
 from monitor.inventory.scope import Scope, refer
 from monitor.inventory.shape import shaped
@@ -29,5 +29,11 @@ def datasets(scope: Scope) -> dict[DataSetId, DataSet]:
             refer(entry.value.get("checks"), known, f"{where}.checks", absent, scope.problems)
         if keys is not None:
             measured = tuple(CheckId(check) for check in dict.fromkeys(keys.checks))
-            found[DataSetId(name)] = DataSet(DataSetId(name), keys.how, keys.rpo, measured, keys.title or "")
+            waits = Waits({}, keys.synchronous, keys.degrade_after or Waits({}).degrade_after)
+            found[DataSetId(name)] = DataSet(DataSetId(name), keys.how, keys.rpo, measured, keys.title or "", waits)
+            if keys.degrade_after is not None and not keys.synchronous and isinstance(entry.value, TableNode):
+                message = say("no commit waits for the copy, so that this says nothing")
+                hint = say("write synchronous: true beside it, or leave it out")
+                at = entry.value.entries["degrade_after"].value.at
+                scope.problems.warn(at, f"{where}.degrade_after", message, hint)
     return found

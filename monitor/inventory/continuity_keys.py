@@ -79,6 +79,23 @@ class DataSetKeys(Part):
     )
     rpo: Span = Field(description=N_("how much of it may be lost, as time: 5 min"))
     checks: Names = Field(description=N_("the checks that measure how far the copy lags behind"))
+    synchronous: bool = Field(
+        default=False,
+        description=N_(
+            "true: every commit waits for the copy, and the voters know, so that the loss of the site loses nothing. "
+            "For postgresql with three voters, and a check of kind replication that names the copy as standby. The "
+            "role under sql of both needs GRANT pg_monitor; GRANT EXECUTE ON FUNCTION pg_reload_conf; and GRANT ALTER "
+            "SYSTEM ON PARAMETER synchronous_standby_names, before PostgreSQL 15 SUPERUSER. The copy connects under "
+            "an application_name of its own"
+        ),
+    )
+    degrade_after: Span | None = Field(
+        default=None,
+        description=N_(
+            "synchronous: for so long commits wait for a copy that is away; then the promise is taken back, and they "
+            "go on. 60s, if absent"
+        ),
+    )
 
 
 Steps = Annotated[list[StepKeys], Field(min_length=1, max_length=MOST_STEPS)]

@@ -17,6 +17,7 @@ from failover.model import (
     SiteId,
     Start,
     Told,
+    Waits,
 )
 from monitor.cli import cli
 from monitor.core.ids import CheckId, NodeId
@@ -552,3 +553,78 @@ def test_a_refusal_ends_with_two(tmp_path):
     result = CliRunner().invoke(cli, ["--inventory", str(path), "--lang", "en", "validate"], standalone_mode=False)
     assert result.return_value == 2
     assert result.stdout.startswith(f"{path}:24:8: leases.ttl: a lease of 10")
+
+
+SQL = "platform: linux}, sql: {engine: postgresql, database: crm, user: r, password: env:HOME}, snmp: "
+PAIR = "{probe: replication, device: sql-1, standby: sql-2}"
+WAITING = (
+    GOOD.replace("platform: linux}, snmp: ", SQL)
+    .replace("{probe: tcp, device: sql-2, port: 5433}", PAIR)
+    .replace("rpo: 5 min, checks: lag}", "rpo: 5 min, checks: lag, synchronous: true, degrade_after: 30s}")
+)
+
+
+def test_a_data_set_whose_commits_wait_knows_between_which_servers(read):
+    waits = read(WAITING).inventory.continuity.data["crm-db"].waits
+    assert waits == Waits({SiteId("centre"): NodeId("sql-1"), SiteId("secours"): NodeId("sql-2")}, True,
+        timedelta(seconds=30))  # fmt: skip
+    # Where it is not asked for any more, what was promised can still be taken back.
+    waits = read(WAITING.replace("synchronous: true, degrade_after: 30s", "synchronous: false")).inventory
+    assert waits.continuity.data["crm-db"].waits.wanted is False
+    assert len(waits.continuity.data["crm-db"].waits.devices) == 2
+    assert read(GOOD).inventory.continuity.data["crm-db"].waits is None
+
+
+def waiting(old: str, new: str) -> str:
+    assert WAITING.count(old) == 1, old
+    return WAITING.replace(old, new)
+
+
+UNPROMISED = {
+    "another database": (
+        waiting("how: postgresql", "how: mssql-always-on"),
+        "26:88 datasets.crm-db.synchronous: no promise is kept for mssql-always-on: only commits of PostgreSQL are "
+        "made to wait (leave it out; what Always On makes wait is set in SQL Server)",
+    ),
+    "nothing names both servers": (
+        waiting(", standby: sql-2}", "}"),
+        "26:83 datasets.crm-db.synchronous: which server is the database, and which the copy, is not said by one "
+        "check (name under checks: one of probe replication with device: and standby:)",
+    ),
+    "no plan": (
+        waiting("    data: [crm-db]\n", ""),
+        "26:83 datasets.crm-db.synchronous: 0 plans move crm-db, and the lease of one must be that of the promise "
+        "(name it under data: of one plan alone)",
+    ),
+    "a server that stands nowhere": (
+        waiting("devices: sql-1}", "devices: router}"),
+        "26:83 datasets.crm-db.synchronous: at which site of crm sql-1 stands is not said (name it under sites: "
+        "NAME: devices:)",
+    ),
+    "both at one site": (
+        waiting("devices: sql-1}", "devices: router}").replace('["sql-[2-9]"]', '["sql-*"]'),
+        "26:83 datasets.crm-db.synchronous: the database and its copy both stand at secours (name a copy at the other "
+        "site)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNPROMISED)
+def test_what_hinders_a_promise_is_told_where_it_is_asked_for(read, lines, case):
+    text, *expected = UNPROMISED[case]
+    assert [one for one in lines(read(text).problems) if "synchronous" in one] == expected
+
+
+def test_without_voters_nothing_can_be_promised(read, lines):
+    guard = "guard: {at: secours, stops_within: 10s, check: db-2}"
+    text = without_voters(WAITING.replace(guard, "isolation: {at: secours, steps: [{step: ask, text: T}]}"))
+    (line,) = lines(read(text).problems)
+    assert "without three voters nobody could know whether commits waited when a site was lost" in line
+
+
+def test_a_length_of_time_that_says_nothing_is_doubted(read, lines):
+    text = WAITING.replace("synchronous: true, degrade_after", "degrade_after")
+    assert [one for one in lines(read(text).problems, Level.WARNING) if "degrade_after" in one] == [
+        "26:85 datasets.crm-db.degrade_after: no commit waits for the copy, so that this says nothing "
+        "(write synchronous: true beside it, or leave it out)"
+    ]

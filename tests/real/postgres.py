@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,10 @@ checkpoint_timeout = 1h
 min_wal_size = 2MB
 wal_retrieve_retry_interval = 100ms
 bgwriter_lru_maxpages = 0
+dynamic_shared_memory_type = mmap
 """
-"""Nothing writes by itself, so that an idle primary is idle; a standby that lost its primary tries again soon."""
+"""Nothing writes by itself, so that an idle primary is idle; a standby that lost its primary tries again soon.
+What a killed server leaves behind lies in its folder."""
 
 
 def programs() -> Path:
@@ -109,9 +111,23 @@ class Cluster:
             self.ports[name] = port
             return
 
+    def restore(self, name: str) -> None:
+        """Start a server if it does not run."""
+        if not (self._folder / name / "postmaster.pid").exists():
+            self.start(name)
+
     def stop(self, name: str) -> None:
         """End a server at once, as a power cut would."""
         self._run("pg_ctl", "-D", name, "-w", "-s", "-m", "immediate", "stop")
+
+    def kill(self, name: str) -> None:
+        """End a server and all its processes by SIGKILL: nobody says good-bye, nothing more is written."""
+        lines = (self._folder / name / "postmaster.pid").read_text().split()
+        children = Path(f"/proc/{lines[0]}/task/{lines[0]}/children").read_text().split()
+        for pid in (lines[0], *children):
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        (self._folder / name / "postmaster.pid").unlink()
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
@@ -122,6 +138,12 @@ class Cluster:
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
+
+    def rows(self, name: str, query: str) -> list[Any]:
+        """Return the first value of every row."""
+        where = f"host=127.0.0.1 port={self.ports[name]} user={OWNER} dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            return [row[0] for row in connection.execute(query.encode())]
 
     def sql(self, name: str, *statements: str) -> Any:
         """Carry out statements as the owner; return the first value of the last one, None if it has none."""

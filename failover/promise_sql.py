@@ -1,0 +1,204 @@
+"""What is asked of PostgreSQL, and told to it, where commits are to wait for a copy at another site.
+
+Whoever tells it anything has a lock of the server for as long as the session lasts. A session whose end nobody heard of
+keeps it until the server has done, or dropped, what it was told: nobody tells it the contrary in the meantime.
+
+The role needs pg_monitor, EXECUTE on pg_reload_conf, and the right to ALTER SYSTEM: from version 15 on `GRANT ALTER
+SYSTEM ON PARAMETER synchronous_standby_names`, before that a superuser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from failover.promise_seen import FIT, Copy, Primary, Stream, spelled
+from monitor.core.text import Text, say
+from monitor.secret import Unresolved
+from probes.cleaning import one_line
+from probes.contract import Target
+from runbooks.contract import StepFailed, StepUncertain
+from runbooks.sql_postgresql import session
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.AsyncConnection[Any]
+
+LOCK = 0x72656C657665
+"""Key of the advisory lock: "releve"."""
+MOST_STREAMS = 100
+LOOK_AGAIN = 0.02
+"""Seconds between two looks at whether the server has read its settings again."""
+AT_REST = ("CheckpointerMain", "CheckpointWriteDelay")
+"""Where the checkpointer sleeps: right before either it has read its settings, if it was told to (PostgreSQL, "Wait
+Events"; checkpointer.c)."""
+STATE = """
+SELECT pg_is_in_recovery(),
+       (SELECT system_identifier::text FROM pg_control_system()),
+       CASE WHEN pg_is_in_recovery() THEN 0
+            ELSE ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int END,
+       extract(epoch FROM pg_postmaster_start_time())::float8,
+       current_setting('synchronous_standby_names'),
+       current_setting('synchronous_commit'),
+       (SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'checkpointer'),
+       CASE WHEN pg_is_in_recovery() THEN 0 ELSE (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint END,
+       current_setting('server_version_num')::int
+"""
+ROLES = """
+SELECT coalesce(r.rolname, '*') || '@' || coalesce(d.datname, '*'), c
+FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c
+LEFT JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase
+WHERE c LIKE 'synchronous\\_commit=%'
+  AND (lower(split_part(c, '=', 2)) NOT IN ('on', 'true', 'yes', '1', 'remote_apply')
+       OR (s.setrole IN (0, session_user::regrole::oid)
+           AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))))
+ORDER BY 1 LIMIT 1
+"""
+"""Roles and databases for which commits do not wait; also those whose setting hides that of the server from us."""
+STREAMS = f"""
+SELECT application_name, coalesce(host(client_addr), ''), state, sync_state, (flush_lsn - '0/0'::pg_lsn)::bigint
+FROM pg_stat_replication WHERE state IS DISTINCT FROM 'backup' ORDER BY pid LIMIT {MOST_STREAMS}
+"""  # noqa: S608 - a number of ours
+COPY = """
+SELECT pg_is_in_recovery(),
+       (SELECT system_identifier::text FROM pg_control_system()),
+       (SELECT count(*) FROM pg_stat_wal_receiver WHERE status IS NULL),
+       (SELECT conninfo FROM pg_stat_wal_receiver)
+"""
+STRONG = frozenset({"on", "remote_apply"})
+"""Values of synchronous_commit with which a commit waits until the copy has it on its disk."""
+_NAME = re.compile(r"(?:^|\s)(fallback_)?application_name=(?:'((?:[^'\\]|\\.)*)'|(\S+))")
+BLIND = say("it does not show its copies to this user: GRANT pg_monitor TO the user of Relève")
+TAKEN = say("somebody else is about to change whether commits wait")
+
+
+T = TypeVar("T")
+
+
+async def look_at_primary(target: Target, within: float) -> Primary | Text:
+    """Return how the server stands that should take the commits, or why it does not say so within so many seconds."""
+    return await _asked(_primary(target, within), within)
+
+
+async def look_at_copy(target: Target, within: float) -> Copy | Text:
+    """Return how the server stands that should be the copy, or why it does not say so within so many seconds."""
+    return await _asked(_copy(target, within), within)
+
+
+async def _asked(asking: Awaitable[T], within: float) -> T | Text:
+    try:
+        async with asyncio.timeout(within):
+            return await asking
+    except TimeoutError:
+        return say("no answer in time")
+    except (StepFailed, StepUncertain, Unresolved) as error:
+        return error.text
+
+
+async def _primary(target: Target, within: float) -> Primary:
+    async with session(target, within) as connection:
+        state = await _row(connection, STATE)
+        role = await (await connection.execute(ROLES.encode())).fetchone()
+        streams = await (await connection.execute(STREAMS.encode())).fetchall()
+    standby, system, timeline, started, names, commits, rests, flushed, version = state
+    if any(row[2] is None for row in streams):
+        raise StepFailed(BLIND)
+    weak = "" if commits in STRONG else f"synchronous_commit={commits}"
+    if role is not None:
+        weak = one_line(f"{role[0]}: {role[1]}")[:200]
+    return Primary(
+        standby=bool(standby),
+        system=str(system),
+        timeline=int(timeline),
+        started=float(started),
+        names=str(names),
+        weak=weak,
+        at_rest=rests in AT_REST,
+        flushed=int(flushed),
+        version=int(version),
+        streams=tuple(
+            Stream(one_line(row[0] or ""), str(row[1]), row[2] == "streaming", row[3] == "sync", row[4])
+            for row in streams
+        ),
+    )
+
+
+async def _copy(target: Target, within: float) -> Copy:
+    async with session(target, within) as connection:
+        standby, system, hidden, conninfo = await _row(connection, COPY)
+    if hidden:
+        raise StepFailed(BLIND)
+    return Copy(bool(standby), str(system), called(conninfo or ""))
+
+
+def called(conninfo: str) -> str:
+    """Return under which name a copy connects that does so with `conninfo`, empty where it says none."""
+    found = {bool(one[1]): one[2] if one[2] is not None else one[3] for one in _NAME.finditer(conninfo)}
+    return one_line(found.get(False) or found.get(True) or "")
+
+
+async def make_wait(target: Target, name: str, within: float) -> None:
+    """Have all commits wait for the copy that connects as `name`; return when the server has read so.
+
+    Its checkpointer may not have yet. Raises StepFailed, StepUncertain or Unresolved: it may be so by then or later.
+    """
+    if not FIT.fullmatch(name):
+        raise ValueError(name)
+    async with _alone(target, within) as connection:
+        await _told(connection, spelled(name), within)
+
+
+async def relax(target: Target, within: float, seal: Callable[[], Awaitable[bool]]) -> bool:
+    """Have no commit wait any more, once `seal` has returned True; return whether it did.
+
+    `seal` is asked when nobody else can tell the server anything, and lets all that was promised be void. Raises
+    StepFailed, StepUncertain or Unresolved: it may be so by then or later.
+    """
+    async with _alone(target, within) as connection:
+        if not await seal():
+            return False
+        await _told(connection, "", within)
+        return True
+
+
+@asynccontextmanager
+async def _alone(target: Target, within: float) -> AsyncIterator[Connection]:
+    async with session(target, within) as connection:
+        (got,) = await _row(connection, f"SELECT pg_try_advisory_lock({LOCK:d})")
+        if got is not True:
+            raise StepFailed(TAKEN)
+        yield connection
+
+
+async def _told(connection: Connection, names: str, within: float) -> None:
+    """Set synchronous_standby_names and return when this session has read it out of the file again.
+
+    What nobody has loaded yet, of whoever was told something before, is either overwritten or read along.
+    """
+    await connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'".encode())  # of FIT signs only
+    (before,) = await _row(connection, "SELECT clock_timestamp()::text")
+    await connection.execute(b"SELECT pg_reload_conf()")
+    query = "SELECT pg_conf_load_time() > $1::timestamptz, current_setting('synchronous_standby_names')"
+    loop = asyncio.get_running_loop()
+    until = loop.time() + within
+    while True:
+        row = await (await connection.execute(query.encode(), [before])).fetchone()
+        if row is not None and row[0]:
+            break
+        if loop.time() >= until:
+            raise StepUncertain(say("the database was told to read its settings again, and has not"))
+        await asyncio.sleep(LOOK_AGAIN)
+    if row[1] != names:
+        text = say("synchronous_standby_names stays {names}: it is set where ALTER SYSTEM does not reach", names=row[1])
+        raise StepFailed(text)
+
+
+async def _row(connection: Connection, query: str) -> tuple[Any, ...]:
+    row = await (await connection.execute(query.encode())).fetchone()
+    if row is None:
+        raise StepFailed(say("the database answers nothing"))
+    return tuple(row)

@@ -1,0 +1,374 @@
+"""Commits that wait for a copy, promised among real voters: kept, taken back in order, true when a site is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from failover.etcd import Voters
+from failover.lease import Held
+from failover.lease_etcd import EtcdLease
+from failover.model import Continuity, DataSet, DataSetId, Etcd, How, Leases, Plan, PlanId, Site, SiteId, Waits
+from failover.promise_etcd import EtcdPromise
+from failover.promise_record import Record, TakenBack
+from failover.promise_seen import Primary
+from failover.promise_sql import LOCK, look_at_primary
+from monitor.clock import SystemClock
+from monitor.core.ids import NodeId
+from monitor.core.text import ENGLISH
+from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.promising import Grip, Promising
+from monitor.secret import Secret
+from probes.access import SqlAccess
+from probes.contract import Target
+from tests.real.etcd_voters import Cluster as VoterCluster
+from tests.real.etcd_voters import Line, place
+from tests.real.postgres import OWNER, Cluster
+
+CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
+SQL, COPY = NodeId("sql"), NodeId("sql-2")
+CLOCK = SystemClock()
+PATIENCE = 40.0
+DEGRADE = 0.3
+TTL, RETRY = 1.5, 1.0
+NAMES = (f"promise-{n}" for n in count())
+
+
+@pytest.fixture(scope="module")
+def voters(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[VoterCluster]:
+    program = require("etcd", "etcd-server")
+    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
+        made = VoterCluster(program, Path(folder), free_port)
+        try:
+            made.start()
+            made.leader()
+            yield made
+        finally:
+            made.stop()
+
+
+@pytest.fixture
+def own(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[..., int]) -> Iterator[Cluster]:
+    """As `databases`, for a test that ruins them."""
+    with paired(Cluster(tmp_path_factory.mktemp("promise"), free_port)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[..., int]) -> Iterator[Cluster]:
+    with paired(Cluster(tmp_path_factory.mktemp("promise"), free_port)) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def databases(shared: Cluster) -> Iterator[Cluster]:
+    """`sql` and its copy, as at first before and after."""
+    yield shared
+    shared.restore("sql")
+    shared.sql("sql", "ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()")
+    shared.restore("sql-2")
+    shared.sql("sql", "TRUNCATE written")
+
+
+@contextmanager
+def paired(cluster: Cluster) -> Iterator[Cluster]:
+    """Yield the running `sql` and its copy; the role `keeper` may do just what is documented."""
+    try:
+        cluster.new("sql")
+        cluster.sql(
+            "sql",
+            "CREATE ROLE keeper LOGIN",
+            "GRANT pg_monitor TO keeper",
+            "GRANT EXECUTE ON FUNCTION pg_reload_conf TO keeper",
+            "GRANT ALTER SYSTEM ON PARAMETER synchronous_standby_names TO keeper",
+            "CREATE TABLE written (n int)",
+        )
+        cluster.copy("sql-2", of="sql")
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def target(cluster: Cluster, name: NodeId) -> Target:
+    access = SqlAccess(
+        engine="postgresql", database="postgres", user="keeper", password=Secret("unused"), port=cluster.ports[name]
+    )
+    return Target(name, "127.0.0.1", {"sql": access})
+
+
+class Centre:
+    """The Relève of the centre as far as it keeps the promise, under a lease that it holds."""
+
+    def __init__(self, cluster: Cluster, etcd: Etcd, lease: EtcdLease, name: str) -> None:
+        self.cluster, self.etcd, self.lease, self.name = cluster, etcd, lease, name
+        self.said: list[Verdict] = []
+        self.wanted, self.belief = True, None
+        self.voters = Voters(etcd, RETRY, CLOCK)
+        self.data = DataSetId(name)
+        self.promise = EtcdPromise(self.voters, self.data, name, CENTRE)
+        self.releve = self.made()
+
+    def continuity(self) -> Continuity:
+        sites = {one: Site(one, one, here=one == CENTRE) for one in (CENTRE, SECOURS)}
+        waits = Waits({CENTRE: SQL, SECOURS: COPY}, self.wanted, timedelta(seconds=DEGRADE))
+        data = DataSet(self.data, How.POSTGRESQL, timedelta(0), (), waits=waits)
+        leases = Leases(self.etcd, retry=timedelta(seconds=RETRY))
+        plan = Plan(PlanId(self.name), "", CENTRE, SECOURS, {}, (), timedelta(minutes=30), data=(self.data,))
+        return Continuity(sites, leases, {self.data: data}, {plan.id: plan})
+
+    def made(self) -> Promising:
+        targets = {name: target(self.cluster, name) for name in (SQL, COPY)}
+        return Promising(
+            self.continuity, lambda: targets, lambda plan: Grip(plan, CENTRE, self.belief), self._report, CLOCK
+        )
+
+    async def _report(self, data: DataSetId, verdict: Verdict, elapsed: float) -> None:
+        self.said.append(verdict)
+
+    async def again(self) -> None:
+        """Have the Relève killed and started: what it knew is gone."""
+        await self.releve.close()
+        self.releve = self.made()
+
+    async def hold(self) -> None:
+        while not isinstance(answer := await self.lease.acquire(), Held):
+            await asyncio.sleep(0.05)
+        self.belief = answer.belief
+
+    async def turn(self) -> Record | None:
+        """Take one turn, under a lease that lasts; return what the voters hold then."""
+        while not isinstance(renewed := await self.lease.renew(self.belief), Held):
+            await asyncio.sleep(0.05)
+        self.belief = renewed.belief
+        await self.releve.turn()
+        return (await self.promise.read())[0]
+
+    async def until(self, wanted: Callable[[Record | None], bool]) -> Record | None:
+        end = time.monotonic() + PATIENCE
+        while not wanted(record := await self.turn()):
+            assert time.monotonic() < end, (record, self.text, self.cluster.log())
+            await asyncio.sleep(0.02)
+        return record
+
+    async def promised(self) -> Record:
+        record = await self.until(stands)
+        assert record is not None
+        return record
+
+    async def let_go(self) -> None:
+        await self.until(lambda record: record is not None and record.why is TakenBack.RELAXED)
+        assert self.names() == ""
+
+    def names(self) -> str:
+        return self.cluster.sql("sql", "SHOW synchronous_standby_names")
+
+    @property
+    def text(self) -> str:
+        return ENGLISH.render(self.said[-1].summary) if self.said else ""
+
+
+def stands(record: Record | None) -> bool:
+    return record is not None and record.stands
+
+
+@pytest.fixture
+async def site(databases: Cluster, voters: VoterCluster) -> AsyncIterator[Centre]:
+    async with kept(databases, voters.at()) as made:
+        yield made
+
+
+@asynccontextmanager
+async def kept(databases: Cluster, etcd: Etcd) -> AsyncIterator[Centre]:
+    name, own = next(NAMES), Voters(etcd, RETRY, CLOCK)
+    made = Centre(databases, etcd, EtcdLease(own, name, CENTRE, "life", TTL, CLOCK), name)
+    try:
+        await made.hold()
+        yield made
+    finally:
+        await made.releve.close()
+        await made.voters.close()
+        await own.close()
+
+
+class Writer:
+    """Commits one row after the other, and counts those that were acknowledged."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._where = f"host=127.0.0.1 port={cluster.ports['sql']} user={OWNER} dbname=postgres"
+        self.acknowledged: list[int] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def _write(self) -> None:
+        try:
+            with psycopg.connect(self._where, autocommit=True) as connection:
+                for n in count():
+                    if self._stopping.is_set():
+                        return
+                    connection.execute("INSERT INTO written VALUES (%s)", [n])
+                    self.acknowledged.append(n)
+        except psycopg.Error:
+            return
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            self._thread.join(PATIENCE)
+
+    async def goes_on(self) -> None:
+        before, end = len(self.acknowledged), time.monotonic() + PATIENCE
+        while len(self.acknowledged) < before + 20:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
+
+
+async def hanging(cluster: Cluster) -> None:
+    """Return when a commit waits for the copy."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    end = time.monotonic() + PATIENCE
+    while not cluster.sql("sql", query):
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+
+
+async def test_nothing_acknowledged_under_a_promise_is_lost_with_the_primary(own, voters):
+    async with kept(own, voters.at()) as site:
+        await _lost_with_its_primary(site, own)
+
+
+async def _lost_with_its_primary(site: Centre, databases: Cluster) -> None:
+    with Writer(databases).writing() as writer:
+        await writer.goes_on()
+        record = await site.promised()
+        assert (record.primary, record.standby, record.name) == ("sql", "sql-2", "sql-2")
+        assert "the loss of centre loses no data" in await kept_text(site)
+        await writer.goes_on()
+        databases.kill("sql")
+    assert stands((await site.promise.read())[0])
+    await site.turn()
+    assert "sql does not say how it stands" in site.text
+    databases.sql("sql-2", "SELECT pg_promote()")
+    found = set(databases.rows("sql-2", "SELECT n FROM written"))
+    assert len(writer.acknowledged) >= 40
+    assert set(writer.acknowledged) - found == set()
+    # A copy that was promoted ends it: the old primary may come back and wait for it in vain.
+    assert (await site.turn()).why is TakenBack.PROMOTED
+
+
+async def kept_text(site: Centre) -> str:
+    end = time.monotonic() + PATIENCE
+    while site.said[-1].severity is not Severity.OK or "promised now" in site.text:
+        assert time.monotonic() < end, site.text
+        await site.turn()
+    return site.text
+
+
+async def test_a_promise_is_taken_back_before_commits_go_on_and_given_anew_when_the_copy_is_back(site, databases):
+    with Writer(databases).writing() as writer:
+        for turns in (1, 2):  # killed after each step on the way
+            for _ in range(turns):
+                assert not stands(await site.turn())
+            await site.again()
+        await site.promised()
+        databases.stop("sql-2")
+        await hanging(databases)
+        before = len(writer.acknowledged)
+        await site.again()
+        record = await site.until(lambda record: not stands(record))
+        assert record.why is TakenBack.LOST
+        # Taken back, and commits still wait: the voters know before anybody is acknowledged what the copy lacks.
+        assert (len(writer.acknowledged), site.names()) == (before, 'FIRST 1 ("sql-2")')
+        await site.again()
+        await site.let_go()
+        await writer.goes_on()
+        databases.start("sql-2")
+        again = await site.promised()
+        assert again.at > record.at
+        await writer.goes_on()
+    databases.stop("sql-2")
+    await site.until(lambda record: not stands(record))
+    await site.let_go()
+
+
+async def test_what_somebody_else_does_to_the_database_ends_the_promise_and_is_told(site, databases):
+    await site.promised()
+    databases.sql("sql", "ALTER ROLE watcher SET synchronous_commit = off")
+    assert (await site.until(lambda record: not stands(record))).why is TakenBack.WEAK
+    await site.turn()
+    assert "watcher@*: synchronous_commit=off" in site.text
+    databases.sql("sql", "ALTER ROLE watcher RESET synchronous_commit")
+    await site.promised()
+
+    databases.sql("sql", "ALTER SYSTEM SET synchronous_standby_names = ''", "SELECT pg_reload_conf()")
+    assert (await site.until(lambda record: not stands(record))).why is TakenBack.BY_HAND
+    for _ in range(2):
+        assert not stands(await site.turn())
+    assert "somebody else cleared synchronous_standby_names" in site.text
+    assert (site.said[-1].severity, site.names()) == (Severity.WARNING, "")
+    again = "ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (\"sql-2\")'"
+    databases.sql("sql", again, "SELECT pg_reload_conf()")
+    before = await site.promised()
+
+    databases.stop("sql")
+    databases.start("sql")
+    assert (await site.until(lambda record: not stands(record))).why is TakenBack.RESTARTED
+    after = await site.promised()
+    assert after.started > before.started
+
+    site.wanted = False
+    assert (await site.until(lambda record: not stands(record))).why is TakenBack.DROPPED
+    await site.let_go()
+
+
+async def test_without_the_lease_or_the_voters_nothing_is_let_go(databases, voters):
+    async with Line(voters.ports) as line, kept(databases, voters.at(*line.ports)) as site:
+        await site.promised()
+        databases.stop("sql-2")
+        line.cut()
+        for _ in range(2):
+            await site.releve.turn()
+            await asyncio.sleep(DEGRADE)
+        assert site.said[-1].severity is Severity.CRITICAL
+        assert "nothing is let go without the voters" in site.text
+        line.mend()
+        record, revision = await site.promise.read()
+        assert stands(record)
+        assert await site.promise.write(record, revision) is True
+        # Somebody else has the lease by now: whatever we believe, nothing of ours is written.
+        other = EtcdLease(site.voters, site.name, SECOURS, "other", 0.2, CLOCK)
+        end = time.monotonic() + PATIENCE
+        while not isinstance(await other.acquire(), Held):
+            assert time.monotonic() < end
+            await asyncio.sleep(0.05)
+        assert await site.promise.write(record, (await site.promise.read())[1]) is False
+        await site.releve.turn()
+        assert stands((await site.promise.read())[0])
+        assert site.names() == 'FIRST 1 ("sql-2")'
+
+
+async def test_whoever_is_about_to_change_the_primary_is_alone_with_it(site, databases):
+    where = f"host=127.0.0.1 port={databases.ports['sql']} user=keeper dbname=postgres"
+    with psycopg.connect(where, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        assert await site.turn() is None
+        assert "somebody else is about to change" in site.text
+        assert site.names() == ""
+    await site.promised()
+    seen = await look_at_primary(target(databases, SQL), 5.0)
+    assert isinstance(seen, Primary)
+    (stream,) = seen.streams
+    assert (stream.name, stream.sync, seen.weak, seen.timeline) == ("sql-2", True, "", 1)
