@@ -6,8 +6,9 @@ Paths, fields and status codes: Patroni's documentation ("Patroni REST API") and
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,12 @@ from runbooks.json_answers import parsed
 
 LOOK_WITHIN: Final = 5.0
 """Seconds that one member has to say how the cluster stands; Patroni itself asks etcd for it."""
+GRACE: Final = 0.5
+"""Seconds that the others have to answer once one member has."""
 MOST_MEMBERS: Final = 100
 LONGEST_NAME: Final = 200
+UNWRITTEN: Final = "failed to write"
+"""How the answer begins of a member that cannot reach etcd."""
 LARGEST: Final = 2**63 - 1
 """A position in the log is a 64-bit number (PostgreSQL, pg_lsn), and so is what a journal can keep."""
 LEADER: Final = "leader"
@@ -59,11 +64,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The cluster: its members by name, and the system identifier of its database, empty where that is not known."""
+    """The cluster: its members by name, and the system identifier of its database, empty where that is not known.
+
+    `by`: the address of who said so.
+    """
 
     members: Mapping[str, Member]
     system: str
     scope: str
+    by: str = ""
 
     @property
     def leader(self) -> Member | None:
@@ -115,16 +124,33 @@ def _whole(value: Any) -> int | None:
 
 
 async def look(api: Api) -> View:
-    """Return the cluster as the first member has it that answers. Raises StepFailed when none does, and Unresolved."""
-    first: StepFailed | None = None
-    for url in api.urls:
-        try:
-            return await _looked(api, url)
-        except StepFailed as error:
-            first = first or error
-        except StepUncertain as error:  # nothing was asked for that could be done
-            first = first or StepFailed(error.text)
-    raise first or StepFailed(say("no address of Patroni is given"))
+    """Return the cluster as the members have it. Raises StepFailed when none says so, and Unresolved.
+
+    All are asked at once: one at a lost site does not answer, and the others need not wait for it. Where they differ
+    the newest timeline counts, for a member that was cut off from etcd may go on telling what it knew before.
+    """
+    asking = [asyncio.create_task(_looked(api, url)) for url in api.urls]
+    try:
+        await _enough(asking)
+    finally:
+        for one in asking:
+            one.cancel()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    views = [answer for answer in answers if isinstance(answer, View)]
+    if views:
+        return max(views, key=lambda view: view.timeline)
+    failed = next(answer for answer in answers if isinstance(answer, BaseException))
+    raise StepFailed(failed.text) if isinstance(failed, StepUncertain) else failed
+
+
+async def _enough(asking: list[asyncio.Task[View]]) -> None:
+    """Return once all have answered, or a little after the first that could."""
+    waiting: set[asyncio.Task[View]] = set(asking)
+    while waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if waiting and any(one.exception() is None for one in done):
+            await asyncio.wait(waiting, timeout=GRACE)
+            return
 
 
 async def _looked(api: Api, url: str) -> View:
@@ -135,7 +161,7 @@ async def _looked(api: Api, url: str) -> View:
             raise StepFailed(say("{url} answered HTTP {status}", url=shown_url(url + path), status=replied.status))
         answers.append(parsed(replied.body))
     try:
-        return view_of(*answers)
+        return replace(view_of(*answers), by=url)
     except Senseless as error:
         raise StepFailed(
             say("what {url} answers is not what Patroni says", url=shown_url(url)),
@@ -143,18 +169,29 @@ async def _looked(api: Api, url: str) -> View:
         ) from error
 
 
-async def tell(api: Api, path: str, body: Mapping[str, str], within: float, token: int | None) -> Replied | None:
-    """Send `body` to the first member that takes it and return its answer, None when none came after it was sent.
+async def tell(
+    api: Api, by: str, path: str, body: Mapping[str, str], within: float, token: int | None
+) -> Replied | None:
+    """Send `body` to the member at `by` and return its answer, None when none came after it was sent.
 
-    Raises StepFailed when nobody was reached, so that nothing was sent, and Unresolved.
+    The others are told where that one is not reached, falls silent or cannot reach etcd: to be told twice changes
+    nothing. Raises StepFailed when nobody was reached, so that nothing was sent, and Unresolved.
     """
-    first: StepFailed | None = None
-    for url in api.urls:
-        call = Call("POST", url + path, {}, api.ca, within, dict(body), token=token, login=api.login, own=api.own)
+    replied: Replied | None = None
+    failed: StepFailed | None = None
+    sent, until = False, asyncio.get_running_loop().time() + within
+    for url in (by, *(one for one in api.urls if one != by)):
+        left = max(LOOK_WITHIN, until - asyncio.get_running_loop().time())
+        call = Call("POST", url + path, {}, api.ca, left, dict(body), token=token, login=api.login, own=api.own)
         try:
-            return await ask(call)
+            replied = await ask(call)
         except StepFailed as error:
-            first = first or error
+            failed = failed or error
         except StepUncertain:
-            return None
-    raise first or StepFailed(say("no address of Patroni is given"))
+            sent = True
+        else:
+            if not (replied.status == 503 and replied.body.startswith(UNWRITTEN)):
+                return replied
+    if replied is None and failed is not None and not sent:
+        raise failed
+    return replied

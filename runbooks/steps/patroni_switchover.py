@@ -56,7 +56,7 @@ class PatroniSwitchoverParams(StepParams):
         tuple[Annotated[Address, AfterValidator(_base)], ...],
         BeforeValidator(one_or_many),
         Field(min_length=1, max_length=9),
-    ] = Field(description=N_("where Patroni's REST API answers, of one member or of several that are tried in order"))
+    ] = Field(description=N_("where Patroni's REST API answers, of one member or of several"))
     candidate: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)] = Field(
         description=N_("the name that Patroni has for the member that becomes the primary")
     )
@@ -147,11 +147,12 @@ class PatroniSwitchover:
         if refusal is not None:
             raise refusal
         until = asyncio.get_running_loop().time() + params.within.total_seconds()
+        by = (await look(params.api)).by
         told = {"candidate": params.candidate}
         if not params.force:
             told["leader"] = str(before["leader"])
         path = "/failover" if params.force else "/switchover"
-        replied = await tell(params.api, path, told, params.within.total_seconds(), io.token)
+        replied = await tell(params.api, by, path, told, params.within.total_seconds(), io.token)
         return await _proven(params, before, replied, until)
 
     async def done(self, params: PatroniSwitchoverParams, before: Image, subject: Subject, io: Io) -> Answer:

@@ -315,6 +315,40 @@ async def test_the_next_member_is_asked_where_one_is_away(patroni: Patroni, make
         await STEP.apply(params(gone), before, SUBJECT, make_io())
 
 
+async def test_a_member_at_a_lost_site_is_not_waited_for_and_no_order_is_sent_to_it(
+    patroni: Patroni, make_io: Callable[..., Io]
+):
+    heard = bytearray()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(9999):  # and nothing comes back
+            heard.extend(data)
+        writer.close()
+
+    lost = await asyncio.start_server(silent, "127.0.0.1", 0)
+    wanted = params([f"http://127.0.0.1:{lost.sockets[0].getsockname()[1]}", patroni.url])
+    try:
+        assert (await carried(wanted, make_io())).changed
+    finally:
+        lost.close()
+        await lost.wait_closed()
+    assert b"GET /cluster" in heard
+    assert b"POST" not in heard
+    assert len(patroni.told) == 1
+
+
+async def test_a_member_that_was_cut_off_from_etcd_is_passed_over(patroni: Patroni, make_io: Callable[..., Io]):
+    stale, runner = await served()
+    stale.obey = lambda: web.Response(status=503, text="failed to write switchover key into DCS")
+    try:
+        outcome = await carried(params([stale.url, patroni.url]), make_io())
+    finally:
+        await runner.cleanup()
+    assert said(outcome).startswith("a is the primary, on timeline 5")
+    assert (len(stale.told), len(patroni.told)) == (1, 1)
+    assert [one["role"] for one in stale.members] == ["replica", "leader"]  # what it still told, and nobody believed
+
+
 @pytest.mark.parametrize(
     ("path", "answer"),
     [
