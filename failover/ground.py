@@ -73,7 +73,7 @@ class LeaseSeen:
 
     mode: Mode
     left: timedelta | None = None
-    needs: timedelta = timedelta(seconds=3)
+    needs: timedelta = timedelta(seconds=1)
     why: Text | None = None
 
     @property

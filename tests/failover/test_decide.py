@@ -84,7 +84,7 @@ CASES: list[tuple[Why, dict[str, Any], dict[str, Any], dict[str, Any], History]]
     (Why.SPENT, {"most": 0}, NOTHING, NOTHING, (moved(),)),
     (Why.LEASE, NOTHING, NOTHING, {"left": None}, ()),
     (Why.LEASE, NOTHING, NOTHING, {"left": timedelta(seconds=-1)}, ()),
-    (Why.LEASE, NOTHING, NOTHING, {"left": timedelta(seconds=3)}, ()),
+    (Why.LEASE, NOTHING, NOTHING, {"left": timedelta(seconds=1)}, ()),
 ]
 
 
