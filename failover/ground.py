@@ -18,6 +18,8 @@ from runbooks.decide import YES_LASTS
 
 LATEST = timedelta(hours=6)
 """Age of an interruption at which the service runs at the redundant site: the contract calls it long from here on."""
+A_LOOK = timedelta(seconds=2)
+"""How long a look at a copy may take whose primary does not answer any more."""
 UNMEASURED = Loss(None, (), known=False)
 UNSEEN = Sighted(Sight.UNSEEN)
 _DRILL = Direction.DRILL
@@ -112,14 +114,15 @@ class Word:
     def covers(self, direction: Direction, target: SiteId, loss: Loss, now: datetime) -> bool:
         """Return whether it is still the yes to this move, with this loss.
 
-        What is stated is an upper bound that goes up with the clock, so that much more is covered.
+        What is stated is an upper bound that goes up with the clock, so that much more is covered. It was measured anew
+        since, and two figures of one copy differ by as long as a look takes.
         """
         age = now - self.at
         if (self.direction, self.target) != (direction, target) or not timedelta(0) <= age <= YES_LASTS:
             return False
         if self.loss is None:
             return True
-        return loss.known and loss.at_most is not None and loss.at_most <= self.loss + age
+        return loss.known and loss.at_most is not None and loss.at_most <= self.loss + age + A_LOOK
 
 
 class Why(StrEnum):

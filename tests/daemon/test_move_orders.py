@@ -30,7 +30,8 @@ def forced(lost: float, *, known: bool = True) -> Act:
     ("lost", "stated", "ago", "begins"),
     [
         pytest.param(80, 60, 20, True, id="the lost site's copy has aged while the name was typed"),
-        pytest.param(81, 60, 20, False, id="more than the time explains"),
+        pytest.param(81, 60, 20, True, id="and the look at it took its time"),
+        pytest.param(83, 60, 20, False, id="more than the time explains"),
         pytest.param(80, 60, None, False, id="stated just now"),
         pytest.param(60, 60, 60 * 16, False, id="a yes to what was said long ago"),
         pytest.param(60, 60, -20, False, id="stated in a time to come"),
