@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from monitor.clock import Clock
-from monitor.core.text import Text, say
+from monitor.core.text import ENGLISH, Text, say
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.journal import Journal
 from monitor.daemon.peer_line import PATIENCE, WORDS, Destination, Line, NotTaken, line_to, request
@@ -138,7 +138,7 @@ class PeerSender:
         self.trouble = why
         if self._said != why.template:
             self._said = why.template
-            log.warning("our state is not sent", extra={"event": "peer_not_sent", "why": why.template})
+            log.warning("our state is not sent", extra={"event": "peer_not_sent", "why": ENGLISH.render(why)})
 
     def _went_well(self) -> None:
         if self.trouble is not None or self._said is not None:
