@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from failover.loss import Loss
+from failover.loss import NOTHING, Loss
 from failover.model import Mode, Plan, PlanId, SiteId
 from failover.phases import Direction
 from failover.run import Move as Moved
@@ -122,7 +122,8 @@ class Word:
             return False
         if self.loss is None:
             return True
-        return loss.known and loss.at_most is not None and loss.at_most <= self.loss + age + A_LOOK
+        slack = A_LOOK if self.loss else NOTHING  # who was told that nothing is lost has accepted no second
+        return loss.known and loss.at_most is not None and loss.at_most <= self.loss + age + slack
 
 
 class Why(StrEnum):

@@ -174,6 +174,19 @@ class Sighting:
         found = [one for one in self._desk.state.incidents.values() if one.open and one.kind in plan.kinds]
         return min(found, key=lambda one: one.began_at, default=None)
 
+    def lost_since(self, plan: Plan, now: datetime) -> datetime:
+        """Return from when the service of `plan` counts as lost (UTC): `now` where no incident says so.
+
+        It is when the service was last seen to work. The first look that failed may be one of a Relève that took over,
+        long after the loss that nobody saw.
+        """
+        incident = self.incident(plan)
+        if incident is None:
+            return now
+        health = None if incident.check is None else self._desk.state.healths.get(incident.check)
+        worked_at = None if health is None else health.ok_at
+        return incident.began_at if worked_at is None else min(worked_at, incident.began_at)
+
     async def look_at(self, plan: Plan, site: SiteId) -> Look:
         """Look at `site` now: up if anything there answers, down if nothing does, unknown where nobody can look."""
         return await self._look_by(self._by, self.vantage(plan, site), site)

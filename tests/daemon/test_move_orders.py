@@ -31,6 +31,7 @@ def forced(lost: float, *, known: bool = True) -> Act:
     [
         pytest.param(80, 60, 20, True, id="the lost site's copy has aged while the name was typed"),
         pytest.param(81, 60, 20, True, id="and the look at it took its time"),
+        pytest.param(1, 0, None, False, id="who was told that nothing is lost has accepted no second"),
         pytest.param(83, 60, 20, False, id="more than the time explains"),
         pytest.param(80, 60, None, False, id="stated just now"),
         pytest.param(60, 60, 60 * 16, False, id="a yes to what was said long ago"),
