@@ -13,6 +13,7 @@ from failover.model import PlanId
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, fold
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
+from monitor.core.ids import IncidentId
 from monitor.core.incident import Refused
 from monitor.core.text import Text, say
 from monitor.daemon.desk import Desk
@@ -99,7 +100,9 @@ class MoveBook:
     def _notices(self, event: MoveEvent, move: Move) -> tuple[Notice, ...]:
         desk = self._desk
         try:
-            return notices_of(event, move, desk.inventory, desk.letters, desk.moment(desk.state, self._clock.now()))
+            heard = () if move.incident is None else desk.sent.get(IncidentId(move.incident), ())
+            at = desk.moment(desk.state, self._clock.now())
+            return notices_of(event, move, desk.inventory, desk.letters, at, heard)
         except Exception:
             # Whatever is wrong with a message, the service has to move.
             log.exception("a message about a move was not written", extra={"event": "move_untold", "move": move.id})

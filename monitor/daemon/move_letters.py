@@ -29,21 +29,32 @@ MANNERS = {
 }
 
 
-def notices_of(event: MoveEvent, move: Move, inventory: Inventory, letters: Letters, at: Moment) -> tuple[Notice, ...]:
+def notices_of(
+    event: MoveEvent,
+    move: Move,
+    inventory: Inventory,
+    letters: Letters,
+    at: Moment,
+    heard: Iterable[NoticeKey] = (),
+) -> tuple[Notice, ...]:
     """Return the rows of the outbox that `event` makes due: they are journaled with it, so that each exists once.
 
     The plan is told when its announcement begins, before anything is done; the report when the move has ended, whatever
-    came of it, to those whom its plan names. A move that ended before it was announced is told to nobody.
+    came of it, to those whom its plan names. A move that ended before it was announced is told to nobody. `heard`: the
+    notices of the incident that it answers; whoever of the client was told of that is one of all who read the report.
     """
     step = _step(event, move)
     if step is None:
         return ()
     told = move.frozen.get("told", {})
     names = tuple(told.get("plan" if step is Step.DEPLOYMENT_PLAN else "report", ()))
+    of_plan = tuple(told.get("plan", ()))
+    clients = {key.recipient for key in heard if key.audience is Audience.CLIENT}
+    of_incident = sorted(clients & inventory.contacts.keys())
     told_of = moved_of(move, inventory.continuity, people={n: c.name for n, c in inventory.contacts.items()})
     return tuple(
         letters.about_move(planned, told_of, inventory.protocol, at)
-        for planned in _planned(move, event, step, names, tuple(told.get("plan", ())), inventory.protocol, at.roster)
+        for planned in _planned(move, event, step, names, (*of_plan, *of_incident), inventory.protocol, at.roster)
     )
 
 
@@ -59,15 +70,16 @@ def _planned(
     event: MoveEvent,
     step: Step,
     names: tuple[str, ...],
-    of_plan: tuple[str, ...],
+    everybody: tuple[str, ...],
     protocol: Protocol,
     roster: Roster,
 ) -> Iterable[Planned]:
-    """One for each reader. While the protocol is not live, ours read what all the others would have."""
+    """One for each reader; `all` are `everybody` and ours. Before the protocol is live, ours read what others would."""
     ours = dict.fromkeys(roster.people(protocol.operations, event.at))
-    everybody = (*of_plan, *ours)
     wanted = [
-        name for one in names for name in (everybody if one == EVERYBODY_TOLD else roster.people((one,), event.at))
+        name
+        for one in names
+        for name in ((*everybody, *ours) if one == EVERYBODY_TOLD else roster.people((one,), event.at))
     ]
     readers, instead = dict.fromkeys(wanted), tuple[str, ...]()
     if not protocol.live:

@@ -14,6 +14,7 @@ from failover.run import Move, MoveEventKind, MoveState
 from lab.mailbox import Letter, Mailbox
 from monitor.clock import SystemClock
 from monitor.core.ids import IncidentId
+from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
@@ -21,6 +22,7 @@ from monitor.store import open_store
 from tests.two_sites import TwoSites, two_sites
 
 DRILL = Wanted(PlanId("crm"), Direction.DRILL)
+FORCED = Wanted(PlanId("crm"), Direction.FAILOVER)
 
 
 @pytest.fixture
@@ -94,3 +96,26 @@ async def test_while_the_protocol_is_not_live_only_our_own_people_read_it_as_a_r
     for letter in (plan, report):
         assert letter.subject.startswith("[ESSAI] ")
         assert "DSI OCM" in letter.text
+
+
+async def test_whoever_of_the_client_was_told_of_the_incident_reads_the_report(sites, box):
+    path = sites.inventory()
+    told = "protocol: {live: true, first_notice: {to: [att], within: 30s}}\n"
+    text = path.read_text("utf-8").replace("contacts:\n", "contacts:\n  att: {name: Desk, mail: att@example.org}\n")
+    path.write_text(text + told, "utf-8")
+    reading = load(path)
+    assert reading.inventory is not None, reading.problems
+    await sites.centre.fail()
+    daemon = await Daemon.start(reading.inventory, open_store(sites.folder / "data", write=True, ballast=0))
+    try:
+        incident = await daemon.desk.open("site-lost", Severity.CRITICAL, "uid:0", "no current")
+        begun = await daemon.moves.start(FORCED, "uid:0", loss=None)
+        async with asyncio.timeout(60):
+            move = await daemon.moves.finished_or_waiting(begun.id)
+        await daemon.post.once()
+    finally:
+        await daemon.close()
+    assert (move.state, move.incident) == (MoveState.SUCCEEDED, incident.id)
+    assert sorted(letter.header("X-Releve-Key").split("/")[2] for letter in to(box, "att@example.org")) == [
+        "failover_report", "first_notice",
+    ]  # fmt: skip
