@@ -71,7 +71,7 @@ class Moves:
 
         `watching`: what is known of the records of the leases from before, to which every look adds.
         """
-        self._desk, self._clock, self._automation = desk, clock, automation
+        self._desk, self._clock, self._automation, self._look = desk, clock, automation, look
         self.sighting = Sighting(desk, look, clock, self.watching, self.speaks)
         self.book = MoveBook(desk, clock, kept)
         self.holding = Holding(
@@ -290,6 +290,7 @@ class Moves:
         ended = sum(event.task == n and event.kind is MoveEventKind.OUTCOME for event in move.log)
         return replace(
             self._automation.io(),
+            look=self._look,
             tell=partial(self.book.tell, move, n),
             progress=lambda done: self.book.progress.update({move.id: done}),
             halted=lambda: move.id in self._footings and self._footings[move.id].halted(move),

@@ -11,6 +11,7 @@ from failover.run import Move
 from monitor.clock import Clock
 from monitor.core.verdict import Severity
 from monitor.daemon.desk import Desk
+from monitor.daemon.figures import measured as figures_of
 from monitor.daemon.figures import newest
 from monitor.daemon.selfcheck import failover_check, failover_verdict
 from monitor.daemon.standing import figures, judged
@@ -37,7 +38,9 @@ class Readiness:
         if not inventory.continuity.plans:
             return {}
         measured = await journal.ask_history(figures, journal.store, inventory)
-        measured = newest(measured, self._desk.figures)
+        # What was just seen is not written yet; what was seen elsewhere lies in no history of ours.
+        known = figures_of(inventory.continuity.data, self._desk.seen, self._desk.figures)
+        measured = newest(measured, known)
         return judged(inventory, self._desk.state, self._moves(), measured, self._clock.now())
 
     async def tick(self) -> None:

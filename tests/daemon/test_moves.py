@@ -193,3 +193,16 @@ async def test_nothing_is_begun_for_a_plan_that_is_not_there(sites):
     async with running(sites) as daemon:
         with refused("there is no plan web; there are: crm"):
             await daemon.moves.planned(Wanted(PlanId("web"), Direction.SWITCHOVER))
+
+
+async def test_a_move_looks_at_the_mirror_of_a_folder_as_at_any_other_copy(sites):
+    folder = {"device": "centre-host", "folder": "/calls", "archive": {"device": "secours-host", "folder": "/copy"}}
+    more = {
+        "recordings": {"calls": folder | {"mirror": True}},
+        "datasets": {"crm-db": {"how": "files", "rpo": "5 min", "checks": "releve-archive-calls"}},
+    }
+    async with running(sites, sites.inventory(more | {"automation": {"live": True}})) as daemon:
+        await daemon.archiving.tick()
+        move = await moved(daemon, DRILL)
+    (seen,) = [seen for seen in move.seen if seen.check == "releve-archive-calls"]
+    assert ENGLISH.render(seen.text) == "nothing was archived since Relève started"
