@@ -68,8 +68,7 @@ def adapted(text: str, checks: Mapping[str, str], site: Site, pace: Pace | None 
     data["channels"]["sms"]["url"] = f"gammu:{site.modem.spool}"
     for folder in data["recordings"].values():
         folder |= {"every": ARCHIVE_EVERY, "closed_after": CLOSED_AFTER}
-    for path in PERIODS:
-        _shorten(data["protocol"], path, pace)
+    shortened(data["protocol"], pace)
     return data
 
 
@@ -80,6 +79,12 @@ def _fit_check(data: dict[str, Any], name: str, kind: str, ports: Mapping[str, i
     device = check.get("device") or name.removesuffix("-ping")
     if kind in ("ping", "tcp", "http") and device in data["devices"]:
         check["port"] = ports[f"{device}.{kind}"]
+
+
+def shortened(protocol: dict[str, Any], pace: Pace) -> None:
+    """Let every length of time by which `protocol` (as data) tells people pass faster."""
+    for path in PERIODS:
+        _shorten(protocol, path, pace)
 
 
 def _shorten(table: dict[str, Any], path: tuple[str, ...], pace: Pace) -> None:

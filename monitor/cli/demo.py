@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab.scenarios import SCENARIOS, Act, Once, Scenario
+from monitor.cli import demo_sites
 from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
 from monitor.core.text import N_, Text, say
 
@@ -63,7 +64,11 @@ class Told:
 
 @click.command(help=N_("Play a story on a simulated site, with the real daemon, and show what everybody is told."))
 @click.option(
-    "--scenario", type=click.Choice(tuple(SCENARIOS)), default="link-cut", show_default=True, help=N_("Which story.")
+    "--scenario",
+    type=click.Choice((*SCENARIOS, *demo_sites.TITLES)),
+    default="link-cut",
+    show_default=True,
+    help=N_("Which story."),
 )
 @click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON; the story goes to stderr."))
 @pass_settings
@@ -77,13 +82,16 @@ def demo(settings: Settings, scenario: str, as_json: bool) -> int:
             "the simulated site needs {name}, which is not installed: {command}", name=error.name or "?", command=needed
         )
         raise Failure(text) from error
-    return asyncio.run(_interruptible(settings, SCENARIOS[scenario], as_json=as_json))
+    return asyncio.run(_interruptible(settings, scenario, as_json=as_json))
 
 
-async def _interruptible(settings: Settings, scenario: Scenario, *, as_json: bool) -> int:
+async def _interruptible(settings: Settings, scenario: str, *, as_json: bool) -> int:
     """Play until the end, or until a signal; either way nothing stays behind."""
     loop, told = asyncio.get_running_loop(), asyncio.Event()
-    playing = asyncio.create_task(_play(settings, scenario, told, as_json=as_json))
+    if scenario in demo_sites.TITLES:
+        playing = asyncio.create_task(demo_sites.play(settings, scenario, told, as_json=as_json))
+    else:
+        playing = asyncio.create_task(_play(settings, SCENARIOS[scenario], told, as_json=as_json))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, playing.cancel)
     try:

@@ -39,12 +39,16 @@ class Daemon:
     """`releve run` on an inventory and a data folder. `api` speaks the language `lang`; what it logs is in `log`.
 
     Use it as `async with Daemon(...)`: it answers when the block begins and is gone when it ends. It has no terminal of
-    its own (Ctrl-C is not for it), and the kernel ends it should we be killed.
+    its own (Ctrl-C is not for it), and the kernel ends it should we be killed. `site`: at which of the inventory's it
+    stands, where there are several.
     """
 
-    def __init__(self, inventory: Path, data: Path, environment: Mapping[str, str], *, lang: str = "") -> None:
+    def __init__(
+        self, inventory: Path, data: Path, environment: Mapping[str, str], *, lang: str = "", site: str = ""
+    ) -> None:
         self.api = LocalApi(data, lang, ANSWER_WITHIN)
-        self.log = data.parent / "daemon.log"
+        self.data, self.log = data, data.parent / "daemon.log"
+        self._run = ("run", *(("--site", site) if site else ()), "--listen", "127.0.0.1:0")
         self._lang = lang
         self._where = ("--inventory", str(inventory), "--data", str(data))
         self._environment = {**os.environ, **environment, "PYTHONPATH": _code()}
@@ -54,19 +58,24 @@ class Daemon:
         """Return the JSON at `path` of the local API. Raises NoDaemon or ApiError."""
         return await asyncio.to_thread(self.api.get, path)
 
-    async def command(self, *words: str, within: float) -> str:
-        """Run `releve WORDS` beside the daemon, as a person would, and return what it wrote.
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def command(self, *words: str, within: float, typed: str = "") -> str:
+        """Run `releve WORDS` beside the daemon, as a person would who types `typed`, and return what it wrote.
 
         Raises NotDone when it fails or is not done `within` seconds; it does not outlive us either.
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "monitor", *self._where, "--lang", self._lang, *words,
-            env=self._environment, stdin=asyncio.subprocess.DEVNULL,
+            env=self._environment, stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, preexec_fn=_end_with_parent,
         )  # fmt: skip
         try:
             async with asyncio.timeout(within):
-                out, err = await process.communicate()
+                out, err = await process.communicate(typed.encode())
         except TimeoutError:
             raise NotDone(f"{words[0]}: > {within:g} s") from None
         finally:
@@ -82,13 +91,16 @@ class Daemon:
         await self.spawn()
         await self._until_it_answers()
 
-    async def spawn(self) -> None:
-        """Start it and wait for nothing. Raises RuntimeError while an earlier one runs."""
+    async def spawn(self, *words: str) -> None:
+        """Start it, or `releve WORDS` in its place, and wait for nothing.
+
+        Raises RuntimeError while an earlier one runs.
+        """
         if self._process is not None:
             raise RuntimeError("the daemon runs already")
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "monitor", *self._where, "run", "--listen", "127.0.0.1:0",
+                sys.executable, "-P", "-m", "monitor", *self._where, *(words or self._run),
                 env=self._environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, preexec_fn=_end_with_parent,
             )  # fmt: skip

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-SITE, RELEVE, MAIL, SMS = N_("site"), "Relève", N_("mail"), "SMS"
-STYLE = {SITE: "bold yellow", RELEVE: "cyan", MAIL: "green", SMS: "magenta"}
+SITE, RELEVE, MAIL, SMS, PERSON = N_("site"), "Relève", N_("mail"), "SMS", N_("person")
+STYLE = {SITE: "bold yellow", RELEVE: "cyan", MAIL: "green", SMS: "magenta", PERSON: "bold white"}
 MAIL_LINES = 4
 """Lines of a message that are shown: what, impact, next message."""
 EVENT = {

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from monitor.core.text import Speech
 
 STORY_WITHIN = 240.0
 MOMENTS = ("fault_at", "detected_at", "first_notice_at", "repaired_at", "resolved_at")
-CLIENT = "att@example.org"
+CLIENT, IT, OPERATIONS = "att@example.org", "dsi@example.org", "admin@example.org"
 CACHE = ".cache"
 """What libraries keep in the home folder, such as the list of fonts."""
 SUPPRESSED = {"link-cut": {"fo-peer", "ocm-sip", "ocm-app"}, "mains-cut": {"floor-switch-ping", "genset"}}
@@ -122,6 +122,68 @@ def test_a_full_disk_is_emptied_of_what_is_archived_and_the_client_hears_nothing
     assert purged[0] > 0
     assert told["servers"]["deleted"] == sum(purged), "calls go on meanwhile, so that the last step may find some more"
     assert set(told["servers"]["starts"].values()) == {0}
+
+
+def played_on_two_sites(project: Path, scenario: str) -> tuple[dict[str, Any], str]:
+    """Play a story of two sites that has to end well and leaves nothing but its review; return it as `played` does."""
+    with tempfile.TemporaryDirectory(prefix="releve-") as folder:  # short: the socket's path has 108 bytes
+        home = Path(folder)
+        done = play(project, home, "--scenario", scenario, "--json")
+        assert done.stdout, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["ok"], told["problems"], done.returncode) == (True, [], 0), done.stderr
+        left = [path for path in home.rglob("*") if path.is_file() and CACHE not in path.parts]
+        assert [str(path) for path in left] == [one for one in (told["rex"],) if one is not None]
+    assert (told["scenario"], told["samples"]["both"]) == (scenario, 0)
+    return told, done.stderr
+
+
+def test_the_redundant_site_takes_over_from_a_centre_that_is_lost_and_the_client_is_told_on_the_grid(project):
+    told, story = played_on_two_sites(project, "site-lost")
+    assert (told["mode"], told["move"]["direction"], told["move"]["runs_at"]) == ("pair", "failover", "secours")
+    before, after = ([one for one in told["updates"] if (one["at"] > told["cut_at"]) is late] for late in (False, True))
+    assert before
+    assert after
+    began = datetime.fromisoformat(next(iter(told["updates"]))["due_at"])
+    every = timedelta(seconds=told["every_s"])
+    spans = [(datetime.fromisoformat(one["due_at"]) - began) % every for one in told["updates"]]
+    assert max(min(span, every - span) for span in spans) < timedelta(milliseconds=5)
+    due = {notice["due_at"] for notice in told["notices"] if notice["step"] == "update"}
+    assert {one["due_at"] for one in told["updates"]} <= due
+
+    outage = datetime.fromisoformat(told["repaired_at"]) - datetime.fromisoformat(told["cut_at"])
+    assert timedelta(0) < timedelta(seconds=told["rto_s"])
+    assert told["rto_s"] <= told["promised"]["rto_s"]
+    assert timedelta(seconds=told["rto_s"]) < outage + timedelta(seconds=10)
+    assert told["lost"]["copied"] > 0
+    oldest = told["lost"]["oldest_at"]
+    lost = datetime.fromisoformat(told["cut_at"]) - datetime.fromisoformat(oldest) if oldest else timedelta(0)
+    assert lost <= timedelta(seconds=told["rpo_s"])
+
+    done = [(one["host"], one["what"]) for one in told["effects"] if one["token"] is not None]
+    assert done == [
+        ("edge", "cut centre"), ("calls-2", "start hermes"), ("calls-2", "start dialler"), ("edge", "lead secours"),
+    ]  # fmt: skip
+    (plan,) = received(told, step="deployment_plan")
+    cut = next(one["at"] for one in told["effects"] if one["what"] == "cut centre")
+    assert (plan["to"], plan["at"] < cut) == (IT, True)
+    assert {one["to"] for one in received(told, step="failover_report")} == {CLIENT, IT, OPERATIONS}
+    sent = [one["message_id"] for one in told["received"]]
+    assert len(set(sent)) == len(sent)
+    assert "releve failover run crm --forced" in story
+
+
+def test_a_drill_brings_the_other_site_up_beside_and_counts_as_the_last_one(project):
+    told, _story = played_on_two_sites(project, "drill")
+    assert (told["move"]["direction"], told["move"]["runs_at"]) == ("drill", "centre")
+    assert 0 < told["rto_s"] <= told["promised"]["rto_s"]
+    assert 0 < told["rpo_s"] <= told["promised"]["rpo_s"]
+    assert (told["samples"]["refused"], told["samples"]["calls"] > 0) == (0, True)
+    before, after = told["ready"]["before"], told["ready"]["after"]
+    assert (before["ready"], before["severity"], after["ready"], after["severity"]) == (False, "warning", True, "ok")
+    assert (before["exercised_at"], after["exercised_at"]) == (None, told["move"]["ended_at"])
+    assert [one["what"] for one in told["effects"] if one["host"] == "calls-2"] == ["start rehearsal", "stop rehearsal"]
+    assert {one["to"] for one in received(told, step="failover_report")} == {IT, OPERATIONS}
 
 
 def test_an_unknown_story_is_answered_by_those_that_there_are(project, tmp_path):
