@@ -7,6 +7,7 @@ import json
 import signal
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,14 +16,15 @@ import pytest
 import trustme
 
 from alerts.notice import NoticeState, Step
+from failover.lease import Record
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
 from monitor.store import open_store
-from tests.real.etcd_voters import Cluster, place
+from tests.real.etcd_voters import Cluster, Line, place
 from tests.real.two_releves import TTL, Releve, record
 
 PATIENCE = 60.0
-EVERY = timedelta(seconds=4)
+EVERY = timedelta(seconds=3)
 
 
 @pytest.fixture
@@ -67,13 +69,41 @@ async def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_the_other_goes_on_when_the_active_one_is_killed_and_the_first_comes_back_passive(
-    two: tuple[Releve, Releve], cluster: Cluster, mailbox: Mailbox, free_port: Callable[[], int]
-) -> None:
-    centre, secours = two
+@pytest.fixture
+def known(two: tuple[Releve, Releve], cluster: Cluster, free_port: Callable[[], int]) -> tuple[Releve, Releve]:
+    """Both know the voters and each other."""
     ports = free_port(), free_port()
     for one in two:
         one.knows(cluster, cluster.ports, *ports)
+    return two
+
+
+async def led_by(cluster: Cluster, site: str) -> Record:
+    """Return the record as soon as it is that of `site`."""
+    async with asyncio.timeout(PATIENCE):
+        while (found := await record(cluster)) is None or found.holder != site:
+            await asyncio.sleep(0.05)
+    return found
+
+
+def on_its_grid(releve: Releve) -> None:
+    """The incident is the same as ever, and what is told of it is due where it always was."""
+    incident, began = releve.began_at()
+    told = [one for one in releve.notices() if one.key.step is Step.UPDATE and one.key.incident == incident]
+    assert told
+    assert {(one.due_at - began) % EVERY for one in told} == {timedelta(0)}
+
+
+async def tells(releve: Releve) -> None:
+    """Wait until an update is written that was not there before."""
+    before = {one.key for one in releve.notices()}
+    await until(lambda: [n for n in releve.notices() if n.key not in before and n.key.step is Step.UPDATE])
+
+
+async def test_the_other_goes_on_when_the_active_one_is_killed_and_the_first_comes_back_passive(
+    known: tuple[Releve, Releve], cluster: Cluster, mailbox: Mailbox
+) -> None:
+    centre, secours = known
     centre.start()
     await until(lambda: centre.active)
     secours.start()
@@ -81,9 +111,7 @@ async def test_the_other_goes_on_when_the_active_one_is_killed_and_the_first_com
     mailbox.delay = lambda: unanswered.pop() if unanswered else 0.0
     await until(lambda: any(one.state is NoticeState.SENDING for one in secours.copied()) and mailbox.letters)
     assert not secours.active
-    first = await record(cluster)
-    assert first is not None
-    assert first.holder == "centre"
+    first = await led_by(cluster, "centre")
 
     centre.send(signal.SIGKILL)
     killed = time.monotonic()
@@ -91,28 +119,73 @@ async def test_the_other_goes_on_when_the_active_one_is_killed_and_the_first_com
     heard = len(mailbox.letters)
     await until(lambda: secours.active)
     print(f"active after {time.monotonic() - killed:.2f} s, ttl {TTL} s")
-    after = await record(cluster)
-    assert after is not None
-    assert (after.holder, after.token > first.token) == ("secours", True)
+    after = await led_by(cluster, "secours")
+    assert after.token > first.token
     await until(lambda: unconfirmed <= {one.message_id.strip("<>") for one in mailbox.letters[heard:]})
     assert secours.began_at() == centre.began_at()
 
     centre.start()
     await until(lambda: centre.receives)
     assert not centre.active
-    incident, began = secours.began_at()
-    await until(lambda: [one for one in secours.notices() if one.created_at > SystemClock().now() - EVERY])
-    told = [one for one in secours.notices() if one.key.step is Step.UPDATE and one.key.incident == incident]
-    assert {(one.due_at - began) % EVERY for one in told} == {timedelta(0)}
+    on_its_grid(secours)
+
+    # Without voters nobody becomes active, and nobody stops: the check says so.
+    cluster.send(signal.SIGSTOP, 0, 1, 2)
+    await until(lambda: "goes on without the lease" in secours.says_of_itself())
+    await tells(secours)
+    assert (secours.active, centre.active) == (True, False)
+    cluster.send(signal.SIGCONT, 0, 1, 2)
+    await until(lambda: "is the active one" in secours.says_of_itself())
+
+    # Killed again, and the one that goes on is killed on its way: it takes up what it had begun.
+    secours.send(signal.SIGKILL)
+    before = secours.began_at()
+    await led_by(cluster, "centre")
+    centre.send(signal.SIGKILL)
+    centre.start()
+    await until(lambda: centre.active)
+    assert centre.began_at() == before
+    await tells(centre)
+    on_its_grid(centre)
+
+
+async def test_an_active_one_that_is_cut_off_goes_on_telling_until_it_learns_of_the_other(
+    two: tuple[Releve, Releve], cluster: Cluster, mailbox: Mailbox, free_port: Callable[[], int]
+) -> None:
+    (centre, secours), (one, other) = two, (free_port(), free_port())
+    async with Line(cluster.ports) as voters, Line([other]) as peer:
+        centre.knows(cluster, voters.ports, one, peer.ports[0])
+        secours.knows(cluster, cluster.ports, one, other)
+        centre.start()
+        await until(lambda: centre.active)
+        secours.start()
+        await until(lambda: any(n.key.step is Step.UPDATE for n in secours.copied()))
+        voters.cut()
+        peer.cut()
+        await until(lambda: secours.active)
+        assert centre.active
+        await until(lambda: set(times(mailbox).values()) == {1, 2})
+        voters.mend()
+        peer.mend()
+        await until(lambda: not centre.active and centre.receives)
+        assert secours.active
+    twice = {name for name, count in times(mailbox).items() if count == 2}
+    assert max(times(mailbox).values()) == 2
+    told = {n.message_id: n.key.step for n in secours.notices()}
+    assert {told[name] for name in twice} <= {Step.UPDATE, Step.FIRST_NOTICE}
+    await tells(secours)
+    assert {name for name, count in times(mailbox).items() if count == 2} == twice, "it is over"
+
+
+def times(mailbox: Mailbox) -> dict[str, int]:
+    """How often each message came that has anything to do with the incident."""
+    return dict(Counter(one.message_id.strip("<>") for one in mailbox.letters if one.to == "att@example.org"))
 
 
 async def test_one_hands_over_to_the_other_and_back_in_the_middle_of_an_incident(
-    two: tuple[Releve, Releve], cluster: Cluster, mailbox: Mailbox, free_port: Callable[[], int]
+    known: tuple[Releve, Releve], cluster: Cluster, mailbox: Mailbox
 ) -> None:
-    centre, secours = two
-    ports = free_port(), free_port()
-    for one in two:
-        one.knows(cluster, cluster.ports, *ports)
+    centre, secours = known
     centre.start()
     await until(lambda: centre.active)
     code, _out, err = await centre.says("peer", "hand-over", "--yes")
@@ -131,17 +204,29 @@ async def test_one_hands_over_to_the_other_and_back_in_the_middle_of_an_incident
         await until(lambda taker=taker: taker.active)
         print(f"handed over in {time.monotonic() - asked:.2f} s")
         assert taker.began_at() == (incident, began)
-        code, out, _err = await taker.says("peer", "status", "--json")
-        said = json.loads(out)
-        assert (said["role"], said["lease"]["holder"]) == ("active", taker.site)
-        tokens.append(said["lease"]["token"])
+        tokens.append((await led_by(cluster, taker.site)).token)
         await until(lambda giver=giver: not giver.active)
-        code, out, _err = await giver.says("peer", "status", "--json")
-        assert json.loads(out)["role"] == "passive"
     assert tokens == sorted(set(tokens))
+    _code, out, _err = await centre.says("peer", "status", "--json")
+    said = json.loads(out)
+    assert (said["role"], said["lease"]["holder"], said["lease"]["token"]) == ("active", "centre", tokens[-1])
+    _code, out, _err = await secours.says("peer", "status")
+    assert "This Relève is the passive one since" in out
+    assert "centre holds the lease of Relève" in out
     with open_store(centre.data, write=False) as store:
         assert store.verify_audit().whole
     assert len({letter.message_id for letter in mailbox.letters}) == len(mailbox.letters), "nothing came twice"
-    await until(lambda: [one for one in centre.notices() if one.created_at > SystemClock().now() - EVERY])
-    told = [one for one in centre.notices() if one.key.step is Step.UPDATE and one.key.incident == incident]
-    assert {(one.due_at - began) % EVERY for one in told} == {timedelta(0)}
+    await tells(centre)
+    on_its_grid(centre)
+
+    # Handed over to one that does not come up: it is taken back.
+    await until(lambda: secours.receives)
+    asked = asyncio.create_task(centre.says("peer", "hand-over", "--yes"))
+    given = await led_by(cluster, "secours")
+    secours.send(signal.SIGKILL)
+    code, _out, err = await asked
+    assert code == 0, err
+    assert (await led_by(cluster, "centre")).token > given.token
+    await until(lambda: centre.active)
+    await tells(centre)
+    on_its_grid(centre)

@@ -24,10 +24,11 @@ from monitor.clock import SystemClock
 from monitor.store import StoreError, open_store
 from monitor.store.folder import PEER
 from monitor.store.whose import look_at
+from monitor.web.client import ApiError, LocalApi, NoDaemon
 from tests.real.etcd_voters import Cluster
 
 HOST = "127.0.0.1"
-TTL = 4.0
+TTL = 3.0
 SITE = """
 site: {{name: Petit site, timezone: Africa/Douala, language: en}}
 contacts:
@@ -37,7 +38,7 @@ channels: {{mail: {{url: env:TEST_MAIL_URL}}}}
 devices: {{server: {{address: 127.0.0.1}}}}
 checks: {{door: {{probe: tcp, device: server, port: 1, every: 1s, confirm: 1, incident: office}}}}
 incidents: {{office: {{interruption: always}}}}
-protocol: {{first_notice: {{to: [att], within: 30s}}, update: {{every: 4s, to: [att]}}}}
+protocol: {{first_notice: {{to: [att], within: 30s}}, update: {{every: 3s, to: [att]}}}}
 operations: {{to: [admin]}}
 sites:
   centre: {{title: Douala, here: true, releve: "https://127.0.0.1:{centre}"}}
@@ -46,7 +47,7 @@ sites:
 peer: {{ca: file:ca.pem, cert: file:cert.pem, key: file:key.pem}}
 leases:
   etcd: {{endpoints: {endpoints}, ca: "{ca}", cert: "{cert}", key: "{key}"}}
-  ttl: 4s
+  ttl: 3s
   loop: 1s
   retry: 1s
 """
@@ -136,6 +137,14 @@ class Releve:
             seen = look_at(self.data / PEER)
             return [] if seen is None else self.notices(seen.path)
         return []
+
+    def says_of_itself(self) -> str:
+        """What its own check says of the lease; empty while no daemon answers."""
+        with suppress(NoDaemon, ApiError):
+            for check in LocalApi(self.data, "en").get("/api/v1/checks"):
+                if check["check"] == "releve-self":
+                    return str(check["summary"])
+        return ""
 
     def began_at(self) -> tuple[str, datetime]:
         with open_store(self.data, write=False) as store:
