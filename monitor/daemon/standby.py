@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 
 from failover.itself import Alone, Ground, Known, Lead, Role, StandBy, Why, next_role
-from failover.lease import Refused, Seen
+from failover.lease import Refused, Seen, Standing
 from failover.lease_etcd import Watching
 from failover.model import PlanId
 from monitor.clock import Clock
@@ -119,6 +119,8 @@ class Standby:
         if why is not None:
             log.info("the lease is not ours", extra={"event": "own_lease_refused", "why": ENGLISH.render(why)})
             return None
+        # Taken back meanwhile, the other one may have written more.
+        self._complete = receiver.relieved and isinstance(seen, Seen) and seen.standing is Standing.OURS
         return role, found
 
     async def _led(self, role: Lead, found: Footing) -> bool:
@@ -149,7 +151,6 @@ class Standby:
     def _judged(
         self, found: Footing, seen: Seen | Refused, *, silent: float, relieved: bool = False, starting: bool = False
     ) -> Role:
-        self._complete = relieved
         known = Known(found.ground, seen, silent, self._ttl, found.token, relieved=relieved, starting=starting)
         role = next_role(known)
         if isinstance(role, StandBy) and (not isinstance(self.role, StandBy) or self.role.why is not role.why):
