@@ -8,27 +8,29 @@ from functools import cache
 
 from failover.advance import Ask, Carry, End, Enter, Grip, LookBack, Next, Pause, Settle, next_move
 from failover.by_hand import may_start
-from failover.decide import decide
+from failover.by_itself import by_itself
 from failover.evidence import gathered
 from failover.fences import Fenced, Reign, judge
-from failover.ground import Act, Group, History, LeaseSeen, Move, Seen, Why, Word
+from failover.ground import Act, Group, History, Hold, LeaseSeen, Move, Seen, Why, Word
+from failover.lease import Record as Written
+from failover.lease import Watched
 from failover.loss import Loss
 from failover.model import DataSetId, Guarded, Isolation, Mode, Plan, PlanId, SiteId, Start, Token
 from failover.model import Fence as Fenced_
 from failover.phases import Direction, Phase
 from failover.run import Move as Moved
 from failover.run import MoveEvent, MoveEventKind, MoveId, MoveState, Question, Span, Task
-from failover.vantage import Look, View, sighted
+from failover.vantage import PEER, VOTERS, Asking, Kept, Lapsed, Look, View, kept_view, sighted
 from monitor.core.events import RELEVE
 from monitor.core.ids import NodeId
 from monitor.core.text import say
 from runbooks.contract import Action, Effect
 from runbooks.run import ActionRecord, ActionState
 from tests.failover.explored import (
-    BIT,
     CLIENT,
     NOWHERE,
     STOPS,
+    TTL,
     A,
     B,
     Brain,
@@ -36,6 +38,7 @@ from tests.failover.explored import (
     Fence,
     Kind,
     Moving,
+    Record,
     World,
     linked,
     voting,
@@ -58,6 +61,8 @@ NO_LOSS = Loss(timedelta(0), (DataSetId("crm-db"),), known=True)
 
 Judge = Callable[..., Fenced]
 NextMove = Callable[..., Next]
+ByItself = Callable[..., Hold | Act]
+KeptView = Callable[..., View]
 
 
 def tasks(planned: bool, fence: Fence) -> tuple[Kind, ...]:
@@ -194,34 +199,65 @@ def ends(move: Moving, x: int, state: str) -> int:
     return NOWHERE if at is None else SITES.index(at)
 
 
-def decides(world: World, x: int) -> tuple[str, str]:
-    """Return what x would begin: a direction, `lease` if only that is missing, or `no` or `ask`, and the reason."""
-    side, other = world.sides[x], world.sides[1 - x]
-    moving = other.move is not None and other.up and linked(world, A, B)
-    return _decided(x, side.home, side.alone, side.wants, views(world, x), bool(side.left), moving)
+def deciding(
+    by_itself: ByItself = by_itself, kept_view: KeptView = kept_view
+) -> Callable[[World, int], tuple[str, str]]:
+    """Return what a site would begin, by these two functions."""
+
+    def decides(world: World, x: int) -> tuple[str, str]:
+        """A direction, `lease` if only that is missing, or `no` or `ask`, and the reason."""
+        side, other = world.sides[x], world.sides[1 - x]
+        moving = other.move is not None and other.up and linked(world, A, B)
+        seen = tuple(views(world, x, site, kept_view) for site in (A, B))
+        return decided(x, side.home, side.alone, side.wants, seen, bool(side.left), moving)
+
+    @cache
+    def decided(
+        x: int, home: tuple[int, int], alone: bool, wants: str, seen: tuple[tuple[View, ...], ...], leased: bool,
+        moving: bool,
+    ) -> tuple[str, str]:  # fmt: skip
+        return _decided(by_itself, x, home, alone, wants, seen, leased, moving)
+
+    return decides
 
 
-def views(world: World, x: int) -> tuple[View, ...]:
-    """Return how x is told that A and B are seen: by itself, by the client and by the other Relève, for each."""
+def views(world: World, x: int, site: int, kept_view: KeptView = kept_view) -> tuple[View, ...]:
+    """Return how `site` is seen by x, by the client, by the voters, and by the Relève there (UP: it speaks to x)."""
     y = 1 - x
-    found = []
-    for site in (A, B):
-        there = world.sides[site]
-        mine = View.UP if site == x or (there.up and linked(world, x, y)) else View.DOWN
-        client = View.UP if there.up and not world.cut & CLIENT[site] else View.DOWN
-        talks = world.sides[y].up and world.sides[y].daemon is Daemon.RUNS and not world.cut & BIT[y, x]
-        peer = View.UP if site == y or linked(world, x, y) else View.DOWN
-        found += [mine, View.UNKNOWN if world.cut & CLIENT[x] else client, peer if talks else View.UNKNOWN]
-    return tuple(found)
+    there = world.sides[site]
+    mine = View.UP if site == x or (there.up and linked(world, x, y)) else View.DOWN
+    client = View.UP if there.up and not world.cut & CLIENT[site] else View.DOWN
+    talks = site == y and there.up and there.daemon is Daemon.RUNS and linked(world, x, y)
+    return (
+        mine,
+        View.UNKNOWN if world.cut & CLIENT[x] else client,
+        _voters(kept_view, x, site, world.record, voting(world, x)[1], world.sides[x].lapsed),
+        View.UP if talks else View.UNKNOWN,
+    )
 
 
 @cache
+def _voters(kept_view: KeptView, x: int, site: int, record: Record, answered: bool, lapsed: bool) -> View:
+    written = Written(SITES[record.holder], "-", record.token, float(TTL), record.held)
+    seen = Watched(record.token, -float(record.age))
+    was = Lapsed(SITES[1 - x], -float(TTL), 0.0) if lapsed else None
+    asking = Asking(SITES[x], float(TTL), 1.0, 0.0)
+    return kept_view(Kept(written, seen, 0.0 if answered else None, was), SITES[site], asking)
+
+
 def _decided(
-    x: int, home: tuple[int, int], alone: bool, wants: str, seen: tuple[View, ...], leased: bool, moving: bool
-) -> tuple[str, str]:
-    names = ("me", "client", "peer")
-    looks = [Look(names[n % 3], SITES[n // 3], view, NOW, EVERY) for n, view in enumerate(seen)]
-    ground = Seen(sighted(looks, names, SITES, NOW), {CRM: Group(NO_LOSS, None, None, "F26-0002" if moving else None)})
+    by_itself: ByItself, x: int, home: tuple[int, int], alone: bool, wants: str, seen: tuple[tuple[View, ...], ...],
+    leased: bool, moving: bool,
+) -> tuple[str, str]:  # fmt: skip
+    sites = {}
+    for site, (mine, client, voters, peer) in zip(SITES, seen, strict=True):
+        by = {SITES[x]: mine, "client": client}
+        # The voters know of the site where the group runs alone, and the Relève there counts only while it speaks.
+        by |= {VOTERS: voters} if SITES.index(site) == home[1] else {}
+        by |= {PEER: peer} if peer is View.UP else {}
+        looks = [Look(name, site, view, NOW, EVERY) for name, view in by.items()]
+        sites |= sighted(looks, by, (site,), NOW)
+    ground = Seen(sites, {CRM: Group(NO_LOSS, None, None, "F26-0002" if moving else None)})
     lease = LeaseSeen(Mode.QUORUM, SECOND if leased else None, timedelta(0))
     history = _history(home, alone=alone)
     if wants:
@@ -229,7 +265,7 @@ def _decided(
         word = Word("awa", NOW, direction, SITES[x], None)
         found = may_start(plan_of(Fence.GUARD), direction, ground, lease, history, NOW, target=SITES[x], word=word)
     else:
-        found = decide(plan_of(Fence.GUARD), ground, lease, history, NOW)
+        found = by_itself(plan_of(Fence.GUARD), ground, lease, history, NOW)
     if not isinstance(found, Act):
         return "lease" if found.why is Why.LEASE else "no", found.why
     if found.target != SITES[x]:
@@ -247,4 +283,4 @@ def _history(home: tuple[int, int], *, alone: bool) -> History:
     return (Move(Direction.FAILOVER, where or SITES[B], ago, ago, by, where is not None, where),)
 
 
-REAL = Brain(turning(), decides, grip, ends, tasks)
+REAL = Brain(turning(), deciding(), grip, ends, tasks)

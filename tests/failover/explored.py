@@ -80,7 +80,8 @@ class Side(NamedTuple):
     `held`, `holds`: what its guard was handed, likewise; `spent`: the token up to which the guard stops everything;
     `stops`: ticks within which it will have, -1 while it need not. `dialler`, `writer`: the token under which they run,
     0 when they do not. `home`: where its Relève believes that the group runs, and since which token; `alone`: whether
-    it knows of a move by itself within the day. `wants`: what a person has commanded here.
+    it knows of a move by itself within the day. `lapsed`: it took the lease from the other one, who had not given it
+    back. `wants`: what a person has commanded here.
     """
 
     up: bool = True
@@ -97,6 +98,7 @@ class Side(NamedTuple):
     isolated: bool = False
     home: tuple[int, int] = (0, A)
     alone: bool = False
+    lapsed: bool = False
     wants: str = ""
     move: Moving | None = None
 
@@ -297,10 +299,10 @@ def _leasing(world: World, x: int, fence: Fence, brain: Brain) -> Iterator[tuple
         if other.move is not None and record.holder != x:
             taken = put(taken, 1 - x, other._replace(move=other.move._replace(lost=True)))
         if answered:
-            held = _handed(side._replace(token=token, left=TTL, since=0), fence)
+            held = _handed(side._replace(token=token, left=TTL, since=0, lapsed=_lapsed(side, record, x)), fence)
             yield "takes the lease", put(taken, x, held)
         else:
-            yield "takes the lease, unanswered", taken
+            yield "takes the lease, unanswered", put(taken, x, side._replace(lapsed=_lapsed(side, record, x)))
     other = world.sides[1 - x]
     if mine and other.wants == "switchover" and other.daemon is Daemon.RUNS and linked(world, A, B):
         # Its belief is dropped before the lease is given back, and the guard is told first of all.
@@ -308,6 +310,11 @@ def _leasing(world: World, x: int, fence: Fence, brain: Brain) -> Iterator[tuple
         if fence is Fence.GUARD and side.holds:
             given = given._replace(holds=0, spent=max(side.spent, side.held), stops=STOPS)
         yield "hands over", put(world, x, given)._replace(record=record._replace(held=False))
+
+
+def _lapsed(side: Side, record: Record, x: int) -> bool:
+    """Whether the other one has lost the lease: as long as that is remembered, which may be longer here than there."""
+    return record.held if record.holder != x else side.lapsed
 
 
 def _handed(side: Side, fence: Fence) -> Side:

@@ -166,6 +166,32 @@ def test_the_loss_of_the_witness_moves_nothing(fence: Fence) -> None:
     assert all(runs(world, A, fence) for world in explore(alone, fence, prompt=True).came)
 
 
+@pytest.mark.parametrize("cut", ["cut A-B", "B alone", "cut 0->1", "cut 1->0"])
+def test_who_is_cut_off_himself_begins_nothing_by_itself(cut: str) -> None:
+    """However late the other one renews its lease: the client still sees it, or nobody can tell."""
+    found = explore(BEGIN._replace(faults=0, commands=0, answers=0, cut=CUTS[cut]), Fence.TOKEN)
+    assert found.broken == ""
+    assert not any(side.move is not None for world in found.came for side in world.sides)
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_who_is_killed_once_the_lease_is_taken_decides_anew(fence: Fence) -> None:
+    """The lapse of the other one is remembered, and the move begins however often that happens."""
+    lost = BEGIN._replace(faults=1, commands=0, answers=0, cut=CUTS["A alone"])
+    found = explore(lost, fence)
+    killed = [
+        world
+        for world, (_, what) in found.came.items()
+        if what == "B kill -9" and world.cut and world.record.holder == B and world.sides[B].home == BEGIN.sides[B].home
+        if world.sides[B].move is None
+    ]
+    assert killed
+    for world in killed:
+        ends = explore(world, fence, prompt=True)
+        assert ends.broken == ""
+        assert {(runs(one, A, fence), runs(one, B, fence)) for one in ends.rest} == {(False, True)}
+
+
 # That the search finds what is wrong: each of these is one mistake, put in the place of the real function.
 
 
