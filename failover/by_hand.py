@@ -49,7 +49,7 @@ def may_start(
         return _drill(plan, seen, source, target, word, now)
     if source is None and direction is not Direction.FAILOVER:
         return nowhere(plan)
-    to = _target(plan, direction, source, target)
+    to = target_of(plan, direction, source, target)
     if to == source or to not in (plan.active, plan.standby):
         return _already(plan, to, source)
     old = source if source is not None else plan.other(to)
@@ -80,7 +80,8 @@ def _is_guarded(plan: Plan, site: SiteId) -> bool:
     return any(isinstance(fence, Guarded) for fence in plan.fences_of(site))
 
 
-def _target(plan: Plan, direction: Direction, source: SiteId | None, target: SiteId | None) -> SiteId:
+def target_of(plan: Plan, direction: Direction, source: SiteId | None, target: SiteId | None) -> SiteId:
+    """Return where a move in `direction` goes to while the group runs at `source`; `target`: the site that is named."""
     if direction is Direction.FAILBACK:
         return plan.active
     if target is not None:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from failover.by_hand import may_start
+from failover.by_hand import may_start, target_of
 from failover.by_itself import by_itself
-from failover.ground import Act, Hold, LeaseSeen, Seen, past
+from failover.ground import Act, Hold, LeaseSeen, Seen, past, runs_at
 from failover.model import Continuity, Leases, Plan, PlanId, SiteId
 from failover.run import Move
 from failover.tasks import tasks_of
@@ -79,7 +79,8 @@ class Beginning:
         answer: Hold | Act
         if alone is None:
             seen = await self._sighting.seen(plan, mine, moving=None if going is None else going.id, halted=False)
-            untold = await self._untold(plan, None)
+            to = target_of(plan, wanted.direction, runs_at(plan, past(mine)), wanted.target)
+            untold = await self._untold(plan, to) if wanted.direction.moves else {}
             now = self._clock.now()
             answer = may_start(
                 plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, untold=untold

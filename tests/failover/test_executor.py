@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from failover.executor import Execution
-from failover.model import Plan, SiteId
+from failover.model import Guarded, Plan, SiteId
 from failover.phases import Direction, Phase
 from failover.run import Move, MoveEventKind, MoveState
 from monitor.core.text import ENGLISH
@@ -294,3 +294,53 @@ async def _asked(one: Execution) -> None:
     async with asyncio.timeout(30):
         while one.move.question is None:
             await asyncio.sleep(0.005)
+
+
+GUARDED = Guarded(CENTRE, timedelta(hours=1))
+
+
+async def test_the_record_of_the_old_sites_guard_ends_the_wait_for_its_time(sites, hosts):
+    one = begun(sites, hosts, Direction.SWITCHOVER, sites.plan(fences=(GUARDED,)))
+    ground = one.ground
+    assert isinstance(ground, Ground)
+    ground.lapsed_at, ground.guard_stops_after = ground.clock.boot(), 3
+    move = await until_over_or_waiting(one)
+    assert (move.state, ground.guard_asked) == (MoveState.SUCCEEDED, 3)
+    assert whats(sites) == [what for what in WHOLE if what != "isolate"]
+
+
+@pytest.mark.parametrize("unheld", [SECOURS, CENTRE])
+async def test_nothing_is_started_before_the_guard_there_holds_and_a_person_is_asked_after_a_while(
+    sites, hosts, unheld
+):
+    one = begun(sites, hosts, Direction.SWITCHOVER)
+    ground = one.ground
+    assert isinstance(ground, Ground)
+    ground.unheld = {unheld}
+    if unheld == CENTRE:
+        assert (await until_over_or_waiting(one)).state is MoveState.SUCCEEDED, "nothing is started at the old site"
+        return
+    move = await until_over_or_waiting(one)
+    assert (move.state, whats(sites)) == (MoveState.WAITING, ["stop web", "isolate"])
+    assert move.question is not None
+    assert "the guard at secours does not say that it holds" in ENGLISH.render(move.question.text)
+    ground.unheld = set()
+    again = execution(sites, ground, hosts)
+    await again.answer(yes=True, actor="awa", words="")
+    assert ((await until_over_or_waiting(again)).state, whats(sites)) == (MoveState.SUCCEEDED, WHOLE)
+
+
+async def test_what_goes_back_does_so_under_a_token_of_its_own(sites, hosts):
+    stop = sites.work("stop web", 'rm -f "$1/centre/web"; exit 3', None)
+    parts = sites.plan().parts
+    parts = {**parts, CENTRE: replace(parts[CENTRE], stop=(stop,))}
+    one = begun(sites, hosts, Direction.SWITCHOVER, sites.plan(parts=parts))
+    ground = one.ground
+    assert isinstance(ground, Ground)
+    ground.raises = 1
+    move = await until_over_or_waiting(one)
+    assert (move.state, move.runs_at, sites.effects()) == (
+        MoveState.FAILED, CENTRE, ["7 stop web", "8 start web again"],
+    )  # fmt: skip
+    phases = [event for event in move.log if event.kind is MoveEventKind.PHASE]
+    assert phases[-1].data == {"phase": "back", "token": 8}
