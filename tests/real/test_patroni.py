@@ -25,7 +25,7 @@ STEP = PatroniSwitchover()
 NODE = Target(NodeId("sql-2"), "127.0.0.1")
 CHECK = CheckOf(CheckId("base"), "tcp", NODE.name, NODE, None)
 SUBJECT = Subject(CHECK.id, Site(checks={CHECK.id: CHECK}, devices={NODE.name: NODE}))
-TIMING = 7, 1, 3
+TIMING = 10, 1, 3
 """ttl, loop_wait and retry_timeout: with a shorter retry_timeout Patroni loses etcd for good (its own least)."""
 
 
