@@ -20,6 +20,7 @@ from lab.mailbox import Mailbox
 from lab.programs import CALLS
 from lab.sshd import new_key
 from lab.trunk import Trunk
+from lab.voters import Voters
 from monitor.clock import SystemClock
 
 CENTRE, SECOURS = "centre", "secours"
@@ -53,10 +54,11 @@ class TwoSites:
     """Use it as `async with TwoSites() as sites`: the centre runs, the redundant site stands by; nothing needs root.
 
     `folders`: of each site, the one of its Relève: certificates lie there already. `samples`: where the dialler ran,
-    from one moment to the next. `cut_at`: when the centre was lost (UTC), None before that.
+    from one moment to the next. `cut_at`: when the centre was lost (UTC), None before that. `voters`: three, one at
+    each of the two sites among them, where `etcd` (a path) is given; None without.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, etcd: str | None = None) -> None:
         self.clock = SystemClock()
         self.mailbox = Mailbox(self.clock)
         self.samples: list[Sample] = []
@@ -81,6 +83,7 @@ class TwoSites:
         self.folders = {site: self._world / f"releve-{site}" for site in ADDRESSES}
         self._lines = {site: bound() for site in ADDRESSES}
         self._authority = Authority(self.clock.now())
+        self.voters = None if etcd is None else Voters(etcd, self._authority)
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -142,10 +145,14 @@ class TwoSites:
         """Take everything away that stands at the centre, its Relève aside, which is no part of us."""
         self.cut_at = self.now()
         await self.centre.lose_power()
+        if self.voters is not None:
+            await self.voters.kill(CENTRE)
 
     async def restore_centre(self) -> None:
         """Give the centre its current back. Nothing that the group consists of starts by itself."""
         await self.centre.boot()
+        if self.voters is not None:
+            await self.voters.boot(CENTRE)
 
     async def _watch(self) -> None:
         while True:
@@ -174,6 +181,8 @@ class TwoSites:
             folder.mkdir()
             self._authority.write(folder, ADDRESSES[site])
         self.mailbox.open()
+        if self.voters is not None:
+            await self.voters.start()
         await self.machines["edge"].run("trunk", "lead", CENTRE)
         for service in (HERMES, DIALLER):
             await self.centre.run("service", "start", service)
@@ -193,6 +202,8 @@ class TwoSites:
         for machine in self.machines.values():
             await machine.remove()
         await self.mailbox.close()
+        if self.voters is not None:
+            await self.voters.stop()
         for held in self._lines.values():
             held.close()
         os.close(self._life)

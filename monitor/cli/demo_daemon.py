@@ -105,12 +105,18 @@ class Daemon:
                 start_new_session=True, preexec_fn=_end_with_parent,
             )  # fmt: skip
 
+    async def answers(self) -> bool:
+        """Return whether it runs and answers; one that only receives the state of another does not."""
+        with suppress(NoDaemon, ApiError):
+            await self.get("/healthz")
+            return True
+        return False
+
     async def _until_it_answers(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_WITHIN
         while self._process is not None and self._process.returncode is None and loop.time() < deadline:
-            with suppress(NoDaemon, ApiError):
-                await self.get("/healthz")
+            if await self.answers():
                 return
             await asyncio.sleep(LOOK)
         await self.stop()

@@ -54,6 +54,7 @@ async def play(settings: Settings, scenario: str, told: asyncio.Event, *, as_jso
     from lab.adapt import differences, read, write
     from lab.adapt_two import fitted, two_sites
     from lab.two_sites import TwoSites
+    from lab.voters import program
     from monitor.cli.demo_daemon import Daemon, NotDone, NotStarted
     from monitor.cli.demo_shown import Teller
     from monitor.cli.demo_sites_shown import show_end
@@ -63,7 +64,7 @@ async def play(settings: Settings, scenario: str, told: asyncio.Event, *, as_jso
     words = settings.speech(inventory.site.language, inventory.site.timezone)
     text, out = two_sites().read_text("utf-8"), console(messages=as_json)
     with Teller(out, words) as teller:
-        async with TwoSites() as sites:
+        async with TwoSites(program()) as sites:
             copy = fitted(text, sites)
             daemons = dict[str, Daemon]()
             for site, folder in sites.folders.items():
@@ -117,8 +118,12 @@ async def _begin(stage: Stage) -> None:
     from lab.two_sites import CENTRE, SECOURS
 
     stage.teller.heading(say("Relève looks at everything once, and its state goes to the other site."))
-    await stage.daemons[SECOURS].spawn("peer", "receive", "--site", SECOURS)
-    await stage.daemons[CENTRE].start()
+    if stage.sites.voters is None:
+        await stage.daemons[SECOURS].spawn("peer", "receive", "--site", SECOURS)
+        await stage.daemons[CENTRE].start()
+    else:
+        await stage.daemons[CENTRE].start()
+        await stage.daemons[SECOURS].spawn()
     try:
         await stage.until(lambda: _is_well(stage), say("the simulated sites are not well"))
     except Stuck as stuck:
@@ -167,12 +172,17 @@ async def _lose(stage: Stage, told: Told) -> None:
     assert sites.cut_at is not None
     moments["cut_at"] = sites.cut_at
     known = len(stage.updates())
-    await _take_over(stage)
-    await stage.until(
-        lambda: len(stage.updates()) > known, say("the client received no update after the centre was lost")
-    )
-    told.move = await stage.by_hand("failover", "run", GROUP, "--forced", "--yes", "--json", typed=GROUP)
-    moments["verified_at"] = sites.now()
+    by_itself = sites.voters is not None
+    await (_goes_on(stage) if by_itself else _take_over(stage))
+    nothing = say("the client received no update after the centre was lost")
+    if by_itself:
+        told.move = await _moved(stage)
+        moments["verified_at"] = sites.now()
+        await stage.until(lambda: len(stage.updates()) > known, nothing)
+    else:
+        await stage.until(lambda: len(stage.updates()) > known, nothing)
+        told.move = await stage.by_hand("failover", "run", GROUP, "--forced", "--yes", "--json", typed=GROUP)
+        moments["verified_at"] = sites.now()
     await stage.until(lambda: len(stage.told_client("resolved")) > 1, say("the client was not told of the end"))
     await stage.until(stage.reported, say("the report did not reach everybody"))
     stage.recordings = sites.recorded(), sites.copied()
@@ -201,6 +211,29 @@ async def _take_over(stage: Stage) -> None:
     await other.start()
     stage.active, stage.events = SECOURS, {}
     stage.table()
+
+
+async def _goes_on(stage: Stage) -> None:
+    """The voters hold that the centre is silent: the other Relève goes on by itself."""
+    from lab.two_sites import SECOURS
+
+    other = stage.daemons[SECOURS]
+    await stage.until(other.answers, say("the Relève of the redundant site did not go on by itself"))
+    stage.happens(say("the lease of the lost Relève is over; that of the redundant site goes on by itself"))
+    stage.active, stage.events = SECOURS, {}
+    stage.table()
+
+
+async def _moved(stage: Stage) -> Mapping[str, Any]:
+    """Wait for the move that Relève begins by itself, and return it once it is over."""
+    found: list[Mapping[str, Any]] = []
+
+    async def is_over() -> bool:
+        found[:] = [one for one in await stage.daemon.get("/api/v1/moves") if one["ended_at"] is not None]
+        return bool(found)
+
+    await stage.until(is_over, say("Relève did not move the group by itself"))
+    return found[0]
 
 
 async def _review(stage: Stage, told: Told) -> None:
