@@ -175,11 +175,9 @@ def _end_of(incident: Incident) -> Step:
 
 def _escalated(protocol: Protocol, incident: Incident, existing: Collection[NoticeKey], now: datetime) -> list[_Call]:
     """That nobody answers: to each rung of the ladder that is reached."""
-    told = without_answer(protocol.escalation, incident, existing)
-    return [
-        _Call(Audience.INTERNAL, Step.ESCALATED, rung.n, rung.at, rung.to, unanswered=told)
-        for rung in climbed(protocol.escalation, incident, now)
-    ]
+    reached = climbed(protocol.escalation, incident, now)
+    told = without_answer(protocol.escalation, incident, existing) if reached else ()
+    return [_Call(Audience.INTERNAL, Step.ESCALATED, rung.n, rung.at, rung.to, unanswered=told) for rung in reached]
 
 
 def _reminder(protocol: Protocol, incident: Incident, now: datetime) -> list[_Call]:

@@ -62,7 +62,8 @@ class Health:
     @property
     def phase(self) -> Phase:
         """SOFT while the last result is on another side than belief."""
-        return Phase.HARD if _side(self.latest) is _side(self.confirmed) else Phase.SOFT
+        agree = self.latest is self.confirmed or _side(self.latest) is _side(self.confirmed)
+        return Phase.HARD if agree else Phase.SOFT
 
     @property
     def confirmed_down(self) -> bool:
@@ -109,10 +110,14 @@ class _Side(StrEnum):
     BLIND = "blind"
 
 
+_SIDES = tuple(
+    _Side.GOOD if one is Severity.OK else _Side.BLIND if one is Severity.UNKNOWN else _Side.BAD for one in Severity
+)
+"""By the number of the severity, since each result asks several times."""
+
+
 def _side(severity: Severity) -> _Side:
-    if severity is Severity.OK:
-        return _Side.GOOD
-    return _Side.BLIND if severity is Severity.UNKNOWN else _Side.BAD
+    return _SIDES[severity]
 
 
 def advance(

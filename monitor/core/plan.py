@@ -42,6 +42,7 @@ class Plan:
     """The part of the inventory that decides: checks, topology, services, and which kinds interrupt the client.
 
     `maintenance`: the work that the inventory announces. `figures`: the metrics that the services ask.
+    `silence_limits`: after how long without a result each check is stale that comes by a grid; each tick asks them all.
     """
 
     checks: Mapping[CheckId, Watched]
@@ -52,6 +53,12 @@ class Plan:
     services: Mapping[str, Service] = field(default_factory=dict)
     maintenance: tuple[Window, ...] = ()
     figures: Mapping[CheckId, frozenset[str]] = field(default_factory=dict)
+    silence_limits: Mapping[CheckId, timedelta] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found = {name: silence_limit(watched) for name, watched in self.checks.items()}
+        limits = {name: limit for name, limit in found.items() if limit is not None}
+        object.__setattr__(self, "silence_limits", limits)
 
 
 @dataclass(frozen=True, slots=True)

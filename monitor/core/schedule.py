@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from hashlib import blake2b
 
 from monitor.core.ids import CheckId
@@ -10,8 +11,12 @@ from monitor.core.ids import CheckId
 
 def phase(check: CheckId, every: float) -> float:
     """Return where in its interval of `every` seconds `check` starts: 0 <= phase < every, the same on every run."""
-    share = int.from_bytes(blake2b(check.encode(), digest_size=6).digest()) / 2**48
-    return share * every
+    return _share(check) * every
+
+
+@lru_cache(maxsize=4096)  # asked after each result, and always the same
+def _share(check: CheckId) -> float:
+    return int.from_bytes(blake2b(check.encode(), digest_size=6).digest()) / 2**48
 
 
 def next_due(check: CheckId, every: float, after: float) -> float:

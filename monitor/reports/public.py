@@ -18,7 +18,7 @@ from alerts.wording import wording
 from monitor.core.impact import Outlook, outlook
 from monitor.core.incident import Incident, Interruption
 from monitor.core.maintenance import Window
-from monitor.core.plan import Plan, State, silence_limit
+from monitor.core.plan import Plan, State
 from monitor.core.text import Speech, Text, say
 from monitor.inventory.model import Inventory
 from monitor.inventory.privacy import machines, people, private_names
@@ -150,8 +150,7 @@ def public_facts(
 
 def _sees(plan: Plan, state: State, now: datetime) -> bool:
     """Whether at least one check that comes by a grid has come of late; where none does, there is nothing to see."""
-    limits = {name: limit for name, one in plan.checks.items() if (limit := silence_limit(one)) is not None}
-    healths = state.healths
+    limits, healths = plan.silence_limits, state.healths
     return not limits or any(name in healths and now - healths[name].seen_at <= limit for name, limit in limits.items())
 
 
