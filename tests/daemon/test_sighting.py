@@ -1,0 +1,165 @@
+"""How a site is seen from everywhere: its gates, the client's side, the voters, and the Relève that stands there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from failover.ground import Seen, Why
+from failover.lease import Record, Watched
+from failover.model import PlanId, SiteId
+from failover.phases import Direction
+from failover.vantage import Lapsed, Sight, Sighted
+from monitor.clock import SystemClock
+from monitor.core.ids import CheckId, NodeId
+from monitor.core.maintenance import Span, Window
+from monitor.core.text import ENGLISH
+from monitor.daemon.daemon import Daemon
+from monitor.daemon.moving import Wanted
+from monitor.daemon.peer_door import Listening, holding
+from monitor.daemon.peer_tls import Identity
+from monitor.inventory.load import load
+from monitor.secret import Secret
+from monitor.store import Sample, open_store
+from tests.two_sites import TwoSites, free_port, two_sites
+
+CRM, CENTRE, SECOURS = PlanId("crm"), SiteId("centre"), SiteId("secours")
+NOBODY = {"etcd": {"endpoints": [f"http://127.0.0.1:{port}" for port in (1, 2, 3)]}}
+HOST, CLOCK = "127.0.0.1", SystemClock()
+
+
+@pytest.fixture
+async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
+    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
+    async with two_sites(tmp_path / "sites") as made:
+        yield made
+
+
+@asynccontextmanager
+async def at_secours(sites: TwoSites, more: dict[str, Any] | None = None, **keys: Any) -> AsyncIterator[Daemon]:
+    """The daemon of the other site; `more`: keys of the inventory, `keys` those of the centre."""
+    places = {
+        "centre": {"title": "Douala", "devices": ["centre-host"], **keys},
+        "secours": {"title": "Yaoundé", "here": True, "devices": ["secours-host"]},
+        "temoin": {"title": "Témoin", "witness": True},
+    }
+    if "releve" in keys:
+        places["secours"]["releve"] = f"https://{HOST}:1"
+    reading = load(sites.inventory({"sites": places, "leases": NOBODY, **(more or {})}))
+    assert reading.inventory is not None, [ENGLISH.render(problem.message) for problem in reading.problems]
+    daemon = await Daemon.start(reading.inventory, open_store(sites.folder / "data", write=True, ballast=0))
+    try:
+        yield daemon
+    finally:
+        await daemon.close()
+
+
+async def seen(daemon: Daemon, *, strict: bool = False) -> Seen:
+    plan = daemon.desk.inventory.continuity.plans[CRM]
+    return await daemon.moves.sighting.seen(plan, (), moving=None, halted=False, strict=strict)
+
+
+def recorded(daemon: Daemon, ago: float, **changes: Any) -> None:
+    """Put it that the voters have just answered: the centre renewed the lease `ago` seconds before now."""
+    now, watching = CLOCK.boot(), daemon.moves.watching(CRM)
+    record = replace(Record("centre", "a" * 32, 1, 15.0), **changes)
+    watching.kept = replace(watching.kept, record=record, seen=Watched(1, now - ago), heard=now)
+
+
+async def test_without_an_answer_of_the_voters_one_view_of_a_lost_site_is_not_enough(sites):
+    async with at_secours(sites) as daemon:
+        assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.UP, ("secours",), (), ("voters",))
+        await sites.centre.fail()
+        assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.LONE, (), ("secours",), ("voters",))
+        assert (await seen(daemon)).site(SECOURS) == Sighted(Sight.UP, ("secours",))
+
+
+async def test_the_voters_and_the_places_that_the_inventory_names_count(sites):
+    async with at_secours(sites, seen_by={"ocm": "web-1", "phone": ["door-2"]}) as daemon:
+        recorded(daemon, 3)
+        assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.UP, ("ocm", "phone", "secours", "voters"))
+        sites.centre.kill()
+        assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.SPLIT, ("phone", "secours", "voters"), ("ocm",))
+    async with at_secours(sites, seen_by={"ocm": "web-1"}) as daemon:
+        await sites.centre.fail()
+        recorded(daemon, 3)
+        assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.SPLIT, ("voters",), ("ocm", "secours"))
+        recorded(daemon, 16)
+        assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.LOST, (), ("ocm", "secours", "voters"))
+        recorded(daemon, 1, holder="secours", token=2)
+        watching = daemon.moves.watching(CRM)
+        watching.kept = replace(watching.kept, lapsed=Lapsed("centre", CLOCK.boot() - 20, CLOCK.boot()))
+        assert (await seen(daemon)).site(CENTRE).sight is Sight.LOST
+
+
+async def test_a_site_whose_releve_speaks_is_not_lost(sites, tmp_path):
+    port = free_port()
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued = authority.issue_cert(HOST)
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    files = {name: f"file:{tmp_path / name}.pem" for name in ("ca", "cert", "key")}
+    identity = Identity(*(Secret(files[name]) for name in ("ca", "cert", "key")))
+
+    async def own() -> None:
+        return None
+
+    async with at_secours(sites, {"peer": files}, releve=f"https://{HOST}:{port}") as daemon:
+        await sites.centre.fail()
+        recorded(daemon, 16)
+        async with holding(Listening(HOST, port, identity, HOST), own):
+            assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.SPLIT, ("peer",), ("secours", "voters"))
+        assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.LOST, (), ("secours", "voters"))
+
+
+async def test_a_planned_move_needs_somebody_who_sees_the_site_up_and_says_who_does_not(sites):
+    async with at_secours(sites, seen_by={"ocm": "web-1"}) as daemon:
+        await daemon.jobs.hear(CheckId("crm-copy"), ok=True)
+        recorded(daemon, 16)
+        prepared = await daemon.moves.planned(Wanted(CRM, Direction.SWITCHOVER))
+        assert prepared.answer.why is Why.LEASE
+        await sites.centre.fail()
+        prepared = await daemon.moves.planned(Wanted(CRM, Direction.SWITCHOVER))
+        assert prepared.answer.why is Why.SOURCE
+
+
+@pytest.mark.parametrize(("device", "check", "name"), [("secours-host", "web-2", "patch"), ("desk", "desk-ping", None)])
+async def test_work_counts_where_the_group_stands_and_not_at_the_desks(sites, device, check, name):
+    async with at_secours(sites) as daemon:
+        now = daemon.clock.now()
+        span = Span(now, now + timedelta(hours=1))
+        await daemon.desk.announce(Window("patch", frozenset({CheckId(check)}), span, nodes=(NodeId(device),)), "uid:0")
+        group = (await seen(daemon)).group(CRM)
+        assert (group.work, group.work_until) == (name, None if name is None else span.end)
+
+
+async def test_of_a_lost_site_the_last_figures_count_that_were_taken_while_it_stood(sites):
+    async with at_secours(sites) as daemon:
+        await sites.centre.fail()
+        recorded(daemon, 300)
+        lost_at = daemon.clock.now() - timedelta(seconds=295)  # the next renewal was due five seconds later
+        samples = [Sample(CheckId("crm-copy"), "age", "s", lost_at - timedelta(seconds=ago), 7.0) for ago in (50, 20)]
+        daemon.journal.keep_samples(samples)
+        await daemon.journal.flush_samples()
+        loss = (await seen(daemon)).group(CRM).loss
+        assert (loss.known, loss.of) == (True, ("crm-db",))
+        assert loss.at_most is not None
+        assert timedelta(seconds=26) < loss.at_most < timedelta(seconds=28)
+
+
+async def test_a_fence_that_cannot_be_used_now_counts_as_none_for_what_begins_by_itself(sites):
+    async with at_secours(sites) as daemon:
+        assert (await seen(daemon, strict=True)).group(CRM).unfenced is None
+        await sites.secours.sshd.refuse()
+        unfenced = (await seen(daemon, strict=True)).group(CRM).unfenced
+        assert unfenced is not None
+        assert "door-2 fails" in ENGLISH.render(unfenced)
+        assert (await seen(daemon)).group(CRM).unfenced is None, "a person may have it tried"
