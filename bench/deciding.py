@@ -79,7 +79,9 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         reading = load(inventory(Path(folder)))
         if reading.inventory is None:
-            raise SystemExit(f"the inventory of this bench is wrong: {[str(one.message) for one in reading.problems][:3]}")
+            raise SystemExit(
+                f"the inventory of this bench is wrong: {[str(one.message) for one in reading.problems][:3]}"
+            )
         daemon = await Daemon.start(reading.inventory, open_store(Path(folder) / "data", write=True, ballast=0))
         now = daemon.clock.now()
         for name in reading.inventory.checks:

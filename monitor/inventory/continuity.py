@@ -44,5 +44,6 @@ def continuity(
     if not scope.problems.fatal:
         for one in drafted:
             rules.look_at_start(one, read.mode, long_after, acting, scope)
+            rules.look_at_incident(one, read, checks, scope)
     rules.look_at_data(drafted, data, scope)
     return replace(read, data=waiting(read, checks, scope))

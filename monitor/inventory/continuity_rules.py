@@ -101,6 +101,27 @@ def _of_list(drafted: Drafted, key: str, n: int) -> At:
     return listed.items[n - 1].at if isinstance(listed, ListNode) else drafted.at(key)
 
 
+def look_at_incident(drafted: Drafted, continuity: Continuity, checks: Mapping[CheckId, Check], scope: Scope) -> None:
+    """Warn of a plan that is to begin by itself, and waits for an incident that the loss of the site does not open.
+
+    What is behind a gate of its own device is covered by that, and opens none.
+    """
+    plan = drafted.plan
+    there = continuity.sites[plan.active].devices
+    if plan.start is Start.PERSON or not plan.kinds or not there:
+        return
+    gated = {check.node for check in checks.values() if check.gate}
+    first = [one for one in checks.values() if one.node in there and (one.gate or one.node not in gated)]
+    if first and not any(one.kind in plan.kinds for one in first):
+        message = say(
+            "the loss of {site} opens no incident of the kind {kinds}, and the plan waits for one to begin by itself",
+            site=plan.active,
+            kinds=", ".join(plan.kinds),
+        )
+        hint = say("write incident: {kind} at {check}", kind=plan.kinds[0], check=first[0].id)
+        scope.problems.warn(drafted.at("incident"), f"{drafted.where}.incident", message, hint)
+
+
 def _fences_of(plan: Plan, site: SiteId) -> Iterator[Steps]:
     """The steps of each fence of the site; the guard has none, for it acts by itself."""
     for fence in plan.fences_of(site):

@@ -40,7 +40,7 @@ devices:
 checks:
   db-1: {probe: service, device: sql-1, name: postgresql}
   db-2: {probe: service, device: sql-2, name: postgresql}
-  port-1: {probe: tcp, device: sql-1, port: 5432}
+  port-1: {probe: tcp, device: sql-1, port: 5432, incident: site-lost}
   port-2: {probe: tcp, device: sql-2, port: 5432}
   lag: {probe: tcp, device: sql-2, port: 5433}
 incidents: {site-lost: {interruption: always}}
@@ -301,7 +301,7 @@ ERRORS = {
         "31:14 plans.crm.standby: there is no site secour (did you mean secours?)",
     ),
     "unknown kind": (
-        changed(("incident: site-lost", "incident: site-los")),
+        changed(("    incident: site-lost", "    incident: site-los")),
         "33:15 plans.crm.incident: there is no incident kind site-los (did you mean site-lost?)",
     ),
     "unknown data": (
@@ -476,6 +476,18 @@ def test_two_sites_of_one_name_are_refused_within_a_file_and_between_two(read, l
 
 
 WARNINGS = {
+    "an incident that the loss of the site does not open": (
+        changed(("port: 5432, incident: site-lost}", "port: 5432}")),
+        "33:15 plans.crm.incident: the loss of centre opens no incident of the kind site-lost, and the plan waits for "
+        "one to begin by itself (write incident: site-lost at db-1)",
+    ),
+    "an incident that is covered by another": (
+        changed(
+            ("name: postgresql}\n  db-2", "name: postgresql, gate: true}\n  db-2"),
+        ),
+        "33:15 plans.crm.incident: the loss of centre opens no incident of the kind site-lost, and the plan waits for "
+        "one to begin by itself (write incident: site-lost at db-1)",
+    ),
     "even number of voters": (
         changed((', "https://10.0.3.9:2379"', ""), ("start: on_loss", "start: person")),
         "22:5 leases.etcd.endpoints: 2 voters bear the loss of 0, as 1 do (name three, or five)",
