@@ -29,8 +29,8 @@ def notify() -> None:
     """Group the commands about messages."""
 
 
-@notify.command(help=N_("Send one real message to CONTACT and say what the server answered."))
-@click.argument("contact", metavar="CONTACT")
+@notify.command(help=N_("Send one real message to CONTACT, or to who is on duty, and say what the server answered."))
+@click.argument("contact", metavar="CONTACT|ROTA")
 @click.option("--channel", default="", metavar="NAME", help=N_("By this channel; default: the contact's first."))
 @click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
 @pass_settings
@@ -41,7 +41,7 @@ def test(settings: Settings, contact: str, channel: str, as_json: bool) -> int:
     from monitor.clock import SystemClock
 
     inventory = inventory_of(settings)
-    end = sound(_parcel(inventory, _contact(inventory, contact), channel), SystemClock().now)
+    end = sound(_parcel(inventory, _contact(settings, inventory, contact), channel), SystemClock().now)
     speech = settings.speech(inventory.site.language, inventory.site.timezone)
     accepted = end.fate is Fate.ACCEPTED
     if as_json:
@@ -73,7 +73,7 @@ def canary(settings: Settings, contact: str, deadline: str, as_json: bool) -> in
 
     patience = _span(deadline)
     inventory = inventory_of(settings)
-    people = _reached(inventory, contact)
+    people = _reached(settings, inventory, contact)
     ways = _by_channel(inventory, people)
     parcels = [_parcel(inventory, one, name, n) for n, (name, one) in enumerate(ways.items(), 1) if one is not None]
     speech = settings.speech(inventory.site.language, inventory.site.timezone)
@@ -105,18 +105,18 @@ def _span(written: str) -> timedelta:
     return span
 
 
-def _reached(inventory: Inventory, contact: str) -> list[Contact]:
+def _reached(settings: Settings, inventory: Inventory, contact: str) -> list[Contact]:
     """Whom the canary may go to: the contact that was named, unless it is the client's, or operations.
 
-    Of a rota, who is on duty by the inventory.
+    Of a rota, who is on duty; of those of operations, by the inventory.
     """
     from alerts.canary import outsiders
     from monitor.clock import SystemClock
 
     if contact:
-        found = _contact(inventory, contact)
-        if contact in outsiders(inventory.protocol, inventory.rotas):
-            raise Failure(say("{name} is the client's: no canary goes there", name=contact))
+        found = _contact(settings, inventory, contact)
+        if found.id in outsiders(inventory.protocol, inventory.rotas):
+            raise Failure(say("{name} is the client's: no canary goes there", name=found.id))
         return [found]
     names = inventory.roster().people(inventory.protocol.operations, SystemClock().now())
     people = [inventory.contacts[name] for name in names if name in inventory.contacts]
@@ -178,10 +178,15 @@ def _print_replies(found: list[dict[str, Any]], words: Speech) -> None:
     print_table(table)
 
 
-def _contact(inventory: Inventory, name: str) -> Contact:
+def _contact(settings: Settings, inventory: Inventory, name: str) -> Contact:
+    """The contact `name`; of a rota of that name, who is on duty now, whoever takes over from whom."""
+    if name in inventory.rotas:
+        from monitor.cli.oncall import duty
+
+        name = next((one["contact"] for one in duty(settings, "", 0) if one["rota"] == name), name)
     found = inventory.contacts.get(name)
     if found is None:
-        known = ", ".join(inventory.contacts) or "-"
+        known = ", ".join((*inventory.contacts, *inventory.rotas)) or "-"
         raise Failure(say("the inventory has no contact {name}; there are: {known}", name=name, known=known))
     return found
 

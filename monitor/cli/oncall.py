@@ -37,7 +37,7 @@ def oncall() -> None:
 @pass_settings
 def show(settings: Settings, at: str, days: int, as_json: bool) -> int:
     """Show who is on duty."""
-    found = _duty(settings, legible(at), days)
+    found = duty(settings, legible(at), days)
     if as_json:
         emit_json(found)
         return ExitCode.DONE
@@ -55,7 +55,8 @@ def show(settings: Settings, at: str, days: int, as_json: bool) -> int:
     return ExitCode.DONE
 
 
-def _duty(settings: Settings, at: str, days: int) -> list[dict[str, Any]]:
+def duty(settings: Settings, at: str, days: int) -> list[dict[str, Any]]:
+    """Return who is on duty of each rota, as the API answers it: by the daemon, or by what it left. Raises Failure."""
     api = daemon_or_none(settings)
     if api is not None:
         found: list[dict[str, Any]] = ask(api, f"/api/v1/oncall?{urlencode({'at': at, 'days': days})}")

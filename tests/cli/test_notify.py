@@ -260,3 +260,19 @@ rota:
     assert releve("notify", "canary", "zoe")[0] == ExitCode.DONE
     assert releve("notify", "canary", "max")[0] == ExitCode.CANNOT
     assert [name in raw for raw, name in zip(mailroom.kept, (b"awa@", b"zoe@"), strict=True)] == [True, True]
+
+
+def test_a_real_message_to_a_rota_goes_to_who_is_on_duty_whoever_took_over(releve, mailroom, lab, tmp_path):
+    lab(MAIL)
+    path = tmp_path / "inventory.yaml"
+    people = "  zoe: {name: Zoe, mail: zoe@example.org}\nchannels:"
+    rota = '\nrota: {ours: {members: [awa], handover: "08:00", from: 2026-01-05}}\n'
+    path.write_text(path.read_text().replace("\nchannels:", f"\n{people}") + rota, encoding="utf-8")
+    assert releve("notify", "test", "ours")[0] == ExitCode.DONE
+    assert releve("oncall", "override", "zoe", "--for", "1h")[0] == ExitCode.DONE
+    code, out, _ = releve("notify", "test", "ours", "--json")
+    assert (code, json.loads(out)["contact"], json.loads(out)["address"]) == (ExitCode.DONE, "zoe", "zoe@example.org")
+    assert releve("notify", "canary", "ours")[0] == ExitCode.DONE
+    assert [name in raw for raw, name in zip(mailroom.kept, (b"awa@", b"zoe@", b"zoe@"), strict=True)] == [True] * 3
+    code, _, err = releve("notify", "test", "theirs")
+    assert (code, "there are: " in err, ", ours" in err) == (ExitCode.CANNOT, True, True)
