@@ -139,7 +139,7 @@ class PatroniSwitchover:
 
     async def apply(self, params: PatroniSwitchoverParams, before: Image, subject: Subject, io: Io) -> Outcome:
         """Tell Patroni, and prove that the candidate leads on a new timeline. Raises StepFailed, StepUncertain."""
-        if before["role"] == LEADER:
+        if before["role"] == LEADER and before["state"] in RUNS:
             text = say("{candidate} is the primary already, on timeline {n}", candidate=params.candidate,
                        n=int(before["timeline"]))  # fmt: skip
             return Outcome(text, changed=False, evidence=dict(before))
@@ -193,15 +193,19 @@ def _image(view: View, params: PatroniSwitchoverParams) -> dict[str, Any]:
 def _refusal(params: PatroniSwitchoverParams, before: Image) -> StepFailed | None:
     """Return why the candidate must not, or cannot, become the primary; None when it may."""
     name, lag = params.candidate, before["lag"]
-    if before["role"] not in REPLICAS:
-        return StepFailed(
-            say("{candidate} is no replica: Patroni has it as {role}", candidate=name, role=before["role"])
-        )
     if before["state"] not in RUNS:
         return StepFailed(
             say("the database of {candidate} does not run: Patroni has it as {state}", candidate=name,
                 state=before["state"] or "?"),
         )  # fmt: skip
+    if before["role"] not in REPLICAS:
+        text = say("{candidate} is no replica: Patroni has it as {role}", candidate=name, role=before["role"])
+        return StepFailed(text)
+    if not before["timeline"]:
+        return StepFailed(
+            say("Patroni does not say on which timeline its members are, so that nothing could be proven"),
+            remedy=say("Try again in a moment, or see its log"),
+        )
     if before["leader"] is None and not params.force:
         return StepFailed(
             say("the cluster has no primary that could agree"),

@@ -171,6 +171,8 @@ async def test_what_may_be_lost_is_told_and_denied_only_where_commits_waited(
         ([member("c", "replica"), member("b", "leader")], {}, "Patroni has no member a"),
         ([member("a", "standby_leader")], {"force": True}, "a is no replica: Patroni has it as standby_leader"),
         ([member("a", "replica", state="start failed"), member("b", "leader")], {}, "the database of a does not run"),
+        ([member("a", "leader", state="crashed")], {}, "the database of a does not run: Patroni has it as crashed"),
+        ([member("a", "replica", timeline=None)], {"force": True}, "Patroni does not say on which timeline"),
         ([member("a", "replica")], {}, "the cluster has no primary that could agree"),
         ([member("a", "replica", lag=2**20 + 1), member("b", "leader")], {}, "a lacks 1 MB of the log, and it may"),
         ([member("a", "replica", lag=9), member("b", "leader")], {"force": True, "lag": "8 B"}, "a lacks 9 B"),
