@@ -12,6 +12,7 @@ from monitor.inventory import continuity_rules as rules
 from monitor.inventory.continuity_data import datasets
 from monitor.inventory.continuity_plans import plans
 from monitor.inventory.continuity_promise import waiting
+from monitor.inventory.continuity_promote import look_at_agreement
 from monitor.inventory.continuity_sites import leases, sites
 from monitor.inventory.model import Check, Link
 from monitor.inventory.scope import Scope
@@ -35,6 +36,7 @@ def continuity(
     for one in drafted:
         rules.look_at_order(one, scope)
         rules.look_at_guards(one, kept, scope)
+        look_at_agreement(one, scope)
     read = Continuity(places, kept, data, {one.plan.id: one.plan for one in drafted})
     if scope.problems.fatal:
         return read

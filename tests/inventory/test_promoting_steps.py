@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from failover.model import PROMOTING
+from monitor.inventory.problems import Level
 from runbooks.registry import KINDS
 
 SITES = """\
@@ -39,11 +40,15 @@ plans:
       secours: {promote: [AT_PROMOTE], start: [{step: ask, text: Start it}], verify: port-2}
 """
 ASK = "{step: ask, text: Off}"
-STEPS = {
-    "pg-promote": "{step: pg-promote, device: pg-2}",
+AGREED = {
     "patroni-switchover": "{step: patroni-switchover, device: pg-2, url: 'https://10.0.2.1:8008', candidate: pg-2}",
     "always-on-failover": "{step: always-on-failover, device: ms-2, group: crm}",
 }
+FORCED = {
+    "patroni-switchover": AGREED["patroni-switchover"].replace("}", ", force: true}"),
+    "always-on-failover": AGREED["always-on-failover"].replace("}", ", forced: true}"),
+}
+STEPS = {"pg-promote": "{step: pg-promote, device: pg-2}", **FORCED}
 
 
 def plan(fence: str = ASK, stop: str = ASK, promote: str = ASK) -> str:
@@ -59,6 +64,18 @@ def test_it_is_read_under_promote(read, lines, step):
     loaded = read(plan(promote=step))
     assert lines(loaded.problems) == []
     assert loaded.inventory is not None
+    assert [line for line in lines(loaded.problems, Level.WARNING) if ".promote." in line] == []
+
+
+@pytest.mark.parametrize(("kind", "step"), AGREED.items(), ids=AGREED)
+def test_one_that_a_lost_primary_would_have_to_agree_to_is_warned_of(read, lines, kind, step):
+    told = lines(read(plan(promote=step)).problems, Level.WARNING)
+    (about,) = [line for line in told if ".promote." in line]
+    key = "force" if kind == "patroni-switchover" else "forced"
+    assert about.partition(" ")[2] == (
+        f"plans.crm.sites.secours.promote.1: {kind} asks the old primary, and one at a lost site cannot agree: secours "
+        f"would not take over then (write {key}: true: where the old primary is there, it is asked all the same)"
+    )
 
 
 @pytest.mark.parametrize(("kind", "step"), STEPS.items(), ids=STEPS)
