@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from failover.ground import past, runs_at
 from failover.model import Site
@@ -34,6 +35,8 @@ AGAIN = 0.2
 """Seconds between two questions whether it has it."""
 LAST_WITHIN = 20.0
 """Seconds that the last of the state may take; the other goes on without it then, as if we had been killed."""
+READ_WITHIN = timedelta(seconds=3)
+"""For so long after the end of a move the Relève that made it stays: its commands and pages ask how it ended."""
 REFUSED_FOR = 30.0
 """Seconds after which what begins by itself is tried again."""
 
@@ -133,7 +136,7 @@ class Handing:
     async def turn(self) -> None:
         """Hand over by itself where a move has ended since this Relève began, and no group runs at this site now."""
         ended, now = self._ended(), asyncio.get_running_loop().time()
-        if ended == self._seen or not self._own.holds() or now < self._not_before:
+        if ended == self._seen or not self._own.holds() or now < self._not_before or self._just_ended():
             return
         if not self._all_elsewhere():
             if not any(not move.state.over for move in self._moves.moves.values()):
@@ -153,6 +156,11 @@ class Handing:
         if both is None or not plans:
             return False
         return all(runs_at(plan, past(self._moves.book.of(plan.id))) == both[1].id for plan in plans)
+
+    def _just_ended(self) -> bool:
+        """Whether somebody may still be reading here how a move ended."""
+        since = self._desk.clock.now() - READ_WITHIN
+        return any(move.ended_at is not None and move.ended_at > since for move in self._moves.moves.values())
 
     def _ended(self) -> frozenset[MoveId]:
         return frozenset(move.id for move in self._moves.moves.values() if move.direction.moves and move.state.over)

@@ -21,7 +21,7 @@ from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
 from monitor.store import open_store
 from tests.real.etcd_voters import Cluster, Line, place
-from tests.real.two_releves import TTL, Releve, record
+from tests.real.two_releves import TTL, Releve, record, until
 
 PATIENCE = 60.0
 EVERY = timedelta(seconds=3)
@@ -61,12 +61,6 @@ def two(tmp_path: Path, mailbox: Mailbox) -> Iterator[tuple[Releve, Releve]]:
     finally:
         for one in made:
             one.end()
-
-
-async def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.05)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -151,6 +152,12 @@ class Releve:
             (one,) = [incident for incident in store.incidents() if incident.check == "door"]
         assert one.open
         return one.id, one.began_at
+
+
+async def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.05)
 
 
 async def record(cluster: Cluster) -> Record | None:
