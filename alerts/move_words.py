@@ -67,12 +67,15 @@ def _impact_before(move: Moved) -> Text:
     if move.manner is Manner.DRILL:
         return say("Impact: none, nobody is switched.")
     if move.manner is Manner.FORCED:
-        lost = _lost(move.loss)
+        lost = _lost(move)
         return say("Impact: the service is interrupted until the move is over. {lost}", lost=lost)
     return say("Impact: the service is interrupted while it moves. No data is lost.")
 
 
-def _lost(loss: timedelta | None) -> Text:
+def _lost(move: Moved) -> Text:
+    loss = move.loss
+    if move.kept:
+        return say("No data is lost: every change had waited for its copy.")
     if loss is None:
         return say("Nobody can say how much of the latest data will be lacking.")
     return say("At most the last {span} of data will be lacking.", span=loss)
@@ -97,7 +100,7 @@ def _facts(move: Moved, context: Context, *, internal: bool, report: bool) -> tu
     if report:
         rows += [
             (say("Duration (RTO)"), _beside(move.rto, move.rto_promised, context)),
-            (say("Data lost (RPO)"), _beside(move.rpo, move.rpo_promised, context)),
+            (say("Data lost (RPO)"), _data_lost(move, context)),
         ]
         if internal:
             rows.append((say("How it ended"), "" if move.how is None else context.line(move.how)))
@@ -107,6 +110,12 @@ def _facts(move: Moved, context: Context, *, internal: bool, report: bool) -> tu
         actions = [context.line(action) for action in part.actions] if internal else []
         shown.append((str(n), "; ".join((context.t(part.what) + took, *actions))))
     return tuple(shown)
+
+
+def _data_lost(move: Moved, context: Context) -> str:
+    if move.kept and move.rpo == timedelta(0):
+        return context.t(say("nothing was lost: every change had waited for its copy"))
+    return _beside(move.rpo, move.rpo_promised, context)
 
 
 def _beside(reached: timedelta | None, promised: timedelta | None, context: Context) -> str:

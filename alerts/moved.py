@@ -37,6 +37,7 @@ class Moved:
     `loss`: what may be lost, stated before the word of whoever began it. `due_at`: when it should be over as promised.
     `ok`: how it ended, None before; `how` says it in words, `runs_at` where the group runs then, empty for nowhere.
     `rto`, `rpo`: reached, beside those promised; None where nobody knows. `by`, `reason`: who began it, and why.
+    `kept`: every change had waited for its copy, so that nothing is lost with the old site.
     """
 
     name: str
@@ -58,3 +59,4 @@ class Moved:
     rpo: timedelta | None = None
     rto_promised: timedelta | None = None
     rpo_promised: timedelta | None = None
+    kept: bool = False

@@ -26,9 +26,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from failover.lease import May
+from failover.model import DataSet, SiteId
 from failover.promise_record import Record, TakenBack
 from failover.promise_seen import (
-    FIT,
     UNNAMED,
     Copy,
     Looked,
@@ -36,11 +36,11 @@ from failover.promise_seen import (
     Wanted,
     is_mended,
     is_there,
-    spelled,
     streams_of,
-    waited_for,
 )
 from monitor.core.text import Text
+from runbooks.commits_wait import FIT, spelled, waited_for
+from runbooks.contract import Promised
 
 Identity = tuple[str, int, float, str]
 
@@ -159,6 +159,8 @@ def contradiction(wanted: Wanted, record: Record, looked: Looked) -> TakenBack |
     if not wanted.synchronous:
         return TakenBack.DROPPED
     if (record.site, record.primary, record.standby) != (wanted.site, wanted.primary, wanted.standby):
+        return TakenBack.MOVED
+    if record.token <= wanted.after:
         return TakenBack.MOVED
     copy, primary = looked.copy, looked.primary
     if isinstance(copy, Copy) and not copy.standby:
@@ -289,6 +291,20 @@ def waiting(memory: Memory, base: int, of: Identity) -> Memory:
 def identity(primary: Primary, name: str) -> Identity:
     """Return which server it is, in which life, and for which copy it waits."""
     return primary.system, primary.timeline, primary.started, name
+
+
+def counted(record: Record | None, data: DataSet, source: SiteId, target: SiteId, after: int) -> Promised | None:
+    """Return what is promised to whoever takes the group of `data` over from `source` to `target`, if anything is.
+
+    `record`: as a majority has it, read by whoever holds the lease, so that nobody takes it back any more. `after`: the
+    token of the last move that changed where the group runs.
+    """
+    waits = data.waits
+    if record is None or not record.stands or waits is None or record.token <= after:
+        return None
+    if (record.site, record.primary, record.standby) != (source, waits.devices.get(source), waits.devices.get(target)):
+        return None
+    return Promised(waits.devices[target], record.system, record.timeline, record.at)
 
 
 def promised(wanted: Wanted, step: WriteKey, token: int, at: datetime) -> Record:

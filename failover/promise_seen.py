@@ -1,8 +1,7 @@
-"""Two servers as they are seen where commits on one are to wait for the other, and how that is spelled. Pure."""
+"""Two servers as they are seen where commits on one are to wait for the other. Pure."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from failover.promise_record import Record
@@ -11,9 +10,6 @@ from monitor.core.text import Text
 
 UNNAMED = "walreceiver"
 """application_name of every copy that was given none (PostgreSQL, synchronous_standby_names)."""
-FIT = re.compile(r"[A-Za-z0-9_.-]{1,63}")
-"""Names of a copy that need no quoting of their own; a longer one is cut by the server."""
-_SPELLED = re.compile(r'FIRST 1 \("([A-Za-z0-9_.-]{1,63})"\)')
 MENDED = {13: 21, 14: 18, 15: 13, 16: 9, 17: 5}
 """Major version -> first minor one in which no commit slips by right after a start of the server, before it has read
 synchronous_standby_names (release notes of 17.5); the ones before were not mended, the later ones never had it."""
@@ -23,13 +19,15 @@ synchronous_standby_names (release notes of 17.5); the ones before were not mend
 class Wanted:
     """What the inventory asks for. `site`: where the group runs; `primary` and `standby`: the device there and the
     other one. `degrade_after`: seconds that commits wait for a copy which is not there. `synchronous`: False where it
-    is not asked for any more, and what was promised is to be taken back."""
+    is not asked for any more, and what was promised is to be taken back. `after`: the token of the last move that
+    changed where the group runs: what was promised before it is void."""
 
     synchronous: bool
     site: str
     primary: NodeId
     standby: NodeId
     degrade_after: float
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +83,6 @@ class Looked:
     revision: int
     primary: Primary | Text
     copy: Copy | Text
-
-
-def spelled(name: str) -> str:
-    """Return the value of synchronous_standby_names with which commits wait for the copy `name`, and for no other."""
-    return f'FIRST 1 ("{name}")'
-
-
-def waited_for(names: str) -> str | None:
-    """Return for which copy a primary with these `names` waits, if it was us who spelled them."""
-    found = _SPELLED.fullmatch(names)
-    return None if found is None else found[1]
 
 
 def streams_of(primary: Primary, name: str) -> tuple[Stream, ...]:

@@ -1,38 +1,25 @@
 """What is asked of PostgreSQL, and told to it, where commits are to wait for a copy at another site.
 
-Whoever tells it anything has a lock of the server for as long as the session lasts. A session whose end nobody heard of
-keeps it until the server has done, or dropped, what it was told: nobody tells it the contrary in the meantime.
-
-The role needs pg_monitor, EXECUTE on pg_reload_conf, and the right to ALTER SYSTEM: from version 15 on `GRANT ALTER
-SYSTEM ON PARAMETER synchronous_standby_names`, before that a superuser.
+The role needs pg_monitor beside what runbooks/commits_wait.py says.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from failover.promise_seen import FIT, Copy, Primary, Stream, spelled
+from failover.promise_seen import Copy, Primary, Stream
 from monitor.core.text import Text, say
 from monitor.secret import Unresolved
 from probes.cleaning import one_line
 from probes.contract import Target
+from runbooks.commits_wait import alone, row, told
 from runbooks.contract import StepFailed, StepUncertain
 from runbooks.sql_postgresql import session
 
-if TYPE_CHECKING:
-    import psycopg
-
-    Connection = psycopg.AsyncConnection[Any]
-
-LOCK = 0x72656C657665
-"""Key of the advisory lock: "releve"."""
 MOST_STREAMS = 100
-LOOK_AGAIN = 0.02
-"""Seconds between two looks at whether the server has read its settings again."""
 AT_REST = ("CheckpointerMain", "CheckpointWriteDelay")
 """Where the checkpointer sleeps: right before either it has read its settings, if it was told to (PostgreSQL, "Wait
 Events"; checkpointer.c)."""
@@ -73,8 +60,6 @@ STRONG = frozenset({"on", "remote_apply"})
 """Values of synchronous_commit with which a commit waits until the copy has it on its disk."""
 _NAME = re.compile(r"(?:^|\s)(fallback_)?application_name=(?:'((?:[^'\\]|\\.)*)'|(\S+))")
 BLIND = say("it does not show its copies to this user: GRANT pg_monitor TO the user of Relève")
-TAKEN = say("somebody else is about to change whether commits wait")
-
 
 T = TypeVar("T")
 
@@ -101,7 +86,7 @@ async def _asked(asking: Awaitable[T], within: float) -> T | Text:
 
 async def _primary(target: Target, within: float) -> Primary:
     async with session(target, within) as connection:
-        state = await _row(connection, STATE)
+        state = await row(connection, STATE)
         role = await (await connection.execute(ROLES.encode())).fetchone()
         streams = await (await connection.execute(STREAMS.encode())).fetchall()
     standby, system, timeline, started, names, commits, rests, flushed, version = state
@@ -129,7 +114,7 @@ async def _primary(target: Target, within: float) -> Primary:
 
 async def _copy(target: Target, within: float) -> Copy:
     async with session(target, within) as connection:
-        standby, system, hidden, conninfo = await _row(connection, COPY)
+        standby, system, hidden, conninfo = await row(connection, COPY)
     if hidden:
         raise StepFailed(BLIND)
     return Copy(bool(standby), str(system), called(conninfo or ""))
@@ -146,10 +131,8 @@ async def make_wait(target: Target, name: str, within: float) -> None:
 
     Its checkpointer may not have yet. Raises StepFailed, StepUncertain or Unresolved: it may be so by then or later.
     """
-    if not FIT.fullmatch(name):
-        raise ValueError(name)
-    async with _alone(target, within) as connection:
-        await _told(connection, spelled(name), within)
+    async with alone(target, within) as connection:
+        await told(connection, name, within)
 
 
 async def relax(target: Target, within: float, seal: Callable[[], Awaitable[bool]]) -> bool:
@@ -158,47 +141,8 @@ async def relax(target: Target, within: float, seal: Callable[[], Awaitable[bool
     `seal` is asked when nobody else can tell the server anything, and lets all that was promised be void. Raises
     StepFailed, StepUncertain or Unresolved: it may be so by then or later.
     """
-    async with _alone(target, within) as connection:
+    async with alone(target, within) as connection:
         if not await seal():
             return False
-        await _told(connection, "", within)
+        await told(connection, "", within)
         return True
-
-
-@asynccontextmanager
-async def _alone(target: Target, within: float) -> AsyncIterator[Connection]:
-    async with session(target, within) as connection:
-        (got,) = await _row(connection, f"SELECT pg_try_advisory_lock({LOCK:d})")
-        if got is not True:
-            raise StepFailed(TAKEN)
-        yield connection
-
-
-async def _told(connection: Connection, names: str, within: float) -> None:
-    """Set synchronous_standby_names and return when this session has read it out of the file again.
-
-    What nobody has loaded yet, of whoever was told something before, is either overwritten or read along.
-    """
-    await connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'".encode())  # of FIT signs only
-    (before,) = await _row(connection, "SELECT clock_timestamp()::text")
-    await connection.execute(b"SELECT pg_reload_conf()")
-    query = "SELECT pg_conf_load_time() > $1::timestamptz, current_setting('synchronous_standby_names')"
-    loop = asyncio.get_running_loop()
-    until = loop.time() + within
-    while True:
-        row = await (await connection.execute(query.encode(), [before])).fetchone()
-        if row is not None and row[0]:
-            break
-        if loop.time() >= until:
-            raise StepUncertain(say("the database was told to read its settings again, and has not"))
-        await asyncio.sleep(LOOK_AGAIN)
-    if row[1] != names:
-        text = say("synchronous_standby_names stays {names}: it is set where ALTER SYSTEM does not reach", names=row[1])
-        raise StepFailed(text)
-
-
-async def _row(connection: Connection, query: str) -> tuple[Any, ...]:
-    row = await (await connection.execute(query.encode())).fetchone()
-    if row is None:
-        raise StepFailed(say("the database answers nothing"))
-    return tuple(row)

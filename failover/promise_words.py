@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from failover.promise import MakeWait, Nothing, Relax, Step, TakeBack, Why, WriteKey
 from failover.promise_record import Record
-from failover.promise_seen import MENDED, UNNAMED, Copy, Looked, Primary, Wanted, is_there, spelled, waited_for
+from failover.promise_seen import MENDED, UNNAMED, Copy, Looked, Primary, Wanted, is_there
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
+from runbooks.commits_wait import spelled, waited_for
 
 BY_HAND = "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();"
 """With which a person lets commits go on, and answers for what may be lost."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from failover.phases import Direction, Phase
-from failover.run import Move
+from failover.run import DataProof, Move
 
 ZERO = timedelta(0)
 
@@ -56,9 +56,18 @@ def _lost(move: Move) -> timedelta | None:
     """
     if not move.data:
         return ZERO if move.direction.planned else move.loss
-    measured = [_latest_lag(move, data.checks) for data in move.data]
+    measured = [ZERO if is_kept(move, data) else _latest_lag(move, data.checks) for data in move.data]
     known = [lag for lag in measured if lag is not None]
     return max(known) if len(known) == len(measured) else move.loss
+
+
+def is_kept(move: Move, data: DataProof) -> bool:
+    """Return whether nothing of `data` was lost with the old site, because every commit had waited for its copy.
+
+    What was promised of another database, or of another life of it, than the one that was promoted is no promise.
+    """
+    denied = any(record.evidence.get("promised") is False for record in move.records)
+    return move.direction is Direction.FAILOVER and data.promised is not None and not denied
 
 
 def _latest_lag(move: Move, checks: tuple[str, ...]) -> timedelta | None:

@@ -11,9 +11,10 @@ from typing import Any, NewType
 from failover.model import DataSetId, Plan, PlanId, SiteId
 from failover.phases import Direction, Phase
 from failover.plan_json import plan_from_json
+from failover.promise_json import promised_from_json
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.text import Text, text_from_json, text_to_json
-from runbooks.contract import Action
+from runbooks.contract import Action, Promised
 from runbooks.run import NOTHING, ActionRecord, ActionState, action_from_json, action_to_json
 
 MoveId = NewType("MoveId", str)
@@ -89,11 +90,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class DataProof:
-    """A data set of the plan as the move keeps it: how much may be lost, and the checks that measure its copy."""
+    """A data set of the plan as the move keeps it: how much may be lost, and the checks that measure its copy.
+
+    `promised`: that nothing of it is lost with the old site, as the voters had it once the lease was ours.
+    """
 
     id: DataSetId
     rpo: timedelta
     checks: tuple[CheckId, ...]
+    promised: Promised | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +248,12 @@ def _started(event: MoveEvent) -> Move:
         frozen=data["plan"],
         tasks=tasks,
         data=tuple(
-            DataProof(DataSetId(one["id"]), timedelta(seconds=one["rpo"]), tuple(CheckId(c) for c in one["checks"]))
+            DataProof(
+                DataSetId(one["id"]),
+                timedelta(seconds=one["rpo"]),
+                tuple(CheckId(c) for c in one["checks"]),
+                promised_from_json(one.get("promised")),
+            )
             for one in data["data"]
         ),
         started_by=event.actor,

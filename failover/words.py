@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from failover.model import DataSet, Plan, SiteId
+from failover.model import DataSet, DataSetId, Plan, SiteId
 from failover.phases import Direction, Phase
 from failover.plan_json import plan_to_json
+from failover.promise_json import promised_to_json
 from failover.run import MoveEvent, MoveEventKind, MoveId, Task, task_to_json
 from monitor.core.text import N_, Text, say, text_to_json
+from runbooks.contract import Promised
 
 WORDS: Mapping[Direction, str] = {
     Direction.SWITCHOVER: N_("planned move"),
@@ -62,10 +64,12 @@ def started(
     before: int | None,
     actor: str,
     at: datetime,
+    promised: Mapping[DataSetId, Promised] | None = None,
 ) -> MoveEvent:
     """Return the event that begins a move, with the plan and its tasks as they are now.
 
-    `before`: the highest token that whoever runs the group now may hold, None where nobody knows.
+    `before`: the highest token that whoever runs the group now may hold, None where nobody knows. `promised`: of which
+    of `data` nothing is lost with the old site.
     """
     body = {
         "plan": plan_to_json(order.plan),
@@ -73,7 +77,15 @@ def started(
         "source": order.source,
         "target": order.target,
         "tasks": [task_to_json(task) for task in tasks],
-        "data": [{"id": one.id, "rpo": one.rpo.total_seconds(), "checks": list(one.checks)} for one in data],
+        "data": [
+            {
+                "id": one.id,
+                "rpo": one.rpo.total_seconds(),
+                "checks": list(one.checks),
+                "promised": promised_to_json((promised or {}).get(one.id)),
+            }
+            for one in data
+        ],
         "since": order.since.isoformat(),
         "reason": text_to_json(order.reason),
         "loss": None if order.loss is None else order.loss.total_seconds(),

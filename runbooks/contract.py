@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -174,6 +174,19 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Promised:
+    """Since `at` (UTC) every commit that the primary acknowledged had waited until the copy `standby` had it.
+
+    `system`, `timeline`: of which database that is said, in which of its lives.
+    """
+
+    standby: NodeId
+    system: str
+    timeline: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Io:
     """All that a step may touch.
 
@@ -183,7 +196,7 @@ class Io:
     person stopped the automation, so a long action ends at its next safe point. `ledger` opens the list of what was
     archived. `token`: of the lease under which the run acts, for resources that refuse older ones; None outside of a
     move. `errand`: names this action in this attempt of this run, the same at each try of it; empty where nobody tries
-    twice.
+    twice. `promised`: what is promised of the copies that a move makes the original.
     """
 
     clock: Clock
@@ -195,6 +208,7 @@ class Io:
     ledger: Callable[[], Awaitable[Ledger]]
     token: int | None = None
     errand: str = ""
+    promised: tuple[Promised, ...] = ()
 
 
 class Step(Protocol[P_contra]):

@@ -10,7 +10,7 @@ from monitor.clock import Clock
 
 
 class Asking:
-    """Keeps one connection to each voter; one task at a time asks which voters there are."""
+    """Keeps one connection to each voter."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -21,9 +21,10 @@ class Asking:
         """Return the voters of `leases`; None where it names none."""
         wanted = (leases.etcd, leases.retry) if leases is not None and leases.etcd is not None else None
         if wanted != self._of:
-            await self.close()
-            self._of = wanted
+            before, self._of = self._voters, wanted
             self._voters = None if wanted is None else Voters(wanted[0], wanted[1].total_seconds(), self._clock)
+            if before is not None:
+                await before.close()
         return self._voters
 
     async def close(self) -> None:

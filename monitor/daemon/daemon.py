@@ -213,7 +213,7 @@ class Daemon:
             daemon.report_promise,
             clock,
         )
-        daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock)
+        daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock, daemon.promising.standing)
         daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
         daemon.archiving = Archiving(desk, daemon.automation, clock)
         await desk.clock_was_set()

@@ -175,7 +175,7 @@ class Deciding:
 
     async def _consider_all(self, plans: list[Plan], turn: _Turn) -> None:
         look, speaks = Once(self._look), Once(self._speaks)
-        sighting = Sighting(self._desk, look, self._clock, self._moves.watching, speaks)
+        sighting = Sighting(self._desk, look, self._clock, self._moves.watching, speaks, self._moves.promises)
         try:
             await asyncio.gather(*(self._consider_or_say(plan, turn, sighting) for plan in plans))
         finally:

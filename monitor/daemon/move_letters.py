@@ -11,6 +11,7 @@ from alerts.moved import Manner, Moved, Part
 from alerts.notice import Audience, Notice, NoticeKey, Planned, Step
 from failover.model import Continuity, SiteId
 from failover.phases import ORDER, Direction, Phase
+from failover.reached import is_kept
 from failover.run import Move, MoveEvent, MoveEventKind, MoveState
 from failover.words import PHASES
 from monitor.core.ids import IncidentId
@@ -119,6 +120,7 @@ def moved_of(move: Move, continuity: Continuity, people: dict[str, str]) -> Move
         rpo=move.rpo,
         rto_promised=promised,
         rpo_promised=min((one.rpo for one in move.data), default=None),
+        kept=bool(move.data) and all(is_kept(move, one) for one in move.data),
     )
 
 

@@ -34,6 +34,7 @@ from monitor.daemon.moving import Footing, Prepared, Wanted
 from monitor.daemon.passive import acted_on, passive
 from monitor.daemon.peer_presence import speaks
 from monitor.daemon.peering import other_end
+from monitor.daemon.promised import Promises
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
 from monitor.daemon.whole import let_end, whole
@@ -72,7 +73,8 @@ class Moves:
         `watching`: what is known of the records of the leases from before, to which every look adds.
         """
         self._desk, self._clock, self._automation, self._look = desk, clock, automation, look
-        self.sighting = Sighting(desk, look, clock, self.watching, self.speaks)
+        self.promises = Promises(lambda: self._continuity, clock)
+        self.sighting = Sighting(desk, look, clock, self.watching, self.speaks, self.promises)
         self.book = MoveBook(desk, clock, kept)
         self.holding = Holding(
             lambda: self._continuity, self._is_ours, self._tenure, self.book.highest, clock=clock, there=self._is_theirs
@@ -296,6 +298,7 @@ class Moves:
             halted=lambda: move.id in self._footings and self._footings[move.id].halted(move),
             token=token,
             errand=f"{move.id} {move.started_at.isoformat()} {n} {ended}",
+            promised=tuple(data.promised for data in move.data if data.promised is not None),
         )
 
     async def answer(
@@ -374,4 +377,5 @@ class Moves:
             execution.leave()
         await let_end(tuple(self._tasks.values()), PATIENCE)
         await self.holding.close()
+        await self.promises.close()
         await self.guards.telling.close()

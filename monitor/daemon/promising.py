@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from failover.etcd import Unanswered, Voters
 from failover.ground import past, runs_at
@@ -25,6 +25,7 @@ from failover.promise import (
     TakeBack,
     Why,
     WriteKey,
+    counted,
     let_go,
     next_step,
     promised,
@@ -44,6 +45,7 @@ from monitor.core.verdict import Verdict
 from monitor.daemon.asking import Asking
 from monitor.daemon.holding import Holding
 from monitor.daemon.move_book import MoveBook
+from monitor.daemon.promised import last_change
 from monitor.daemon.tenure import record_name
 from monitor.secret import Unresolved
 from probes.contract import Target
@@ -63,11 +65,15 @@ TOLD_EVERY = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Grip:
-    """What a turn may do: where the group of `plan` runs, and our belief in its lease; None while it is not ours."""
+    """What a turn may do: where the group of `plan` runs, and our belief in its lease; None while it is not ours.
+
+    `after`: the token of the last move that changed where it runs.
+    """
 
     plan: Plan
     site: SiteId | None
     belief: Belief | None
+    after: int = 0
 
 
 def grip_of(plan: Plan, book: MoveBook, holding: Holding) -> Grip:
@@ -75,7 +81,8 @@ def grip_of(plan: Plan, book: MoveBook, holding: Holding) -> Grip:
     going, tenure = book.going(plan.id), holding.held.get(plan.id)
     moving = going is not None and going.direction.moves
     belief = None if tenure is None or moving else tenure.belief
-    return Grip(plan, runs_at(plan, past(book.of(plan.id))), belief)
+    mine = book.of(plan.id)
+    return Grip(plan, runs_at(plan, past(mine)), belief, last_change(mine))
 
 
 @dataclass(slots=True)
@@ -108,8 +115,7 @@ class Promising:
         self._asking = Asking(clock)
         self._memory: dict[DataSetId, Memory] = {}
         self._told: dict[DataSetId, tuple[str, float]] = {}
-        self.records: dict[DataSetId, Record] = {}
-        """The promises that stand, as a majority had them at the last turn."""
+        self._standing: dict[DataSetId, Record] = {}
 
     async def run(self) -> None:
         """Look until cancelled, and end the connections then."""
@@ -123,6 +129,10 @@ class Promising:
         finally:
             await self.close()
 
+    def standing(self) -> Mapping[DataSetId, datetime]:
+        """Return since when (UTC) the promises stand, as a majority had them at the last turn."""
+        return {name: record.at for name, record in self._standing.items()}
+
     async def close(self) -> None:
         """End the connections to the voters."""
         await self._asking.close()
@@ -135,7 +145,8 @@ class Promising:
             return
         plans = {name: plan for plan in continuity.plans.values() for name in plan.data}
         due = [one for one in continuity.data.values() if one.waits is not None and one.id in plans]
-        self.records = {name: record for name, record in self.records.items() if name in {one.id for one in due}}
+        known = {one.id for one in due}
+        self._standing = {name: record for name, record in self._standing.items() if name in known}
         await asyncio.gather(*(self._look(one, plans[one.id], continuity, voters) for one in due))
 
     async def _look(self, data: DataSet, plan: Plan, continuity: Continuity, voters: Voters) -> None:
@@ -149,19 +160,21 @@ class Promising:
             data.waits.devices[grip.site],
             data.waits.devices[plan.other(grip.site)],
             data.waits.degrade_after.total_seconds(),
+            grip.after,
         )
         promise = EtcdPromise(voters, data.id, record_name(plan.id), str(here.id))
         primary, copy = self._targets()[wanted.primary], self._targets()[wanted.standby]
         try:
             record, revision = await promise.read()
         except (Unanswered, Illegible) as error:
+            self._standing.pop(data.id, None)
             self._doubt(data.id)
             if wanted.synchronous:
                 why = error.text if isinstance(error, Unanswered) else ILLEGIBLE
                 verdict = unread(why, wanted, await look_at_primary(primary, self._within))
                 await self._tell(data.id, verdict, self._clock.boot() - began)
             return
-        self._note(data.id, record)
+        self._note(data, grip, plan, record)
         if not wanted.synchronous and (record is None or record.why is TakenBack.RELAXED):
             return
         if grip.belief is None or may_act(grip.belief, self._clock.boot(), AT_LEAST) is not May.ACT:
@@ -232,11 +245,12 @@ class Promising:
     def _doubt(self, name: DataSetId) -> None:
         self._memory[name] = self._memory.get(name, Memory()).doubting()
 
-    def _note(self, name: DataSetId, record: Record | None) -> None:
-        if record is not None and record.stands:
-            self.records[name] = record
+    def _note(self, data: DataSet, grip: Grip, plan: Plan, record: Record | None) -> None:
+        assert grip.site is not None
+        if record is not None and counted(record, data, grip.site, plan.other(grip.site), grip.after) is not None:
+            self._standing[data.id] = record
         else:
-            self.records.pop(name, None)
+            self._standing.pop(data.id, None)
 
     async def _tell(self, name: DataSetId, verdict: Verdict, elapsed: float) -> None:
         """Report what is new, and the same again every ten seconds."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
-from failover.model import PlanId
+from failover.model import DataSetId, PlanId
 from failover.preflight import Preflight, Standing
 from failover.run import Move
 from monitor.clock import Clock
@@ -27,9 +28,16 @@ AGAIN = 60.0
 class Readiness:
     """Judges each group when it is due. A plan that is new is judged at once, with what is known."""
 
-    def __init__(self, desk: Desk, moves: Callable[[], Iterable[Move]], clock: Clock) -> None:
-        """`moves`: gives those that go on, and the last of each kind."""
-        self._desk, self._moves, self._clock = desk, moves, clock
+    def __init__(
+        self,
+        desk: Desk,
+        moves: Callable[[], Iterable[Move]],
+        clock: Clock,
+        promised: Callable[[], Mapping[DataSetId, datetime]],
+    ) -> None:
+        """`moves`: gives those that go on, and the last of each kind. `promised`: since when the voters hold, of which
+        data sets, that commits wait for the copy."""
+        self._desk, self._moves, self._clock, self._promised = desk, moves, clock, promised
         self._due: dict[PlanId, float] | None = None
 
     async def judged(self) -> dict[PlanId, tuple[Standing, Preflight]]:
@@ -41,7 +49,7 @@ class Readiness:
         # What was just seen is not written yet; what was seen elsewhere lies in no history of ours.
         known = figures_of(inventory.continuity.data, self._desk.seen, self._desk.figures)
         measured = newest(measured, known)
-        return judged(inventory, self._desk.state, self._moves(), measured, self._clock.now())
+        return judged(inventory, self._desk.state, self._moves(), measured, self._clock.now(), self._promised())
 
     async def tick(self) -> None:
         """Judge the groups that are due, and tell what came of it."""

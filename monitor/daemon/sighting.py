@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from failover.fences import prospect
 from failover.ground import Group, Seen, past, runs_at
 from failover.lease_etcd import Watching
 from failover.loss import Loss, Measured, loss
-from failover.model import DataSet, Guarded, Leases, Mode, Plan, PlanId, SiteId
+from failover.model import DataSet, DataSetId, Guarded, Leases, Mode, Plan, PlanId, SiteId
 from failover.preflight import Believed, Standing, hindered
 from failover.run import Move
 from failover.vantage import HERE, PEER, VOTERS, Asking, Look, View, kept_view, sighted, still_since, vantages
@@ -23,8 +23,10 @@ from monitor.core.text import Text
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.announced import work_on
 from monitor.daemon.desk import Desk
+from monitor.daemon.promised import Promises
 from monitor.daemon.standing import fenced_by
 from monitor.store import HistoryUnavailable
+from runbooks.contract import Promised
 
 FRESH = timedelta(seconds=60)
 """For how long a look that a person has just asked for counts as one of now."""
@@ -49,9 +51,10 @@ class Sighting:
         clock: Clock,
         watching: Callable[[PlanId], Watching],
         speaks: Callable[[SiteId], Awaitable[bool]],
+        promises: Promises,
     ) -> None:
         self._desk, self._look, self._clock = desk, look, clock
-        self._watching, self._speaks = watching, speaks
+        self._watching, self._speaks, self._promises = watching, speaks, promises
 
     @property
     def _by(self) -> str:
@@ -79,7 +82,7 @@ class Sighting:
         work = work_on(self._desk.inventory, self._desk.state.windows, plan, checks, now)
         incident = self.incident(plan)
         group = Group(
-            loss=await self._loss(plan, source, down),
+            loss=await self._loss(plan, source, down, mine),
             incident=None if incident is None else incident.began_at,
             unfenced=await self._unfenced(plan, source, down, strict=strict),
             moving=moving,
@@ -90,9 +93,9 @@ class Sighting:
 
     async def measured_again(self, plan: Plan, moves: Iterable[Move], seen: Seen) -> Seen:
         """Return `seen` with what would be lost as it is known by now: under the lease more may be certain."""
-        source = runs_at(plan, past(move for move in moves if move.plan == plan.id))
-        down = {site for site, sight in seen.sites.items() if not sight.up}
-        group = replace(seen.group(plan.id), loss=await self._loss(plan, source, down))
+        mine = [move for move in moves if move.plan == plan.id]
+        source, down = runs_at(plan, past(mine)), {site for site, sight in seen.sites.items() if not sight.up}
+        group = replace(seen.group(plan.id), loss=await self._loss(plan, source, down, mine))
         return replace(seen, groups={**seen.groups, plan.id: group})
 
     def _names(self, plan: Plan, site: SiteId, source: SiteId | None, looks: Iterable[Look]) -> tuple[str, ...]:
@@ -125,15 +128,29 @@ class Sighting:
         fresh = HEARD_FOR + 2 * leases.retry.total_seconds()
         return Asking(self._by, leases.ttl.total_seconds(), fresh, self._clock.boot())
 
-    async def _loss(self, plan: Plan, source: SiteId | None, down: set[SiteId]) -> Loss:
+    async def promised(self, plan: Plan, moves: Iterable[Move]) -> Mapping[DataSetId, Promised]:
+        """Return of which data sets nothing is lost with the site where the group of `plan` runs.
+
+        `moves`: those of the group. Certain only while its lease is held by whoever asks.
+        """
+        mine = list(moves)
+        return await self._promises.of(plan, runs_at(plan, past(mine)), mine)
+
+    async def _loss(self, plan: Plan, source: SiteId | None, down: set[SiteId], mine: list[Move]) -> Loss:
         """What would be lost: as of when the site was lost if it is, for nobody was served there any more."""
         lost_at = self._lost_at(plan, source) if source in down else None
-        if lost_at is None:
-            measured = await self.measured(plan)
-            return loss(measured, self._clock.now())
-        known = self._desk.inventory.continuity.data
-        sets = [known[name] for name in plan.data if name in known]
-        return loss(await asyncio.gather(*(self._measured_before(data, lost_at) for data in sets)), lost_at)
+        promises = asyncio.create_task(self._promises.of(plan, source, mine))
+        try:
+            if lost_at is None:
+                measured = await self.measured(plan)
+            else:
+                known = self._desk.inventory.continuity.data
+                sets = [known[name] for name in plan.data if name in known]
+                measured = tuple(await asyncio.gather(*(self._measured_before(data, lost_at) for data in sets)))
+        finally:
+            promised = await promises
+        kept = (replace(one, promised_at=promised[one.data].at) if one.data in promised else one for one in measured)
+        return loss(kept, self._clock.now() if lost_at is None else lost_at)
 
     def _lost_at(self, plan: Plan, source: SiteId | None) -> datetime | None:
         """The end of the last moment in which `source` may have been whole: when its next renewal did not come."""
@@ -226,10 +243,11 @@ class Sighting:
 
     async def _measured(self, data: DataSet) -> Measured:
         every = max((self._every(check) for check in data.checks), default=FRESH)
-        lags = [lag_of(one) for one in await asyncio.gather(*map(self._verdict, data.checks)) if one is not None]
-        found = [lag for lag in lags if lag is not None]
+        verdicts = [one for one in await asyncio.gather(*map(self._verdict, data.checks)) if one is not None]
+        found = [lag for lag in map(lag_of, verdicts) if lag is not None]
         if found:
-            return Measured(data.id, every, max(found), self._clock.now())
+            lets_go = any(map(is_not_waited_for, verdicts))
+            return Measured(data.id, every, max(found), self._clock.now(), synchronous=False if lets_go else None)
         known = (await self._figures(data, self._clock.now())).values()
         if not known:
             return Measured(data.id, every, blind=True)
@@ -264,3 +282,11 @@ class Sighting:
                     found[check] = max(known[-1], found.get(check, known[-1]))
                     break
         return found
+
+
+def is_not_waited_for(seen: Verdict) -> bool:
+    """Return whether a check saw a copy that is connected and of which no commit waits to hear.
+
+    One that is only about to catch up is waited for as well, and is not said to be (PostgreSQL calls it potential).
+    """
+    return seen.facts.get("sync") == "async" and seen.facts.get("state") == "streaming"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from failover.executor import LAGS
 from failover.ground import past
 from failover.loss import Measured
-from failover.model import DataSet, Guarded, Isolation, Mode, Plan, PlanId, SiteId, Token
+from failover.model import DataSet, DataSetId, Guarded, Isolation, Mode, Plan, PlanId, SiteId, Token
 from failover.preflight import Believed, Preflight, Standing, preflight
 from failover.run import Move
 from failover.tasks import subject_of
@@ -45,14 +46,21 @@ def judged(
     moves: Iterable[Move],
     figure: Mapping[CheckId, Figure],
     now: datetime,
+    promised: Mapping[DataSetId, datetime] | None = None,
 ) -> dict[PlanId, tuple[Standing, Preflight]]:
-    """Return what is known of each group at `now`, and whether it could move. `figure`: as `figures` gives them."""
+    """Return what is known of each group at `now`, and whether it could move.
+
+    `figure`: as `figures` gives them. `promised`: since when the voters hold that commits of a data set wait (UTC).
+    """
     known = tuple(moves)
     found: dict[PlanId, tuple[Standing, Preflight]] = {}
     for plan in inventory.continuity.plans.values():
         data = [inventory.continuity.data[name] for name in plan.data]
         own = [move for move in known if move.plan == plan.id]
         seen = _standing(inventory, plan, data, state, own, figure, now)
+        kept = promised or {}
+        measured = tuple(replace(one, promised_at=kept.get(one.data)) for one in seen.measured)
+        seen = replace(seen, measured=measured)
         found[plan.id] = (seen, preflight(plan, data, seen, now))
     return found
 

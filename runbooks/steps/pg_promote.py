@@ -1,8 +1,11 @@
 """Step `pg-promote`: a standby of PostgreSQL becomes the primary.
 
-It proves that the standby writes on a timeline of its own, and says up to where it had the old primary's log. It cannot
-say that nothing is lost: what the old primary committed after that, only the old primary knows, unless every commit
-waited for this standby.
+It proves that the standby writes on a timeline of its own, and says up to where it had the old primary's log. What the
+old primary committed after that, only the old primary knows; unless it was promised that every commit waited for this
+standby, in the life of the database that it copied.
+
+What was promised of the old primary says nothing of the new one. Where that would wait for a copy itself, by a setting
+that came with its files, it is told not to: the copy is lost, and every commit would hang.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from monitor.core.text import N_, Text, say
 from monitor.secret import Unresolved
 from probes.contract import Target
 from probes.params import Duration
+from runbooks.commits_wait import alone, told, waited_for
 from runbooks.contract import Action, Answer, Effect, Image, Io, Outcome, StepFailed, StepParams, StepUncertain, Subject
 from runbooks.devices import target_of
 from runbooks.sql import Came, Work, access_of, carry_out
@@ -36,7 +40,8 @@ SELECT pg_is_in_recovery(),
             ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END,
        pg_last_wal_receive_lsn()::text,
        pg_last_wal_replay_lsn()::text,
-       to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+       to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       current_setting('synchronous_standby_names')
 """
 """PostgreSQL 12 and later ("System Administration Functions"). A primary's timeline is that of the file it writes: its
 last checkpoint has the old one for a while after a promotion. What was replayed last stays known after it."""
@@ -57,7 +62,7 @@ class PgPromoteParams(StepParams):
 class State:
     """How a server stands. Positions are as PostgreSQL writes them (`0/3000148`), empty where there are none.
 
-    `last_at`: UTC time of the last transaction that was replayed, ISO 8601.
+    `last_at`: UTC time of the last transaction that was replayed, ISO 8601. `names`: synchronous_standby_names.
     """
 
     standby: bool
@@ -66,6 +71,7 @@ class State:
     received: str
     replayed: str
     last_at: str
+    names: str = ""
 
     def image(self) -> dict[str, Any]:
         """Return it JSON-ready, for the journal."""
@@ -111,11 +117,30 @@ class PgPromote:
     async def apply(self, params: PgPromoteParams, before: Image, subject: Subject, io: Io) -> Outcome:
         """Promote it and prove that it writes on a new timeline. Raises StepFailed, StepUncertain."""
         target = target_of(params.device, subject)
+        promised = _promised_of(target, before, io)
         if not before["standby"]:
             text = say(
                 "{device} is the primary already, on timeline {n}", device=target.name, n=int(before["timeline"])
             )
             return Outcome(text, changed=False, evidence=dict(before))
+        if (await _state(target)).standby:
+            await self._promote(target, params)
+        try:
+            now = await _state(target)
+        except StepFailed as error:
+            raise StepUncertain(error.text) from error
+        wrong = _unlike(target, before, now)
+        if wrong is not None:
+            raise StepUncertain(wrong)
+        evidence: dict[str, Any] = {"before": dict(before), "after": now.image()}
+        if promised is not None:
+            evidence["promised"] = promised
+        text = _promoted(target, now, kept=promised is True)
+        if now.names:
+            text = say("{text}. {waits}", text=text, waits=await _let_go(target, now.names))
+        return Outcome(text, evidence=evidence)
+
+    async def _promote(self, target: Target, params: PgPromoteParams) -> None:
         seconds = round(params.within.total_seconds())
         query = f"SELECT pg_promote(wait := true, wait_seconds := {seconds:d})"
         came = await carry_out(target, Work((query,), None, seconds + ANSWER, False, _fine))
@@ -124,17 +149,12 @@ class PgPromote:
                 say("{device} was told to become the primary, and is not after {span}", device=target.name,
                     span=params.within)
             )  # fmt: skip
-        try:
-            now = await _state(target)
-        except StepFailed as error:
-            raise StepUncertain(error.text) from error
-        wrong = _unlike(target, before, now)
-        if wrong is not None:
-            raise StepUncertain(wrong)
-        return Outcome(_promoted(target, now), evidence={"before": dict(before), "after": now.image()})
 
     async def done(self, params: PgPromoteParams, before: Image, subject: Subject, io: Io) -> Answer:
-        """Return YES for the same database on a newer timeline, NO for a standby: to promote twice is harmless."""
+        """Return YES for the same database on a newer timeline, NO for a standby, or one whose commits would hang.
+
+        To promote twice is harmless: what is promoted already is only told not to wait.
+        """
         target = target_of(params.device, subject)
         try:
             now = await _state(target)
@@ -144,7 +164,9 @@ class PgPromote:
             return Answer.CANNOT_TELL
         if now.standby:
             return Answer.NO
-        return Answer.YES if _unlike(target, before, now) is None else Answer.CANNOT_TELL
+        if _unlike(target, before, now) is not None:
+            return Answer.CANNOT_TELL
+        return Answer.YES if waited_for(now.names) is None else Answer.NO
 
 
 def _fine(came: Came) -> Text | None:
@@ -153,8 +175,36 @@ def _fine(came: Came) -> Text | None:
 
 async def _state(target: Target) -> State:
     came = await carry_out(target, Work((STATE,), None, LOOK_WITHIN, True, _fine))
-    standby, system, timeline, received, replayed, last_at = came.row
-    return State(bool(standby), str(system), int(timeline or 0), received or "", replayed or "", last_at or "")
+    standby, system, timeline, received, replayed, last_at, names = came.row
+    known = (bool(standby), str(system), int(timeline or 0), received or "", replayed or "", last_at or "")
+    return State(*known, str(names or ""))
+
+
+def _promised_of(target: Target, before: Image, io: Io) -> bool | None:
+    """Return whether what was promised of this standby is promised of what it is; None where nothing was."""
+    found = next((one for one in io.promised if one.standby == target.name), None)
+    if found is None:
+        return None
+    return (found.system, found.timeline) == (before.get("system"), before.get("timeline"))
+
+
+async def _let_go(target: Target, names: str) -> Text:
+    """Have no commit wait for a copy where it was us who once made them wait; return what a person should know."""
+    why: Text | None = None
+    if waited_for(names) is not None:
+        try:
+            async with alone(target, LOOK_WITHIN) as connection:
+                await told(connection, "", LOOK_WITHIN)
+        except (StepFailed, StepUncertain) as error:
+            why = error.text
+        else:
+            return say("Its commits wait for no copy any more (they did for {names})", names=names)
+    text = say(
+        "Its commits wait for {names}, and hang while that is not connected: ALTER SYSTEM SET "
+        "synchronous_standby_names = ''; SELECT pg_reload_conf();",
+        names=names,
+    )
+    return text if why is None else say("{text} ({why})", text=text, why=why)
 
 
 def _unlike(target: Target, before: Image, now: State) -> Text | None:
@@ -168,7 +218,15 @@ def _unlike(target: Target, before: Image, now: State) -> Text | None:
     return None
 
 
-def _promoted(target: Target, now: State) -> Text:
+def _promoted(target: Target, now: State, *, kept: bool) -> Text:
+    if kept:
+        return say(
+            "{device} is the primary, on timeline {n}. It had the log up to {position}; every commit that the old "
+            "primary acknowledged had waited for it, so that nothing is lost",
+            device=target.name,
+            n=now.timeline,
+            position=now.replayed or "?",
+        )
     return say(
         "{device} is the primary, on timeline {n}. It had the log up to {position}; what the old primary committed "
         "after that, if anything, is not here",

@@ -20,6 +20,7 @@ from monitor.core.text import say
 BEGAN = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 DOUALA = ZoneInfo("Africa/Douala")
 MINUTE = timedelta(minutes=1)
+REPORT = Step.FAILOVER_REPORT
 PLAN = Moved(
     name="F26-0003",
     title="CRM",
@@ -105,6 +106,17 @@ def test_the_report_says_how_it_ended_and_where_the_service_runs(move, what, imp
     assert what in first
     assert impact.casefold() in second.casefold()
     assert third == "No further message about this move."
+
+
+def test_nothing_is_said_to_be_lost_only_where_every_change_had_waited():
+    forced = replace(PLAN, manner=Manner.FORCED, loss=timedelta(0))
+    _, second, _ = lines(replace(forced, kept=True), Step.DEPLOYMENT_PLAN)
+    assert second.endswith("No data is lost: every change had waited for its copy.")
+    assert "had waited" not in text_of(forced, Step.DEPLOYMENT_PLAN)
+    done = replace(DONE, manner=Manner.FORCED)
+    assert "nothing was lost: every change had waited for its copy" in text_of(replace(done, kept=True), REPORT)
+    assert "nothing was lost" not in text_of(done, REPORT)
+    assert "nothing was lost" not in text_of(replace(done, kept=True, rpo=5 * MINUTE), REPORT)
 
 
 def test_a_report_compares_what_was_reached_with_what_was_promised():

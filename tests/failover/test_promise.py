@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from failover.lease import May
+from failover.model import DataSet, DataSetId, How, SiteId, Waits
 from failover.promise import (
     MakeWait,
     Memory,
@@ -16,6 +17,7 @@ from failover.promise import (
     TakeBack,
     Why,
     WriteKey,
+    counted,
     identity,
     next_step,
     promised,
@@ -24,12 +26,14 @@ from failover.promise import (
     waiting,
 )
 from failover.promise_record import Illegible, TakenBack, decode, encode
-from failover.promise_seen import Copy, Looked, Primary, Stream, Wanted, spelled, waited_for
+from failover.promise_seen import Copy, Looked, Primary, Stream, Wanted
 from failover.promise_sql import called
 from failover.promise_words import View, unread, verdict_of
 from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH, say
 from monitor.core.verdict import Severity
+from runbooks.commits_wait import spelled, waited_for
+from runbooks.contract import Promised
 
 AT = datetime(2026, 6, 1, 8, tzinfo=UTC)
 NOW = 1000.0
@@ -169,6 +173,20 @@ def test_a_copy_that_was_lost_has_to_stay_before_commits_wait_for_it_again():
 )
 def test_what_was_made_to_wait_is_made_so_again_once_it_may_be_otherwise(looked, kept):
     assert (remembered(looked, READY, NOW).base is not None) == kept
+
+
+def test_a_promise_counts_for_the_move_to_the_copy_that_it_names_and_for_no_other():
+    centre, secours = SiteId("centre"), SiteId("secours")
+    waits = Waits({centre: NodeId("sql"), secours: NodeId("sql-2")}, wanted=True)
+    data = DataSet(DataSetId("crm"), How.POSTGRESQL, timedelta(0), (), waits=waits)
+    assert counted(RECORD, data, centre, secours, 8) == Promised(NodeId("sql-2"), "7", 1, AT)
+    assert counted(RECORD, data, centre, secours, 9) is None  # written before the last move
+    assert counted(RECORD, data, secours, centre, 0) is None
+    assert counted(LOST, data, centre, secours, 0) is None
+    assert counted(None, data, centre, secours, 0) is None
+    assert counted(replace(RECORD, standby="sql-3"), data, centre, secours, 0) is None
+    assert counted(RECORD, replace(data, waits=None), centre, secours, 0) is None
+    assert step(RECORD, wanted=replace(WANTED, after=9)) == TakeBack(RECORD, TakenBack.MOVED)
 
 
 def test_records_are_read_as_they_were_written_and_nothing_else_is():

@@ -38,8 +38,9 @@ from failover.promise import (
     waiting,
 )
 from failover.promise_record import Record, TakenBack
-from failover.promise_seen import Copy, Looked, Primary, Stream, Wanted, spelled
+from failover.promise_seen import Copy, Looked, Primary, Stream, Wanted
 from monitor.core.ids import NodeId
+from runbooks.commits_wait import spelled
 
 NOW, AT = 100.0, datetime(2026, 6, 1, tzinfo=UTC)
 WANTED = Wanted(True, "centre", NodeId("sql"), NodeId("sql-2"), -1.0)

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from failover.model import SiteId
 from failover.phases import Phase
-from failover.reached import Reached, reached
-from failover.run import Move, MoveEvent, MoveEventKind, MoveId, replay
+from failover.promise_json import promised_to_json
+from failover.reached import Reached, is_kept, reached
+from failover.run import Move, MoveEvent, MoveEventKind, MoveId, Task, replay, task_to_json
+from monitor.core.ids import NodeId
 from monitor.core.text import say, text_to_json
+from runbooks.contract import Action, Effect, Promised
 
 BEGAN = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 NAME = MoveId("F26-0001")
@@ -29,7 +33,17 @@ def seen(which: Phase, seconds: float, check: str, *, ok: bool = True, lag: floa
     return event(MoveEventKind.PROOF, seconds, phase=which.value, check=check, ok=ok, severity=severity, lag=lag)
 
 
-def move_of(direction: str, *events: MoveEvent, loss: float | None = None, data: tuple[str, ...] = ("crm",)) -> Move:
+PROMISED = Promised(NodeId("sql-2"), "7", 1, BEGAN)
+
+
+def move_of(
+    direction: str,
+    *events: MoveEvent,
+    loss: float | None = None,
+    data: tuple[str, ...] = ("crm",),
+    promised: tuple[str, ...] = (),
+    tasks: tuple[Task, ...] = (),
+) -> Move:
     started = event(
         MoveEventKind.STARTED,
         0,
@@ -37,8 +51,16 @@ def move_of(direction: str, *events: MoveEvent, loss: float | None = None, data:
         direction=direction,
         source="centre",
         target="secours",
-        tasks=[],
-        data=[{"id": name, "rpo": 300.0, "checks": [f"{name}-lag"]} for name in data],
+        tasks=[task_to_json(one) for one in tasks],
+        data=[
+            {
+                "id": name,
+                "rpo": 300.0,
+                "checks": [f"{name}-lag"],
+                "promised": promised_to_json(PROMISED if name in promised else None),
+            }
+            for name in data
+        ],
         since=(BEGAN - timedelta(seconds=60)).isoformat(),
         reason=text_to_json(say("works")),
         loss=loss,
@@ -111,3 +133,28 @@ def span(seconds: float | None) -> timedelta | None:
 )  # fmt: skip
 def test_what_was_reached(move, rto, rpo):
     assert reached(move) == Reached(span(rto), span(rpo))
+
+
+def test_what_was_promised_is_not_lost_whatever_nobody_could_measure():
+    blind = (phase(Phase.SYNC, 5), seen(Phase.SYNC, 6, "crm-lag"), seen(Phase.SYNC, 6, "calls-lag", lag=4.0))
+    assert reached(move_of("failover", *blind, loss=9.0, promised=("crm",))).rpo == timedelta(0)
+    both = move_of("failover", *blind, loss=9.0, data=("crm", "calls"), promised=("crm",))
+    assert reached(both).rpo == timedelta(seconds=4)
+    assert [is_kept(both, one) for one in both.data] == [True, False]
+    assert both.data[0].promised == PROMISED
+
+
+def test_a_promise_of_another_database_than_the_one_that_was_promoted_is_none():
+    action = Action("pg-promote", {}, NodeId("sql-2"), Effect.DISRUPTS, say("promote"))
+    task = Task(Phase.PROMOTE, 0, SiteId("secours"), action)
+
+    def outcome(promised: bool) -> MoveEvent:
+        data = {"ok": True, "changed": True, "evidence": {"promised": promised}, "output": ""}
+        return MoveEvent(NAME, BEGAN, MoveEventKind.OUTCOME, "releve", say("so"), 0, data)
+
+    for kept in (True, False):
+        move = move_of("failover", outcome(kept), loss=9.0, promised=("crm",), tasks=(task,))
+        assert is_kept(move, move.data[0]) is kept
+        assert reached(move).rpo == timedelta(seconds=0 if kept else 9)
+    planned = move_of("switchover", promised=("crm",))
+    assert not is_kept(planned, planned.data[0])

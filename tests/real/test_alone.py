@@ -27,6 +27,8 @@ from failover.lease import Record, Seen
 from failover.lease_etcd import EtcdLease
 from failover.model import Etcd, PlanId
 from failover.phases import Direction
+from failover.promise_etcd import EtcdPromise
+from failover.promise_record import Record as Promise
 from failover.run import Move, MoveState
 from monitor.cli import demo_daemon
 from monitor.clock import SystemClock
@@ -39,6 +41,7 @@ from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
 from monitor.store import open_store
 from monitor.store.tables import audit
+from runbooks.contract import Promised
 from tests.real.etcd_voters import Cluster, Line, place
 from tests.two_sites import TwoSites, two_sites
 
@@ -264,6 +267,35 @@ async def test_a_service_that_is_down_for_too_long_leaves_a_site_that_stands(wor
         assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
         assert (move.started_by, until_then is not None and move.started_at >= until_then) == (RELEVE, True)
         assert "the incident lasts too long" in ENGLISH.render(move.reason)
+
+
+async def test_a_promise_that_the_voters_hold_lets_a_site_move_of_which_nothing_may_be_lost(world):
+    path = world.inventory(lag_ceiling="0s", data=["base"])
+    body = yaml.safe_load(path.read_text("utf-8"))
+    access = {"engine": "postgresql", "database": "crm", "user": "releve", "password": "env:RELEVE_TEST_MAIL"}
+    for name, site in (("sql-1", "centre"), ("sql-2", "secours")):
+        body["devices"][name] = {"address": "127.0.0.1", "sql": {**access, "port": 1}}
+        body["sites"][site]["devices"].append(name)
+    body["checks"]["pair"] = {"probe": "replication", "device": "sql-1", "standby": "sql-2"}
+    body["datasets"] = {"base": {"how": "postgresql", "rpo": "5 min", "checks": "pair", "synchronous": True}}
+    path.write_text(yaml.safe_dump(body, allow_unicode=True, sort_keys=False), "utf-8")
+    async with watching(world, path) as daemon, lease(world) as record:
+        held_by, at = await record(), CLOCK.now()
+        made = Promise(True, "centre", "sql-1", "sql-2", "sql-2", "", "7", 1, 1.0, held_by.token, at)
+        voters = Voters(world.etcd, 2.0, CLOCK)
+        try:
+            assert await EtcdPromise(voters, "base", str(world.plan), "centre").write(made, 0)
+        finally:
+            await voters.close()
+        await world.lose_the_centre()
+        move = await over(daemon)
+        assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
+        assert move.data[0].promised == Promised(NodeId("sql-2"), "7", 1, at)
+        assert (move.loss, move.rpo) == (timedelta(0), timedelta(0))
+        # Of the new primary nothing is promised yet.
+        plan = daemon.desk.inventory.continuity.plans[world.plan]
+        assert await daemon.moves.promises.of(plan, move.target, [move]) == {}
+        assert await daemon.moves.promises.of(plan, move.source, [move]) == {}
 
 
 async def test_who_is_killed_right_after_the_decision_decides_anew_and_moves_once(world):

@@ -7,6 +7,8 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from monitor.core.text import ENGLISH
 from monitor.secret import Secret
 from probes.access import SqlAccess
 from probes.contract import Target
-from runbooks.contract import Answer, CheckOf, Image, Io, Outcome, Site, StepFailed, StepUncertain, Subject
+from runbooks.contract import Answer, CheckOf, Image, Io, Outcome, Promised, Site, StepFailed, StepUncertain, Subject
 from runbooks.steps.pg_promote import PgPromote, PgPromoteParams
 from tests.real.postgres import OWNER, Cluster
 from tests.runbooks.conftest import hosts, make_io
@@ -25,6 +27,9 @@ __all__ = ["hosts", "make_io"]
 STEP = PgPromote()
 PARAMS = PgPromoteParams.model_validate({"within": "20s"})
 ROLE = "promoter"
+RELOAD = "SELECT pg_reload_conf()"
+WAIT_FOR_NOBODY = ("ALTER SYSTEM SET synchronous_standby_names = 'of_a_person'", RELOAD)
+PROMISED = Promised(NodeId("sql-2"), "7", 1, datetime(2026, 6, 1, tzinfo=UTC))
 PATIENCE = 20.0
 
 
@@ -90,6 +95,19 @@ async def test_a_standby_becomes_the_primary_once_and_a_crash_in_between_is_clea
     cluster.sql("sql-2", "INSERT INTO seen VALUES (101)")
     assert cluster.sql("sql-2", "SELECT count(*) FROM seen") == 101
     assert await STEP.done(PARAMS, before, subject, io) is Answer.YES
+
+    # Told once more, for nobody heard that it was done: nothing is promoted twice, and no commit is left to hang.
+    cluster.sql("sql-2", *WAIT_FOR_NOBODY)
+    assert await STEP.done(PARAMS, before, subject, io) is Answer.YES
+    owner = subject_of(target(cluster, user=OWNER))
+    cluster.sql("sql-2", "ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (\"sql\")'", RELOAD)
+    await until(cluster, "sql-2", "SHOW synchronous_standby_names", 'FIRST 1 ("sql")')
+    assert await STEP.done(PARAMS, before, owner, io) is Answer.NO
+    mended = await STEP.apply(PARAMS, before, owner, replace(io, promised=(PROMISED,)))
+    assert "Its commits wait for no copy any more" in ENGLISH.render(mended.text)
+    assert "what the old primary committed after that, if anything, is not here" in ENGLISH.render(mended.text)
+    assert mended.evidence["promised"] is False  # it is said of another database
+    cluster.sql("sql-2", "INSERT INTO seen VALUES (102)", "DELETE FROM seen WHERE n = 102")
 
     again = await promoted(subject, io)
     assert again.changed is False

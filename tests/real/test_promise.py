@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -22,18 +23,26 @@ from failover.model import Continuity, DataSet, DataSetId, Etcd, How, Leases, Pl
 from failover.promise_etcd import EtcdPromise
 from failover.promise_record import Record, TakenBack
 from failover.promise_seen import Primary
-from failover.promise_sql import LOCK, look_at_primary
+from failover.promise_sql import look_at_primary
 from monitor.clock import SystemClock
-from monitor.core.ids import NodeId
+from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import ENGLISH
 from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.promised import Promises
 from monitor.daemon.promising import Grip, Promising
 from monitor.secret import Secret
 from probes.access import SqlAccess
 from probes.contract import Target
+from runbooks.commits_wait import LOCK
+from runbooks.contract import Answer, CheckOf, Io, Subject
+from runbooks.contract import Site as Acting
+from runbooks.steps.pg_promote import PgPromote, PgPromoteParams
 from tests.real.etcd_voters import Cluster as VoterCluster
 from tests.real.etcd_voters import Line, place
 from tests.real.postgres import OWNER, Cluster
+from tests.runbooks.conftest import hosts, make_io
+
+__all__ = ["hosts", "make_io"]
 
 CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
 SQL, COPY = NodeId("sql"), NodeId("sql-2")
@@ -91,6 +100,7 @@ def paired(cluster: Cluster) -> Iterator[Cluster]:
             "GRANT pg_monitor TO keeper",
             "GRANT EXECUTE ON FUNCTION pg_reload_conf TO keeper",
             "GRANT ALTER SYSTEM ON PARAMETER synchronous_standby_names TO keeper",
+            "GRANT EXECUTE ON FUNCTION pg_promote TO keeper",
             "CREATE TABLE written (n int)",
         )
         cluster.copy("sql-2", of="sql")
@@ -245,12 +255,12 @@ async def hanging(cluster: Cluster) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_nothing_acknowledged_under_a_promise_is_lost_with_the_primary(own, voters):
+async def test_nothing_acknowledged_under_a_promise_is_lost_with_the_primary(own, voters, make_io):
     async with kept(own, voters.at()) as site:
-        await _lost_with_its_primary(site, own)
+        await _lost_with_its_primary(site, own, make_io)
 
 
-async def _lost_with_its_primary(site: Centre, databases: Cluster) -> None:
+async def _lost_with_its_primary(site: Centre, databases: Cluster, make_io: Callable[..., Io]) -> None:
     with Writer(databases).writing() as writer:
         await writer.goes_on()
         record = await site.promised()
@@ -261,12 +271,37 @@ async def _lost_with_its_primary(site: Centre, databases: Cluster) -> None:
     assert stands((await site.promise.read())[0])
     await site.turn()
     assert "sql does not say how it stands" in site.text
-    databases.sql("sql-2", "SELECT pg_promote()")
+    taker = Promises(site.continuity, CLOCK)
+    try:
+        (plan,) = site.continuity().plans.values()
+        promised = await taker.of(plan, CENTRE, ())
+        assert await taker.of(plan, SECOURS, ()) == {}
+    finally:
+        await taker.close()
+    assert promised[site.data].at == record.at
+    # It comes with the files of a copy that were taken while the original waited: here every commit would hang.
+    names = "ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (\"sql\")'"
+    databases.sql("sql-2", names, "SELECT pg_reload_conf()")
+    await _promoted(databases, replace(make_io(token=2), promised=tuple(promised.values())))
+    databases.sql("sql-2", "INSERT INTO written VALUES (-1)")
     found = set(databases.rows("sql-2", "SELECT n FROM written"))
     assert len(writer.acknowledged) >= 40
     assert set(writer.acknowledged) - found == set()
     # A copy that was promoted ends it: the old primary may come back and wait for it in vain.
     assert (await site.turn()).why is TakenBack.PROMOTED
+
+
+async def _promoted(databases: Cluster, io: Io) -> None:
+    step, params, copy = PgPromote(), PgPromoteParams(), target(databases, COPY)
+    check = CheckOf(CheckId("base"), "replication", COPY, copy, None)
+    subject = Subject(check.id, Acting(checks={check.id: check}, devices={COPY: copy}))
+    before = dict(await step.before(params, subject, io))
+    outcome = await step.apply(params, before, subject, io)
+    said = ENGLISH.render(outcome.text)
+    assert "every commit that the old primary acknowledged had waited for it, so that nothing is lost" in said
+    assert 'Its commits wait for no copy any more (they did for FIRST 1 ("sql"))' in said
+    assert outcome.evidence["promised"] is True
+    assert await step.done(params, before, subject, io) is Answer.YES
 
 
 async def kept_text(site: Centre) -> str:
