@@ -53,6 +53,12 @@ def role(patronis: Patronis, by: str, name: str) -> str:
     return str(own["role"]) if own.get("state") in ("running", "streaming") else ""
 
 
+def stepped_down(patronis: Patronis, by: str, name: str) -> bool:
+    """Whether `by` has it that a member no longer leads, or is about to stop."""
+    own = patronis.members(by).get(name)
+    return own is not None and (own["role"], own["state"]) != ("leader", "running")
+
+
 def params(patronis: Patronis, *by: str, **keys: object) -> PatroniSwitchoverParams:
     own = {"url": [patronis.url(name) for name in by], "user": USER, "password": "env:PATRONI_PASSWORD"}
     return PatroniSwitchoverParams.model_validate({**own, "within": "60s", **keys})
@@ -105,14 +111,14 @@ async def test_the_primary_changes_as_told_and_a_lost_one_is_replaced_without_lo
 
     monkeypatch.setenv("PATRONI_PASSWORD", PASSWORD)
     caller = Caller(patronis.ports["centre"])
+    await asyncio.to_thread(patronis.until, lambda: caller.confirmed > 0)
     carried = asyncio.create_task(STEP.apply(wanted, before, SUBJECT, io))
-    await asyncio.to_thread(patronis.until, lambda: role(patronis, "secours", "centre") != "leader")
+    await asyncio.to_thread(patronis.until, lambda: stepped_down(patronis, "secours", "centre"))
     # Who was killed meanwhile, and knows no more than what was there before, learns that it was done.
     assert await STEP.done(wanted, before, SUBJECT, io) is Answer.YES
     outcome = await carried
     assert ENGLISH.render(outcome.text).startswith("secours is the primary, on timeline 2. It was the synchronous ")
     confirmed = await asyncio.to_thread(caller.join)
-    assert confirmed > 0
     assert patronis.sql("secours", "SELECT max(n) FROM calls") >= confirmed
     again = await STEP.apply(wanted, await image(wanted, io), SUBJECT, io)
     assert (again.changed, patronis.members("secours")["secours"]["timeline"]) == (False, 2)
