@@ -131,3 +131,8 @@ class GuardSeen:
     def holds(self) -> int | None:
         """The token for which it holds now, as it says itself."""
         return self.token if self.phase is Phase.HOLDING else None
+
+    @property
+    def spent(self) -> int | None:
+        """The token that it stops for, or has, as it says itself: it never holds for that one again."""
+        return None if self.phase is Phase.HOLDING else self.token

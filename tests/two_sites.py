@@ -100,6 +100,12 @@ class TwoSites:
         path = self.folder / "effects"
         return path.read_text().splitlines() if path.exists() else []
 
+    async def begin(self, name: str, host: Host) -> None:
+        """Start the service of `host`, as an operator does."""
+        line = ("sh", "../start.sh", name, sys.executable, str(host.port))
+        started = await asyncio.create_subprocess_exec(*line, cwd=host.folder)
+        assert await started.wait() == 0
+
     def work(self, name: str, host: Host, script: str, done: str, **keys: Any) -> dict[str, Any]:
         device = "centre-host" if host is self.centre else "secours-host"
         command = ["sh", f"../{script}.sh", name, sys.executable, str(host.port)]
@@ -189,10 +195,7 @@ async def two_sites(folder: Path) -> AsyncIterator[TwoSites]:
         await host.sshd.start()
     for name, program in PROGRAMS.items():
         (folder / name).write_text(program)
-    started = await asyncio.create_subprocess_exec(
-        "sh", "../start.sh", "web-1", sys.executable, str(made.centre.port), cwd=made.centre.folder
-    )
-    assert await started.wait() == 0
+    await made.begin("web-1", made.centre)
     (folder / "effects").unlink()
     try:
         yield made

@@ -7,6 +7,7 @@ hears that a token is over before the lease is given back, and when the fence of
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from failover.across import GuardSeen, Heard
@@ -23,6 +24,7 @@ from monitor.daemon.moving import fences, may_run_at
 from monitor.daemon.peer_line import Destination
 from monitor.daemon.tenure import Tenure
 
+log = logging.getLogger(__name__)
 There = tuple[SiteId, Destination]
 """The other site, and its Relève."""
 
@@ -84,8 +86,18 @@ class Guards:
             self.holding.tell(self.due(here.id))
 
     async def tell_there(self) -> None:
-        """Tell the guard of the other site."""
+        """Tell the guard of the other site.
+
+        One that was not told in time has stopped, and never holds for the token that it had again.
+        """
         await self.telling.turn()
+        due = self._due_there().runs
+        for name, tenure in tuple(self.holding.held.items()):
+            seen, belief = self.telling.seen.get(name), tenure.belief
+            spent = None if seen is None or name not in due or name in self.telling.untold else seen.spent
+            if spent is not None and belief is not None and spent >= belief.token:
+                log.warning("the guard of the other site has stopped", extra={"event": "guard_lapsed", "plan": name})
+                await tenure.anew()
 
     async def _end_there(self, name: PlanId, token: int) -> bool:
         plan, site = self._continuity().plans.get(name), self.site_there
@@ -112,15 +124,14 @@ class Guards:
         seen = await self._seen(plan, site)
         return None if seen is None else seen.stopped
 
-    async def holds(self, plan: PlanId, site: SiteId) -> int | None:
-        """Return the token for which the guard at `site` says that it holds now; it is told first what is due."""
+    async def said(self, plan: PlanId, site: SiteId) -> GuardSeen | None:
+        """Return what the guard at `site` says now, after it was told what is due; None where nobody can ask it."""
         here = self._continuity().here
         if here is not None and here.id == site:
             self.tell_here()
         else:
-            await self.tell_there()
-        seen = await self._seen(plan, site)
-        return None if seen is None else seen.holds
+            await self.telling.turn()
+        return await self._seen(plan, site)
 
     async def _seen(self, plan: PlanId, site: SiteId) -> GuardSeen | None:
         here = self._continuity().here

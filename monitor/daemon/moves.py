@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from failover.across import Heard
+from failover.across import GuardSeen, Heard
 from failover.executor import Execution
 from failover.ground import Seen, past, runs_at
 from failover.lease_etcd import Watching
@@ -202,9 +202,9 @@ class Moves:
         """Tell the guard of the old site that `token` is over; return the token up to which all is stopped there."""
         return await self.guards.fenced(move.plan, move.source, token)
 
-    async def holds(self, move: Move, site: SiteId) -> int | None:
-        """Return the token for which the guard at `site` says that it holds for the group of `move`."""
-        return await self.guards.holds(move.plan, site)
+    async def guard_at(self, site: SiteId, move: Move) -> GuardSeen | None:
+        """Return what the guard at `site` says of the group of `move`, after it was told; None where nobody can ask."""
+        return await self.guards.said(move.plan, site)
 
     async def hold(self) -> None:
         """Hold the leases of the groups that run here, or there under a lease of ours, and let the guard here know."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from failover.across import Heard
+from failover.across import GuardSeen, Heard
 from failover.fences import Reign
 from failover.ground import Act, Hold
 from failover.lease import LARGEST_TOKEN, Belief
@@ -40,8 +40,8 @@ class Held(Protocol):
         """Tell the guard of the old site that `token` is over; return the token up to which all is stopped there."""
         ...
 
-    async def holds(self, move: Move, site: SiteId) -> int | None:
-        """Return the token for which the guard at `site` says that it holds for the group of `move`."""
+    async def guard_at(self, site: SiteId, move: Move) -> GuardSeen | None:
+        """Return what the guard at `site` says of the group of `move`, after it was told; None where nobody can ask."""
         ...
 
     def halted_since(self, move: Move) -> bool:
@@ -140,7 +140,12 @@ class Footing:
         if not is_guarded(move.thawed(), site):
             return True
         belief = self.belief(move)
-        return belief is not None and await self.moves.holds(move, site) == belief.token
+        if self.tenure is None or belief is None:
+            return False
+        seen = await self.moves.guard_at(site, move)
+        if seen is not None and seen.spent is not None and seen.spent >= belief.token:
+            await self.tenure.anew()  # it was not told in time, and never holds for this one again
+        return seen is not None and seen.holds == belief.token
 
     async def go_back(self, move: Move) -> Text | None:
         """Take a new token for what goes back where a guard may have stopped for this one; return why not."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from failover.across import Heard
+from failover.across import GuardSeen, Heard
+from failover.guard import Phase as Guard
 from failover.lease_etcd import Watching
 from failover.model import Continuity, Guarded, Plan, PlanId, Site, SiteId
 from failover.phases import Direction, Phase
@@ -56,6 +57,7 @@ class Told:
     told: Heard | None
     stopped: int | None = None
     said: list[int] = field(default_factory=list)
+    says: GuardSeen | None = None
 
     async def record(self, event: MoveEvent) -> Move:
         self.move = replace(self.move, spans=(*self.move.spans, Span(Phase(event.data["phase"]), event.at)))
@@ -71,8 +73,8 @@ class Told:
         self.said.append(token)
         return self.stopped
 
-    async def holds(self, move: Move, site: SiteId) -> int | None:
-        return self.stopped
+    async def guard_at(self, site: SiteId, move: Move) -> GuardSeen | None:
+        return self.says
 
     def halted_since(self, move: Move) -> bool:
         return False
@@ -135,3 +137,23 @@ async def test_what_goes_back_to_a_guarded_site_does_so_under_the_very_next_toke
     assert one.tenure.belief.token == before, "nothing there has stopped for it"
     assert await one.go_back(replace(MOVE, frozen=plan_to_json(plan))) is None
     assert one.tenure.belief.token == before + 2, "of two sites that cannot ask each other, each has every other"
+
+
+async def test_nothing_is_started_before_the_guard_there_holds_for_our_token(footing):
+    plan = Plan(MOVE.plan, "CRM", CENTRE, SECOURS, {}, (Guarded(SECOURS, timedelta(seconds=9)),), timedelta(minutes=30))
+    move, one = replace(MOVE, frozen=plan_to_json(plan)), footing(None)
+    token = one.tenure.belief.token
+    assert await one.guard_holds(move, CENTRE), "no guard stands there"
+    for says, holds in (
+        (None, False),
+        (GuardSeen(), False),
+        (GuardSeen(phase=Guard.HOLDING, token=token - 1), False),
+        (GuardSeen(phase=Guard.STOPPED, token=token - 1), False),
+        (GuardSeen(phase=Guard.HOLDING, token=token), True),
+    ):
+        one.moves.says = says
+        assert await one.guard_holds(move, SECOURS) is holds
+        assert one.tenure.belief.token == token
+    one.moves.says = GuardSeen(phase=Guard.STOPPING, token=token)
+    assert not await one.guard_holds(move, SECOURS)
+    assert one.tenure.belief.token > token, "it was not told in time, and never holds for that one again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from failover.phases import Direction
 from failover.run import Move, MoveState
 from monitor.core.text import ENGLISH
 from monitor.daemon.daemon import Daemon
+from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.moving import Wanted
 from tests.real.etcd_voters import Cluster, place
 from tests.real.guarded_pair import STOPS_WITHIN, WITHIN, Pair, Watched, guarded_pair
@@ -59,9 +61,18 @@ async def moved(daemon: Daemon, direction: Direction, pair: Pair) -> tuple[Move,
     return move, watched
 
 
+def lease(daemon: Daemon) -> str:
+    """How the lease stands, as people read it."""
+    moves = daemon.moves
+    untold, now = moves.guards.telling.untold, daemon.clock.boot()
+    told = lease_verdicts(daemon.desk.inventory.continuity, moves.moves, moves.holding, now, untold)
+    return ENGLISH.render(told[CRM].summary)
+
+
 async def test_a_group_moves_between_two_guarded_sites_and_back_by_the_records_of_their_guards(pair):
     pair.guard("secours")
-    async with pair.receiving("secours"), pair.leading("centre") as daemon:
+    async with AsyncExitStack() as line, pair.leading("centre") as daemon:
+        await line.enter_async_context(pair.receiving("secours"))
         await until(lambda: daemon.moves.holding.heard.get(CRM) is not None)
         pair.guard("centre")
         await until(lambda: [pair.recorded(n).get("phase") for n in pair.ports] == ["holding", "stopped"])
@@ -87,6 +98,14 @@ async def test_a_group_moves_between_two_guarded_sites_and_back_by_the_records_o
         await until(lambda: daemon.moves.guards.telling.heard[CRM].until > told + 3)
         assert pair.sites.secours.runs()
         assert "stopping" not in pair.said("secours").partition("the lease is held")[2]
+
+        await line.aclose()
+        await until(lambda: not pair.sites.secours.runs())
+        assert "the lease of le CRM is held, and will stop it" in lease(daemon)
+        await line.enter_async_context(pair.receiving("secours"))
+        await until(lambda: pair.recorded("secours")["phase"] == "holding" and "token" in lease(daemon))
+        assert pair.recorded("secours")["token"] > steady.token, "what it has stopped for, it never holds for again"
+        await pair.sites.begin("web-2", pair.sites.secours)
 
         _move, back = await moved(daemon, Direction.FAILBACK, pair)
         assert (pair.sites.centre.runs(), pair.sites.secours.runs(), back.both) == (True, False, 0)
