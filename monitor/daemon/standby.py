@@ -46,6 +46,7 @@ class Standby:
         self._ttl = leases.ttl.total_seconds()
         self._began = clock.boot()
         self._not_before, self._complete = 0.0, False
+        self._voters = Severity.OK
         self.role: Role | None = None
 
     async def begins_active(self) -> bool:
@@ -90,7 +91,14 @@ class Standby:
         def watching(plan: PlanId) -> Watching:
             return self._own.watching.setdefault(plan, Watching())
 
-        await Voting(lambda: self._inventory.continuity, watching, _log_voters, self._clock).run()
+        await Voting(lambda: self._inventory.continuity, watching, self._log_voters, self._clock).run()
+
+    async def _log_voters(self, verdict: Verdict, _elapsed: float) -> None:
+        """Who stands by tells nobody how the voters are; the active one does."""
+        if verdict.severity is not self._voters and verdict.severity is not Severity.OK:
+            text = ENGLISH.render(verdict.summary)
+            log.warning("the voters are not all well", extra={"event": "standby_voters", "why": text})
+        self._voters = verdict.severity
 
     async def _chosen(self, receiver: Receiver, stop: asyncio.Event) -> tuple[Lead, Footing] | None:
         """Return what there is to go on with once the lease is ours; None for `stop`."""
@@ -177,10 +185,3 @@ async def _waited(stop: asyncio.Event, seconds: float) -> None:
             await stop.wait()
     except TimeoutError:
         pass
-
-
-async def _log_voters(verdict: Verdict, _elapsed: float) -> None:
-    """Who stands by tells nobody; the active one does."""
-    if verdict.severity is not Severity.OK:
-        text = ENGLISH.render(verdict.summary)
-        log.warning("the voters are not all well", extra={"event": "standby_voters", "why": text})

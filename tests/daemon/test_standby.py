@@ -1,0 +1,98 @@
+"""A Relève that cannot ask the voters: it goes on with what it had, and begins nothing that it never had."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import trustme
+
+from failover.itself import Alone, StandBy, Why
+from monitor.clock import SystemClock
+from monitor.core.verdict import Severity
+from monitor.daemon.own_lease import OwnLease
+from monitor.daemon.standby import Standby
+from monitor.inventory.model import Inventory
+from monitor.store import open_store
+from monitor.store.folder import prepare
+from tests.daemon.test_peer import free_port
+
+OPERATIONS = "operations: {to: [admin]}\n"
+TWO = """operations: {{to: [admin]}}
+sites:
+  centre: {{title: Douala, here: true, releve: "https://127.0.0.1:{port}"}}
+  secours: {{title: Yaoundé, releve: "https://127.0.0.1:1"}}
+peer: {{ca: file:{pems}/ca.pem, cert: file:{pems}/cert.pem, key: file:{pems}/key.pem}}
+leases:
+  etcd: {{endpoints: ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]}}
+  ttl: 3s
+  loop: 1s
+  retry: 1s
+"""
+
+
+@pytest.fixture
+def inventory(inventory_of: Callable[..., Inventory], tmp_path: Path) -> Inventory:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    return inventory_of((OPERATIONS, TWO.format(port=free_port(), pems=tmp_path)))
+
+
+@pytest.fixture
+async def own(tmp_path: Path, inventory: Inventory) -> AsyncIterator[OwnLease]:
+    data = tmp_path / "data"
+    prepare(data)
+    made = OwnLease(data, SystemClock())
+    await made.swap(inventory)
+    yield made
+    await made.close()
+
+
+async def test_who_starts_with_a_state_goes_on_and_says_what_it_lacks(
+    tmp_path: Path, inventory: Inventory, own: OwnLease
+) -> None:
+    open_store(tmp_path / "data", write=True, ballast=0).close()
+    standby = Standby(tmp_path / "data", inventory, own, SystemClock())
+    assert await standby.begins_active()
+    assert isinstance(standby.role, Alone)
+    own.lead(0, SystemClock().now())
+    async with asyncio.timeout(20):
+        while own.trouble is None:
+            await asyncio.sleep(0.02)
+    verdict = own.verdict()
+    assert verdict is not None
+    assert verdict.severity is Severity.WARNING
+    assert not own.holds()
+
+
+async def test_who_starts_without_a_state_stands_by_until_it_is_told_to_end(
+    tmp_path: Path, inventory: Inventory, own: OwnLease
+) -> None:
+    standby = Standby(tmp_path / "data", inventory, own, SystemClock())
+    assert not await standby.begins_active()
+    stop = asyncio.Event()
+    waiting = asyncio.create_task(standby.until_active(stop))
+    async with asyncio.timeout(20):
+        while not (tmp_path / "data" / "peer" / "lock").exists():
+            await asyncio.sleep(0.02)
+        assert isinstance(standby.role, StandBy)
+        assert standby.role.why is Why.SILENT
+        stop.set()
+        assert not await waiting
+    assert not (tmp_path / "data" / "state.db").exists()
+
+
+async def test_an_inventory_without_voters_ends_the_lease(
+    inventory: Inventory, own: OwnLease, inventory_of: Callable[..., Inventory]
+) -> None:
+    assert own.kept
+    session = own.session
+    await own.swap(inventory_of())
+    assert (own.kept, own.verdict()) == (False, None)
+    await own.swap(inventory)
+    assert (own.kept, own.session) == (True, session)
