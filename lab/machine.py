@@ -18,6 +18,7 @@ from lab.door import bound
 from lab.sshd import Sshd
 
 PROGRAM = Path(programs.__file__)
+ENDS_WITHIN, LOOK = 5.0, 0.02
 OPEN_WITHIN = 1.0
 """Seconds for a look at a service's port."""
 
@@ -102,12 +103,22 @@ class Machine:
         await self.sshd.start()
 
     async def remove(self) -> None:
-        """Be gone for good."""
+        """Be gone for good: no service writes into the folder any more."""
         for service in self.ports:
             self.kill(service)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ENDS_WITHIN):
+                for service in self.ports:
+                    await self._until_silent(service)
         for held in self._held.values():
             held.close()
         await self.sshd.stop()
+
+    async def _until_silent(self, service: str) -> None:
+        while True:
+            if not await self.answers(service):
+                return
+            await asyncio.sleep(LOOK)
 
     async def _ran(self, line: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(

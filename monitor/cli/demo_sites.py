@@ -134,7 +134,7 @@ async def _begin(stage: Stage) -> None:
 
 async def _is_well(stage: Stage) -> bool:
     unwell = await _unwell(stage)
-    stage.teller.state(say("still to be seen: {names}", names=", ".join(unwell)))
+    stage.waits_for = say("still to be seen: {names}", names=", ".join(unwell)) if unwell else None
     return not unwell
 
 

@@ -40,6 +40,7 @@ class Stage:
 
     `active`: the site whose Relève is asked, the one that runs. `readers`: addresses that the report has to reach.
     `recordings`: those of the centre and of its copy, as they were at a moment that counts; None: as they are now.
+    `waits_for`: what is shown in place of how both sites stand; None: nothing.
     """
 
     def __init__(self, sites: TwoSites, daemons: Mapping[str, Daemon], teller: Teller, inventory: Inventory) -> None:
@@ -54,6 +55,7 @@ class Stage:
         self.people = People(addresses["att"], addresses["ocm-it"], addresses["admin"])
         self.readers = self.people.all
         self.recordings: tuple[Mapping[str, datetime], Mapping[str, datetime]] | None = None
+        self.waits_for: Text | None = None
         self._shown = 0
         self.events: dict[str, int] = {}
         self._log = 0
@@ -192,7 +194,7 @@ class Stage:
         for one in new:
             self.teller.message(one.at, one.channel, self._names.get(one.to, one.to), one.subject, one.text)
         self._shown += len(new)
-        self.teller.state(in_one_line(view))
+        self.teller.state(in_one_line(view) if self.waits_for is None else self.waits_for)
 
     async def ask(self) -> None:
         """Tell what the Relève that runs has written into its incidents and moves."""
