@@ -17,7 +17,8 @@ MOST = 5
 WITHIN = timedelta(minutes=5)
 EVERY = timedelta(seconds=20)
 """Between two messages of a storm to one reader: of the 30 s that a first notice may take, ten are left to send it."""
-GATHERED = frozenset({Step.FIRST_NOTICE, Step.RESOLVED})
+ENDS = frozenset({Step.RESOLVED, Step.MERGED})
+GATHERED = frozenset({Step.FIRST_NOTICE}) | ENDS
 """What a message of a storm stands for; all else has a reason that wants its own message."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,6 +62,7 @@ def storms(
     """Return which of `planned` are written by themselves now, and the messages that take the place of others.
 
     1. Only what our own people are told of an incident that never interrupted the client's service is ever gathered.
+       That it got worse is gathered with its first notice, where that waits still: which says how bad it is by then.
     2. A reader who is told of no more than `MOST` incidents within `WITHIN` reads each by itself.
     3. Of a storm there is a message every `every` at most; None: none now, the next tick gathers all. What waits is in
        neither answer: it is due still, and `due` returns it again.
@@ -71,8 +73,10 @@ def storms(
     """
     alone: list[Planned] = []
     waiting: dict[str, list[Planned]] = {}
+    planned = tuple(planned)
+    first = {(plan.key.recipient, plan.key.incident) for plan in planned if plan.key.step is Step.FIRST_NOTICE}
     for plan in planned:
-        if _may_be_gathered(plan, incidents):
+        if _may_be_gathered(plan, incidents, first):
             waiting.setdefault(plan.key.recipient, []).append(plan)
         else:
             alone.append(plan)
@@ -112,9 +116,13 @@ def _with_whom(readers: Collection[str], waiting: Mapping[str, list[Planned]]) -
     return found
 
 
-def _may_be_gathered(plan: Planned, incidents: Mapping[IncidentId, Incident]) -> bool:
+def _may_be_gathered(
+    plan: Planned, incidents: Mapping[IncidentId, Incident], first: Collection[tuple[str, IncidentId]]
+) -> bool:
+    """`first`: who is about to be told of which incident for the first time."""
     key, incident = plan.key, incidents.get(plan.key.incident)
-    ours = key.audience is Audience.INTERNAL and key.step in GATHERED and not plan.instead_of and not plan.skipped
+    step = key.step in GATHERED or (key.step is Step.WORSENED and (key.recipient, key.incident) in first)
+    ours = key.audience is Audience.INTERNAL and step and not plan.instead_of and not plan.skipped
     return ours and incident is not None and incident.disrupted_at is None
 
 
@@ -128,7 +136,7 @@ def _lately(
         if max(begun, ended or begun) <= now - WITHIN:
             continue
         for key in (*sent.get(name, ()), *gathered(incident)):
-            at = ended if key.step is Step.RESOLVED else begun
+            at = ended if key.step in ENDS else begun
             now_told = key.audience is Audience.INTERNAL and key.step in GATHERED and key.n == incident.episode
             if now_told and at is not None and at > now - WITHIN:
                 found.setdefault(key.recipient, set()).add(name)

@@ -13,7 +13,8 @@ def storm_sheet(context: Context) -> Sheet:
     """Return the parts of the message about the incidents of `context.handed`."""
     incidents = [incident for incident, _ in context.handed]
     fresh = [one for one in incidents if one.open]
-    title = context.t(_title(len(fresh), len(incidents) - len(fresh)))
+    moved = sum(one.joined.into is not None for one in incidents)
+    title = context.t(_title(len(fresh), len(incidents) - len(fresh) - moved, moved))
     first = [str(one.id) for one in (fresh or incidents)]
     named = ", ".join(first[:MOST_NAMED]) + (", ..." if len(first) > MOST_NAMED else "")
     more = len(incidents) - MOST_LISTED
@@ -26,7 +27,7 @@ def storm_sheet(context: Context) -> Sheet:
         following=context.t(say("Next message: as soon as something changes.")),
         short=lambda shown: context.t(say("{title}: {names}", title=shown, names=named)),
         facts=tuple((str(one.id), _line(one, its)) for one, its in context.handed[:MOST_LISTED]),
-        colour=GREEN if not fresh else RED if any(map(is_bad, fresh)) else ORANGE,
+        colour=RED if any(map(is_bad, fresh)) else ORANGE if fresh or moved else GREEN,
         remarks=(
             context.t(say("Look for what they have in common: power, a switch, a server that many depend on.")),
             *((context.t(say("And {count} more: `releve incident list --open`", count=more)),) if more > 0 else ()),
@@ -35,7 +36,20 @@ def storm_sheet(context: Context) -> Sheet:
     )
 
 
-def _title(fresh: int, over: int) -> Text:
+def _title(fresh: int, over: int, moved: int) -> Text:
+    if moved and not fresh and not over:
+        return (
+            say("{moved} incidents are followed under another one", moved=moved)
+            if moved > 1
+            else say("1 more incident is followed under another one")
+        )
+    if moved:
+        return say(
+            "Much at once: incidents new: {fresh}, over: {over}, followed under others: {moved}",
+            fresh=fresh,
+            over=over,
+            moved=moved,
+        )
     if not over:
         return (
             say("Much at once: {fresh} new incidents", fresh=fresh)
@@ -52,5 +66,7 @@ def _line(incident: Incident, context: Context) -> str:
         return line_of(incident, context)
     title = title_of(incident, context)
     named = f"{title} ({context.node})" if context.node else title
+    if incident.joined.into is not None:
+        return context.t(say("followed under {into}: {title}.", into=incident.joined.into, title=named))
     ended = incident.resolved_at or context.now
     return context.t(say("over: {title}, at {at}.", title=named, at=context.at(ended)))

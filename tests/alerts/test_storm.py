@@ -138,6 +138,65 @@ def test_their_ends_come_in_one_message_too():
     assert desk.tick(later + EVERY) == []
 
 
+def test_what_gets_worse_while_its_first_message_waits_is_told_once_and_as_it_is_by_then():
+    desk = Desk(*(opened(n, severity=Severity.WARNING) for n in range(MOST + 1)))
+    desk.tick(NOON)
+    late = opened(50, NOON + SECOND, Severity.WARNING)
+    desk.incidents[late.id] = late
+    assert desk.tick(NOON + 2 * SECOND) == []
+    worse = Event(late.id, NOON + 3 * SECOND, EventKind.SEVERITY, "releve", say("worse"), severity=Severity.CRITICAL)
+    found = fold(late, worse)
+    assert found is not None
+    desk.incidents[late.id] = found
+    told = [desk.tick(NOON + second * SECOND) for second in range(3, 40)]
+    assert [left for left in told if left] == [[(Step.STORM, "admin"), (Step.STORM, "boss")]]
+    assert {(key.step, key.n) for key in gathered(desk.incidents[late.id])} == {
+        (Step.FIRST_NOTICE, 1), (Step.WORSENED, 1),
+    }  # fmt: skip
+    worst = Event(late.id, NOON + WITHIN, EventKind.SEVERITY, "releve", say("worse"), severity=Severity.WARNING)
+    for n, one in enumerate(tuple(desk.incidents.values())[:2]):
+        again = fold(one, replace(worst, incident=one.id, severity=Severity.CRITICAL, at=NOON + EVERY + n * SECOND))
+        assert again is not None
+        desk.incidents[one.id] = again
+    assert desk.tick(NOON + 2 * EVERY) == [(Step.WORSENED, "admin")] * 2 + [(Step.WORSENED, "boss")] * 2
+
+
+def into(one: Incident, other: str, at: datetime) -> Incident:
+    found = fold(one, Event(one.id, at, EventKind.MERGED, "awa", say("put together"), data={"into": other}))
+    assert found is not None
+    return found
+
+
+def test_that_many_are_followed_under_one_comes_in_one_message():
+    desk = Desk(*(opened(n) for n in range(MOST + 2)))
+    desk.tick(NOON)
+    later = NOON + timedelta(minutes=10)
+    for name in tuple(desk.incidents)[1:]:
+        desk.incidents[name] = into(desk.incidents[name], "26-0000", later)
+    assert desk.tick(later) == [(Step.STORM, "admin"), (Step.STORM, "boss")]
+    assert desk.tick(later + EVERY) == []
+    assert desk.told[-2] == ("admin", frozenset(tuple(desk.incidents)[1:]))
+
+
+@pytest.mark.parametrize(
+    ("fresh", "moved", "title", "line"),
+    [
+        (0, 1, "1 more incident is followed under another one", "followed under 26-0099: "),
+        (0, 6, "6 incidents are followed under another one", "followed under 26-0099: "),
+        (2, 6, "Much at once: incidents new: 2, over: 0, followed under others: 6", "followed under 26-0099: "),
+    ],
+)
+def test_what_goes_on_under_another_one_is_not_said_to_be_over(fresh, moved, title, line):
+    incidents = [opened(n) for n in range(fresh)] + [into(opened(50 + n), "26-0099", NOON) for n in range(moved)]
+    context = Context(site="Petit site", speech=speech("en", "Africa/Douala"), now=NOON)
+    context = replace(context, handed=tuple((one, context) for one in incidents))
+    key = NoticeKey(STORMS, Audience.INTERNAL, Step.STORM, int(NOON.timestamp()), "admin")
+    message = compose(Planned(key, NOON), None, context)
+    assert message.subject == f"[Relève] {title}"
+    assert message.text.count(line) == moved
+    assert "over: c" not in message.text
+
+
 def test_a_storm_is_over_when_nothing_came_for_a_while():
     desk = Desk(*(opened(n) for n in range(20)))
     desk.tick(NOON)
