@@ -291,6 +291,8 @@ def _leasing(world: World, x: int, fence: Fence, brain: Brain) -> Iterator[tuple
             yield "renews", put(renewed, x, _handed(side._replace(left=TTL), fence))
         elif record.age:
             yield "renews, unanswered", renewed
+    if mine:
+        yield from _raising(world, x, fence, brain, answered=answered)
     free = not record.held or record.age >= TTL
     if free and not mine and record.token < TOKENS and _would_take(world, x, brain):
         token = record.token + 1
@@ -303,13 +305,44 @@ def _leasing(world: World, x: int, fence: Fence, brain: Brain) -> Iterator[tuple
             yield "takes the lease", put(taken, x, held)
         else:
             yield "takes the lease, unanswered", put(taken, x, side._replace(lapsed=_lapsed(side, record, x)))
-    other = world.sides[1 - x]
-    if mine and other.wants == "switchover" and other.daemon is Daemon.RUNS and linked(world, A, B):
+    if mine:
+        yield from _handing(world, x, fence)
+
+
+def _raising(world: World, x: int, fence: Fence, brain: Brain, *, answered: bool) -> Iterator[tuple[str, World]]:
+    """Who begins a move does so under a token that nothing was done with yet, also where the lease is his already."""
+    side, token = world.sides[x], world.record.token + 1
+    if side.move is not None or not _spent(side) or token > TOKENS or not _would_begin(world, x, brain):
+        return
+    raised = world._replace(record=Record(x, token))
+    if answered:
+        yield "raises its token", put(raised, x, _handed(side._replace(token=token, left=TTL, since=0), fence))
+    else:
+        yield "raises its token, unanswered", raised
+
+
+def _handing(world: World, x: int, fence: Fence) -> Iterator[tuple[str, World]]:
+    side, other = world.sides[x], world.sides[1 - x]
+    if other.wants == "switchover" and other.daemon is Daemon.RUNS and linked(world, A, B):
         # Its belief is dropped before the lease is given back, and the guard is told first of all.
         given = side._replace(token=0, left=0)
         if fence is Fence.GUARD and side.holds:
             given = given._replace(holds=0, spent=max(side.spent, side.held), stops=STOPS)
-        yield "hands over", put(world, x, given)._replace(record=record._replace(held=False))
+        yield "hands over", put(world, x, given)._replace(record=world.record._replace(held=False))
+
+
+def _highest(move: Moving) -> int:
+    """The highest token under which something of it was begun."""
+    return max(move.token, *move.tokens)
+
+
+def _spent(side: Side) -> bool:
+    """Whether a move that is over was done under the token that is held."""
+    return bool(side.token) and side.token <= side.home[0]
+
+
+def _would_begin(world: World, x: int, brain: Brain) -> bool:
+    return brain.decides(world, x)[0] in ("failover", "switchover")
 
 
 def _lapsed(side: Side, record: Record, x: int) -> bool:
@@ -340,7 +373,7 @@ def _carrying(world: World, x: int, fence: Fence, brain: Brain) -> Iterator[tupl
     side = world.sides[x]
     if side.move is None:
         what, _ = brain.decides(world, x)
-        if what in ("failover", "switchover"):
+        if what in ("failover", "switchover") and not _spent(side):
             tasks = brain.tasks(what == "switchover", fence)
             nothing = (0,) * len(tasks)
             move = Moving(what == "switchover", side.token, nothing, nothing)
@@ -385,7 +418,7 @@ def _turned(world: World, x: int, fence: Fence, brain: Brain, what: str, n: int)
             return
         case _:
             at = brain.ends(move, x, what)
-            ended = side._replace(move=None, home=(move.token, at))
+            ended = side._replace(move=None, home=(_highest(move), at))
             yield f"ends: {what}", put(world, x, ended)
 
 
@@ -465,7 +498,7 @@ def _answered(world: World, x: int, brain: Brain) -> Iterator[tuple[str, World]]
     move = side.move
     assert move is not None
     assert move.asked is not None
-    home = (move.token, brain.ends(move, x, "refused"))
+    home = (_highest(move), brain.ends(move, x, "refused"))
     yield "a person says no", put(world, x, side._replace(move=None, home=home))
     if not world.answers:
         return
