@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from failover.promise_seen import Copy, Primary, Stream
 from monitor.core.text import Text, say
@@ -62,6 +62,8 @@ _NAME = re.compile(r"(?:^|\s)(fallback_)?application_name=(?:'((?:[^'\\]|\\.)*)'
 BLIND = say("it does not show its copies to this user: GRANT pg_monitor TO the user of Relève")
 
 T = TypeVar("T")
+_late: set[asyncio.Future[Any]] = set()
+"""Kept until they are over: a task that nobody refers to may be forgotten in the middle."""
 
 
 async def look_at_primary(target: Target, within: float) -> Primary | Text:
@@ -75,11 +77,19 @@ async def look_at_copy(target: Target, within: float) -> Copy | Text:
 
 
 async def _asked(asking: Awaitable[T], within: float) -> T | Text:
+    """Return what is answered in time. What comes later is waited for by nobody: to break off takes its time too."""
+    asked = asyncio.ensure_future(asking)
     try:
-        async with asyncio.timeout(within):
-            return await asking
-    except TimeoutError:
+        await asyncio.wait({asked}, timeout=within)
+    finally:
+        if not asked.done():
+            asked.cancel()
+            _late.add(asked)
+            asked.add_done_callback(_late.discard)
+    if not asked.done():
         return say("no answer in time")
+    try:
+        return asked.result()
     except (StepFailed, StepUncertain, Unresolved) as error:
         return error.text
 

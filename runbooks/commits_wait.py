@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.core.text import say
 from probes.contract import Target
+from runbooks import sql
 from runbooks.contract import StepFailed, StepUncertain
 from runbooks.sql_postgresql import session
 
@@ -29,6 +30,8 @@ LOCK = 0x72656C657665
 """Key of the advisory lock: "releve"."""
 LOOK_AGAIN = 0.02
 """Seconds between two looks at whether the server has read its settings again."""
+AT_MOST = 4
+"""Times the patience with one statement that a session takes in all."""
 FIT = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 """Names of a copy that need no quoting of their own; a longer one is cut by the server."""
 _SPELLED = re.compile(r'FIRST 1 \("([A-Za-z0-9_.-]{1,63})"\)')
@@ -48,12 +51,18 @@ def waited_for(names: str) -> str | None:
 
 @asynccontextmanager
 async def alone(target: Target, within: float) -> AsyncIterator[Connection]:
-    """Yield a session while which nobody else of ours tells the server anything. Raises like `session`."""
-    async with session(target, within) as connection:
-        (got,) = await row(connection, f"SELECT pg_try_advisory_lock({LOCK:d})")
-        if got is not True:
-            raise StepFailed(TAKEN)
-        yield connection
+    """Yield a session while which nobody else of ours tells the server anything. Raises like `session`.
+
+    `within`: seconds for each statement; a server that is frozen or cut off does not keep to them, and is left then.
+    """
+    try:
+        async with asyncio.timeout(AT_MOST * within), session(target, within) as connection:
+            (got,) = await row(connection, f"SELECT pg_try_advisory_lock({LOCK:d})")
+            if got is not True:
+                raise StepFailed(TAKEN)
+            yield connection
+    except TimeoutError as error:
+        raise StepUncertain(sql.lost(target)) from error
 
 
 async def told(connection: Connection, name: str, within: float) -> None:

@@ -35,7 +35,7 @@ from failover.promise import (
 )
 from failover.promise_etcd import ILLEGIBLE, EtcdPromise, Illegible
 from failover.promise_record import Record, TakenBack
-from failover.promise_seen import Looked, Wanted
+from failover.promise_seen import Copy, Looked, Primary, Wanted
 from failover.promise_sql import look_at_copy, look_at_primary, make_wait, relax
 from failover.promise_words import View, unread, verdict_of
 from monitor.clock import Clock
@@ -91,7 +91,6 @@ class _Case:
 
     wanted: Wanted
     primary: Target
-    copy: Target
     promise: EtcdPromise
     belief: Belief
 
@@ -181,15 +180,18 @@ class Promising:
             self._memory.pop(data.id, None)
             view = View(wanted, record, Nothing(Why.NOT_OURS))
         else:
-            case = _Case(wanted, primary, copy, promise, grip.belief)
-            view = await self._next(data.id, case, record, revision)
+            looked = Looked(record, revision, *await self._looks(primary, copy))
+            grip = self._grip(plan)  # its lease was renewed meanwhile, or is not ours any more
+            if grip.belief is None or (grip.site, grip.after) != (wanted.site, wanted.after):
+                return
+            view = await self._next(data.id, _Case(wanted, primary, promise, grip.belief), looked)
         await self._tell(data.id, verdict_of(view), self._clock.boot() - began)
 
-    async def _next(self, name: DataSetId, case: _Case, record: Record | None, revision: int) -> View:
-        answers = await asyncio.gather(
-            look_at_primary(case.primary, self._within), look_at_copy(case.copy, self._within)
-        )
-        looked, now = Looked(record, revision, *answers), self._clock.boot()
+    async def _looks(self, primary: Target, copy: Target) -> tuple[Primary | Text, Copy | Text]:
+        return await asyncio.gather(look_at_primary(primary, self._within), look_at_copy(copy, self._within))
+
+    async def _next(self, name: DataSetId, case: _Case, looked: Looked) -> View:
+        now = self._clock.boot()
         memory = self._memory.get(name, Memory())
         may = may_act(case.belief, now, AT_LEAST)
         step = next_step(case.wanted, looked, memory, may, now)
@@ -197,8 +199,8 @@ class Promising:
         away = timedelta(seconds=0.0 if memory.gone_since is None else now - memory.gone_since)
         trouble: Text | None = None
         if not isinstance(step, Nothing):
-            trouble = await self._carry_out(name, case, step, revision)
-        return View(case.wanted, record, step, looked, away, trouble)
+            trouble = await self._carry_out(name, case, step, looked.revision)
+        return View(case.wanted, looked.record, step, looked, away, trouble)
 
     async def _carry_out(self, name: DataSetId, case: _Case, step: Step, revision: int) -> Text | None:
         """Take one step; return why it did not work. Whatever its end is not known of is begun anew."""
