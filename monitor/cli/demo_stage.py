@@ -129,6 +129,11 @@ class Stage:
         group: Mapping[str, Any] = found
         return group
 
+    async def dry_run(self, group: str) -> None:
+        """Ask what a forced move of `group` would do now."""
+        body = {"direction": "failover", "to": ""}
+        await asyncio.to_thread(self.daemon.api.post, f"/api/v1/plans/{group}/plan", body)
+
     def arrived(self) -> tuple[Received, ...]:
         """Return every message that the mail server outside holds, oldest first."""
         from lab.proof import received
