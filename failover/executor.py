@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -144,7 +145,9 @@ class Execution:
     async def _wait(self, seconds: float) -> None:
         """Wait so long at most; while the guard of the old site has to have its time, look whether it has stopped."""
         if self.move.phase is Phase.FENCE:
-            await self.ground.ask_guard(self.move)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):  # a site that is lost does not answer, and its time goes on
+                    await self.ground.ask_guard(self.move)
             if self._fenced(self.clock.now()).proof is not None:
                 return
             seconds = min(GUARD_LOOK, seconds)

@@ -43,9 +43,14 @@ No instant has two active sites as long as these hold, each for the bound that i
 
 Faster than waiting is the record: `stopped`, `token`, `proven`. A token that the guard has begun to stop for is spent:
 it never holds again under that one, so "stopped for token N" stays true of every token up to N, also of a copy. Who
-was given token N + 1 may act as soon as it has read that N is stopped and proven. For the site itself it means: after
-a lapse the lease is taken anew, with a new token; and at any time, nothing is started under a token before the guard
-says by its sign of life that it is `holding` for that one.
+was given token N + 1 may act as soon as it has read that N is stopped and proven; and where this guard was let run the
+group under N + 1 as well (a planned move, until its fence), that N + 1 is: it is told `until` = 0 for that one first.
+For the site itself it means: after a lapse, and to go back, the lease goes on under a new token; and at any time,
+nothing is started under a token before the guard says by its sign of life that it is `holding` for that one.
+
+Told from afar: the Relève that keeps the lease may stand at the other site. `across` brings the validity from its clock
+to this machine's, and what it hands over is refused where it is older than what stands here, or of a token that is
+over: what was sent before the end may come after it.
 """
 
 from __future__ import annotations

@@ -415,7 +415,7 @@ class Daemon:
         if itself is not None and selfcheck.SELF in self.desk.plan.checks:
             verdicts += ((selfcheck.SELF, itself),)
         moves, now_boot = self.moves, self.clock.boot()
-        untold = moves.guards.telling.untold
+        untold = moves.guards.untold_there()
         leases = lease_verdicts(self.desk.inventory.continuity, moves.moves, moves.holding, now_boot, untold)
         verdicts += tuple((selfcheck.lease_check(plan), verdict) for plan, verdict in leases.items())
         for name, verdict in verdicts:

@@ -52,7 +52,8 @@ class Due:
 class Telling:
     """`wanted`: the other Relève; None where there is none. `due`: what its guard is to be told, asked right before.
 
-    `heard`: what that guard may have heard from us; `seen`: what it said last; `untold`: why it could not be told.
+    `heard`: what that guard may have heard from us; `told_at`: when it was told last for certain; `seen`: what it said
+    last; `untold`: why it could not be told.
     """
 
     def __init__(self, wanted: Callable[[], Destination | None], due: Callable[[], Due], clock: Clock) -> None:
@@ -62,6 +63,7 @@ class Telling:
         self._to: Destination | None = None
         self._reading: Reading | None = None
         self.heard: dict[PlanId, Heard] = {}
+        self.told_at: dict[PlanId, float] = {}
         self.seen: dict[PlanId, GuardSeen] = {}
         self.untold: dict[PlanId, Text] = {}
 
@@ -155,6 +157,7 @@ class Telling:
                 self._not_told({name}, WORDS[why])
                 continue
             self.untold.pop(name, None)
+            self.told_at[name] = self._clock.boot()
             if not one.until:
                 self.heard[name] = after_ending(self.heard.get(name), one.token, self._clock.boot())
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from failover.across import GuardSeen, Heard
 from failover.ground import past, runs_at
-from failover.model import Continuity, Plan, PlanId, SiteId
+from failover.model import Continuity, Leases, Plan, PlanId, SiteId
 from failover.run import Move
 from monitor.clock import Clock
 from monitor.core.text import Text, say
@@ -46,7 +46,7 @@ class Guards:
         clock: Clock,
     ) -> None:
         self._continuity, self._book, self.holding, self._there = continuity, book, holding, there
-        self._taking, self._moving = taking, moving
+        self._taking, self._moving, self._clock = taking, moving, clock
         self.telling = Telling(self._destination, self._due_there, clock)
         holding.end_there = self._end_there
 
@@ -98,6 +98,12 @@ class Guards:
             if spent is not None and belief is not None and spent >= belief.token:
                 log.warning("the guard of the other site has stopped", extra={"event": "guard_lapsed", "plan": name})
                 await tenure.anew()
+
+    def untold_there(self) -> Mapping[PlanId, Text]:
+        """Return why the guard of the other site is not told; not before a third of what it was told last is over."""
+        ttl, now = (self._continuity().leases or Leases()).ttl.total_seconds(), self._clock.boot()
+        told, late = self.telling.told_at, now - ttl / 3
+        return {name: why for name, why in self.telling.untold.items() if told.get(name, 0.0) <= late}
 
     async def _end_there(self, name: PlanId, token: int) -> bool:
         plan, site = self._continuity().plans.get(name), self.site_there

@@ -64,8 +64,8 @@ async def moved(daemon: Daemon, direction: Direction, pair: Pair) -> tuple[Move,
 def lease(daemon: Daemon) -> str:
     """How the lease stands, as people read it."""
     moves = daemon.moves
-    untold, now = moves.guards.telling.untold, daemon.clock.boot()
-    told = lease_verdicts(daemon.desk.inventory.continuity, moves.moves, moves.holding, now, untold)
+    untold = moves.guards.untold_there()
+    told = lease_verdicts(daemon.desk.inventory.continuity, moves.moves, moves.holding, daemon.clock.boot(), untold)
     return ENGLISH.render(told[CRM].summary)
 
 
