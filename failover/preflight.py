@@ -192,6 +192,11 @@ def _of_site(plan: Plan, to: SiteId, seen: Standing) -> Iterable[Text]:
         elif one.failing and (name in gates or not cold):
             told = True
             yield say("{check} fails: {summary}", check=name, summary=one.summary)
+    for fence in plan.fences_of(to):
+        if isinstance(fence, Guarded) and fence.check is not None and (why := _not_well(fence.check, seen)) is not None:
+            yield say(
+                "nothing is started at {site} without its guard, which was not seen to run: {why}", site=to, why=why
+            )
     if not gates and not part.verify and not told:
         yield say("nothing says whether {site} is there", site=to)
 

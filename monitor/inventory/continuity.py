@@ -10,6 +10,7 @@ from failover.model import Continuity
 from monitor.core.ids import CheckId, NodeId
 from monitor.inventory import continuity_rules as rules
 from monitor.inventory.continuity_data import datasets
+from monitor.inventory.continuity_lifted import look_at_lifting
 from monitor.inventory.continuity_plans import plans
 from monitor.inventory.continuity_promise import waiting
 from monitor.inventory.continuity_promote import look_at_agreement
@@ -37,6 +38,7 @@ def continuity(
         rules.look_at_order(one, scope)
         rules.look_at_guards(one, kept, scope)
         look_at_agreement(one, scope)
+        look_at_lifting(one, scope)
     read = Continuity(places, kept, data, {one.plan.id: one.plan for one in drafted})
     if scope.problems.fatal:
         return read

@@ -181,6 +181,16 @@ def test_a_fence_that_nobody_used_and_a_guard_that_nobody_watches_are_remarked()
     ]
 
 
+@pytest.mark.parametrize(("state", "ready"), [(OK, True), (BAD, False), (BLIND, False)])
+def test_the_guard_of_the_new_site_has_to_run(state: Believed, ready: bool) -> None:
+    there = CheckId("guard-2")
+    plan = replace(PLAN, fences=(*PLAN.fences, Guarded(SECOURS, timedelta(seconds=10), there)))
+    seen = replace(GOOD, checks={**GOOD.checks, there: state})
+    text, severity = judged(plan, seen)
+    assert (severity is Severity.OK) is ready
+    assert ("nothing is started at secours without its guard" in text) is not ready
+
+
 def test_a_site_of_which_nothing_is_known_is_no_place_to_go():
     plan = replace(PLAN, parts={})
     text, _ = judged(plan, replace(GOOD, gates={}))
