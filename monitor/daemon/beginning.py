@@ -113,6 +113,8 @@ class Beginning:
             going = self._book.going(plan.id)
             if going is not None:
                 raise Refused(say("the move {move} is under way", move=going.id))
+            # Before the lease is touched: taken for nothing, it stops the site that had it.
+            await self._book.must_be_journaled()
             await self._looked_over(plan, wanted, alone)
             tenure = None
             if wanted.direction.moves:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from failover.ground import Act, Hold
 from failover.model import PlanId, SiteId
@@ -16,7 +18,8 @@ from failover.phases import Direction
 from failover.run import Move, MoveState
 from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
-from monitor.core.text import ENGLISH
+from monitor.core.text import ENGLISH, say
+from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
@@ -206,3 +209,38 @@ async def test_a_move_looks_at_the_mirror_of_a_folder_as_at_any_other_copy(sites
         move = await moved(daemon, DRILL)
     (seen,) = [seen for seen in move.seen if seen.check == "releve-archive-calls"]
     assert ENGLISH.render(seen.text) == "nothing was archived since Relève started"
+
+
+async def test_the_lease_is_not_touched_for_a_move_that_could_not_be_written_down(sites):
+    """Taken for nothing, it stops the site that had it."""
+    async with running(sites) as daemon:
+        await sites.centre.fail()
+        with full_disk(daemon):
+            now = daemon.clock.now()
+            await daemon.desk.take(CheckId("door-1"), Verdict(Severity.CRITICAL, say("refused")), now, 0.0)
+            await daemon.desk.flush()
+            assert daemon.journal.trouble is not None
+            with refused("cannot be written down"):
+                await daemon.moves.start(FORCED, WHO, loss=None)
+        assert daemon.moves.moves == {}
+        assert list((sites.folder / "data").glob("*.lease")) == []
+        move = await moved(daemon, FORCED)
+        assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
+
+
+@contextmanager
+def full_disk(daemon: Daemon) -> Iterator[None]:
+    """SQLite has no room for another page."""
+
+    def no_room(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    engine = daemon.journal.store.engine
+    event.listen(engine, "before_cursor_execute", no_room)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", no_room)
