@@ -49,3 +49,28 @@ async def test_a_lease_is_given_back_only_when_the_guard_was_told(tmp_path, told
     assert seen.record is not None
     assert seen.record.held is (standing is Standing.HELD)
     await other.close()
+
+
+@pytest.mark.parametrize(("told", "standing"), [(True, Standing.FREE), (False, Standing.HELD)])
+async def test_a_lease_is_given_back_only_when_the_guard_of_the_other_site_was_told_as_well(tmp_path, told, standing):
+    ended = list[int]()
+
+    async def end_there(name: PlanId, token: int) -> bool:
+        assert name == CRM
+        ended.append(token)
+        return told
+
+    tenure = tenure_of(SITES, CRM, tmp_path, CLOCK, Watching())
+    places = Places(tmp_path)
+    holding = Holding(lambda: SITES, lambda plan: False, lambda name: tenure, lambda name: 0, places)
+    holding.end_there = end_there
+    assert await tenure.take(0, knows_the_other=True) is None
+    assert tenure.belief is not None
+    token = tenure.belief.token
+    await holding.let_go(CRM, tenure)
+    other = LocalLease(tmp_path, "lease-crm", "secours", "f" * 32, 15.0, CLOCK)
+    seen = await other.look()
+    assert isinstance(seen, Seen)
+    assert seen.record is not None
+    assert (ended, seen.record.held) == ([token], standing is Standing.HELD)
+    await other.close()

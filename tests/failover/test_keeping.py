@@ -22,6 +22,7 @@ HELD, LAPSED = Belief(7, NOW + 10), Belief(7, NOW)
 MINE = Record("centre", "a1", 7, 15.0)
 THEIRS = Record("secours", "b1", 8, 15.0)
 HOME = Known("crm", CENTRE, CENTRE, token=7)
+AWAY = replace(HOME, runs_at=SECOURS, from_here=True)
 
 
 def seen(standing: Standing, record: Record | None) -> Seen:
@@ -40,6 +41,9 @@ def seen(standing: Standing, record: Record | None) -> Seen:
         (replace(HOME, token=0, seen=seen(Standing.FREE, replace(MINE, session="a0"))), Take(7)),
         # The journal knows of the move that was made under the other site's token, and that the group is back.
         (replace(HOME, token=8, seen=seen(Standing.FREE, replace(THEIRS, held=False))), Take(8)),
+        # It runs at the other site, where this Relève has moved it, and nobody else keeps its lease.
+        (replace(AWAY, seen=seen(Standing.OURS, MINE)), Take(7)),
+        (replace(AWAY, seen=seen(Standing.FREE, replace(MINE, session="a0"))), Take(7)),
     ],
 )
 def test_the_site_where_a_group_runs_holds_its_lease(known, expected):
@@ -52,6 +56,11 @@ def test_the_site_where_a_group_runs_holds_its_lease(known, expected):
         (replace(HOME, moving=True), Why.MOVING),
         (replace(HOME, runs_at=SECOURS, seen=seen(Standing.FREE, None)), Why.ELSEWHERE),
         (replace(HOME, runs_at=None, seen=seen(Standing.OURS, MINE)), Why.NOWHERE),
+        (AWAY, Why.ELSEWHERE),
+        (replace(AWAY, seen=seen(Standing.FREE, None)), Why.ELSEWHERE),
+        (replace(AWAY, seen=seen(Standing.FREE, replace(THEIRS, held=False))), Why.ELSEWHERE),
+        (replace(AWAY, seen=Refused(Denied.UNANSWERED, say("no answer"))), Why.ELSEWHERE),
+        (replace(AWAY, runs_at=None, seen=seen(Standing.OURS, MINE)), Why.NOWHERE),
         (HOME, Why.SILENT),
         (replace(HOME, seen=Refused(Denied.UNANSWERED, say("no answer"))), Why.SILENT),
         (replace(HOME, seen=Refused(Denied.ILLEGIBLE, say("something else"))), Why.ILLEGIBLE),

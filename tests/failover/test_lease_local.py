@@ -111,6 +111,16 @@ async def test_a_token_is_higher_than_what_the_site_has_heard_of(lease):
     assert (await lease.acquire(above=41)).belief.token == 42
 
 
+async def test_a_token_is_raised_where_it_stands(lease, tmp_path, boot):
+    first = await lease.acquire()
+    raised = await lease.raise_token(first.belief, 0)
+    assert (raised.belief.token, decode((tmp_path / "crm.lease").read_bytes()).token) == (2, 2)
+    assert (await lease.raise_token(raised.belief, 6)).belief.token == 7
+    other = LocalLease(tmp_path, "crm", "centre", "b1", TTL, boot)
+    assert (await other.acquire()).why is Why.HELD
+    assert (await lease.raise_token(first.belief, 0)).why is Why.LOST
+
+
 async def test_two_sites_that_never_met_use_tokens_of_their_own(tmp_path, boot):
     tokens = []
     for rank in (0, 1):

@@ -132,6 +132,20 @@ async def test_a_lease_goes_from_hand_to_hand_and_its_token_rises(cluster):
         assert (await until(lambda: centre.release(first), lambda done: done.why is not Why.UNANSWERED)).why is Why.LOST
 
 
+async def test_a_token_is_raised_by_one_where_it_stands(cluster):
+    async with sites() as made:
+        centre, secours = await made.lease(cluster.at(), "centre"), await made.lease(cluster.at(), "secours")
+        first = await taken(centre)
+        for _ in range(2):  # the second time as if the answer to the first had been lost
+            raised = (await until(lambda: centre.raise_token(first, 0), held)).belief
+            assert raised.token == first.token + 1
+        assert isinstance(await secours.acquire(), Refused), "it was free for nobody"
+        higher = (await until(lambda: centre.raise_token(raised, first.token + 5), held)).belief
+        assert higher.token == first.token + 6
+        denied = await until(lambda: secours.raise_token(higher, 0), lambda done: done.why is not Why.UNANSWERED)
+        assert denied.why is Why.LOST
+
+
 async def test_a_holder_that_is_cut_off_lapses_before_another_site_takes_over(cluster):
     """The leader of the voters goes with it, as when a whole site is lost."""
     async with sites() as made, Line(cluster.ports) as line:
