@@ -100,7 +100,7 @@ def _facts(move: Moved, context: Context, *, internal: bool, report: bool) -> tu
     if report:
         rows += [
             (say("Duration (RTO)"), _beside(move.rto, move.rto_promised, context)),
-            (say("Data lost (RPO)"), _data_lost(move, context)),
+            (WOULD_BE_LOST if move.manner is Manner.DRILL else LOST, _data_lost(move, context)),
         ]
         if internal:
             rows.append((say("How it ended"), "" if move.how is None else context.line(move.how)))
@@ -110,6 +110,10 @@ def _facts(move: Moved, context: Context, *, internal: bool, report: bool) -> tu
         actions = [context.line(action) for action in part.actions] if internal else []
         shown.append((str(n), "; ".join((context.t(part.what) + took, *actions))))
     return tuple(shown)
+
+
+LOST, WOULD_BE_LOST = say("Data lost (RPO)"), say("Data that a loss of the site would have cost (RPO)")
+"""Of a move, and of a drill, in which nothing is lost."""
 
 
 def _data_lost(move: Moved, context: Context) -> str:

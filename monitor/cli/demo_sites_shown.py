@@ -84,7 +84,7 @@ def result(
 ) -> dict[str, Any]:
     """Return the story JSON-ready: what was reached, when, and what the servers hold."""
     from lab.adapt_two import every
-    from lab.proof_two import updates
+    from lab.proof_two import REPORT, updates
 
     move, incident = told.move, told.incident
     first = [one for one in evidence.received if one.to == people.client and one.step == "first_notice"]
@@ -114,6 +114,7 @@ def result(
         ],
         "every_s": every().total_seconds(),
         "move": dict(move),
+        "report": next((one.text for one in evidence.received if one.step == REPORT and one.to == people.it), None),
         "ready": {name: _group(group) for name, group in (("before", told.before), ("after", told.after)) if group},
         "notices": incident.get("notices", []),
         "runs": incident.get("runs", []),

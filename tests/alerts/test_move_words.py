@@ -158,3 +158,10 @@ def test_a_report_answers_the_plan_so_that_both_are_one_thread():
     report = replace(plan, step=Step.FAILOVER_REPORT)
     assert (plan.thread_id("x"), report.thread_id("x")) == ("", plan.message_id("x"))
     assert plan.message_id("x") != report.message_id("x")
+
+
+def test_a_drill_loses_nothing_and_says_what_a_loss_would_have_cost():
+    drill = text_of(replace(DONE, manner=Manner.DRILL, rpo=4 * MINUTE), REPORT)
+    assert "Data that a loss of the site would have cost (RPO)" in drill
+    assert "Data lost" not in drill
+    assert "Data lost (RPO)" in text_of(DONE, REPORT)

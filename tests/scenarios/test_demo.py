@@ -1,6 +1,7 @@
 """`releve demo` as a person runs it: the real daemon, real protocols, and what the servers outside received."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -188,6 +189,7 @@ def test_a_drill_brings_the_other_site_up_beside_and_counts_as_the_last_one(proj
     assert (before["exercised_at"], after["exercised_at"]) == (None, told["move"]["ended_at"])
     assert [one["what"] for one in told["effects"] if one["host"] == "calls-2"] == ["start rehearsal", "stop rehearsal"]
     assert {one["to"] for one in received(told, step="failover_report")} == {IT, OPERATIONS}
+    assert re.search(r"\((RTO|DMIA)\) .*\n.*\((RPO|PDMA)\)", told["report"])
 
 
 def test_an_unknown_story_is_answered_by_those_that_there_are(project, tmp_path):
