@@ -145,8 +145,12 @@ def _waits(known: Known, record: Record | None) -> StandBy:
     if record is None:
         text = say("nobody has held the lease of Relève so far; it is watched for a while before it is taken")
         return StandBy(Why.WAITING, text)
-    text = say("the Relève at {holder} is the active one; this one stays passive", holder=verbatim(record.holder))
-    return StandBy(Why.HELD, text)
+    return StandBy(Why.HELD, led_by(record))
+
+
+def led_by(record: Record) -> Text:
+    """Return that another one leads, for people."""
+    return say("the Relève at {holder} is the active one; this one stays passive", holder=verbatim(record.holder))
 
 
 def _lacking(known: Known) -> StandBy | None:

@@ -122,8 +122,9 @@ async def _stand_by(settings: Settings, standby: Standby, asked: _Asked) -> bool
     from monitor.daemon import systemd
 
     text = say(
-        "The Relève at the other site is the active one, or its state is newer: this one stays passive and keeps a "
-        "copy. It goes on by itself when that one is lost"
+        "This Relève stands by: {why}. It keeps a copy of what the other site sends, and goes on by itself when that "
+        "one is lost",
+        why=standby.why,
     )
     warn(site_speech(settings).render(text))
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -134,6 +135,8 @@ async def _stand_by(settings: Settings, standby: Standby, asked: _Asked) -> bool
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, hear, number)
+    if asked.to_stop:
+        stop.set()
     feeding = asyncio.create_task(_feed(systemd.watchdog_interval()), name="watchdog")
     try:
         return await standby.until_active(stop)

@@ -9,13 +9,13 @@ import asyncio
 import logging
 from pathlib import Path
 
-from failover.itself import Alone, Ground, Known, Lead, Role, StandBy, Why, next_role
+from failover.itself import Alone, Ground, Known, Lead, Role, StandBy, Why, led_by, next_role
 from failover.lease import Refused, Seen, Standing
 from failover.lease_etcd import Watching
 from failover.model import PlanId
 from monitor.clock import Clock
 from monitor.core.events import RELEVE
-from monitor.core.text import ENGLISH
+from monitor.core.text import ENGLISH, Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon import systemd
 from monitor.daemon.guard_post import GuardPost
@@ -48,6 +48,15 @@ class Standby:
         self._not_before, self._complete = 0.0, False
         self._voters = Severity.OK
         self.role: Role | None = None
+
+    @property
+    def why(self) -> Text:
+        """Why this Relève is not the active one, as of the last look."""
+        if isinstance(self.role, StandBy | Alone):
+            return self.role.text
+        if self._own.leader is not None:
+            return led_by(self._own.leader)
+        return say("nobody has looked yet who is the active one")
 
     async def begins_active(self) -> bool:
         """Return whether this Relève is to be the active one at once, as it was before it was started again.

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -17,13 +22,13 @@ from monitor.daemon.standby import Standby
 from monitor.inventory.model import Inventory
 from monitor.store import open_store
 from monitor.store.folder import prepare
-from tests.daemon.test_peer import free_port
+from tests.daemon.test_peer_story import free_port
 
 OPERATIONS = "operations: {to: [admin]}\n"
 TWO = """operations: {{to: [admin]}}
 sites:
   centre: {{title: Douala, here: true, releve: "https://127.0.0.1:{port}"}}
-  secours: {{title: Yaoundé, releve: "https://127.0.0.1:1"}}
+  secours: {{title: Yaoundé, releve: "https://127.0.0.1:{other}"}}
 peer: {{ca: file:{pems}/ca.pem, cert: file:{pems}/cert.pem, key: file:{pems}/key.pem}}
 leases:
   etcd: {{endpoints: ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]}}
@@ -40,7 +45,7 @@ def inventory(inventory_of: Callable[..., Inventory], tmp_path: Path) -> Invento
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    return inventory_of((OPERATIONS, TWO.format(port=free_port(), pems=tmp_path)))
+    return inventory_of((OPERATIONS, TWO.format(port=free_port(6), other=free_port(7), pems=tmp_path)))
 
 
 @pytest.fixture
@@ -96,3 +101,33 @@ async def test_an_inventory_without_voters_ends_the_lease(
     assert (own.kept, own.verdict()) == (False, None)
     await own.swap(inventory)
     assert (own.kept, own.session) == (True, session)
+
+
+async def test_the_one_that_stands_by_takes_up_its_inventory_again_and_ends_when_told(
+    tmp_path: Path, inventory: Inventory
+) -> None:
+    data, place = tmp_path / "data", tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(place))
+        manager.setblocking(False)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(place)}
+        environment.pop("WATCHDOG_USEC", None)
+        command = [sys.executable, "-m", "monitor", "--inventory", str(inventory.path), "--data", str(data)]
+        process = await asyncio.create_subprocess_exec(
+            *command, "run", "--site", "secours", "--listen", "127.0.0.1:0", env=environment, stderr=subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(60):
+                loop = asyncio.get_running_loop()
+                assert (await loop.sock_recv(manager, 100)).startswith(b"READY=1\nSTATUS=passive")
+                process.send_signal(signal.SIGHUP)
+                assert (await loop.sock_recv(manager, 100)).startswith(b"READY=1\nSTATUS=passive")
+                process.send_signal(signal.SIGTERM)
+                _out, said = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert process.returncode == 0, said.decode()
+    assert (data / "site").read_text().strip() == "secours"
+    assert not (data / "state.db").exists()
