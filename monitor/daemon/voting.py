@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from failover.etcd import Voters
 from failover.lease_etcd import EtcdLease, Watching
-from failover.model import Continuity, Etcd, Leases, PlanId
+from failover.model import Continuity, PlanId
 from failover.voters import look_at, margin
 from monitor.clock import Clock
 from monitor.core.verdict import Verdict
+from monitor.daemon.asking import Asking
 from monitor.daemon.tenure import record_name
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,8 @@ class Voting:
     ) -> None:
         """`watching`: what is known of a group's lease. `report` takes how the voters are, and the seconds it took."""
         self._continuity, self._watching, self._report, self._clock = continuity, watching, report, clock
-        self._voters: Voters | None = None
-        self._of: tuple[Etcd, timedelta] | None = None
+        self._asking = Asking(clock)
+        self._judged: Voters | None = None
         self._due = 0.0
 
     async def run(self) -> None:
@@ -53,12 +53,14 @@ class Voting:
                     log.exception("the voters were not looked at", extra={"event": "voting_bug"})
                 await asyncio.sleep(EVERY)
         finally:
-            await self._swap(None)
+            await self._asking.close()
 
     async def turn(self) -> None:
         """Look once at the leases, and at the voters if that is due."""
         continuity = self._continuity()
-        voters = await self._swap(continuity.leases)
+        voters = await self._asking.voters(continuity.leases)
+        if voters is not self._judged:
+            self._judged, self._due = voters, 0.0
         if voters is None or continuity.leases is None:
             return
         began, ttl = self._clock.boot(), continuity.leases.ttl.total_seconds()
@@ -69,14 +71,3 @@ class Voting:
         for plan in continuity.plans:
             # Who looks only is no holder, and no record names it.
             await EtcdLease(voters, record_name(plan), "-", "-", ttl, self._clock, self._watching(plan)).look()
-
-    async def _swap(self, leases: Leases | None) -> Voters | None:
-        """Return the voters of `leases`, with the same connections as long as they stay the same."""
-        wanted = (leases.etcd, leases.retry) if leases is not None and leases.etcd is not None else None
-        if wanted == self._of:
-            return self._voters
-        if self._voters is not None:
-            await self._voters.close()
-        self._of, self._due = wanted, 0.0
-        self._voters = None if wanted is None else Voters(wanted[0], wanted[1].total_seconds(), self._clock)
-        return self._voters

@@ -29,6 +29,7 @@ from failover.model import Etcd, PlanId
 from failover.phases import Direction
 from failover.promise_etcd import EtcdPromise
 from failover.promise_record import Record as Promise
+from failover.promise_record import TakenBack
 from failover.run import Move, MoveState
 from monitor.cli import demo_daemon
 from monitor.clock import SystemClock
@@ -38,6 +39,7 @@ from monitor.core.maintenance import Span, Window
 from monitor.core.text import ENGLISH
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
+from monitor.daemon.selfcheck import promise_check
 from monitor.inventory.load import load
 from monitor.store import open_store
 from monitor.store.tables import audit
@@ -199,8 +201,38 @@ def effects(world: World) -> Counter[str]:
     return Counter(line.partition(" ")[2] for line in world.sites.effects())
 
 
-async def test_a_lost_site_is_taken_over_by_itself_once_its_lease_has_lapsed(world):
-    async with watching(world, world.inventory()) as daemon:
+def with_a_copy_that_commits_wait_for(world: World) -> Path:
+    """Write an inventory by which nothing may be lost, with a database at each site; none of the two is there."""
+    path = world.inventory(lag_ceiling="0s", data=["base"])
+    body = yaml.safe_load(path.read_text("utf-8"))
+    access = {"engine": "postgresql", "database": "crm", "user": "releve", "password": "env:RELEVE_TEST_MAIL"}
+    for name, site in (("sql-1", "centre"), ("sql-2", "secours")):
+        body["devices"][name] = {"address": "127.0.0.1", "sql": {**access, "port": 1}}
+        body["sites"][site]["devices"].append(name)
+    body["checks"]["pair"] = {"probe": "replication", "device": "sql-1", "standby": "sql-2"}
+    body["datasets"] = {"base": {"how": "postgresql", "rpo": "5 min", "checks": "pair", "synchronous": True}}
+    path.write_text(yaml.safe_dump(body, allow_unicode=True, sort_keys=False), "utf-8")
+    return path
+
+
+@asynccontextmanager
+async def promise(world: World, site: str) -> AsyncIterator[EtcdPromise]:
+    """The promise of the data set `base`, as the Relève at `site` may write it."""
+    voters = Voters(world.etcd, 2.0, CLOCK)
+    try:
+        yield EtcdPromise(voters, "base", str(world.plan), site)
+    finally:
+        await voters.close()
+
+
+async def test_a_lost_site_is_taken_over_by_itself_and_loses_nothing_where_the_voters_hold_that_commits_waited(world):
+    path = with_a_copy_that_commits_wait_for(world)
+    async with watching(world, path) as daemon, lease(world) as record, promise(world, "centre") as kept:
+        held_by, at = await record(), CLOCK.now()
+        made = Promise(True, "centre", "sql-1", "sql-2", "sql-2", "", "7", 1, 1.0, held_by.token, at)
+        assert await kept.write(made, 0)
+        await until(lambda: "base" in daemon.promising.standing(), "that it is known to stand")
+        assert (await daemon.readiness.judged())[world.plan][1].loss.none
         await world.lose_the_centre()
         move = await over(daemon)
         assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
@@ -211,6 +243,15 @@ async def test_a_lost_site_is_taken_over_by_itself_once_its_lease_has_lapsed(wor
         notices = await daemon.journal.ask(daemon.journal.store.notices)
         assert {notice.key.step for notice in notices} >= {Step.DEPLOYMENT_PLAN, Step.FAILOVER_REPORT}
         await until(lambda: world.plan in daemon.moves.holding.held, "its lease is held from here on")
+        assert move.data[0].promised == Promised(NodeId("sql-2"), "7", 1, at)
+        assert (move.loss, move.rpo) == (timedelta(0), timedelta(0))
+        # It was of a primary that is none any more: whoever runs the group now takes it back, and promises nothing yet.
+        void = await taken_back(kept)
+        assert (void.stands, void.why, void.token > made.token) == (False, TakenBack.MOVED, True)
+        assert promise_check("base") in daemon.desk.state.healths
+        plan = daemon.desk.inventory.continuity.plans[world.plan]
+        for site in (move.source, move.target):
+            assert await daemon.moves.promises.of(plan, site, [move]) == {}
     with open_store(world.sites.folder / "data", write=False) as store:
         assert store.verify_audit().whole
         with store.engine.connect() as connection:
@@ -269,33 +310,13 @@ async def test_a_service_that_is_down_for_too_long_leaves_a_site_that_stands(wor
         assert "the incident lasts too long" in ENGLISH.render(move.reason)
 
 
-async def test_a_promise_that_the_voters_hold_lets_a_site_move_of_which_nothing_may_be_lost(world):
-    path = world.inventory(lag_ceiling="0s", data=["base"])
-    body = yaml.safe_load(path.read_text("utf-8"))
-    access = {"engine": "postgresql", "database": "crm", "user": "releve", "password": "env:RELEVE_TEST_MAIL"}
-    for name, site in (("sql-1", "centre"), ("sql-2", "secours")):
-        body["devices"][name] = {"address": "127.0.0.1", "sql": {**access, "port": 1}}
-        body["sites"][site]["devices"].append(name)
-    body["checks"]["pair"] = {"probe": "replication", "device": "sql-1", "standby": "sql-2"}
-    body["datasets"] = {"base": {"how": "postgresql", "rpo": "5 min", "checks": "pair", "synchronous": True}}
-    path.write_text(yaml.safe_dump(body, allow_unicode=True, sort_keys=False), "utf-8")
-    async with watching(world, path) as daemon, lease(world) as record:
-        held_by, at = await record(), CLOCK.now()
-        made = Promise(True, "centre", "sql-1", "sql-2", "sql-2", "", "7", 1, 1.0, held_by.token, at)
-        voters = Voters(world.etcd, 2.0, CLOCK)
-        try:
-            assert await EtcdPromise(voters, "base", str(world.plan), "centre").write(made, 0)
-        finally:
-            await voters.close()
-        await world.lose_the_centre()
-        move = await over(daemon)
-        assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
-        assert move.data[0].promised == Promised(NodeId("sql-2"), "7", 1, at)
-        assert (move.loss, move.rpo) == (timedelta(0), timedelta(0))
-        # Of the new primary nothing is promised yet.
-        plan = daemon.desk.inventory.continuity.plans[world.plan]
-        assert await daemon.moves.promises.of(plan, move.target, [move]) == {}
-        assert await daemon.moves.promises.of(plan, move.source, [move]) == {}
+async def taken_back(promise: EtcdPromise) -> Promise:
+    """Return what the voters hold once the promise stands no more."""
+    end = time.monotonic() + PATIENCE
+    while (found := (await promise.read())[0]) is None or found.stands:
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.1)
+    return found
 
 
 async def test_who_is_killed_right_after_the_decision_decides_anew_and_moves_once(world):
