@@ -20,7 +20,7 @@ from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, past, runs
 from failover.model import Leases, Mode, Plan, PlanId, Site, SiteId, Start
 from failover.phases import Direction
 from failover.run import Move
-from failover.vantage import Sight, still_since
+from failover.vantage import VOTERS, Sight, still_since
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
@@ -39,6 +39,8 @@ EVERY = 2.0
 """Seconds between two turns."""
 CALM = 10.0
 """Seconds between two looks at a group whose lease is renewed: nothing is lost then, whatever else is wrong."""
+SOON, GLANCE = 5.0, 0.25
+"""Seconds for which a lease that is overdue is waited for to lapse, and between two glances at its record."""
 AGAIN = 10.0
 """Seconds until the next try after one that was refused at the last moment: each may take the lease, and a token."""
 
@@ -193,7 +195,9 @@ class Deciding:
         moves = self._moves.book.of(plan.id)
         halted = self._moves.halted()
         seen = await sighting.seen(plan, moves, moving=None, halted=halted, strict=True)
-        now, history = self._clock.now(), past(moves)
+        history = past(moves)
+        seen = await self._lapse_seen(plan, runs_at(plan, history), seen, sighting)
+        now = self._clock.now()
         # As if the lease were ours: it is taken only where nothing else is missing.
         lease = LeaseSeen(Mode.QUORUM, turn.ttl)
         answer = by_itself(plan, seen, lease, history, now)
@@ -207,6 +211,19 @@ class Deciding:
                 return
             answer = missing
         await self._note(plan, answer, history, now)
+
+    async def _lapse_seen(self, plan: Plan, source: SiteId | None, seen: Seen, sighting: Sighting) -> Seen:
+        """Return `seen` as it is once the lease of `source` has lapsed, if nobody else sees that up and it lapses soon.
+
+        To look again at what does not answer takes longer than that.
+        """
+        until = self._clock.boot() + SOON
+        while source is not None and seen.site(source).up == (VOTERS,) and self._stands_still(plan, source):
+            if self._clock.boot() >= until:
+                break
+            await asyncio.sleep(GLANCE)
+            seen = sighting.voted_again(plan, source, seen)
+        return seen
 
     def _untakeable(self, plan: Plan, sighting: Sighting) -> Text | None:
         if plan.id in self._moves.holding.held:

@@ -98,6 +98,14 @@ class Sighting:
         group = replace(seen.group(plan.id), loss=await self._loss(plan, source, down, mine))
         return replace(seen, groups={**seen.groups, plan.id: group})
 
+    def voted_again(self, plan: Plan, source: SiteId, seen: Seen) -> Seen:
+        """Return `seen` with what the voters say of `source` by now; all others as they saw it just before."""
+        sight, now = seen.site(source), self._clock.now()
+        by = {View.UP: sight.up, View.DOWN: sight.down, View.UNKNOWN: sight.silent}
+        views = {name: view for view, names in by.items() for name in names} | {VOTERS: self._voters_view(plan, source)}
+        looks = [Look(name, source, view, now, FRESH) for name, view in views.items()]
+        return replace(seen, sites={**seen.sites, **sighted(looks, views, (source,), now)})
+
     def _names(self, plan: Plan, site: SiteId, source: SiteId | None, looks: Iterable[Look]) -> tuple[str, ...]:
         """All who see `site`; the Relève that stands there among them only while it speaks."""
         continuity = self._desk.inventory.continuity

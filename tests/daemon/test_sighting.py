@@ -99,6 +99,18 @@ async def test_the_voters_and_the_places_that_the_inventory_names_count(sites):
         assert (await seen(daemon)).site(CENTRE).sight is Sight.LOST
 
 
+async def test_what_the_voters_say_is_asked_again_without_a_look_at_what_does_not_answer(sites):
+    async with at_secours(sites, seen_by={"ocm": "web-1"}) as daemon:
+        await sites.centre.fail()
+        recorded(daemon, 3)
+        before, plan = await seen(daemon), daemon.desk.inventory.continuity.plans[CRM]
+        assert before.site(CENTRE) == Sighted(Sight.SPLIT, ("voters",), ("ocm", "secours"))
+        recorded(daemon, 16)
+        after = daemon.moves.sighting.voted_again(plan, CENTRE, before)
+        assert after.site(CENTRE) == Sighted(Sight.LOST, (), ("ocm", "secours", "voters"))
+        assert (after.site(SECOURS), after.groups) == (before.site(SECOURS), before.groups)
+
+
 async def test_a_site_whose_releve_speaks_is_not_lost(sites, tmp_path):
     port = free_port()
     authority = trustme.CA()
