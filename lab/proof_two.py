@@ -17,6 +17,8 @@ from monitor.core.text import Text, say
 
 PLAN, REPORT = "deployment_plan", "failover_report"
 BOTH = frozenset({CENTRE, SECOURS})
+WRITTEN = timedelta(milliseconds=2)
+"""How exactly a moment is written in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Loss:
     """What happened, and what Relève says came of it.
 
     The agents' application failed at `fault_at` and the centre was lost at `cut_at` (UTC). `incident`: the number under
-    which the first is told to the client; `began_at`: when it began, from where on they are told `every` so often.
+    which the first is told to the client; `began_at`: when it began, from where on they are told `every` so often;
+    `due`: when each message about it was due, by its Message-ID.
     `rto`, `rpo`: for how long nobody was served and what was lost at most, as the report has it; None: it has nothing.
     """
 
@@ -73,6 +76,7 @@ class Loss:
     incident: str
     began_at: datetime
     every: timedelta
+    due: Mapping[str, datetime]
     rto: timedelta | None
     rpo: timedelta | None
 
@@ -133,19 +137,20 @@ def _client(received: Sequence[Received], people: People, loss: Loss) -> Iterabl
         yield say("a Message-ID came twice")
 
 
-def due(update: Received, loss: Loss) -> datetime:
-    """Return the moment of the grid for which `update` is: the last one before it came."""
-    return loss.began_at + (update.at - loss.began_at) // loss.every * loss.every
-
-
 def _grid(told: Sequence[Received], loss: Loss) -> Iterable[Text]:
     if not any(one.at < loss.cut_at for one in told):
         yield say("the client received no update before the centre was lost")
     if not any(one.at > loss.cut_at for one in told):
         yield say("the client received no update after the centre was lost")
-    moments = [due(one, loss) for one in told]
+    moments = [loss.due[one.message_id] for one in told if one.message_id in loss.due]
+    if len(moments) < len(told):
+        yield say("the client received an update of which Relève knows nothing")
     if len(set(moments)) != len(moments):
         yield say("the client received two updates for the same moment of the grid")
+    if any(min(off := (at - loss.began_at) % loss.every, loss.every - off) > WRITTEN for at in moments):
+        yield say("an update was due beside the grid")
+    if any(one.at < loss.due.get(one.message_id, one.at) for one in told):
+        yield say("an update came before it was due")
     numbers = [one.n for one in told]
     if numbers != sorted(set(numbers)):
         yield say("the updates came in another order than their numbers")

@@ -265,6 +265,7 @@ async def _review(stage: Stage, told: Told) -> None:
 async def _judge_loss(stage: Stage, told: Told) -> None:
     from lab.adapt_two import every
     from lab.proof_two import Loss, of_loss
+    from monitor.cli.demo_sites_shown import due_of
 
     number = stage.number
     told.incident = await stage.daemon.get(f"/api/v1/incidents/{number}")
@@ -276,6 +277,7 @@ async def _judge_loss(stage: Stage, told: Told) -> None:
         number,
         began,
         every(),
+        due_of(told.incident),
         rto,
         rpo,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -88,7 +88,7 @@ def result(
 
     move, incident = told.move, told.incident
     first = [one for one in evidence.received if one.to == people.client and one.step == "first_notice"]
-    began = datetime.fromisoformat(incident["began_at"]) if incident else None
+    due = due_of(incident)
     return {
         "scenario": told.scenario,
         "mode": told.after.get("mode"),
@@ -109,7 +109,7 @@ def result(
             "oldest_at": _iso(evidence.lost[0]) if evidence.lost else None,
         },
         "updates": [
-            {"at": _iso(one.at), "n": one.n, **_on_grid(one.at, began, every())}
+            {"at": _iso(one.at), "n": one.n, "due_at": _iso(due.get(one.message_id))}
             for one in updates(evidence.received, people, incident.get("id", ""))
         ],
         "every_s": every().total_seconds(),
@@ -147,11 +147,9 @@ def result(
     }
 
 
-def _on_grid(at: datetime, began: datetime | None, every: timedelta) -> dict[str, Any]:
-    if began is None:
-        return {}
-    number = (at - began) // every
-    return {"due_at": _iso(began + number * every), "late_s": round((at - began - number * every).total_seconds(), 3)}
+def due_of(incident: Mapping[str, Any]) -> dict[str, datetime]:
+    """Return when each message about `incident` (as the API gives it) was due, by its Message-ID."""
+    return {one["message_id"]: datetime.fromisoformat(one["due_at"]) for one in incident.get("notices", ())}
 
 
 def _group(group: Mapping[str, Any]) -> dict[str, Any]:

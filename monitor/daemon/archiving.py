@@ -51,16 +51,18 @@ class Archiving:
 
         Raises KeyError where it is about none. How far the archive is behind grows until a round has shown otherwise.
         """
-        name = next(one for one in (*self._due, None) if one is None or selfcheck.archive_check(one) == check)
-        if name is None:
-            raise KeyError(check)
-        self._due[name] = asyncio.get_running_loop().time()
+        # By the inventory: a move that is taken up after a start asks before the first tick, and asks all the same
+        # where nothing is archived because the automation is not live.
+        known = self._desk.inventory.actionable.recordings
+        name = {selfcheck.archive_check(one): one for one in known}[check]
+        if name in self._due:
+            self._due[name] = asyncio.get_running_loop().time()
         report = self._reports.get(name)
         verdict = self._verdicts.get(name, Verdict(Severity.UNKNOWN, say("nothing was archived since Relève started")))
         if report is None:
             # What the last run knew, or the Relève at the other site: a restart makes no copy older than it is.
-            known = self._desk.figures.get(check)
-            lag = () if known is None else (Metric("lag", grown(known, self._clock.now()), "s", minimum=0),)
+            figure = self._desk.figures.get(check)
+            lag = () if figure is None else (Metric("lag", grown(figure, self._clock.now()), "s", minimum=0),)
             return replace(verdict, metrics=lag)
         return replace(verdict, metrics=selfcheck.archive_verdict(report, self._clock.now()).metrics)
 

@@ -83,8 +83,9 @@ async def test_an_archive_is_as_far_behind_as_the_last_one_knew_and_further_with
     machine.pass_(40)
     daemon = await Daemon.start(site, store, lambda guard: GuardedClock(guard, machine, "boot"))
     try:
-        await daemon.archiving.tick()
         seen = await daemon.look(ARCHIVE)
+        with pytest.raises(KeyError):
+            await daemon.look(CheckId("releve-archive-other"))
     finally:
         await daemon.close()
     assert seen.severity is Severity.UNKNOWN

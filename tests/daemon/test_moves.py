@@ -204,8 +204,7 @@ async def test_a_move_looks_at_the_mirror_of_a_folder_as_at_any_other_copy(sites
         "recordings": {"calls": folder | {"mirror": True}},
         "datasets": {"crm-db": {"how": "files", "rpo": "5 min", "checks": "releve-archive-calls"}},
     }
-    async with running(sites, sites.inventory(more | {"automation": {"live": True}})) as daemon:
-        await daemon.archiving.tick()
+    async with running(sites, sites.inventory(more)) as daemon:
         move = await moved(daemon, DRILL)
     (seen,) = [seen for seen in move.seen if seen.check == "releve-archive-calls"]
     assert ENGLISH.render(seen.text) == "nothing was archived since Relève started"

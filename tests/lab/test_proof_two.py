@@ -23,9 +23,6 @@ def at(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-LOSS = Loss(at(0), at(10), "26-0001", at(1), EVERY, timedelta(seconds=15), timedelta(seconds=6))
-
-
 def letter(seconds: float, to: str, reference: str, step: str, n: int = 0) -> Received:
     audience = "internal" if to == PEOPLE.operations else "client"
     name = f"<{reference}-{to}-{step}-{n}>"
@@ -43,6 +40,8 @@ LETTERS = (
     letter(22, PEOPLE.client, "26-0102", "resolved"),
     *(letter(24, to, "F26-0001", "failover_report") for to in (PEOPLE.client, PEOPLE.it, PEOPLE.operations)),
 )
+DUE = {LETTERS[2].message_id: at(9), LETTERS[4].message_id: at(17)}
+LOSS = Loss(at(0), at(10), "26-0001", at(1), EVERY, DUE, timedelta(seconds=15), timedelta(seconds=6))
 STEPS = (("edge", "cut centre"), ("calls-2", "start hermes"), ("calls-2", "start dialler"), ("edge", "lead secours"))
 EVIDENCE = Evidence(
     LETTERS,
@@ -74,7 +73,10 @@ def test_where_all_is_as_it_should_be_nothing_is_found():
     [
         ({"received": LETTERS[:2] + LETTERS[3:]}, "no update before the centre was lost"),
         ({"received": LETTERS[:4] + LETTERS[5:]}, "no update after the centre was lost"),
-        ({"received": (*LETTERS, letter(18.5, PEOPLE.client, "26-0001", "update", 3))}, "two updates for the same"),
+        (
+            {"received": (*LETTERS, letter(18.5, PEOPLE.client, "26-0001", "update", 3))},
+            "of which Relève knows nothing",
+        ),
         ({"received": (*LETTERS, letter(26, PEOPLE.client, "26-0001", "update", 2))}, "another order"),
         ({"received": (*LETTERS, LETTERS[0])}, "a Message-ID came twice"),
         ({"received": (*LETTERS, letter(3, PEOPLE.client, "26-0103", "first_notice"))}, "two incidents, not 3"),
@@ -104,6 +106,9 @@ def test_whatever_is_wrong_with_what_the_servers_hold_is_found(changed: dict[str
 @pytest.mark.parametrize(
     ("changed", "found"),
     [
+        ({"due": dict.fromkeys(DUE, at(17))}, "two updates for the same moment"),
+        ({"due": DUE | {LETTERS[2].message_id: at(8.5)}}, "an update was due beside the grid"),
+        ({"due": DUE | {LETTERS[2].message_id: at(25)}}, "an update came before it was due"),
         ({"rpo": None}, "nobody says how much was lost"),
         ({"rto": None}, "nobody says for how long"),
         ({"fault_at": at(-40)}, "was told only 41\u00a0s after the fault"),
