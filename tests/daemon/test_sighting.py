@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -73,10 +74,22 @@ def recorded(daemon: Daemon, ago: float, **changes: Any) -> None:
     watching.kept = replace(watching.kept, record=record, seen=Watched(1, now - ago), heard=now)
 
 
+async def lost(sites: TwoSites) -> None:
+    """Let the centre be lost, until nothing of it answers."""
+    await sites.centre.fail()
+    await gone(sites)
+
+
+async def gone(sites: TwoSites) -> None:
+    async with asyncio.timeout(30):
+        while sites.centre.runs():
+            await asyncio.sleep(0.02)
+
+
 async def test_without_an_answer_of_the_voters_one_view_of_a_lost_site_is_not_enough(sites):
     async with at_secours(sites) as daemon:
         assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.UP, ("secours",), (), ("voters",))
-        await sites.centre.fail()
+        await lost(sites)
         assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.LONE, (), ("secours",), ("voters",))
         assert (await seen(daemon)).site(SECOURS) == Sighted(Sight.UP, ("secours",))
 
@@ -86,9 +99,10 @@ async def test_the_voters_and_the_places_that_the_inventory_names_count(sites):
         recorded(daemon, 3)
         assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.UP, ("ocm", "phone", "secours", "voters"))
         sites.centre.kill()
+        await gone(sites)
         assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.SPLIT, ("phone", "secours", "voters"), ("ocm",))
     async with at_secours(sites, seen_by={"ocm": "web-1"}) as daemon:
-        await sites.centre.fail()
+        await lost(sites)
         recorded(daemon, 3)
         assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.SPLIT, ("voters",), ("ocm", "secours"))
         recorded(daemon, 16)
@@ -101,7 +115,7 @@ async def test_the_voters_and_the_places_that_the_inventory_names_count(sites):
 
 async def test_what_the_voters_say_is_asked_again_without_a_look_at_what_does_not_answer(sites):
     async with at_secours(sites, seen_by={"ocm": "web-1"}) as daemon:
-        await sites.centre.fail()
+        await lost(sites)
         recorded(daemon, 3)
         before, plan = await seen(daemon), daemon.desk.inventory.continuity.plans[CRM]
         assert before.site(CENTRE) == Sighted(Sight.SPLIT, ("voters",), ("ocm", "secours"))
@@ -125,7 +139,7 @@ async def test_a_site_whose_releve_speaks_is_not_lost(sites, tmp_path):
         return None
 
     async with at_secours(sites, {"peer": files}, releve=f"https://{HOST}:{port}") as daemon:
-        await sites.centre.fail()
+        await lost(sites)
         recorded(daemon, 16)
         async with holding(Listening(HOST, port, identity, HOST), own):
             assert (await seen(daemon)).site(CENTRE) == Sighted(Sight.SPLIT, ("peer",), ("secours", "voters"))
@@ -138,7 +152,7 @@ async def test_a_planned_move_needs_somebody_who_sees_the_site_up_and_says_who_d
         recorded(daemon, 16)
         prepared = await daemon.moves.planned(Wanted(CRM, Direction.SWITCHOVER))
         assert prepared.answer.why is Why.LEASE
-        await sites.centre.fail()
+        await lost(sites)
         prepared = await daemon.moves.planned(Wanted(CRM, Direction.SWITCHOVER))
         assert prepared.answer.why is Why.SOURCE
 
@@ -155,7 +169,7 @@ async def test_work_counts_where_the_group_stands_and_not_at_the_desks(sites, de
 
 async def test_of_a_lost_site_the_last_figures_count_that_were_taken_while_it_stood(sites):
     async with at_secours(sites) as daemon:
-        await sites.centre.fail()
+        await lost(sites)
         recorded(daemon, 300)
         lost_at = daemon.clock.now() - timedelta(seconds=295)  # the next renewal was due five seconds later
         samples = [Sample(CheckId("crm-copy"), "age", "s", lost_at - timedelta(seconds=ago), 7.0) for ago in (50, 20)]
