@@ -34,7 +34,7 @@ from monitor.daemon.moving import Footing, Prepared, Wanted
 from monitor.daemon.passive import acted_on, passive
 from monitor.daemon.peer_presence import speaks
 from monitor.daemon.peering import other_end
-from monitor.daemon.promised import Promises
+from monitor.daemon.promised import Promises, promised_to
 from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other, tenure_of
 from monitor.daemon.whole import let_end, whole
@@ -298,7 +298,7 @@ class Moves:
             halted=lambda: move.id in self._footings and self._footings[move.id].halted(move),
             token=token,
             errand=f"{move.id} {move.started_at.isoformat()} {n} {ended}",
-            promised=tuple(data.promised for data in move.data if data.promised is not None),
+            promised=promised_to(move),
         )
 
     async def answer(

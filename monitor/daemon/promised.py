@@ -63,3 +63,10 @@ def last_change(moves: Iterable[Move]) -> int:
     """
     changed = (move for move in moves if move.direction.moves and move.state.over and move.runs_at != move.source)
     return max((move.token for move in changed if move.token is not None), default=0)
+
+
+def promised_to(move: Move) -> tuple[Promised, ...]:
+    """Return what is promised of the copies that `move` makes the original; a drill makes none of them that."""
+    if not move.direction.moves:
+        return ()
+    return tuple(data.promised for data in move.data if data.promised is not None)
