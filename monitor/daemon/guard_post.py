@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from failover.across import GuardSeen, Refusal, refused
 from failover.guard import Validity
@@ -48,12 +48,15 @@ class GuardPost:
             stopped = stopped_for(read_record(self.places.record(plan)), plan, site)
         except (OSError, Unreadable):
             stopped = None
+        return replace(self.alive(plan), told=self._told(plan), stopped=stopped)
+
+    def alive(self, plan: str) -> GuardSeen:
+        """Return what the guard says of `plan` by its sign of life alone, which lies in memory."""
         try:
             alive = sign_of_life(self.places.alive(plan), boot_id(), self.clock.boot())
         except (OSError, Unreadable):
             alive = None
-        phase, token = (None, None) if alive is None else alive
-        return GuardSeen(self._told(plan), stopped, phase, token)
+        return GuardSeen() if alive is None else GuardSeen(phase=alive[0], token=alive[1])
 
     def _told(self, plan: str) -> Validity | None:
         try:

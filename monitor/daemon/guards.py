@@ -86,18 +86,24 @@ class Guards:
             self.holding.tell(self.due(here.id))
 
     async def tell_there(self) -> None:
-        """Tell the guard of the other site.
-
-        One that was not told in time has stopped, and never holds for the token that it had again.
-        """
+        """Tell the guard of the other site."""
         await self.telling.turn()
-        due = self._due_there().runs
+
+    async def renew_spent(self) -> None:
+        """Hold on under a new token where a guard has stopped for the one it had, because it was not told in time.
+
+        It never holds for that one again. Only while no lease changes hands.
+        """
+        here = self._continuity().here
         for name, tenure in tuple(self.holding.held.items()):
-            seen, belief = self.telling.seen.get(name), tenure.belief
-            spent = None if seen is None or name not in due or name in self.telling.untold else seen.spent
-            if spent is not None and belief is not None and spent >= belief.token:
-                log.warning("the guard of the other site has stopped", extra={"event": "guard_lapsed", "plan": name})
-                await tenure.anew()
+            belief, seen = tenure.belief, None
+            if here is not None and name in self.due(here.id).runs and name not in self.holding.untold:
+                seen = self.holding.post.alive(name)
+            elif name in self._due_there().runs and name not in self.telling.untold:
+                seen = self.telling.seen.get(name)
+            if seen is not None and belief is not None and seen.spent is not None and seen.spent >= belief.token:
+                log.warning("a guard has stopped what it was to let run", extra={"event": "guard_lapsed", "plan": name})
+                await tenure.anew(seen.spent)
 
     def untold_there(self) -> Mapping[PlanId, Text]:
         """Return why the guard of the other site is not told; not before a third of what it was told last is over."""

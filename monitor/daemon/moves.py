@@ -213,6 +213,7 @@ class Moves:
             return  # which lease is whose is not looked at while it changes hands; the guard has to hear all the same
         async with self.beginning.changing:
             await self.holding.turn()
+            await self.guards.renew_spent()
         held = {name: one.belief.token for name, one in self.holding.held.items() if one.belief is not None}
         await self.book.note_leases(held)
 

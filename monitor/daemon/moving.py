@@ -144,7 +144,7 @@ class Footing:
             return False
         seen = await self.moves.guard_at(site, move)
         if seen is not None and seen.spent is not None and seen.spent >= belief.token:
-            await self.tenure.anew()  # it was not told in time, and never holds for this one again
+            await self.tenure.anew(seen.spent)  # it was not told in time, and never holds for this one again
         return seen is not None and seen.holds == belief.token
 
     async def go_back(self, move: Move) -> Text | None:

@@ -120,12 +120,15 @@ class Tenure:
             self.trouble = await self._newer(self.belief.token)
         self.keep()
 
-    async def anew(self) -> Text | None:
-        """Go on under the next token; return why not, None once it is so: a guard may have stopped for this one."""
+    async def anew(self, spent: int = 0) -> Text | None:
+        """Go on under the next token, above `spent`; return why not, None once it is so.
+
+        A guard may have stopped for the one that we have, and never holds for that again.
+        """
         if self.belief is None:
             return self.trouble or say("the lease is not held")
         await self._let_be()
-        why = await self._newer(self.belief.token) if self.belief is not None else None
+        why = await self._newer(max(self.belief.token, spent)) if self.belief is not None else None
         self.keep()
         return why
 

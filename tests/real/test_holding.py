@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ async def test_the_guard_stops_what_runs_while_no_voter_answers_and_holds_again_
     guarded = Guarded(folder)
     try:
         async with running(sites, inventory_of(sites, cluster, "centre"), "data-1") as centre:
-            centre.moves.holding.places = Places(folder)
+            centre.moves.holding.places = Places(folder, folder / "state", folder / "run")
             await until(guarded.lease.exists)
             await asyncio.to_thread(guarded.run)
             guarded.guard_it()
@@ -184,5 +185,14 @@ async def test_the_guard_stops_what_runs_while_no_voter_answers_and_holds_again_
             await until(lambda: guarded.recorded()["phase"] == "holding")
             assert guarded.recorded()["token"] > token
             assert not guarded.runs(), "a guard starts nothing"
+
+            token, places = guarded.recorded()["token"], centre.moves.holding.places
+            centre.moves.holding.places = replace(places, beliefs=folder / "full")
+            await until(lambda: guarded.stopped(token))
+            centre.moves.holding.places = places
+            await until(lambda: guarded.recorded()["phase"] == "holding")
+            assert guarded.recorded()["token"] == token + 1, (
+                "no voter was silent, and the guard had stopped all the same"
+            )
     finally:
         guarded.close()
