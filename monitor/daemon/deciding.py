@@ -170,10 +170,16 @@ class Deciding:
     def _is_due(self, plan: Plan, turn: _Turn) -> bool:
         now, pace = asyncio.get_running_loop().time(), self._pace.setdefault(plan.id, _Pace())
         source = runs_at(plan, past(turn.history.get(plan.id, [])))
-        if now < pace.look and (source is None or not self._stands_still(plan, source)):
+        still = source is not None and self._stands_still(plan, source)
+        if now < pace.look and not (still or self._has_passed(plan)):
             return False
         pace.look = now + CALM
         return True
+
+    def _has_passed(self, plan: Plan) -> bool:
+        """Whether what stood against a move is over by now, as was known when it was looked at."""
+        held = self.held.get(plan.id)
+        return held is not None and held.hold.until is not None and self._clock.now() >= held.hold.until
 
     async def _consider_all(self, plans: list[Plan], turn: _Turn) -> None:
         look, speaks = Once(self._look), Once(self._speaks)

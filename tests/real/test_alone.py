@@ -299,7 +299,7 @@ async def test_where_more_may_be_lost_than_the_plan_allows_a_person_is_called_on
 
 async def test_a_service_that_is_down_for_too_long_leaves_a_site_that_stands(world):
     world.stop_keeping()
-    async with watching(world, world.inventory(here="centre", start="by 4 s"), gate="door-2") as daemon:
+    async with watching(world, world.inventory(here="centre", start="by 10 s"), gate="door-2") as daemon:
         await until(lambda: world.plan in daemon.moves.holding.held, "the lease")
         world.sites.centre.kill()
         await until(lambda: held(daemon, world.plan) is Why.RUNS, "why it does not move yet")
