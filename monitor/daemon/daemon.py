@@ -411,7 +411,7 @@ class Daemon:
         other = self.desk.inventory.peer
         if other is not None and selfcheck.PEER in self.desk.plan.checks:
             verdicts += ((selfcheck.PEER, peer_verdict(self.peer.lag, self.peer.trouble, other)),)
-        itself = self.own.verdict()
+        itself = self.handing.verdict()
         if itself is not None and selfcheck.SELF in self.desk.plan.checks:
             verdicts += ((selfcheck.SELF, itself),)
         moves, now_boot = self.moves, self.clock.boot()

@@ -17,7 +17,8 @@ from failover.model import Site
 from failover.run import MoveId
 from monitor.core.events import RELEVE
 from monitor.core.incident import Refused
-from monitor.core.text import ENGLISH, say
+from monitor.core.text import ENGLISH, Text, say
+from monitor.core.verdict import Severity, Verdict
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.desk import Desk
 from monitor.daemon.moves import Moves
@@ -37,7 +38,7 @@ LAST_WITHIN = 20.0
 """Seconds that the last of the state may take; the other goes on without it then, as if we had been killed."""
 READ_WITHIN = timedelta(seconds=3)
 """For so long after the end of a move the Relève that made it stays: its commands and pages ask how it ended."""
-REFUSED_FOR = 30.0
+REFUSED_FOR = 10.0
 """Seconds after which what begins by itself is tried again."""
 
 
@@ -57,7 +58,8 @@ class Handing:
         self._to: Destination | None = None
         self._alone = asyncio.Lock()
         self._seen = self._ended()
-        self._not_before, self._said = 0.0, ""
+        self._not_before = 0.0
+        self._stuck: Text | None = None
 
     async def hand_over(self, actor: str) -> HandedOver:
         """Name the other site in the voters' record; this Relève is to be ended then. Raises Refused."""
@@ -139,6 +141,7 @@ class Handing:
         if ended == self._seen or not self._own.holds() or now < self._not_before or self._just_ended():
             return
         if not self._all_elsewhere():
+            self._stuck = None
             if not any(not move.state.over for move in self._moves.moves.values()):
                 self._seen = ended
             return
@@ -146,9 +149,21 @@ class Handing:
         try:
             await self.hand_over(RELEVE)
         except Refused as error:
-            if self._said != error.text.template:
-                self._said, why = error.text.template, ENGLISH.render(error.text)
+            if self._stuck is None or self._stuck.template != error.text.template:
+                why = ENGLISH.render(error.text)
                 log.warning("not handed over by itself", extra={"event": "not_handed_over", "why": why})
+            self._stuck = error.text
+
+    def verdict(self) -> Verdict | None:
+        """Return how the lease of Relève stands, and whether it could not go along with what moved; None without it."""
+        found = self._own.verdict()
+        if found is None or self._stuck is None or not self._own.holds():
+            return found
+        text = say(
+            "No group runs at this site any more, and Relève could not go along to the other one: {why}",
+            why=self._stuck,
+        )
+        return Verdict(Severity.WARNING, text, found.metrics)
 
     def _all_elsewhere(self) -> bool:
         both = ends(self._desk.inventory)

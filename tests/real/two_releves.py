@@ -154,7 +154,7 @@ class Releve:
         return one.id, one.began_at
 
 
-async def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
+async def until(holds: Callable[[], object], seconds: float = 120.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():
             await asyncio.sleep(0.05)
