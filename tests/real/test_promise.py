@@ -250,13 +250,16 @@ class Writer:
             await asyncio.sleep(0.01)
 
 
-async def hanging(cluster: Cluster) -> None:
-    """Return when a commit waits for the copy."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+async def hanging(cluster: Cluster, writer: Writer) -> int:
+    """Return how many commits were acknowledged, once the next waits for the copy: the same one, look after look."""
+    query = "SELECT max(pid::text || xact_start) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    looks: list[tuple[str | None, int]] = []
     end = time.monotonic() + PATIENCE
-    while not cluster.sql("sql", query):
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
+    while len(looks) < 5 or looks[-1][0] is None or len(set(looks[-5:])) > 1:
+        assert time.monotonic() < end, looks[-5:]
+        await asyncio.sleep(0.05)
+        looks.append((cluster.sql("sql", query), len(writer.acknowledged)))
+    return looks[-1][1]
 
 
 async def test_nothing_acknowledged_under_a_promise_is_lost_with_the_primary(own, voters, make_io):
@@ -323,8 +326,7 @@ async def test_a_promise_is_taken_back_before_commits_go_on_and_given_anew_when_
             await site.again()
         await site.promised()
         databases.stop("sql-2")
-        await hanging(databases)
-        before = len(writer.acknowledged)
+        before = await hanging(databases, writer)
         await site.again()
         record = await site.until(lambda record: not stands(record))
         assert record.why is TakenBack.LOST
