@@ -34,7 +34,7 @@ from tests.two_sites import RUNS, STOPPED, Host, TwoSites, free_port
 ROOT = Path(__file__).parents[2]
 STOPS_WITHIN = 60
 """Seconds that the plan gives a guard: far more than any of these moves takes, so that nobody has waited for them."""
-TTL = 6
+TTL = 9
 WITHIN = 90.0
 
 
