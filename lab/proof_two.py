@@ -104,6 +104,14 @@ def of_drill(evidence: Evidence, people: People) -> tuple[Text, ...]:
     )
 
 
+def of_leases(lease: tuple[str, int] | None, evidence: Evidence, loss: Loss) -> tuple[Text, ...]:
+    """Return what is wrong with the `lease` of the group (holder, token) that the voters have after the loss."""
+    used = {one.token for one in evidence.effects if one.at > loss.cut_at}
+    if lease is None or lease[0] != SECOURS or any(token is None or token > lease[1] for token in used):
+        return (say("the voters do not hold that the redundant site has the lease of what was done"),)
+    return ()
+
+
 def updates(received: Iterable[Received], people: People, incident: str) -> tuple[Received, ...]:
     """Return the updates about `incident` that the client received, oldest first."""
     told = (one for one in client_told(received, people.client, UPDATE) if one.reference == incident)
@@ -179,9 +187,9 @@ def _moved(evidence: Evidence, loss: Loss) -> Iterable[Text]:
             done=", ".join(one.what for one in done) or "-",
             wanted=", ".join(wanted),
         )
-    tokens = {one.token for one in done}
-    if len(tokens) != 1 or None in tokens:
-        yield say("what was done on the servers carried more than one token of a lease, or none")
+    tokens = [one.token for one in done if one.token is not None]
+    if len(tokens) < len(done) or tokens != sorted(tokens):
+        yield say("what was done on the servers carried no token of a lease, or an older one than what was done before")
     if any(one.host == "calls-1" for one in done):
         yield say("something was done at the lost site")
     if not evidence.calls or evidence.calls[-1].site != SECOURS:

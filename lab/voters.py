@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -11,6 +13,7 @@ import ssl
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lab.certificates import Authority
 from lab.door import LOOPBACK, bound
@@ -21,7 +24,8 @@ HEARTBEAT, ELECTION = 100, 600
 READY_WITHIN, LOOK = 30.0, 0.1
 MEMORY = "/dev/shm"  # noqa: S108 - a folder of ours is made in it
 """Where voters write without waiting for a disk: what they hold need not outlive the demonstration."""
-ASK = b"GET /health HTTP/1.0\r\nHost: voter\r\n\r\n"
+LEASES, AFTER_LEASES = b"releve/lease/", b"releve/lease0"
+"""Where Relève keeps its leases, and the first key that comes after them all."""
 PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
@@ -98,6 +102,17 @@ class Voters:
                 one.close()
         self._place.cleanup()
 
+    async def leases(self) -> dict[str, tuple[str, int]]:
+        """Return who holds which lease under which token, as a voter that runs has them; none that is free."""
+        keys = {"key": _written(LEASES), "range_end": _written(AFTER_LEASES)}
+        for name in self._running:
+            said = await self._said(name, "POST /v3/kv/range", json.dumps(keys))
+            if said is not None:
+                found = {_read(one["key"]).removeprefix(LEASES.decode()): json.loads(_read(one["value"]))
+                         for one in said.get("kvs", ())}  # fmt: skip
+                return {lease: (one["holder"], one["token"]) for lease, one in found.items() if one["held"]}
+        return {}
+
     async def _until_it_serves(self, name: str) -> None:
         while True:
             if await self._serves(name):
@@ -106,18 +121,33 @@ class Voters:
 
     async def _serves(self, name: str) -> bool:
         """Whether the voter has a leader, and answers."""
+        said = await self._said(name, "GET /health")
+        return said is not None and said.get("health") == "true"
+
+    async def _said(self, name: str, what: str, body: str = "") -> dict[str, Any] | None:
+        """What the voter of a site answers, None for nothing that can be read."""
         context = ssl.create_default_context(cafile=str(self.identity / "ca.pem"))
         context.load_cert_chain(self.identity / "cert.pem", self.identity / "key.pem")
         port = self._held[name][0].getsockname()[1]
         try:
             async with asyncio.timeout(1.0):
                 reader, writer = await asyncio.open_connection(LOOPBACK, port, ssl=context)
-                writer.write(ASK)
+                head = f"{what} HTTP/1.0\r\nHost: voter\r\nContent-Length: {len(body)}\r\n\r\n"
+                writer.write(f"{head}{body}".encode())
                 said = await reader.read()
                 writer.close()
-        except (OSError, TimeoutError):
-            return False
-        return b'"health":"true"' in said
+                answer: dict[str, Any] = json.loads(said.partition(b"\r\n\r\n")[2])
+        except (OSError, TimeoutError, ValueError):
+            return None
+        return answer
+
+
+def _written(key: bytes) -> str:
+    return base64.b64encode(key).decode()
+
+
+def _read(text: str) -> str:
+    return base64.b64decode(text).decode()
 
 
 def _end_with_parent() -> None:

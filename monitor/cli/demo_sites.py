@@ -37,7 +37,10 @@ TITLES: Mapping[str, Text] = {
 
 @dataclass(slots=True)
 class Told:
-    """A story that has ended, or got stuck. `move`: what Relève says of it; `before`, `after`: of the group."""
+    """A story that has ended, or got stuck. `move`: what Relève says of it; `before`, `after`: of the group.
+
+    `leases`: who holds which under which token at the end, as the voters have it.
+    """
 
     scenario: str
     problems: tuple[Text, ...] = ()
@@ -45,6 +48,7 @@ class Told:
     move: Mapping[str, Any] = field(default_factory=dict)
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
+    leases: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     moments: dict[str, datetime] = field(default_factory=dict)
     review: Path | None = None
 
@@ -129,7 +133,7 @@ async def _begin(stage: Stage) -> None:
     except Stuck as stuck:
         names = ", ".join(await _unwell(stage))
         raise Failure(say("{what}: {detail}", what=stuck.text, detail=names)) from stuck
-    stage.table()
+    await stage.table()
 
 
 async def _is_well(stage: Stage) -> bool:
@@ -193,7 +197,7 @@ async def _lose(stage: Stage, told: Told) -> None:
         await reviewing
     finally:
         reviewing.cancel()
-    stage.table()
+    await stage.table()
     await _judge_loss(stage, told)
 
 
@@ -218,7 +222,7 @@ async def _take_over(stage: Stage) -> None:
     stage.types("releve run --site secours")
     await other.start()
     stage.active, stage.events = SECOURS, {}
-    stage.table()
+    await stage.table()
 
 
 async def _goes_on(stage: Stage) -> None:
@@ -229,7 +233,7 @@ async def _goes_on(stage: Stage) -> None:
     await stage.until(other.answers, say("the Relève of the redundant site did not go on by itself"))
     stage.happens(say("the lease of the lost Relève is over; that of the redundant site goes on by itself"))
     stage.active, stage.events = SECOURS, {}
-    stage.table()
+    await stage.table()
 
 
 async def _moved(stage: Stage) -> Mapping[str, Any]:
@@ -264,7 +268,7 @@ async def _review(stage: Stage, told: Told) -> None:
 
 async def _judge_loss(stage: Stage, told: Told) -> None:
     from lab.adapt_two import every
-    from lab.proof_two import Loss, of_loss
+    from lab.proof_two import Loss, of_leases, of_loss
     from monitor.cli.demo_sites_shown import due_of
 
     number = stage.number
@@ -281,8 +285,10 @@ async def _judge_loss(stage: Stage, told: Told) -> None:
         rto,
         rpo,
     )
-    told.after = await stage.group()
+    told.after, told.leases = await stage.group(), await stage.leases()
     told.problems += of_loss(stage.evidence(), stage.people, loss)
+    if stage.sites.voters is not None:
+        told.problems += of_leases(told.leases.get(GROUP), stage.evidence(), loss)
     told.problems += _not_moved(told)
 
 
@@ -300,7 +306,7 @@ async def _rehearse(stage: Stage, told: Told) -> None:
     await stage.until(lambda: mirrored(stage.evidence()), nothing)
     await stage.go_on_for(CALM)
     await stage.until(lambda: _is_ready(stage, told), say("after the drill the group is not ready"))
-    stage.table()
+    await stage.table()
     told.problems += of_drill(stage.evidence(), stage.people)
     told.problems += _not_ready(told)
 

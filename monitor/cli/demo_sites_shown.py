@@ -23,19 +23,24 @@ if TYPE_CHECKING:
 RUNS, STANDS, LED, CUT_OFF = N_("runs"), N_("does not run"), N_("led here"), N_("cut off")
 
 
-def sites_table(sites: TwoSites, daemons: Mapping[str, str], teller: Teller) -> None:
-    """Print one line for each site. `daemons`: what the Relève there does, to be translated."""
+def sites_table(
+    sites: TwoSites, daemons: Mapping[str, str], leases: Mapping[str, tuple[str, int]], teller: Teller
+) -> None:
+    """Print one line for each site. `daemons`: what the Relève there does, to be translated; `leases`: by their name,
+    who holds it under which token.
+    """
     from lab.view_two import TITLES, look
 
     words, view = teller.words, look(sites)
     table = Table(box=None, padding=(0, 2))
-    for name in (N_("Site"), N_("Relève"), N_("Dialler"), N_("Calls")):
+    for name in (N_("Site"), N_("Relève"), N_("Dialler"), N_("Calls"), *((N_("Leases"),) if leases else ())):
         table.add_column(words.translate(name), style="bold" if name == N_("Site") else "")
     for site, title in TITLES.items():
         calls = LED if view.led == site else CUT_OFF if site in view.cut else ""
         dialler = RUNS if site in view.running else STANDS
         cells = (words.translate(one) if one else "" for one in (daemons[site], dialler, calls))
-        table.add_row(title, *cells)
+        held = ", ".join(f"{name} {token}" for name, (holder, token) in sorted(leases.items()) if holder == site)
+        table.add_row(title, *cells, *((held,) if leases else ()))
     teller.out.print()
     print_table(table, teller.out)
     teller.out.print()
@@ -114,6 +119,7 @@ def result(
         ],
         "every_s": every().total_seconds(),
         "move": dict(move),
+        "leases": {name: {"holder": holder, "token": token} for name, (holder, token) in told.leases.items()},
         "report": next((one.text for one in evidence.received if one.step == REPORT and one.to == people.it), None),
         "ready": {name: _group(group) for name, group in (("before", told.before), ("after", told.after)) if group},
         "notices": incident.get("notices", []),

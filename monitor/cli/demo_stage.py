@@ -219,7 +219,7 @@ class Stage:
                     self.teller.line(datetime.fromisoformat(event["at"]), RELEVE, event["text"], "cyan")
                 self._log = max(self._log, len(move["log"]))
 
-    def table(self) -> None:
+    async def table(self) -> None:
         """Show both sites: where it runs, who holds what."""
         from lab.two_sites import CENTRE, SECOURS
         from monitor.cli.demo_sites_shown import sites_table
@@ -230,4 +230,8 @@ class Stage:
             return N_("active") if site == self.active else N_("passive")
 
         states = {site: state(site) for site in (CENTRE, SECOURS)}
-        sites_table(self.sites, states, self.teller)
+        sites_table(self.sites, states, await self.leases(), self.teller)
+
+    async def leases(self) -> Mapping[str, tuple[str, int]]:
+        """Return who holds which lease under which token, as the voters have it; nothing where there are none."""
+        return {} if self.sites.voters is None else await self.sites.voters.leases()

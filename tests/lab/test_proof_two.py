@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.proof import Received
-from lab.proof_two import Evidence, Loss, People, of_drill, of_loss
+from lab.proof_two import Evidence, Loss, People, of_drill, of_leases, of_loss
 from lab.trunk import Call
 from lab.two_sites import CENTRE, SECOURS, Effect, Sample
 from monitor.core.text import ENGLISH
@@ -84,7 +84,8 @@ def test_where_all_is_as_it_should_be_nothing_is_found():
         ({"received": without("deployment_plan")}, "the plan was to be mailed"),
         ({"received": without("failover_report", PEOPLE.client)}, "the report was to reach everybody once"),
         ({"effects": EVIDENCE.effects[:-1]}, "on the servers this was done"),
-        ({"effects": (*EVIDENCE.effects[:-1], replace(EVIDENCE.effects[-1], token=2))}, "more than one token"),
+        ({"effects": (*EVIDENCE.effects[:-1], replace(EVIDENCE.effects[-1], token=0))}, "or an older one"),
+        ({"effects": (*EVIDENCE.effects[:-1], replace(EVIDENCE.effects[-1], token=None))}, "carried no token"),
         ({"effects": (*EVIDENCE.effects, Effect(at(25), 1, "calls-1", "start dialler"))}, "at the lost site"),
         ({"effects": (Effect(at(17), 1, "edge", "cut centre"), *EVIDENCE.effects[2:])}, "before the first step"),
         ({"samples": (Sample(at(22), frozenset({CENTRE, SECOURS})),)}, "a dialler ran at both sites at once"),
@@ -117,6 +118,14 @@ def test_whatever_is_wrong_with_what_the_servers_hold_is_found(changed: dict[str
 def test_whatever_is_wrong_with_what_is_said_of_it_is_found(changed: dict[str, Any], found: str):
     said = wrong(EVIDENCE, replace(LOSS, **changed))
     assert any(found in one for one in said), said
+
+
+@pytest.mark.parametrize(
+    ("lease", "well"),
+    [((SECOURS, 1), True), ((SECOURS, 3), True), ((CENTRE, 1), False), ((SECOURS, 0), False), (None, False)],
+)
+def test_what_was_done_was_done_under_the_lease_that_the_voters_hold(lease: tuple[str, int] | None, well: bool):
+    assert (of_leases(lease, EVIDENCE, LOSS) == ()) is well
 
 
 REHEARSED = Evidence(

@@ -33,6 +33,7 @@ def test_the_redundant_site_takes_over_by_itself(project: Path, require: Callabl
     moments = [datetime.fromisoformat(told[name]) for name in ("fault_at", "cut_at", "repaired_at")]
     assert moments == sorted(moments)
     assert told["samples"]["both"] == 0
+    assert {name: lease["holder"] for name, lease in told["leases"].items()} == {"crm": "secours", "releve": "secours"}
     assert told["rto_s"] >= 6, "nobody is sooner than the end of the lost site's lease"
     before, after = (
         [one for one in told["updates"] if (one["at"] > told["cut_at"]) is later] for later in (False, True)
