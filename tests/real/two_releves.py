@@ -29,7 +29,7 @@ from monitor.web.client import ApiError, LocalApi, NoDaemon
 from tests.real.etcd_voters import Cluster
 
 HOST = "127.0.0.1"
-TTL = 3.0
+TTL = 4.0
 SITE = """
 site: {{name: Petit site, timezone: Africa/Douala, language: en}}
 contacts:
@@ -48,7 +48,7 @@ sites:
 peer: {{ca: file:ca.pem, cert: file:cert.pem, key: file:key.pem}}
 leases:
   etcd: {{endpoints: {endpoints}, ca: "{ca}", cert: "{cert}", key: "{key}"}}
-  ttl: 3s
+  ttl: 4s
   loop: 1s
   retry: 1s
 """
