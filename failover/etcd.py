@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from failover.model import Etcd
 from monitor.clock import Clock
-from monitor.core.reasons import reason
 from monitor.core.text import Text, say, verbatim
 from monitor.secret import Unresolved
 from probes.cleaning import one_line
+from probes.unconnected import network_reason, unconnected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -310,27 +310,19 @@ def _why(error: Exception) -> Text:
     """Return what a failed request means."""
     import aiohttp  # noqa: PLC0415 - as above
 
+    distrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) and not distrusted:
+        return say("no TLS connection can be made with it; does it know our certificate?")
+    why = unconnected(error)
+    if why is not None:
+        return why
     match error:
-        case aiohttp.ClientConnectorDNSError():
-            return say("its name cannot be resolved")
-        case aiohttp.ClientConnectorCertificateError():
-            words = str(getattr(error.certificate_error, "verify_message", ""))
-            return say("its certificate is not trusted ({why})", why=verbatim(one_line(words)[:200]))
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return say("no TLS connection can be made with it; does it know our certificate?")
-        case aiohttp.ClientConnectorError():
-            return say("no connection: {why}", why=_network(error.os_error))
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
             # TLS 1.3 tells who shows no certificate, or a wrong one, only after the handshake.
             return say("it ends the connection; it may not accept our certificate")
         case aiohttp.ClientError() | ValueError():
             return _NO_ETCD
         case OSError():
-            return say("no connection: {why}", why=_network(error))
+            return say("no connection: {why}", why=network_reason(error))
         case _:
             return verbatim(type(error).__name__)
-
-
-def _network(error: OSError) -> Text:
-    """Return why, without the address that asyncio puts into its own words."""
-    return reason(OSError(error.errno, os.strerror(error.errno))) if error.errno else say("the network refuses")

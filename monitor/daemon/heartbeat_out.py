@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import os
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -13,11 +12,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.clock import Clock
-from monitor.core.reasons import reason
-from monitor.core.text import Text, say, verbatim
+from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.inventory.model import HeartbeatOut
 from monitor.secret import Unresolved
+from probes.unconnected import network_reason, unconnected
 
 log = logging.getLogger(__name__)
 PATIENCE = 10.0
@@ -182,20 +181,14 @@ def _why(error: Exception) -> Text:
     """Return what a failed request means, without the address, which is a secret."""
     import aiohttp  # noqa: PLC0415 - as above
 
+    why = unconnected(error)
+    if why is not None:
+        return why
     match error:
-        case aiohttp.ClientConnectorDNSError():
-            return say("its name cannot be resolved")
-        case aiohttp.ClientConnectorCertificateError():
-            words = str(getattr(error.certificate_error, "verify_message", ""))
-            return say("its certificate is not trusted ({why})", why=verbatim(words))
-        case aiohttp.ClientSSLError():
-            return say("no TLS connection can be made with it")
-        case aiohttp.ClientConnectorError():
-            return say("no connection: {why}", why=_reason(error.os_error))
         case aiohttp.ClientError() | ValueError():
             return say("it does not answer in HTTP, or its address is none")
         case OSError():
-            return say("no connection: {why}", why=_reason(error))
+            return say("no connection: {why}", why=network_reason(error))
         case _:
             return say("{why}", why=type(error).__name__)
 
@@ -216,8 +209,3 @@ def _are_unlike(url: str, source: str) -> bool:
         return bool(source) and ipaddress.ip_address(host).version != ipaddress.ip_address(source).version
     except ValueError:  # a name
         return False
-
-
-def _reason(error: OSError) -> Text:
-    """Return why, without the address that asyncio puts into its own words."""
-    return reason(OSError(error.errno, os.strerror(error.errno))) if error.errno else say("the network refuses")

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor.core.reasons import reason
-from monitor.core.text import Text, say, verbatim
+from monitor.core.text import Text, say
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.peer_tls import BadIdentity, Identity, client_context
 from monitor.store.feed import Standing
 from monitor.store.tables import STATE_REVISIONS
+from probes.unconnected import unconnected
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -174,16 +174,10 @@ def _unreached(error: Exception) -> Text:
     """Return why there is no connection, or why it ended."""
     import aiohttp  # noqa: PLC0415 - as above
 
+    why = unconnected(error)
+    if why is not None:
+        return why
     match error:
-        case aiohttp.ClientConnectorDNSError():
-            return say("its name cannot be resolved")
-        case aiohttp.ClientConnectorCertificateError():
-            words = str(getattr(error.certificate_error, "verify_message", ""))
-            return say("its certificate is not trusted ({why})", why=verbatim(words))
-        case aiohttp.ClientSSLError():
-            return say("no TLS connection can be made with it")
-        case aiohttp.ClientConnectorError():
-            return say("no connection: {why}", why=reason(error.os_error))
         case aiohttp.ClientOSError() | aiohttp.ServerDisconnectedError():
             return say("it ended the connection; perhaps our certificate is not of its authority, or has run out")
         case _:
