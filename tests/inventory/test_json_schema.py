@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -17,19 +19,23 @@ from monitor.inventory.problems import Problems
 from monitor.inventory.yaml_nodes import plain_data, read
 from probes.registry import kinds
 
-SCHEMA = json_schema()
-VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+
+@cache
+def schema() -> Any:
+    return json_schema()
 
 
 def errors(text: str) -> list[str]:
     node = read("f", text.encode(), Problems())
     assert node is not None
-    return [".".join(map(str, error.path)) for error in VALIDATOR.iter_errors(plain_data(node))]
+    return [
+        ".".join(map(str, error.path)) for error in jsonschema.Draft7Validator(schema()).iter_errors(plain_data(node))
+    ]
 
 
 def test_it_is_a_schema():
-    jsonschema.Draft7Validator.check_schema(SCHEMA)
-    assert set(kinds()) == {name.removeprefix("check-") for name in SCHEMA["$defs"] if name.startswith("check-")}
+    jsonschema.Draft7Validator.check_schema(schema())
+    assert set(kinds()) == {name.removeprefix("check-") for name in schema()["$defs"] if name.startswith("check-")}
 
 
 def test_every_word_for_people_goes_through_the_translation():
@@ -40,8 +46,8 @@ def test_every_word_for_people_goes_through_the_translation():
 
 
 def test_every_definition_is_used():
-    text = json.dumps(SCHEMA)
-    assert [name for name in SCHEMA["$defs"] if f'"#/$defs/{name}"' not in text] == []
+    text = json.dumps(schema())
+    assert [name for name in schema()["$defs"] if f'"#/$defs/{name}"' not in text] == []
 
 
 def test_the_reference_inventory_fits(project):
