@@ -93,6 +93,7 @@ class _Pace:
 class _Turn:
     """What is true of all groups in one turn."""
 
+    mode: Mode
     ttl: timedelta
     kinds: frozenset[str]
     unwell: frozenset[SiteId]
@@ -118,9 +119,12 @@ class Deciding:
         self._told: set[tuple[PlanId, IncidentId, Why]] = set()
 
     async def turn(self) -> None:
-        """Look where something speaks for a move, and begin those against which nothing stands."""
+        """Look where something speaks for a move, and begin those against which nothing stands.
+
+        Without three voters that is none: there a person is called where a plan is to begin at a certain age.
+        """
         continuity = self._desk.inventory.continuity
-        if continuity.mode is not Mode.QUORUM or continuity.here is None:
+        if continuity.mode is Mode.SINGLE or continuity.here is None:
             self.held.clear()
             return
         turn, due = self._this_turn(), list[Plan]()
@@ -143,14 +147,14 @@ class Deciding:
         for move in self._moves.moves.values():
             history.setdefault(move.plan, []).append(move)
         kinds = frozenset(one.kind for one in incidents.values() if one.open)
-        return _Turn((continuity.leases or Leases()).ttl, kinds, unwell, history)
+        return _Turn(continuity.mode, (continuity.leases or Leases()).ttl, kinds, unwell, history)
 
     def _nothing_answers(self, site: Site) -> bool:
-        """Whether no device of `site` is believed to be there; one that answers is enough, however many are off."""
+        """Whether no device of `site` that was ever looked at is believed to be there; one that answers is enough."""
         nodes, state = self._desk.plan.topology.nodes, self._desk.state
-        gates = [gate for device in site.devices if device in nodes for gate in nodes[device].gates]
-        known = (state.healths.get(gate) for gate in gates if gate not in state.stale)
-        return bool(gates) and not any(one is not None and one.latest in ANSWERS for one in known)
+        gates = (gate for device in site.devices if device in nodes for gate in nodes[device].gates)
+        known = {gate: one for gate in gates if (one := state.healths.get(gate)) is not None}
+        return bool(known) and not any(one.latest in ANSWERS and gate not in state.stale for gate, one in known.items())
 
     def _calls_for_a_look(self, plan: Plan, turn: _Turn) -> bool:
         moves = turn.history.get(plan.id, [])
@@ -205,13 +209,13 @@ class Deciding:
         seen = await self._lapse_seen(plan, runs_at(plan, history), seen, sighting)
         now = self._clock.now()
         # As if the lease were ours: it is taken only where nothing else is missing.
-        lease = LeaseSeen(Mode.QUORUM, turn.ttl)
+        lease = LeaseSeen(turn.mode, turn.ttl)
         answer = by_itself(plan, seen, lease, history, now)
         if isinstance(answer, Act):
             answer = by_itself(plan, seen, lease, history, now, untold=await self._moves.untold(plan, answer.target))
         if isinstance(answer, Act):
             why = self._untakeable(plan, sighting)
-            missing = None if why is None else unleased(LeaseSeen(Mode.QUORUM, why=why))
+            missing = None if why is None else unleased(LeaseSeen(turn.mode, why=why))
             if missing is None:
                 await self._begin(plan, answer, seen)
                 return
