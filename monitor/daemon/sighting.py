@@ -30,6 +30,8 @@ from runbooks.contract import Promised
 
 FRESH = timedelta(seconds=60)
 """For how long a look that a person has just asked for counts as one of now."""
+TAKES_OVER = timedelta(hours=1)
+"""How long it may take until another Relève looks after one was lost, with a person who has to be woken."""
 REMEMBERED = timedelta(hours=24)
 """How far back the last figure of a copy is looked for that cannot be measured now."""
 HEARD_FOR = 4.0
@@ -203,14 +205,16 @@ class Sighting:
         """Return from when the service of `plan` counts as lost (UTC): `now` where no incident says so.
 
         It is when the service was last seen to work. The first look that failed may be one of a Relève that took over,
-        long after the loss that nobody saw.
+        long after the loss that nobody saw. After a longer time in which nobody looked nothing can be said of it.
         """
         incident = self.incident(plan)
         if incident is None:
             return now
         health = None if incident.check is None else self._desk.state.healths.get(incident.check)
         worked_at = None if health is None else health.ok_at
-        return incident.began_at if worked_at is None else min(worked_at, incident.began_at)
+        if worked_at is None or not timedelta(0) <= incident.began_at - worked_at <= TAKES_OVER:
+            return incident.began_at
+        return worked_at
 
     async def look_at(self, plan: Plan, site: SiteId) -> Look:
         """Look at `site` now: up if anything there answers, down if nothing does, unknown where nobody can look."""
