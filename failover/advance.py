@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from failover import again
 from failover.fences import Fenced
 from failover.model import Part, Plan
 from failover.phases import ORDER, Direction, Phase
@@ -42,9 +43,10 @@ class Grip(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """Journal that `phase` begins."""
+    """Journal that `phase` begins; `again`: with all that was started, which the guard of the new site has stopped."""
 
     phase: Phase
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,21 @@ Next = Enter | Carry | Settle | Ask | Wait | Pause | Prove | LookBack | End
 
 
 def next_move(
-    move: Move, plan: Plan, now: datetime, *, grip: Grip, fenced: Fenced, halted: bool = False, gone: bool = False
+    move: Move,
+    plan: Plan,
+    now: datetime,
+    *,
+    grip: Grip,
+    fenced: Fenced,
+    token: int | None = None,
+    halted: bool = False,
+    gone: bool = False,
 ) -> Next:
     """Return what `move` does next.
 
     `plan`: the one frozen with it. `fenced`: what is proven of the old site now (`fences.judge`); it is asked for again
-    at every phase behind FENCE, never remembered. `halted`: a person stopped the automation. `gone`: a check or a
-    device that the plan needs is in the inventory no longer.
+    at every phase behind FENCE, never remembered. `token`: under which something may be begun now. `halted`: a person
+    stopped the automation. `gone`: a check or a device that the plan needs is in the inventory no longer.
     """
     stopped = _stopped(move, grip, halted=halted, gone=gone)
     if stopped is not None:
@@ -136,7 +146,23 @@ def next_move(
     if _needs_fence(move, phase) and fenced.proof is None:
         # Whatever was proven before, it does not hold any more: nothing is begun on the new site until it does.
         return Enter(Phase.FENCE)
+    if token is not None and again.stopped_since(move, plan, token):
+        return _again(move)
     return _in_phase(move, plan, phase, fenced, now)
+
+
+def _again(move: Move) -> Enter | Ask:
+    count = again.times(move)
+    if count < MOST_TRIES or _allowed(move):
+        return Enter(Phase.PROMOTE, again=True)
+    text = say(
+        "the guard at {site} has stopped {count} times what was started there, for the lease lapsed. Yes starts it "
+        "again, no ends the move here. {where}",
+        site=move.target,
+        count=count,
+        where=whereabouts(move),
+    )
+    return Ask(None, text)
 
 
 def _stopped(move: Move, grip: Grip, *, halted: bool, gone: bool) -> End | None:

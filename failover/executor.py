@@ -11,24 +11,26 @@ from typing import Any
 
 from failover import advance
 from failover.advance import Grip
+from failover.again import LASTS
 from failover.evidence import gathered
 from failover.fences import Fenced, judge
 from failover.footing import Ground
+from failover.lag import lag_of
 from failover.lease import May, may_act
 from failover.model import Plan, SiteId
 from failover.phases import Phase
 from failover.reached import reached
-from failover.run import Move, MoveEvent, MoveEventKind, MoveState, Task
-from failover.tasks import subject_of, tasks_of
+from failover.run import Move, MoveEvent, MoveEventKind, MoveState
+from failover.tasks import step_of, subject_of
 from failover.words import PHASES
 from monitor.clock import Clock
 from monitor.core.events import RELEVE
-from monitor.core.ids import CheckId, NodeId
+from monitor.core.ids import CheckId
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
-from runbooks import acting, registry
+from runbooks import acting
 from runbooks.acting import Became
-from runbooks.contract import Answer, Io, Outcome, Site, Step, StepFailed, StepParams, Subject
+from runbooks.contract import Answer, Io, Outcome, Site, StepFailed
 from runbooks.proof import until_ok
 
 LOOK = 1.0
@@ -37,11 +39,12 @@ GUARD_LOOK = 0.2
 """Seconds between two looks at what a guard says: it looks at its lease four times a second itself."""
 GUARD_WITHIN = 15.0
 """Seconds within which a guard that runs has heard of the lease and says that it holds; then a person is asked."""
-HELD = (Phase.PROMOTE, Phase.START, Phase.BACK)
-"""Phases that start what the guard of the site would stop again, unless it holds for our token."""
-LAGS = ("lag", "replication_lag", "age")
-"""Metrics of a check that say, in seconds, how far a copy is behind: the first that it has; `age` of a job that reports
-itself is since when it last said that all was copied."""
+HELD = (*LASTS, Phase.BACK)
+"""Phases in which the guard of the site has to hold for our token, or it stops what is started there."""
+
+
+Seen = tuple[Verdict, timedelta | None]
+"""What a check says, and how far the copy that it measures is behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Execution:
             now,
             grip=self._grip(),
             fenced=self._fenced(now),
+            token=self._token(),
             halted=self.ground.halted(move),
             gone=self._gone(),
         )
@@ -113,10 +117,11 @@ class Execution:
 
     async def _turn(self, move: advance.Next) -> None:
         match move:
-            case advance.Enter(phase):
-                await self._enter(phase)
+            case advance.Enter(phase, again):
+                await self._enter(phase, again=again)
             case advance.Carry(n, also):
-                if await self._is_held(self.move.tasks[n]):
+                task = self.move.tasks[n]
+                if await self._is_held(task.phase, task.site):
                     await self._together(n, *also)
             case advance.Settle(n, at):
                 await self._settle(n, at)
@@ -133,8 +138,14 @@ class Execution:
             case _:
                 await self.pause(LOOK)
 
-    async def _enter(self, phase: Phase) -> None:
-        if phase is not Phase.BACK:
+    async def _enter(self, phase: Phase, *, again: bool) -> None:
+        if again:
+            text = say(
+                "the lease lapsed, and the guard at {site} stopped what was started there: it is started again",
+                site=self.move.target,
+            )
+            await self._note(MoveEventKind.PHASE, text, data={"phase": phase.value, "again": True})
+        elif phase is not Phase.BACK:
             await self._note(MoveEventKind.PHASE, say(PHASES[phase]), data={"phase": phase.value})
         elif await self.ground.go_back(self.move) is not None:
             await self.pause(LOOK)
@@ -153,10 +164,10 @@ class Execution:
             seconds = min(GUARD_LOOK, seconds)
         await self.pause(min(LOOK, seconds))
 
-    async def _is_held(self, task: Task) -> bool:
-        """Return whether no guard would stop what `task` starts; else wait a moment, and after a while ask a person."""
+    async def _is_held(self, phase: Phase | None, site: SiteId) -> bool:
+        """Return whether no guard would stop what runs at `site`; else wait a moment, later ask a person."""
         move, now = self.move, self.clock.boot()
-        if not move.direction.moves or task.phase not in HELD or await self.ground.guard_holds(move, task.site):
+        if not move.direction.moves or phase not in HELD or await self.ground.guard_holds(move, site):
             self.unheld_since = None
             return True
         self.unheld_since = now if self.unheld_since is None else self.unheld_since
@@ -167,7 +178,7 @@ class Execution:
         text = say(
             "the guard at {site} does not say that it holds for this move, and would stop what is started there. See "
             "to it there (`releve guard status`). Yes looks again, no ends the move here. {where}",
-            site=task.site,
+            site=site,
             where=advance.whereabouts(move),
         )
         await self._note(MoveEventKind.ASKED, text)
@@ -230,7 +241,7 @@ class Execution:
             return
         io = self.io_for(self.move, n, token)
         try:
-            step, params, subject = self._step_of(task)
+            step, params, subject = step_of(self.move, self.plan, task, self.site)
         except Exception as error:
             await self._became(n, acting.failed(error))
             return
@@ -262,7 +273,7 @@ class Execution:
         task, before = self.move.tasks[n], self.move.records[n].before
         answer = Answer.CANNOT_TELL
         try:
-            step, params, subject = self._step_of(task)
+            step, params, subject = step_of(self.move, self.plan, task, self.site)
         except StepFailed:
             pass  # what the inventory has no longer, nobody can be asked about
         else:
@@ -283,9 +294,10 @@ class Execution:
     async def _prove(self, checks: tuple[CheckId, ...]) -> None:
         """Look at `checks` now and from here, all at once, and journal what each says."""
         phase = self.move.phase
-        if phase is None:
+        if phase is None or not await self._is_held(phase, self.move.target):
             return
-        for check, (seen, lag) in zip(checks, await asyncio.gather(*map(self._seen, checks)), strict=True):
+        found = await self._while_held(asyncio.gather(*map(self._seen, checks)))
+        for check, (seen, lag) in zip(checks, found, strict=False):
             data = {
                 "phase": phase.value,
                 "check": check,
@@ -295,7 +307,18 @@ class Execution:
             }
             await self._note(MoveEventKind.PROOF, seen.summary, data=data)
 
-    async def _seen(self, check: CheckId) -> tuple[Verdict, timedelta | None]:
+    async def _while_held(self, looks: asyncio.Future[list[Seen]]) -> list[Seen]:
+        """Return what `looks` find; nothing once a guard has stopped what they look at, for they would wait in vain."""
+        move, watched = self.move, self.move.direction.moves and self.move.phase is Phase.VERIFY
+        try:
+            while not (await asyncio.wait([looks], timeout=LOOK if watched else None))[0]:
+                if not await self.ground.guard_holds(move, move.target):
+                    return []
+            return looks.result()
+        finally:
+            looks.cancel()
+
+    async def _seen(self, check: CheckId) -> Seen:
         """Return what a check says, and what the copy that it measures lacks."""
         io = self.io_for(self.move, 0, self._token())
         try:
@@ -342,21 +365,6 @@ class Execution:
         while not self.leaving and (left := until - self.clock.boot()) > 0:
             await self.pause(min(LOOK, left))
 
-    def _step_of(self, task: Task) -> tuple[Step[Any], StepParams, Subject]:
-        """Return the step of `task`, its keys and what it is about. Raises StepFailed where it would be another by now.
-
-        What was planned, and perhaps approved, for one device must not be done to another that took its name.
-        """
-        now = tasks_of(self.plan, self.move.direction, self.move.source, self.move.target, self.site)
-        if all(_meant(task) != _meant(one) for one in now):
-            raise StepFailed(
-                say("the inventory has changed, and this is not in the plan any more: {what}", what=task.action.said)
-            )
-        step = registry.load(task.action.step)
-        about = self.move.target if task.phase is Phase.FENCE else task.site
-        params = step.Params.model_validate(dict(task.action.params))
-        return step, params, subject_of(self.plan, about, self.site)
-
     def leave(self) -> None:
         """Begin nothing more: Relève is about to stop."""
         self.leaving = True
@@ -378,18 +386,6 @@ class Execution:
         if len(self.move.log) == before:
             raise LookupError(self.move.id)
         self.answered.set()
-
-
-def lag_of(seen: Verdict) -> timedelta | None:
-    """Return how far the copy is behind that `seen` measures; None where it measures none."""
-    measured = {metric.name: metric.value for metric in seen.metrics if metric.unit == "s"}
-    found = next((measured[name] for name in LAGS if name in measured), None)
-    return None if found is None else timedelta(seconds=max(0.0, found))
-
-
-def _meant(task: Task) -> tuple[Phase, int, SiteId, str, dict[str, Any], NodeId]:
-    action = task.action
-    return task.phase, task.group, task.site, action.step, dict(action.params), action.target
 
 
 def _said(what: Text, words: str) -> Text:

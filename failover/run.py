@@ -13,12 +13,14 @@ from failover.phases import Direction, Phase
 from failover.plan_json import plan_from_json
 from failover.promise_json import promised_from_json
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.text import Text, text_from_json, text_to_json
+from monitor.core.text import Text, text_from_json
 from runbooks.contract import Action, Promised
 from runbooks.run import NOTHING, ActionRecord, ActionState, action_from_json, action_to_json
 
 MoveId = NewType("MoveId", str)
 """Short enough to dictate: `F26-0003`."""
+STARTING = (Phase.PROMOTE, Phase.START)
+"""Phases that start what a guard of the new site stops again when the lease lapses."""
 
 
 class MoveEventKind(StrEnum):
@@ -27,7 +29,8 @@ class MoveEventKind(StrEnum):
     STARTED = "started"
     """With the plan, frozen, the reason, and the loss that a person accepted."""
     PHASE = "phase"
-    """The phase in `data` begins, and the one before it is over; with a new token where one was taken for it."""
+    """The phase in `data` begins, and the one before it is over; with a new token where one was taken for it. `again`:
+    all that was started at the new site is to be started anew."""
     INTENT = "intent"
     """The next action is about to be carried out; its before-image and the token that it carries are in `data`."""
     OUTCOME = "outcome"
@@ -275,7 +278,8 @@ def _applied(move: Move, event: MoveEvent) -> Move:
         case MoveEventKind.PHASE:
             over = tuple(replace(span, ended=span.ended or event.at) for span in move.spans)
             spans = (*over, Span(Phase(data["phase"]), event.at))
-            return replace(move, spans=spans, failed_at=None, token=data.get("token", move.token))
+            records = _again(move) if data.get("again") else move.records
+            return replace(move, spans=spans, records=records, failed_at=None, token=data.get("token", move.token))
         case MoveEventKind.PROOF:
             phase = Phase(data["phase"])
             lag = _span_of(data["lag"])
@@ -292,6 +296,12 @@ def _applied(move: Move, event: MoveEvent) -> Move:
     if event.task is not None and event.task < len(move.records):
         return _task_moved(move, event, event.task)
     return move
+
+
+def _again(move: Move) -> tuple[ActionRecord, ...]:
+    """The records once all that was started is to be started anew."""
+    pairs = zip(move.tasks, move.records, strict=True)
+    return tuple(ActionRecord() if task.phase in STARTING else record for task, record in pairs)
 
 
 def _answered(move: Move, event: MoveEvent) -> Move:
@@ -372,29 +382,3 @@ def task_from_json(data: Mapping[str, Any]) -> Task:
     """Return the task that `task_to_json` wrote."""
     action = action_from_json(data["action"])
     return Task(Phase(data["phase"]), data["group"], SiteId(data["site"]), action, data["fence"])
-
-
-def event_to_json(event: MoveEvent) -> dict[str, Any]:
-    """Return `event` as JSON-ready data; `event_from_json` gives it back equal."""
-    return {
-        "move": event.move,
-        "at": event.at.isoformat(),
-        "kind": event.kind.value,
-        "actor": event.actor,
-        "text": text_to_json(event.text),
-        "task": event.task,
-        "data": dict(event.data),
-    }
-
-
-def event_from_json(data: Mapping[str, Any]) -> MoveEvent:
-    """Return the event that `event_to_json` wrote. Raises KeyError or ValueError if it did not."""
-    return MoveEvent(
-        MoveId(data["move"]),
-        datetime.fromisoformat(data["at"]),
-        MoveEventKind(data["kind"]),
-        data["actor"],
-        text_from_json(data["text"]),
-        data["task"],
-        data["data"],
-    )

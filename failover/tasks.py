@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from failover.model import Drill, Guarded, Isolation, Part, Plan, SiteId, Steps, Token
 from failover.phases import ORDER, Direction, Phase
-from failover.run import Task
-from monitor.core.ids import CheckId
+from failover.run import Move, Task
+from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import say
-from runbooks.contract import Site, StepFailed, Subject
+from runbooks import registry
+from runbooks.contract import Site, Step, StepFailed, StepParams, Subject
 
 NOTHING = Part()
 
@@ -83,3 +85,24 @@ def _tasks(
         for work in group:
             for action in work.step.actions(work.params, subject):
                 yield Task(phase, number, site, action, fence)
+
+
+def step_of(move: Move, plan: Plan, task: Task, at: Site) -> tuple[Step[Any], StepParams, Subject]:
+    """Return the step of `task` of `move`, its keys and what it is about.
+
+    Raises StepFailed where it would be another by now: what was planned, and perhaps approved, for one device must not
+    be done to another that took its name.
+    """
+    now = tasks_of(plan, move.direction, move.source, move.target, at)
+    if all(_meant(task) != _meant(one) for one in now):
+        raise StepFailed(
+            say("the inventory has changed, and this is not in the plan any more: {what}", what=task.action.said)
+        )
+    step = registry.load(task.action.step)
+    about = move.target if task.phase is Phase.FENCE else task.site
+    return step, step.Params.model_validate(dict(task.action.params)), subject_of(plan, about, at)
+
+
+def _meant(task: Task) -> tuple[Phase, int, SiteId, str, dict[str, Any], NodeId]:
+    action = task.action
+    return task.phase, task.group, task.site, action.step, dict(action.params), action.target

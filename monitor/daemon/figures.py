@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from failover.executor import lag_of
+from failover.lag import lag_of
 from failover.model import DataSet, DataSetId
 from monitor.core.ids import CheckId
 from monitor.daemon.beliefs import Seen

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from failover.executor import LAGS, lag_of
 from failover.fences import prospect
 from failover.ground import Group, Seen, past, runs_at
+from failover.lag import LAGS, lag_of
 from failover.lease_etcd import Watching
 from failover.loss import Loss, Measured, loss
 from failover.model import DataSet, DataSetId, Guarded, Leases, Mode, Plan, PlanId, SiteId

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from failover.executor import LAGS
 from failover.ground import past
+from failover.lag import LAGS
 from failover.loss import Measured
 from failover.model import DataSet, DataSetId, Guarded, Isolation, Mode, Plan, PlanId, SiteId, Token
 from failover.preflight import Believed, Preflight, Standing, preflight

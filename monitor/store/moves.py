@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, func, or_, select, update
 
 from failover.model import PlanId
-from failover.run import Move, MoveEvent, MoveEventKind, MoveId, event_from_json, event_to_json, replay
+from failover.run import Move, MoveEvent, MoveEventKind, MoveId, replay
+from failover.run_json import event_from_json, event_to_json
 from monitor.store.runs import run_number
 from monitor.store.tables import insert, move_events, moves
 

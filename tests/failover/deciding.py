@@ -150,7 +150,7 @@ def turning(
         evidence = gathered(real, plan, looks if move.looked else (), records, NOW)
         reign = Reign(token, token - 1, None if since is None else -float(since))
         fenced = judge(plan.fences_of(SITES[1 - x]), evidence, reign, 0.0)
-        return _word(next_move(real, plan, NOW, grip=grip, fenced=fenced))
+        return _word(next_move(real, plan, NOW, grip=grip, fenced=fenced, token=token if grip is Grip.HELD else None))
 
     def turn(world: World, x: int, fence: Fence, grip: Grip) -> tuple[str, int]:
         side, other = world.sides[x], world.sides[1 - x]
@@ -166,8 +166,8 @@ def turning(
 
 def _word(found: Next) -> tuple[str, int]:
     match found:
-        case Enter(phase):
-            return "enter", PHASES.index(phase)
+        case Enter(phase, again):
+            return "again" if again else "enter", PHASES.index(phase)
         case Carry(n):
             return "carry", n
         case Settle(n, _):

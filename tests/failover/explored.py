@@ -392,10 +392,17 @@ def _turned(world: World, x: int, fence: Fence, brain: Brain, what: str, n: int)
     move = side.move
     assert move is not None
     match what:
-        case "enter":
+        case "enter" | "again":
             # It changes nothing but the journal, so that nothing has to be seen between two of them.
-            while what == "enter":
+            while what in ("enter", "again"):
                 move = move._replace(phase=n, seen=move.seen | 1 << n, asked=None, allowed=False)
+                if what == "again":
+                    kinds = brain.tasks(move.planned, fence)
+                    states = (
+                        0 if kind in (Kind.PROMOTE, Kind.START) else one
+                        for kind, one in zip(kinds, move.states, strict=True)
+                    )
+                    move = move._replace(states=tuple(states))
                 world = put(world, x, side._replace(move=move))
                 what, n = brain.turn(world, x, fence, brain.grip(world, x))
             yield f"enters phase {move.phase}", world

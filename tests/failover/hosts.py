@@ -13,7 +13,8 @@ from failover.fences import Reign
 from failover.lease import Belief
 from failover.model import DataSet, DataSetId, Drill, How, Isolation, Part, Plan, PlanId, SiteId, Work
 from failover.phases import Direction
-from failover.run import Move, MoveEvent, MoveId, event_from_json, event_to_json, fold, replay
+from failover.run import Move, MoveEvent, MoveId, fold, replay
+from failover.run_json import event_from_json, event_to_json
 from failover.tasks import tasks_of
 from failover.vantage import Look, View
 from failover.words import Order, started

@@ -36,6 +36,7 @@ from failover.vantage import Look, View
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import ENGLISH, say, text_to_json
 from runbooks.contract import Action, Effect
+from runbooks.run import ActionState
 
 CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
 NAME = MoveId("F26-0001")
@@ -84,6 +85,7 @@ class Play:
     grip: Grip = Grip.HELD
     halted: bool = False
     gone: bool = False
+    token: int = 7
     at: datetime = BEGAN
     trace: list[str] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
@@ -127,6 +129,7 @@ class Play:
             self.at,
             grip=self.grip,
             fenced=self.fenced(),
+            token=self.token,
             halted=self.halted,
             gone=self.gone,
         )
@@ -135,9 +138,9 @@ class Play:
         """Do what comes next, as the executor would, and return it."""
         move = self.next()
         match move:
-            case Enter(phase):
-                self.trace.append(f"[{phase}]")
-                self.note(MoveEventKind.PHASE, phase=phase)
+            case Enter(phase, again):
+                self.trace.append(f"[{phase} again]" if again else f"[{phase}]")
+                self.note(MoveEventKind.PHASE, phase=phase, **({"again": True} if again else {}))
             case Carry(n):
                 self._carry(n)
             case Ask(n, _):
@@ -172,7 +175,7 @@ class Play:
 
     def _carry(self, n: int) -> None:
         what = str(dict(self.tasks[n].action.said.values)["what"])
-        self.note(MoveEventKind.INTENT, n, before={}, token=7)
+        self.note(MoveEventKind.INTENT, n, before={}, token=self.token)
         ok = self.fails.get(what, 0) <= 0
         self.fails[what] = self.fails.get(what, 0) - 1
         self.trace.append(what if ok else f"{what} FAILED")
@@ -414,6 +417,46 @@ def test_the_fence_is_proven_anew_when_it_does_not_hold_any_more() -> None:
     play.note(MoveEventKind.PHASE, phase=Phase.FENCE)
     assert isinstance(next_move(play.move, play.plan, play.at, grip=Grip.HELD, fenced=fenced), Pause)
     assert play.run() == ["[promote]", "[start]", *ENDED]
+
+
+def watched() -> Play:
+    """A forced move to a site where a guard stands."""
+    return Play(Direction.FAILOVER, FORCED, plan(ISOLATION, Guarded(SECOURS, timedelta(seconds=10))))
+
+
+@pytest.mark.parametrize("phase", [Phase.START, Phase.SWITCH, Phase.VERIFY])
+def test_what_the_guard_of_the_new_site_has_stopped_is_started_again_under_the_new_token(phase: Phase) -> None:
+    play = watched()
+    while play.move.phase is not phase:
+        play.turn()
+    play.token = 8
+    since = len(play.trace)
+    assert play.run()[-1] == "succeeded"
+    begun = play.trace[since:]
+    assert begun[:5] == ["[promote again]", "promote", "[start]", "start sql", "start web"]
+    assert all(record.state is ActionState.DONE for record in play.move.records)
+    assert begun.count("route") <= 1
+
+
+def test_without_a_guard_at_the_new_site_what_was_started_runs_on_under_a_new_token() -> None:
+    play = failover()
+    while play.move.phase is not Phase.VERIFY:
+        play.turn()
+    play.token = 8
+    assert play.run() == ENDED[3:]
+
+
+def test_a_guard_that_stops_it_again_and_again_is_asked_about_and_a_yes_starts_it_once_more() -> None:
+    play = watched()
+    for _ in range(MOST_TRIES + 1):
+        play.turn()
+        while play.move.phase is not Phase.VERIFY:
+            assert not isinstance(play.turn(), Wait)
+        play.token += 1
+    assert isinstance(play.next(), Ask)
+    play.turn()
+    assert play.say_yes()[:2] == ["[promote again]", "promote"]
+    assert play.move.state is MoveState.SUCCEEDED
 
 
 EFFECTS = ("promote", "start sql", "start web", "route")

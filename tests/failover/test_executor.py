@@ -330,6 +330,27 @@ async def test_nothing_is_started_before_the_guard_there_holds_and_a_person_is_a
     assert ((await until_over_or_waiting(again)).state, whats(sites)) == (MoveState.SUCCEEDED, WHOLE)
 
 
+class Lapsing(Ground):
+    """The lease lapses once while the new site is looked at: its guard stops what runs there, and a new token comes."""
+
+    async def guard_holds(self, move: Move, site: SiteId) -> bool:
+        if move.phase is not Phase.VERIFY or self.token > 7:
+            return True
+        for name in ("web", "sql"):
+            (self.sites.folder / SECOURS / name).unlink()
+        self.token = 8
+        return False
+
+
+async def test_what_a_guard_stops_while_the_new_site_is_looked_at_is_started_again(sites, hosts):
+    plan = sites.plan(fences=(*sites.plan().fences, Guarded(SECOURS, timedelta(seconds=10))))
+    ground = Lapsing(sites, LaterClock(), [ordered(sites, Direction.SWITCHOVER, plan)])
+    move = await until_over_or_waiting(execution(sites, ground, hosts))
+    assert (move.state, sites.active()) == (MoveState.SUCCEEDED, {SECOURS})
+    again = [effect for effect in sites.effects() if effect.startswith("8 ")]
+    assert again == ["8 start sql", "8 start web"], "the promotion had been done, and the calls led there, already"
+
+
 async def test_what_goes_back_does_so_under_a_token_of_its_own(sites, hosts):
     stop = sites.work("stop web", 'rm -f "$1/centre/web"; exit 3', None)
     parts = sites.plan().parts

@@ -205,7 +205,7 @@ def credulous(fences: Any, evidence: Any, reign: Any, now: float) -> Fenced:
     return Fenced(Proof(0, say("it will be"), say("nothing")), say("it will be"))
 
 
-def promotes_first(move: Move, plan: Plan, now: datetime, *, grip: Grip, fenced: Fenced) -> Next:
+def promotes_first(move: Move, plan: Plan, now: datetime, *, grip: Grip, fenced: Fenced, token: int | None) -> Next:
     """Fence after the start, for a shorter interruption."""
     found = next_move(move, plan, now, grip=grip, fenced=credulous((), {}, None, 0.0))
     if found == Enter(Phase.FENCE):

@@ -17,12 +17,11 @@ from failover.run import (
     MoveId,
     MoveState,
     Task,
-    event_from_json,
-    event_to_json,
     fold,
     replay,
     task_to_json,
 )
+from failover.run_json import event_from_json, event_to_json
 from monitor.core.ids import NodeId
 from monitor.core.text import say, text_to_json
 from runbooks.contract import Action, Effect
