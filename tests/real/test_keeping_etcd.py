@@ -75,18 +75,18 @@ class Group:
         return found
 
     @asynccontextmanager
-    async def lease(self, here: SiteId) -> AsyncIterator[EtcdLease]:
+    async def lease(self, here: SiteId, retry: float | None = None) -> AsyncIterator[EtcdLease]:
         folder = self.centre if here == CENTRE else self.secours
-        made = lease_of(site(self.etcd, here, self.name), self.name, folder)
+        made = lease_of(site(self.etcd, here, self.name), self.name, folder, retry)
         try:
             yield made
         finally:
             await made.close()
 
 
-def lease_of(continuity: Continuity, name: str, folder: Path) -> EtcdLease:
+def lease_of(continuity: Continuity, name: str, folder: Path, retry: float | None) -> EtcdLease:
     leases = continuity.leases
-    voters = Voters(leases.etcd, leases.retry.total_seconds(), CLOCK)
+    voters = Voters(leases.etcd, retry or leases.retry.total_seconds(), CLOCK)
     return EtcdLease(voters, name, str(continuity.here.id), session_in(folder), TTL, CLOCK)
 
 
@@ -174,3 +174,21 @@ async def test_a_token_that_is_ours_is_raised_where_it_stands(group):
         while (refused := await lease.renew(first.belief)).why is Why.UNANSWERED:
             assert time.monotonic() < end
         assert refused.why is Why.LOST
+
+
+async def test_a_lease_that_is_given_to_another_life_is_free_for_nobody_in_between(group):
+    async with group.lease(CENTRE, PATIENCE) as ours, group.lease(SECOURS, PATIENCE) as theirs:
+        end = time.monotonic() + PATIENCE
+        while not isinstance(held := await ours.acquire(), Held):
+            assert time.monotonic() < end
+            await asyncio.sleep(0.05)
+        life = session_in(group.secours)
+        given = await ours.hand_to(held.belief, "secours", life)
+        assert (given.holder, given.session, given.token, given.held) == ("secours", life, held.belief.token + 1, True)
+        assert (await ours.renew(held.belief)).why is Why.LOST
+        assert (await ours.hand_to(held.belief, "secours", life)).why is Why.LOST
+        seen = await ours.look()
+        assert (seen.standing, seen.record) == (Standing.HELD, given)
+        assert (await theirs.look()).standing is Standing.OURS
+        taken = await theirs.acquire(held.belief.token)
+        assert taken.belief.token == given.token
