@@ -16,7 +16,6 @@ UNIMPORTED = {"tzdata": "zoneinfo reads it where the system has no time zones"}
 """Dependencies that are needed although nothing imports them, each with why."""
 OPTIONAL = ("mssql", "postgres", "routers", "s3")
 """Extras of the shipped packages: what only some sites need."""
-UNIMPORTED_BY_LAB = {"cryptography": "pysnmp encrypts by it and does not declare it"}
 LOCKS = ("requirements.lock", "requirements-test.lock")
 
 
@@ -62,7 +61,7 @@ def test_everything_that_the_shipped_packages_import_is_declared_and_the_other_w
 def test_the_simulated_site_needs_its_extra_and_nothing_else(project, table):
     needed, extra = distributions(imported(project / "lab")), declared(table["optional-dependencies"]["lab"])
     assert needed - extra <= declared(table["dependencies"])
-    assert extra - needed == UNIMPORTED_BY_LAB.keys()
+    assert extra - needed == set()
 
 
 @pytest.mark.parametrize("name", LOCKS)
