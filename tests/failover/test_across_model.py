@@ -27,7 +27,7 @@ from failover.model import Guarded, SiteId
 from monitor.daemon.moving import Footing
 from tests.failover.hosts import NAME
 
-TTL, STOPS, END = 2, 1, 5
+TTL, STOPS, END = 2, 1, 4
 """Ticks that a lease lasts, that a guard takes to stop, and after which a story is long enough."""
 OLD, OURS, THEIRS = 1, 2, 3
 """Tokens: under which the group ran, of the move, of whoever takes the lease from it."""
