@@ -26,6 +26,7 @@ from monitor.daemon.own_lease import OwnLease
 from monitor.daemon.peer_line import Destination, NotTaken, line_to, request
 from monitor.daemon.peer_sender import PeerSender
 from monitor.daemon.peering import destination, ends
+from monitor.daemon.whole import whole
 from monitor.store import AuditEntry, StoreError
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,9 @@ class Handing:
 
     async def hand_over(self, actor: str) -> HandedOver:
         """Name the other site in the voters' record; this Relève is to be ended then. Raises Refused."""
+        return await whole(self._hand_over(actor))
+
+    async def _hand_over(self, actor: str) -> HandedOver:
         async with self._alone:
             there, to = self._other()
             if not self._own.holds():
@@ -85,14 +89,16 @@ class Handing:
         if refused is not None:
             raise Refused(say("the lease of Relève was not handed over: {why}", why=refused.text))
         self._to, leader = to, self._own.leader
-        for name, tenure in held.items():
-            self._moves.holding.held.pop(name, None)
-            why = await tenure.hand_to(str(there.id), session)
-            if why is not None:
-                extra = {"event": "lease_not_handed", "plan": name, "why": ENGLISH.render(why)}
-                log.warning("a lease has to lapse before the other site has it", extra=extra)
+        try:
+            for name, tenure in held.items():
+                self._moves.holding.held.pop(name, None)
+                why = await tenure.hand_to(str(there.id), session)
+                if why is not None:
+                    extra = {"event": "lease_not_handed", "plan": name, "why": ENGLISH.render(why)}
+                    log.warning("a lease has to lapse before the other site has it", extra=extra)
+        finally:
+            self._own.give_way()
         log.warning("handed over", extra={"event": "handed_over", "to": there.id, "actor": actor})
-        self._own.give_way()
         return HandedOver(there, 0 if leader is None else leader.token)
 
     async def _ready(self, to: Destination) -> str:
