@@ -191,8 +191,9 @@ class Tenure:
         elif answer.why is Why.HELD:
             found = await self._lease.look()
             record = found.record if isinstance(found, Seen) else None
-            # Our own life before this one may still stand there; it lapses, and nobody else came in between.
-            self.lost = record is not None and (record.holder != self._holder or record.token > self._above)
+            # Under the token of the move it is whoever carried it out before us that still stands there, our own life
+            # before this one or the other Relève: that lapses, and nobody else came in between.
+            self.lost = record is not None and record.token > self._above
 
     async def _try(self) -> Text | None:
         """Take the lease, if need be once its record has stood still for long enough; return why not."""

@@ -86,6 +86,24 @@ async def test_who_held_it_in_between_makes_it_lost(tmp_path):
     await late.leave()
 
 
+async def test_a_move_of_the_other_releve_whose_lease_still_stands_is_waited_for_and_not_lost(tmp_path):
+    """The journal that goes on here names the token under which the other one carried the move out."""
+    other = LocalLease(tmp_path, "lease-crm", "secours", "f" * 32, 15.0, CLOCK)
+    taken = await other.acquire(4)
+    assert isinstance(taken, Held)
+    mine = tenure(tmp_path)
+    await mine.resume(taken.belief.token, knows_the_other=True)
+    assert (mine.lost, mine.belief) == (False, None)
+    await other.release(taken.belief)
+    async with asyncio.timeout(30):
+        while mine.belief is None:
+            await asyncio.sleep(0.05)
+    assert (mine.lost, mine.belief.token) == (False, taken.belief.token + 1)
+    assert mine.lapsed_at is not None
+    await mine.give_back()
+    await other.close()
+
+
 async def test_a_site_that_takes_over_from_itself_gives_what_it_told_its_guard_time_to_end(tmp_path):
     first = tenure(tmp_path)
     assert await first.hold(PlanId("crm"), 0) is None
