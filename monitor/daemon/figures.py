@@ -44,3 +44,12 @@ def grown(figure: Figure, now: datetime) -> float:
     """Return by how many seconds a copy may be behind at `now` (UTC) of which nothing was heard since `figure`."""
     at, lag = figure
     return lag + max(0.0, (now - at).total_seconds())
+
+
+def as_of(figure: Figure, until: datetime) -> Figure:
+    """Return `figure` as it was at `until` (UTC), where it was measured later: what came up to then had come by then.
+
+    A copy that lacks the last 9 s, 7 s after its site was lost, lacked 2 s of what was written there.
+    """
+    at, lag = figure
+    return figure if at <= until else (until, max(0.0, lag - (at - until).total_seconds()))

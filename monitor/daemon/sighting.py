@@ -23,6 +23,7 @@ from monitor.core.text import Text
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.announced import work_on
 from monitor.daemon.desk import Desk
+from monitor.daemon.figures import as_of
 from monitor.daemon.promised import Promises
 from monitor.daemon.standing import fenced_by
 from monitor.store import HistoryUnavailable
@@ -280,9 +281,9 @@ class Sighting:
         return FRESH if known is None else known.every
 
     async def _figures(self, data: DataSet, until: datetime) -> dict[CheckId, tuple[datetime, float]]:
-        """The last figure that each check of `data` had before `until`, where it had one."""
+        """The last figure that each check of `data` had before `until`; a later one says it as well."""
         journal = self._desk.journal
-        found = {c: kept for c in data.checks if (kept := self._desk.figures.get(c)) is not None and kept[0] <= until}
+        found = {c: as_of(kept, until) for c in data.checks if (kept := self._desk.figures.get(c)) is not None}
         for check in data.checks:
             for metric in LAGS:
                 try:

@@ -12,7 +12,7 @@ from monitor.core.verdict import Metric, Severity, Verdict
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.desk import KEEP
-from monitor.daemon.figures import grown, newest
+from monitor.daemon.figures import as_of, grown, newest
 
 COPY, ARCHIVE = CheckId("door"), CheckId("releve-archive-calls")
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
@@ -100,3 +100,16 @@ def test_of_two_figures_of_a_copy_the_later_one_counts():
 
 def test_a_figure_from_a_clock_that_ran_ahead_grows_by_nothing():
     assert grown((NOW + timedelta(seconds=9), 5.0), NOW) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("after", "lag", "left"),
+    [
+        pytest.param(-20, 7.0, 7.0, id="before the loss: it stays what it was"),
+        pytest.param(7, 9.0, 2.0, id="after it: nothing was written there since"),
+        pytest.param(7, 3.0, 0.0, id="the copy got all that there was"),
+    ],
+)
+def test_a_figure_of_after_the_loss_of_a_site_says_what_was_lacking_then(after: float, lag: float, left: float):
+    at = NOW + timedelta(seconds=after)
+    assert as_of((at, lag), NOW) == (min(at, NOW), left)

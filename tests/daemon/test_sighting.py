@@ -181,6 +181,19 @@ async def test_of_a_lost_site_the_last_figures_count_that_were_taken_while_it_st
         assert timedelta(seconds=26) < loss.at_most < timedelta(seconds=28)
 
 
+async def test_of_a_lost_site_a_figure_that_only_the_copy_gave_afterwards_counts_as_well(sites):
+    """It stands in the place of the one before: a copy says by itself up to when it has everything."""
+    async with at_secours(sites) as daemon:
+        await lost(sites)
+        recorded(daemon, 300)
+        now = daemon.clock.now()
+        daemon.desk.figures[CheckId("crm-copy")] = (now, 303.0)  # renewals ended 295 s ago
+        loss = (await seen(daemon)).group(CRM).loss
+        assert loss.known
+        assert loss.at_most is not None
+        assert timedelta(seconds=7) < loss.at_most < timedelta(seconds=9)
+
+
 async def test_a_fence_that_cannot_be_used_now_counts_as_none_for_what_begins_by_itself(sites):
     async with at_secours(sites) as daemon:
         assert (await seen(daemon, strict=True)).group(CRM).unfenced is None
