@@ -10,6 +10,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from tests.real.sites.course import play
+from tests.real.sites.faults import Faults
 from tests.real.sites.judge import Ending, violations
 from tests.real.sites.lab import Lab
 from tests.real.sites.nodes import until
@@ -60,23 +61,18 @@ def test_a_planned_move_loses_nothing_and_leaves_the_old_site_without_effect(lab
     assert [mail for mail in lab.client.mails() if "it@example.org" in str(mail["to"])]
 
 
-def test_a_person_moves_the_group_away_from_a_site_without_power_and_it_stays_passive_when_it_is_back(lab: Lab):
+def test_the_group_moves_by_itself_away_from_a_site_without_power_which_stays_passive_when_it_is_back(lab: Lab):
     lab.begin()
-    lab.network["centre"].kill_all()
-    for part in (lab.releves, lab.voters, lab.databases):
-        part.forget("centre")
-    until(lambda: lab.releves.order("secours", "failover", "secours")[0], lab.log)
+    faults = Faults(lab)
+    faults.power_off("centre")
+    until(lambda: lab.releves.moves("secours"), lab.log)
     assert ended(lab, "secours") == "succeeded", lab.log()
+    (move,) = lab.releves.moves("secours")
+    assert (move["direction"], move["started_by"]) == ("failover", "releve")
     until(lambda: lab.serving() == "secours", lab.log)
-    lab.network["centre"].boot()
-    lab.releves.boot("centre")
-    lab.hosts.start("centre")
-    lab.voters.start("centre")
-    lab.databases.start("centre")
-    for what in ("guard", "releve"):
-        lab.releves.start("centre", what)
-    until(lambda: lab.releves.ask("centre", "/api/v1/plans"), lab.log)
+    faults.power_on("centre")
     back = SystemClock().now().timestamp()
+    until(lambda: lab.releves.copied("centre"), lab.log)
     until(lambda: lab.served("secours", since=back + 6), lab.log)
     assert not [one for one in lab.client.effects() if one.site == "centre" and one.at > back]
     assert violations(lab.client.effects(), lab.rows("secours"), Ending("secours"), lossy=("centre",)) == ()

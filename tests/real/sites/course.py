@@ -15,7 +15,7 @@ from tests.real.sites.lab import Lab
 from tests.real.sites.paper import SITES
 from tests.real.sites.schedule import Schedule
 
-SETTLES_WITHIN = 60.0
+SETTLES_WITHIN = 45.0
 """Seconds after the last fault in which it runs somewhere, or somebody says why not."""
 QUIET = 8.0
 """Seconds in which nothing is done anywhere and no service comes, after which a person looks at what is said."""
@@ -45,8 +45,7 @@ def play(lab: Lab, schedule: Schedule, *, person: bool = True, **plan: Any) -> C
     ending = _settled(lab, person=person)
     effects = lab.client.effects()
     rows = _rows(lab, ending)
-    lossy = () if schedule.synchronous else _left_by_force(lab)
-    wrong = violations(effects, rows, ending, lossy=lossy)
+    wrong = violations(effects, rows, ending, lossy=_lossy(lab))
     wrong += tuple(lab.releves.ended())
     story = "\n".join([str(schedule), *faults.story, *_told(lab, effects, ending), *wrong])
     return Course(schedule, ending, wrong, story, time.monotonic() - began)
@@ -123,14 +122,10 @@ def _timeline(lab: Lab, site: str) -> int:
     return -1
 
 
-def _left_by_force(lab: Lab) -> tuple[str, ...]:
-    """The sites that a forced move left."""
-    found = set()
-    for site in SITES:
-        for move in lab.releves.moves(site):
-            if move["direction"] == "failover":
-                found.add(move["from"])
-    return tuple(found)
+def _lossy(lab: Lab) -> tuple[str, ...]:
+    """The sites that a forced move left which did not say that nothing would be lost."""
+    moves = [move for site in SITES for move in lab.releves.moves(site)]
+    return tuple({move["from"] for move in moves if move["direction"] == "failover" and move["loss_s"] != 0})
 
 
 def _told(lab: Lab, effects: list[Effect], ending: Ending) -> list[str]:

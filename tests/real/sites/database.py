@@ -43,6 +43,8 @@ TABLES = (
     "CREATE ROLE releve LOGIN",
     "GRANT pg_monitor TO releve",
     "GRANT EXECUTE ON FUNCTION pg_promote TO releve",
+    "GRANT EXECUTE ON FUNCTION pg_reload_conf TO releve",
+    "GRANT ALTER SYSTEM ON PARAMETER synchronous_standby_names TO releve",
     "GRANT ALL ON work, work_id_seq TO releve",
 )
 
@@ -74,7 +76,7 @@ class Databases:
         if name in self.running:
             self.running.pop(name).wait(10)
 
-    def begin(self, *, synchronous: bool) -> None:
+    def begin(self) -> None:
         """Start a new primary at the centre and its standby at the other site."""
         for name in SITES:
             self.kill(name)
@@ -83,14 +85,6 @@ class Databases:
         self.start("centre")
         self.sql("centre", *TABLES)
         self.copy("secours", of="centre")
-        if synchronous:
-            self.wait_for_copy("centre", "secours")
-
-    def wait_for_copy(self, primary: str, standby: str) -> None:
-        """Let every commit on `primary` wait until the standby has it too."""
-        self.sql(primary, f"ALTER SYSTEM SET synchronous_standby_names = '{standby}'", "SELECT pg_reload_conf()")
-        state = f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{standby}'"
-        until(lambda: self.sql(primary, state) == "sync", self.log)
 
     def copy(self, name: str, of: str) -> None:
         """Make the server of a site anew as a standby of the other, start it, and return once it receives."""

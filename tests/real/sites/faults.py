@@ -25,7 +25,6 @@ class Faults:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self.story: list[str] = []
-        self.forced: list[str] = []
         self.mover: str | None = None
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
@@ -103,8 +102,8 @@ class Faults:
                 self._kill_both(site)
                 return lambda: self._both_back(site)
             case _:
-                self._power_off(site)
-                return lambda: self._power_on(site)
+                self.power_off(site)
+                return lambda: self.power_on(site)
 
     def _then(self, fault: Fault, do: Callable[[], object]) -> None:
         def end() -> None:
@@ -132,12 +131,10 @@ class Faults:
     def _order(self, fault: Fault) -> None:
         """A person asks for it where it can be asked, and takes no for an answer."""
         forced = fault.kind is Kind.FORCE
-        for site in (fault.where,) if forced else SITES:
+        for site in sorted(SITES, key=lambda site: (site == fault.where) is not forced):
             name, why = self._lab.releves.order(site, "failover" if forced else "switchover", fault.where)
             if name:
                 self.mover = site
-            if name and forced:
-                self.forced.append(fault.where)
             self._say(f"ordered at {site}: {name or why}")
             if name:
                 return
@@ -189,14 +186,15 @@ class Faults:
         for what in ("guard", "releve"):
             self._back(site, what)
 
-    def _power_off(self, site: str) -> None:
+    def power_off(self, site: str) -> None:
+        """Kill all that runs at a site."""
         lab = self._lab
         lab.network[site].kill_all()
         lab.releves.forget(site)
         lab.voters.forget(site)
         lab.databases.forget(site)
 
-    def _power_on(self, site: str) -> None:
+    def power_on(self, site: str) -> None:
         """The machine is back, with what starts by itself; its memory is empty, and its clocks begin anew."""
         lab = self._lab
         lab.network[site].boot()

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from monitor.clock import SystemClock
-from tests.real.etcd_voters import place
 from tests.real.postgres import programs
 from tests.real.sites import paper
 from tests.real.sites.client import Client
@@ -45,11 +44,10 @@ class Lab:
         # A path of a socket must be short, and PostgreSQL's own user has to get there.
         self.folder = Path(tempfile.mkdtemp(prefix=f"rl{os.getpid()}-", dir="/tmp"))
         self.folder.chmod(0o755)
-        self._memory = Path(tempfile.mkdtemp(prefix="releve-etcd-", dir=place()))
         self.network = Network(self._made("net"))
         try:
             self.pki = Pki(self.folder / "pki")
-            self.voters = Voters(etcd, self._memory / "voters", self.network, self.pki)
+            self.voters = Voters(etcd, self.network, self.pki)
             self.databases = Databases(postgres, self.folder / "pg", self.network)
             self.client = Client(sipp, self.folder / "ocm", self.network)
             self.hosts = Hosts(require, self.folder / "hosts", self.network)
@@ -77,20 +75,25 @@ class Lab:
         self.voters.begin()
         self.client.begin()
         self.hosts.begin()
-        written = paper.write(self.releves.folder, self.hosts, self.voters, self.pki, times or Times(), plan)
+        written = paper.write(
+            self.releves.folder, self.hosts, self.voters, self.pki, times or Times(), plan, synchronous=synchronous
+        )
         self.releves.begin(written)
         self.releves.start("centre", "releve")  # which waits until nobody can hold its lease any more
-        self.databases.begin(synchronous=synchronous)
-        until(lambda: self.releves.lease("centre")[0] > 0, lambda: self.releves.log("centre", "releve"))
-        self.releves.start("centre", "guard")
-        self.releves.start("secours", "releve")
-        if "secours" in paper.GUARDED:
-            self.releves.start("secours", "guard")
+        self.databases.begin()
+        until(lambda: "standing_by" in self.releves.log("centre", "releve"), self.log)
+        self.releves.start("secours", "releve")  # which is later, and so the passive one
+        until(lambda: self.releves.lease("centre")[0] > 0, self.log)
+        for site in SITES:
+            self.releves.start(site, "guard")
         until(lambda: self.releves.guarded("centre").get("phase") == "holding", self.log)
         token = int(self.releves.guarded("centre")["token"])
         for service in SERVICES:
             assert self.hosts.does("centre", "start", service, token), self.log()
         until(lambda: self.served("centre"), self.log)
+        until(lambda: self.releves.copied("secours") and self.releves.measured("centre"), self.log)
+        if synchronous:
+            until(lambda: self.releves.promised("centre"), self.log)
         return token
 
     def served(self, site: str | None, *, since: float = 0.0) -> bool:
@@ -122,5 +125,4 @@ class Lab:
         self.network.close()
         with suppress(AttributeError):
             self.databases.close()
-        shutil.rmtree(self._memory, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)

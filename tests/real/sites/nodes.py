@@ -25,6 +25,7 @@ PATIENCE = 60.0
 HOLD = """\
 set -e
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /dev/shm
 mkdir -p /run/sshd /run/releve /run/frr /run/lock
 mount --bind "$1" /proc/sys/kernel/random/boot_id
 # What root's shells do first is no part of the lab, and may wait for a lock that a power cut of ours left.
@@ -77,6 +78,11 @@ class Node:
         children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()
         self.pid = int(children[0])
         self._net = Path(f"/proc/{self.pid}/ns/net").stat().st_ino
+
+    @property
+    def root(self) -> Path:
+        """Return the root of the file system as this node sees it."""
+        return Path(f"/proc/{self.pid}/root")
 
     def boot(self) -> None:
         """Have another boot than before, by its name; the clocks go on, for a namespace keeps its offset."""

@@ -19,10 +19,10 @@ from tests.real.sites.voters import Voters
 PLAN = "crm"
 SITES = ("centre", "secours")
 PEER = 8322
-GUARDED = ("centre",)
-PEERED = False
 CERT, KEY = "/run/peer/cert.pem", "/run/peer/key.pem"
 """Where each site has its own, under one name: both have the same inventory."""
+DEGRADES_AFTER = 6
+"""Seconds that commits wait for a copy that is away."""
 STOP_WITHIN = 0.5
 """Seconds of each command of a guard: a kill and a look at a lock take some hundredths."""
 STOPS_WITHIN = 14
@@ -33,7 +33,7 @@ STOPS_WITHIN = 14
 class Times:
     """How long leases last (`leases:` of the inventory), and how often is looked, in seconds."""
 
-    ttl: float = 5
+    ttl: float = 4
     loop: float = 1
     retry: float = 1
     every: float = 2
@@ -47,10 +47,19 @@ class Paper:
     guards: Mapping[str, Path]
 
 
-def write(folder: Path, hosts: Hosts, voters: Voters, pki: Pki, times: Times, plan: Mapping[str, Any]) -> Paper:
+def write(
+    folder: Path,
+    hosts: Hosts,
+    voters: Voters,
+    pki: Pki,
+    times: Times,
+    plan: Mapping[str, Any],
+    *,
+    synchronous: bool,
+) -> Paper:
     """Write all of it into `folder`. `plan`: keys of the plan that are other than usual."""
     (folder / "password").write_text("none is asked for")
-    body = _inventory(folder, hosts, voters, pki, times)
+    body = _inventory(folder, hosts, voters, pki, times, synchronous=synchronous)
     body["plans"][PLAN] |= plan
     path = folder / "inventory.yaml"
     path.write_text(yaml.safe_dump(body, allow_unicode=True, sort_keys=False), "utf-8")
@@ -79,7 +88,10 @@ def _guard(folder: Path, site: str, hosts: Hosts, times: Times) -> dict[str, Any
     }  # fmt: skip
 
 
-def _inventory(folder: Path, hosts: Hosts, voters: Voters, pki: Pki, times: Times) -> dict[str, Any]:
+def _inventory(
+    folder: Path, hosts: Hosts, voters: Voters, pki: Pki, times: Times, *, synchronous: bool
+) -> dict[str, Any]:
+    waits = {"synchronous": True, "degrade_after": f"{DEGRADES_AFTER}s"} if synchronous else {}
     ssh = {
         "user": "root", "key": f"file:{hosts.key}", "port": SSH, "host_key": hosts.fingerprint, "platform": "linux",
     }  # fmt: skip
@@ -99,7 +111,9 @@ def _inventory(folder: Path, hosts: Hosts, voters: Voters, pki: Pki, times: Time
         devices[f"sql-{n}"] = {"address": ADDRESS[site], "ssh": ssh, "sql": sql}
         checks[f"door-{n}"] = {"probe": "tcp", "device": f"host-{n}", "port": SSH, "gate": True, **every}
         checks[f"hermes-{n}"] = {"probe": "tcp", "device": f"host-{n}", "port": HEALTH, **every}
-    checks["hermes-1"]["incident"] = "site-lost"
+    # The door's own loss explains that of what stands behind it.
+    for name in ("door-1", "hermes-1"):
+        checks[name]["incident"] = "site-lost"
     checks["copy"] = {"probe": "replication", "device": "sql-1", "standby": "sql-2", **every}
     return {
         "site": {"name": "Douala", "timezone": "Africa/Douala", "language": "en"},
@@ -129,11 +143,13 @@ def _inventory(folder: Path, hosts: Hosts, voters: Voters, pki: Pki, times: Time
             },
             "ttl": f"{times.ttl}s", "loop": f"{times.loop}s", "retry": f"{times.retry}s",
         },
-        "datasets": {"crm-db": {"title": "the results", "how": "postgresql", "rpo": "5 min", "checks": "copy"}},
-        **({"peer": {"ca": f"file:{pki.ca}", "cert": f"file:{CERT}", "key": f"file:{KEY}"}} if PEERED else {}),
+        "datasets": {
+            "crm-db": {"title": "the results", "how": "postgresql", "rpo": "5 min", "checks": "copy", **waits}
+        },
+        "peer": {"ca": f"file:{pki.ca}", "cert": f"file:{CERT}", "key": f"file:{KEY}"},
         "plans": {
             PLAN: {
-                "title": "the calls", "active": "centre", "standby": "secours", "start": "person",
+                "title": "the calls", "active": "centre", "standby": "secours", "start": "on_loss",
                 "incident": "site-lost", "data": ["crm-db"], "rto": "5 min", "hold_down": "0s", "most": 24,
                 "lag_ceiling": "5 min",
                 "fences": [fence for site in SITES for fence in _fences(site, hosts)],
@@ -147,7 +163,7 @@ def _inventory(folder: Path, hosts: Hosts, voters: Voters, pki: Pki, times: Time
 def _fences(site: str, hosts: Hosts) -> list[dict[str, Any]]:
     isolate = _step("edge", (str(hosts.edge), "cut", site), (str(hosts.edge), "is-cut", site))
     guard = {"guard": {"at": site, "stops_within": f"{STOPS_WITHIN}s"}}
-    return [{"isolation": {"at": site, "steps": [isolate]}}, *([guard] if site in GUARDED else [])]
+    return [{"isolation": {"at": site, "steps": [isolate]}}, guard]
 
 
 def _part(site: str, n: int, hosts: Hosts) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from failover.guard_files import read_object
+from monitor.store.folder import PEER
+from monitor.store.whose import look_at
 from monitor.web.client import ApiError, LocalApi, NoDaemon
 from tests.real.sites.network import ADDRESS, Network
 from tests.real.sites.nodes import environment
@@ -30,14 +32,10 @@ class Releves:
         self.running: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         for site in SITES:
             issued = pki.issue(f"peer-{site}", ADDRESS[site])
-            place = self.root(site) / "run/peer"
+            place = self._network[site].root / "run/peer"
             place.mkdir(exist_ok=True)
             shutil.copy(issued.cert, place / Path(CERT).name)
             shutil.copy(issued.key, place / Path(KEY).name)
-
-    def root(self, site: str) -> Path:
-        """Return the root of the file system as that site sees it."""
-        return Path(f"/proc/{self._network[site].pid}/root")
 
     def state(self, site: str) -> Path:
         """Return where the Relève of a site keeps its state."""
@@ -90,8 +88,8 @@ class Releves:
     def boot(self, site: str) -> None:
         """Empty what a site keeps in memory."""
         for name in ("releve", "releve-guard"):
-            shutil.rmtree(self.root(site) / "run" / name, ignore_errors=True)
-        (self.root(site) / "run/releve").mkdir()
+            shutil.rmtree(self._network[site].root / "run" / name, ignore_errors=True)
+        (self._network[site].root / "run/releve").mkdir()
 
     def ended(self) -> list[str]:
         """Return what ended by itself, in words."""
@@ -108,7 +106,7 @@ class Releves:
 
     def lease(self, site: str) -> tuple[int, float]:
         """Return what the guard of a site was handed: token, and until when in seconds of its clock; zeros without."""
-        found = read_object(self.root(site) / f"run/releve/{PLAN}.lease")
+        found = read_object(self._network[site].root / f"run/releve/{PLAN}.lease")
         return (0, 0.0) if found is None else (found["token"], found["until"])
 
     def guarded(self, site: str) -> Mapping[str, Any]:
@@ -125,6 +123,19 @@ class Releves:
         with suppress(NoDaemon, ApiError, OSError):
             return self._api(site).get(path)
         return None
+
+    def copied(self, site: str) -> bool:
+        """Return whether the Relève of a site has a whole copy of the other one's state."""
+        seen = look_at(self.state(site) / PEER)
+        return seen is not None and seen.reached.cursor is not None
+
+    def measured(self, site: str) -> bool:
+        """Return whether the Relève of a site knows how far the copy of the database is behind."""
+        return any(group["loss"]["known"] for group in self.ask(site, "/api/v1/plans") or [])
+
+    def promised(self, site: str) -> bool:
+        """Return whether the Relève of a site has told the voters that every commit waits for the copy."""
+        return '"step": "WriteKey", "done": true' in self.log(site, "releve", most=100_000)
 
     def moves(self, site: str) -> list[dict[str, Any]]:
         """Return the moves that the Relève of a site knows, newest first."""
@@ -153,7 +164,7 @@ class Releves:
         except (NoDaemon, ApiError, OSError) as error:
             return f"{type(error).__name__}: {error}"
 
-    def log(self, site: str, what: str) -> str:
+    def log(self, site: str, what: str, most: int = 4000) -> str:
         """Return the end of what `releve` or `guard` of a site said."""
         path = self._network[site].folder / f"{what}.log"
-        return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+        return path.read_text(errors="replace")[-most:] if path.exists() else ""
