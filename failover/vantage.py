@@ -144,21 +144,29 @@ def kept_view(kept: Kept, site: SiteId, by: Asking) -> View:
     taken, and for a while after we took it for that. UNKNOWN where no majority has answered lately, and where the
     record is not the site's for any other reason: whoever gave it back, or never had it, need not be lost.
     """
-    record, lapsed = kept.record, kept.lapsed
+    record = kept.record
     if kept.heard is None or by.now - kept.heard > by.fresh or kept.seen is None:
         return View.UNKNOWN
     if record is not None and record.holder == site and record.held:
         return View.UP if free_in(record, kept.seen, by.ttl, by.now) > 0 else View.DOWN
-    if lapsed is not None and lapsed.holder == site and by.now - lapsed.at <= LAPSE_LASTS:
-        return View.DOWN
-    return View.UNKNOWN
+    return View.UNKNOWN if _lapsed(kept, site, by.now) is None else View.DOWN
 
 
-def still_since(kept: Kept, site: SiteId) -> float | None:
-    """Return since when the lease of `site` is not renewed as far as is known (CLOCK_BOOTTIME); None for not known."""
+def still_since(kept: Kept, site: SiteId, now: float) -> float | None:
+    """Return since when the lease of `site` is not renewed as far as is known at `now`; None for not known.
+
+    Both are seconds of CLOCK_BOOTTIME. A lapse of long ago says nothing: the group may have gone back since.
+    """
     if kept.record is not None and kept.record.holder == site and kept.record.held and kept.seen is not None:
         return kept.seen.since
-    return kept.lapsed.still if kept.lapsed is not None and kept.lapsed.holder == site else None
+    lapsed = _lapsed(kept, site, now)
+    return None if lapsed is None else lapsed.still
+
+
+def _lapsed(kept: Kept, site: SiteId, now: float) -> Lapsed | None:
+    """How `site` lost the lease to us, as long as that counts."""
+    one = kept.lapsed
+    return one if one is not None and one.holder == site and now - one.at <= LAPSE_LASTS else None
 
 
 def view_of(look: Look | None, now: datetime) -> View:

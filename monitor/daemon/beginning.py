@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from failover.by_hand import may_start, target_of
@@ -26,6 +26,17 @@ from monitor.daemon.sighting import Sighting
 from monitor.daemon.tenure import Tenure, knows_the_other
 from runbooks.contract import StepFailed
 
+SEEN_FOR = 20.0
+"""Seconds for which what Relève has seen of two sites is enough to begin by: another move may take so long to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What Relève has `seen`, by `at` (CLOCK_BOOTTIME), where it begins a move by itself."""
+
+    seen: Seen
+    at: float
+
 
 class Beginning:
     """Begins moves, one at a time. `taking`: the lease of each group of which a move is being prepared.
@@ -42,14 +53,16 @@ class Beginning:
         holding: Holding,
         tenure: Callable[[PlanId], Tenure],
         untold: Callable[[Plan, SiteId | None], Awaitable[Mapping[SiteId, Text]]],
-        note_lapse: Callable[[PlanId], None] = lambda _plan: None,
+        note_lapse: Callable[[PlanId], None],
+        halted: Callable[[], bool],
     ) -> None:
         """`tenure`: returns the lease of a group, untaken; `untold`: by site, why its guard could not be told now.
 
-        `note_lapse` keeps how the site where a group runs has lost its lease, before that is taken from it.
+        `note_lapse` keeps how the site where a group runs has lost its lease, before that is taken from it. `halted`:
+        whether a person has stopped everything.
         """
         self._desk, self._clock, self._book, self._untold = desk, clock, book, untold
-        self._note_lapse = note_lapse
+        self._note_lapse, self._halted = note_lapse, halted
         self._sighting, self._holding, self._tenure = sighting, holding, tenure
         self.taking: dict[PlanId, Tenure] = {}
         self.changing = asyncio.Lock()
@@ -74,7 +87,7 @@ class Beginning:
     def _ttl(self) -> timedelta:
         return (self._continuity.leases or Leases()).ttl
 
-    async def _prepared(self, plan: Plan, wanted: Wanted, lease: LeaseSeen, alone: Seen | None = None) -> Prepared:
+    async def _prepared(self, plan: Plan, wanted: Wanted, lease: LeaseSeen, alone: Alone | None = None) -> Prepared:
         mine, going = self._book.of(plan.id), self._book.going(plan.id)
         answer: Hold | Act
         if alone is None:
@@ -86,9 +99,11 @@ class Beginning:
                 plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, untold=untold
             )
         else:
-            seen = await self._sighting.measured_again(plan, mine, alone)
             untold = await self._untold(plan, wanted.target)
+            seen = await self._sighting.as_of_now(plan, mine, alone.seen, halted=self._halted())
             now = self._clock.now()
+            if self._clock.boot() - alone.at > SEEN_FOR:
+                raise Refused(say("both sites were looked at too long ago, and are looked at again"))
             answer = by_itself(plan, seen, lease, past(mine), now, untold=untold)
         if isinstance(answer, Hold):
             return Prepared(plan, answer, now)
@@ -100,7 +115,7 @@ class Beginning:
             raise Refused(say("{plan} cannot move: {why}", plan=plan.id, why=error.text)) from error
 
     async def begin(
-        self, wanted: Wanted, said: Said, carry: Callable[[Move, Tenure | None], None], alone: Seen | None = None
+        self, wanted: Wanted, said: Said, carry: Callable[[Move, Tenure | None], None], alone: Alone | None = None
     ) -> Move:
         """Return the move that has begun, on disk and handed to `carry` with its lease. Raises Refused.
 
@@ -131,8 +146,9 @@ class Beginning:
             carry(move, tenure)
         return move
 
-    async def _looked_over(self, plan: Plan, wanted: Wanted, alone: Seen | None) -> None:
+    async def _looked_over(self, plan: Plan, wanted: Wanted, alone: Alone | None) -> None:
         """Refuse what does not begin whatever the lease, before that is touched: it may hold the service up."""
+        await self._book.must_be_journaled()
         allowed(await self._prepared(plan, wanted, LeaseSeen(self._continuity.mode, self._ttl), alone))
 
     async def hold_or_give_back(self, plan: Plan, tenure: Tenure) -> None:
@@ -145,7 +161,7 @@ class Beginning:
         else:
             await self._holding.let_go(plan.id, tenure)
 
-    async def _begun(self, plan: Plan, wanted: Wanted, said: Said, tenure: Tenure | None, alone: Seen | None) -> Move:
+    async def _begun(self, plan: Plan, wanted: Wanted, said: Said, tenure: Tenure | None, alone: Alone | None) -> Move:
         book, why = self._book, None
         if tenure is not None:
             if alone is not None:

@@ -27,6 +27,7 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Refused
 from monitor.core.text import ENGLISH, Text, say
 from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.beginning import Alone
 from monitor.daemon.desk import Desk
 from monitor.daemon.move_orders import Said
 from monitor.daemon.moves import Moves
@@ -129,9 +130,7 @@ class Deciding:
             return
         turn, due = self._this_turn(), list[Plan]()
         for plan in continuity.plans.values():
-            if plan.start is Start.PERSON:
-                continue
-            if self._calls_for_a_look(plan, turn):
+            if plan.start is not Start.PERSON and self._calls_for_a_look(plan, turn):
                 due += (plan,) if self._is_due(plan, turn) else ()
             else:
                 self.held.pop(plan.id, None)
@@ -158,18 +157,19 @@ class Deciding:
 
     def _calls_for_a_look(self, plan: Plan, turn: _Turn) -> bool:
         moves = turn.history.get(plan.id, [])
-        if any(not move.state.over for move in moves):
+        if any(move.direction.moves and not move.state.over for move in moves):
             return False  # it moves; what it does and asks is told of itself
         source = runs_at(plan, past(moves)) if moves else plan.active
         answers = any(kind in turn.kinds for kind in plan.kinds)
         return answers or (source is not None and (source in turn.unwell or self._stands_still(plan, source)))
 
     def _stands_still(self, plan: Plan, source: SiteId) -> bool:
-        """Whether the lease of `source` is overdue: a renewal did not come that should have by now."""
+        """Whether the lease of `source` is overdue: the voters answered once it should have been renewed."""
         leases = self._desk.inventory.continuity.leases or Leases()
-        still = still_since(self._moves.watching(plan.id).kept, source)
+        kept = self._moves.watching(plan.id).kept
+        still = still_since(kept, source, self._clock.boot())
         overdue = (leases.loop + leases.retry).total_seconds()
-        return still is not None and self._clock.boot() - still > overdue
+        return still is not None and kept.heard is not None and kept.heard - still > overdue
 
     def _is_due(self, plan: Plan, turn: _Turn) -> bool:
         now, pace = asyncio.get_running_loop().time(), self._pace.setdefault(plan.id, _Pace())
@@ -202,10 +202,11 @@ class Deciding:
             log.exception("nothing was decided about a group", extra={"event": "decide_bug", "plan": plan.id})
 
     async def _consider(self, plan: Plan, turn: _Turn, sighting: Sighting) -> None:
-        moves = self._moves.book.of(plan.id)
+        moves, going = self._moves.book.of(plan.id), self._moves.book.going(plan.id)
         halted = self._moves.halted()
-        seen = await sighting.seen(plan, moves, moving=None, halted=halted, strict=True)
-        history = past(moves)
+        moving = None if going is None else going.id
+        seen = await sighting.seen(plan, moves, moving=moving, halted=halted, strict=True)
+        seen_at, history = self._clock.boot(), past(moves)
         seen = await self._lapse_seen(plan, runs_at(plan, history), seen, sighting)
         now = self._clock.now()
         # As if the lease were ours: it is taken only where nothing else is missing.
@@ -217,7 +218,7 @@ class Deciding:
             why = self._untakeable(plan, sighting)
             missing = None if why is None else unleased(LeaseSeen(turn.mode, why=why))
             if missing is None:
-                await self._begin(plan, answer, seen)
+                await self._begin(plan, answer, Alone(seen, seen_at))
                 return
             answer = missing
         await self._note(plan, answer, history, now)
@@ -240,15 +241,15 @@ class Deciding:
             return None
         return untakeable(self._moves.watching(plan.id).kept, sighting.asking())
 
-    async def _begin(self, plan: Plan, act: Act, seen: Seen) -> None:
+    async def _begin(self, plan: Plan, act: Act, alone: Alone) -> None:
         pace, now = self._pace.setdefault(plan.id, _Pace()), asyncio.get_running_loop().time()
         if now < pace.begin:
             return
         pace.begin = now + AGAIN
         wanted = Wanted(plan.id, Direction.FAILOVER, act.target)
-        said = Said(RELEVE, because=because(act.source, seen))
+        said = Said(RELEVE, because=because(act.source, alone.seen))
         try:
-            await self._moves.start_alone(wanted, said, seen)
+            await self._moves.start_alone(wanted, said, alone)
         except Refused as error:
             log.warning(
                 "a move by itself was not begun",

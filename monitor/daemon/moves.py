@@ -11,7 +11,7 @@ from functools import partial
 
 from failover.across import GuardSeen, Heard
 from failover.executor import Execution
-from failover.ground import Seen, past, runs_at
+from failover.ground import past, runs_at
 from failover.lease_etcd import Watching
 from failover.model import Continuity, Leases, Plan, PlanId, SiteId
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState
@@ -23,7 +23,7 @@ from monitor.core.text import Text, say
 from monitor.core.verdict import Verdict
 from monitor.daemon import lapses
 from monitor.daemon.automation import Automation
-from monitor.daemon.beginning import Beginning
+from monitor.daemon.beginning import Alone, Beginning
 from monitor.daemon.beliefs import legible
 from monitor.daemon.desk import Desk
 from monitor.daemon.guards import Guards
@@ -80,7 +80,15 @@ class Moves:
             lambda: self._continuity, self._is_ours, self._tenure, self.book.highest, clock=clock, there=self._is_theirs
         )
         self.beginning = Beginning(
-            desk, clock, self.book, self.sighting, self.holding, self._tenure, self.untold, self._note_lapse
+            desk,
+            clock,
+            self.book,
+            self.sighting,
+            self.holding,
+            self._tenure,
+            self.untold,
+            self._note_lapse,
+            self.halted,
         )
         self.guards = Guards(
             lambda: self._continuity, self.book, self.holding, lambda: other_end(desk.inventory),
@@ -133,9 +141,9 @@ class Moves:
         """Return whether the Relève at `site`, another than ours, answers now."""
         return await speaks(self._desk.inventory, site)
 
-    async def start_alone(self, wanted: Wanted, said: Said, seen: Seen) -> Move:
-        """Begin what Relève has decided by itself, by what it has `seen` just now. Raises Refused."""
-        return await whole(self._start(wanted, said, seen))
+    async def start_alone(self, wanted: Wanted, said: Said, alone: Alone) -> Move:
+        """Begin what Relève has decided by itself, by what it has seen just now. Raises Refused."""
+        return await whole(self._start(wanted, said, alone))
 
     async def planned(self, wanted: Wanted) -> Prepared:
         """Return the dry run of what is wanted; nothing is taken or changed. Raises Refused."""
@@ -156,7 +164,7 @@ class Moves:
         """
         return await whole(self._start(wanted, Said(actor, legible(words), loss, stated_at)))
 
-    async def _start(self, wanted: Wanted, said: Said, alone: Seen | None = None) -> Move:
+    async def _start(self, wanted: Wanted, said: Said, alone: Alone | None = None) -> Move:
         ending = [self._tasks[m.id] for m in self.moves.values() if m.plan == wanted.plan and m.id in self._tasks]
         if ending and self.book.going(wanted.plan) is None:
             await asyncio.wait(ending, timeout=PATIENCE)  # the last move is about to give its lease back

@@ -81,25 +81,37 @@ class Sighting:
             for site, found in zip(two, looks, strict=True)
         }
         down = {site for site in two if not sites[site].up}
-        checks = [check for site in two for check in self.vantage(plan, site)]
-        work = work_on(self._desk.inventory, self._desk.state.windows, plan, checks, now)
-        incident = self.incident(plan)
         group = Group(
             loss=await self._loss(plan, source, down, mine),
-            incident=None if incident is None else incident.began_at,
             unfenced=await self._unfenced(plan, source, down, strict=strict),
             moving=moving,
-            work=None if work is None else work.name,
-            work_until=None if work is None else work.until,
         )
+        group = self._with_what_is_told(plan, group)
         return Seen(sites, {plan.id: group}, clock=self._desk.trusted(), halted=halted)
 
-    async def measured_again(self, plan: Plan, moves: Iterable[Move], seen: Seen) -> Seen:
-        """Return `seen` with what would be lost as it is known by now: under the lease more may be certain."""
+    async def as_of_now(self, plan: Plan, moves: Iterable[Move], seen: Seen, *, halted: bool) -> Seen:
+        """Return `seen` with all that is known by now without a look at a site.
+
+        Under the lease more may be certain of what would be lost. And whoever announces work meanwhile, or sees the
+        incident end, need not know how long a look at a lost site takes.
+        """
         mine = [move for move in moves if move.plan == plan.id]
         source, down = runs_at(plan, past(mine)), {site for site, sight in seen.sites.items() if not sight.up}
         group = replace(seen.group(plan.id), loss=await self._loss(plan, source, down, mine))
-        return replace(seen, groups={**seen.groups, plan.id: group})
+        group = self._with_what_is_told(plan, group)
+        return replace(seen, groups={**seen.groups, plan.id: group}, clock=self._desk.trusted(), halted=halted)
+
+    def _with_what_is_told(self, plan: Plan, group: Group) -> Group:
+        """`group` with its incident, and with the work that is announced on it."""
+        checks = [check for site in (plan.active, plan.standby) for check in self.vantage(plan, site)]
+        work = work_on(self._desk.inventory, self._desk.state.windows, plan, checks, self._clock.now())
+        incident = self.incident(plan)
+        return replace(
+            group,
+            incident=None if incident is None else incident.began_at,
+            work=None if work is None else work.name,
+            work_until=None if work is None else work.until,
+        )
 
     def voted_again(self, plan: Plan, source: SiteId, seen: Seen) -> Seen:
         """Return `seen` with what the voters say of `source` by now; all others as they saw it just before."""
@@ -166,10 +178,11 @@ class Sighting:
     def _lost_at(self, plan: Plan, source: SiteId | None) -> datetime | None:
         """The end of the last moment in which `source` may have been whole: when its next renewal did not come."""
         leases = self._desk.inventory.continuity.leases
-        still = None if source is None or leases is None else still_since(self._watching(plan.id).kept, source)
+        kept, boot = self._watching(plan.id).kept, self._clock.boot()
+        still = None if source is None or leases is None else still_since(kept, source, boot)
         if still is None or leases is None:
             return None
-        ago = self._clock.boot() - still - leases.loop.total_seconds()
+        ago = boot - still - leases.loop.total_seconds()
         return self._clock.now() - timedelta(seconds=max(0.0, ago))
 
     async def _unfenced(self, plan: Plan, source: SiteId | None, down: set[SiteId], *, strict: bool) -> Text | None:

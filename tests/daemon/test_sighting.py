@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
 from failover.ground import Seen, Why
-from failover.lease import Record, Watched
 from failover.model import PlanId, SiteId
 from failover.phases import Direction
 from failover.vantage import Lapsed, Sight, Sighted
@@ -26,13 +23,12 @@ from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.daemon.peer_door import Listening, holding
 from monitor.daemon.peer_tls import Identity
-from monitor.inventory.load import load
 from monitor.secret import Secret
-from monitor.store import Sample, open_store
+from monitor.store import Sample
+from tests.daemon.secours import at_secours, recorded
 from tests.two_sites import TwoSites, free_port, two_sites
 
 CRM, CENTRE, SECOURS = PlanId("crm"), SiteId("centre"), SiteId("secours")
-NOBODY = {"etcd": {"endpoints": [f"http://127.0.0.1:{port}" for port in (1, 2, 3)]}}
 HOST, CLOCK = "127.0.0.1", SystemClock()
 
 
@@ -43,35 +39,9 @@ async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield made
 
 
-@asynccontextmanager
-async def at_secours(sites: TwoSites, more: dict[str, Any] | None = None, **keys: Any) -> AsyncIterator[Daemon]:
-    """The daemon of the other site; `more`: keys of the inventory, `keys` those of the centre."""
-    places = {
-        "centre": {"title": "Douala", "devices": ["centre-host"], **keys},
-        "secours": {"title": "Yaoundé", "here": True, "devices": ["secours-host"]},
-        "temoin": {"title": "Témoin", "witness": True},
-    }
-    if "releve" in keys:
-        places["secours"]["releve"] = f"https://{HOST}:1"
-    reading = load(sites.inventory({"sites": places, "leases": NOBODY, **(more or {})}))
-    assert reading.inventory is not None, [ENGLISH.render(problem.message) for problem in reading.problems]
-    daemon = await Daemon.start(reading.inventory, open_store(sites.folder / "data", write=True, ballast=0))
-    try:
-        yield daemon
-    finally:
-        await daemon.close()
-
-
 async def seen(daemon: Daemon, *, strict: bool = False) -> Seen:
     plan = daemon.desk.inventory.continuity.plans[CRM]
     return await daemon.moves.sighting.seen(plan, (), moving=None, halted=False, strict=strict)
-
-
-def recorded(daemon: Daemon, ago: float, **changes: Any) -> None:
-    """Put it that the voters have just answered: the centre renewed the lease `ago` seconds before now."""
-    now, watching = CLOCK.boot(), daemon.moves.watching(CRM)
-    record = replace(Record("centre", "a" * 32, 1, 15.0), **changes)
-    watching.kept = replace(watching.kept, record=record, seen=Watched(1, now - ago), heard=now)
 
 
 async def lost(sites: TwoSites) -> None:

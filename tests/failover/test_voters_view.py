@@ -60,13 +60,14 @@ def test_a_lease_that_is_ours_says_nothing_against_our_own_site() -> None:
     [
         (STILL, NOW - 15),
         (replace(TAKEN, lapsed=LAPSED), NOW - 20),
+        (replace(TAKEN, lapsed=replace(LAPSED, at=NOW - LAPSE_LASTS - 1)), None),
         (TAKEN, None),
         (replace(STILL, record=replace(THEIRS, held=False)), None),
         (Kept(), None),
     ],
 )
 def test_since_when_a_lease_is_not_renewed_is_known_also_after_it_was_taken(kept: Kept, since: float | None) -> None:
-    assert still_since(kept, CENTRE) == since
+    assert still_since(kept, CENTRE, NOW) == since
 
 
 @pytest.mark.parametrize(
