@@ -327,6 +327,7 @@ async def test_who_is_killed_right_after_the_decision_decides_anew_and_moves_onc
             while "crm-copy" not in await figures(daemon):
                 await asyncio.to_thread(daemon.api.post, "/heartbeat/crm-copy", {})
                 await asyncio.sleep(0.2)
+            assert (await record()).holder == "centre"
             await world.lose_the_centre()
             async with asyncio.timeout(PATIENCE):
                 while (await record()).holder != "secours":
@@ -355,9 +356,10 @@ async def lease(world: World) -> AsyncIterator[Callable[[], Awaitable[Record]]]:
     reading = EtcdLease(voters, str(world.plan), "-", "-", 5.0, CLOCK)
 
     async def record() -> Record:
-        seen = await reading.look()
-        assert isinstance(seen, Seen)
-        assert seen.record is not None
+        """The first one is written once nobody can hold the lease any more: that takes as long as it lasts."""
+        async with asyncio.timeout(PATIENCE):
+            while not isinstance(seen := await reading.look(), Seen) or seen.record is None:
+                await asyncio.sleep(0.05)
         return seen.record
 
     try:
