@@ -201,10 +201,12 @@ def _standing(wanted: Wanted, record: Record, looked: Looked, memory: Memory, no
 def _unpromised(wanted: Wanted, primary: Primary, looked: Looked, memory: Memory, now: float) -> Step:
     record, ours = looked.record, waited_for(primary.names)
     if not wanted.synchronous:
-        # What a person has set is left alone, also when it is spelled as we do, once we have let go.
-        if record is not None and record.why is not TakenBack.RELAXED and ours == record.name:
+        # What a person has set is left alone, also when it is spelled as we do, once we were seen to have let go.
+        if record is None or record.why is TakenBack.RELAXED:
+            return Nothing(Why.NOT_WANTED)
+        if ours == record.name:
             return Relax(primary, record.name, TakenBack.DROPPED)
-        return Nothing(Why.NOT_WANTED)
+        return TakeBack(record, TakenBack.RELAXED)
     if primary.names and ours is None:
         return Nothing(Why.FOREIGN)
     if ours is not None and not is_there(primary, ours):
@@ -326,14 +328,17 @@ def promised(wanted: Wanted, step: WriteKey, token: int, at: datetime) -> Record
 
 
 def taken_back(record: Record, why: TakenBack, token: int, at: datetime) -> Record:
-    """Return `record` as it stands after it was taken back, at `at` (UTC). The first reason stays."""
+    """Return `record` as it stands after it was taken back because of `why`, at `at` (UTC)."""
     return replace(record, stands=False, token=token, at=at, why=why)
 
 
 def let_go(wanted: Wanted, step: Relax, token: int, at: datetime) -> Record:
-    """Return the record that is written before the primary is let go, at `at` (UTC)."""
+    """Return the record that is written before the primary is let go, at `at` (UTC).
+
+    It does not say that it was: whoever is cut off between the two leaves a primary that waits, and is to be let go.
+    """
     made = promised(wanted, WriteKey(0, step.name, "", step.primary), token, at)
-    return replace(made, stands=False, why=TakenBack.RELAXED)
+    return replace(made, stands=False, why=step.why)
 
 
 def _for(since: float | None, now: float) -> float:

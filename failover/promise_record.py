@@ -36,7 +36,7 @@ class TakenBack(StrEnum):
     WEAK = "weak"
     DOUBLE = "double"
     RELAXED = "relaxed"
-    """The primary is about to be told not to wait any more."""
+    """The inventory no longer asks for it, and the primary was seen not to wait any more."""
 
     @property
     def text(self) -> Text:

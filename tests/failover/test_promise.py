@@ -19,6 +19,7 @@ from failover.promise import (
     WriteKey,
     counted,
     identity,
+    let_go,
     next_step,
     promised,
     remembered,
@@ -146,6 +147,10 @@ def test_what_is_lost_is_let_go_only_once_the_promise_is_taken_back():
     assert step(LOST, gone, memory=replace(since, gone_since=NOW - 59)) == Nothing(Why.WAITS)
     dropped = replace(WANTED, synchronous=False)
     assert step(LOST, STRICT, wanted=dropped) == Relax(STRICT, "sql-2", TakenBack.DROPPED)
+    # Only what was seen is believed: whoever was cut off after the voters were told goes on where it was.
+    told = let_go(WANTED, Relax(gone, "sql-2", TakenBack.LOST), 9, AT)
+    assert step(told, STRICT, wanted=dropped) == Relax(STRICT, "sql-2", TakenBack.DROPPED)
+    assert step(told, LAX, wanted=dropped) == TakeBack(told, TakenBack.RELAXED)
     # What a person sets afterwards is theirs, however it is spelled.
     assert step(replace(LOST, why=TakenBack.RELAXED), wanted=dropped) == Nothing(Why.NOT_WANTED)
 

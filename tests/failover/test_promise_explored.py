@@ -349,7 +349,7 @@ def explored(world: World, rules: Rules) -> tuple[State | None, Counter[str]]:
         if stands and (not state.waits or state.lag):
             return state, met
         met["stands"] += stands
-        met["let go"] += state.record is not None and state.record.why is TakenBack.RELAXED and not state.waits
+        met["let go"] += state.record is not None and state.record.why is TakenBack.LOST and not state.waits
         for n in (0, 1):
             met[f"written by {n}"] += stands and state.ours[n].at == "look" and state.holder == n
         others = (*of_the_world(state, world), *of_what_was_sent(state, rules))
