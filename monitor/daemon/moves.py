@@ -100,6 +100,7 @@ class Moves:
         self._executions: dict[MoveId, Execution] = {}
         self._footings: dict[MoveId, Footing] = {}
         self._tasks: dict[MoveId, asyncio.Task[None]] = {}
+        self._starting: set[asyncio.Task[Move]] = set()
         self._closing, self._answering = False, asyncio.Lock()
 
     @property
@@ -143,7 +144,7 @@ class Moves:
 
     async def start_alone(self, wanted: Wanted, said: Said, alone: Alone) -> Move:
         """Begin what Relève has decided by itself, by what it has seen just now. Raises Refused."""
-        return await whole(self._start(wanted, said, alone))
+        return await whole(self._start(wanted, said, alone), self._starting)
 
     async def planned(self, wanted: Wanted) -> Prepared:
         """Return the dry run of what is wanted; nothing is taken or changed. Raises Refused."""
@@ -162,9 +163,11 @@ class Moves:
 
         `loss`: what may be lost, as it was stated before the yes, at `stated_at`; None for nobody knows.
         """
-        return await whole(self._start(wanted, Said(actor, legible(words), loss, stated_at)))
+        return await whole(self._start(wanted, Said(actor, legible(words), loss, stated_at)), self._starting)
 
     async def _start(self, wanted: Wanted, said: Said, alone: Alone | None = None) -> Move:
+        if self._closing:
+            raise Refused(say("Relève is about to stop, and begins nothing"))
         ending = [self._tasks[m.id] for m in self.moves.values() if m.plan == wanted.plan and m.id in self._tasks]
         if ending and self.book.going(wanted.plan) is None:
             await asyncio.wait(ending, timeout=PATIENCE)  # the last move is about to give its lease back
@@ -244,6 +247,8 @@ class Moves:
 
     def _begin(self, move: Move, footing: Footing) -> None:
         if self._closing:
+            if footing.tenure is not None:  # else it would be renewed, and stay ours, for as long as this process lives
+                self._tasks[move.id] = asyncio.create_task(footing.tenure.leave())
             return  # it is on disk, and is taken up after the start
         self._footings[move.id] = footing
         try:
@@ -384,6 +389,7 @@ class Moves:
         self._closing = True
         for execution in self._executions.values():
             execution.leave()
+        await let_end(tuple(self._starting), PATIENCE)
         await let_end(tuple(self._tasks.values()), PATIENCE)
         await self.holding.close()
         await self.promises.close()

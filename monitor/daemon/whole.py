@@ -19,9 +19,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-async def whole(work: Coroutine[Any, Any, R]) -> R:
-    """Return what `work` returns; it is done to its end also when the caller is cancelled meanwhile."""
-    return await asyncio.shield(asyncio.create_task(work))
+async def whole(work: Coroutine[Any, Any, R], among: set[asyncio.Task[R]] | None = None) -> R:
+    """Return what `work` returns; it is done to its end also when the caller is cancelled meanwhile.
+
+    `among`: where it is found until then by whoever has to wait for it.
+    """
+    task = asyncio.create_task(work)
+    if among is not None:
+        among.add(task)
+        task.add_done_callback(among.discard)
+    return await asyncio.shield(task)
 
 
 def alone(

@@ -243,3 +243,21 @@ def full_disk(daemon: Daemon) -> Iterator[None]:
         yield
     finally:
         event.remove(engine, "before_cursor_execute", no_room)
+
+
+async def test_a_stop_waits_for_the_move_that_is_just_beginning_and_leaves_no_lease_behind(sites):
+    async with running(sites) as daemon:
+        async with daemon.moves.beginning.changing:
+            starting = asyncio.create_task(daemon.moves.start(SWITCHOVER, WHO, loss=None))
+            for _ in range(5):
+                await asyncio.sleep(0)  # it waits for its turn
+            closing = asyncio.create_task(daemon.moves.close())
+            for _ in range(5):
+                await asyncio.sleep(0)
+        move = await starting
+        await closing
+        assert not move.state.over, "it is on disk, and is taken up after the start"
+        assert [task for task in asyncio.all_tasks() if task.get_name().startswith("lease of")] == []
+        with refused("about to stop"):
+            await daemon.moves.start(SWITCHOVER, WHO, loss=None)
+    assert sites.effects() == []
