@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -93,3 +93,16 @@ def entry_of(name: MoveId, order: Order, actor: str) -> AuditEntry:
         "loss": None if order.loss is None else order.loss.total_seconds(),
     }
     return AuditEntry(actor, "failover", data)
+
+
+def the_one(moves: Sequence[Move], name: str, none: Text) -> Move:
+    """Return the one of `moves` that `name` means, itself or its plan; "" means the only one there is.
+
+    Raises Refused, with `none` where there is no move at all.
+    """
+    chosen = [move for move in moves if not name or name in (move.id, move.plan)]
+    if len(chosen) == 1:
+        return chosen[0]
+    if moves:
+        raise Refused(say("name one of these moves: {names}", names=", ".join(move.id for move in moves)))
+    raise Refused(none)

@@ -29,7 +29,7 @@ from monitor.daemon.desk import Desk
 from monitor.daemon.guards import Guards
 from monitor.daemon.holding import Holding
 from monitor.daemon.move_book import MoveBook
-from monitor.daemon.move_orders import Said
+from monitor.daemon.move_orders import Said, the_one
 from monitor.daemon.moving import Footing, Prepared, Wanted
 from monitor.daemon.passive import acted_on, passive
 from monitor.daemon.peer_presence import speaks
@@ -247,7 +247,7 @@ class Moves:
 
     def _begin(self, move: Move, footing: Footing) -> None:
         if self._closing:
-            if footing.tenure is not None:  # else it would be renewed, and stay ours, for as long as this process lives
+            if footing.tenure is not None:  # else it would be renewed for as long as this process lives
                 self._tasks[move.id] = asyncio.create_task(footing.tenure.leave())
             return  # it is on disk, and is taken up after the start
         self._footings[move.id] = footing
@@ -270,6 +270,14 @@ class Moves:
             kept.pop(name, None)
 
     async def _to_its_end(self, execution: Execution, footing: Footing) -> None:
+        try:
+            await self._carried_out(execution, footing)
+        except BaseException:  # cut off, its lease would be renewed for as long as this process lives
+            if footing.tenure is not None:
+                await footing.tenure.leave()
+            raise
+
+    async def _carried_out(self, execution: Execution, footing: Footing) -> None:
         tenure, bugs = footing.tenure, 0
         if footing.taken_up and tenure is not None:
             move = execution.move
@@ -327,7 +335,7 @@ class Moves:
     async def _answer(self, actor: str, words: str, *, yes: bool, name: str, asked_at: datetime | None) -> Move:
         async with self._answering:
             waiting = [move for move in self.moves.values() if move.state is MoveState.WAITING]
-            chosen = self._one(waiting, name, say("no move waits for an answer"))
+            chosen = the_one(waiting, name, say("no move waits for an answer"))
             execution, question = self._executions.get(chosen.id), chosen.question
             if execution is None or question is None:
                 raise Refused(say("no move waits for an answer"))
@@ -347,7 +355,7 @@ class Moves:
 
         Returns it once it is over, or after a while, when an action in hand takes longer.
         """
-        chosen = self._one([m for m in self.moves.values() if not m.state.over], name, say("no move is under way"))
+        chosen = the_one([m for m in self.moves.values() if not m.state.over], name, say("no move is under way"))
         footing = self._footings.get(chosen.id)
         if footing is None:
             raise Refused(say("no move is under way"))
@@ -359,15 +367,6 @@ class Moves:
         if chosen.id in self._tasks:
             await asyncio.wait([self._tasks[chosen.id]], timeout=PATIENCE)
         return self.moves[chosen.id]
-
-    def _one(self, moves: list[Move], name: str, none: Text) -> Move:
-        chosen = [move for move in moves if not name or name in (move.id, move.plan)]
-        if len(chosen) == 1:
-            return chosen[0]
-        if moves:
-            names = ", ".join(move.id for move in moves)
-            raise Refused(say("name one of these moves: {names}", names=names))
-        raise Refused(none)
 
     def swap(self) -> None:
         """Let the moves in hand refer to the inventory as it is now."""

@@ -261,3 +261,14 @@ async def test_a_stop_waits_for_the_move_that_is_just_beginning_and_leaves_no_le
         with refused("about to stop"):
             await daemon.moves.start(SWITCHOVER, WHO, loss=None)
     assert sites.effects() == []
+
+
+async def test_a_move_that_is_cut_off_by_a_stop_renews_no_lease_any_more(sites):
+    (sites.secours.folder / "broken").touch()
+    async with running(sites) as daemon:
+        move = await moved(daemon, SWITCHOVER)
+        assert move.state is MoveState.WAITING
+        (task,) = [task for task in asyncio.all_tasks() if task.get_name() == f"move {move.id}"]
+        task.cancel()  # as a stop does whose patience is at its end
+        await asyncio.wait([task])
+        assert [task for task in asyncio.all_tasks() if task.get_name().startswith("lease of")] == []
