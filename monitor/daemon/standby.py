@@ -68,7 +68,9 @@ class Standby:
         if isinstance(role, Lead):
             return await self._led(role, found)
         if isinstance(role, Alone):
-            return not await self._is_superseded()
+            # What lies there beside a copy that was being taken over is older, and perhaps no longer whole.
+            taken = found.ground is not Ground.TAKEN or await self._has_taken_over()
+            return taken and not await self._is_superseded()
         return False
 
     async def until_active(self, stop: asyncio.Event) -> bool:
@@ -126,9 +128,11 @@ class Standby:
         found, seen, now = await self._footing(), await self._own.look(), self._clock.boot()
         heard = self._began if receiver.heard_at is None else max(self._began, receiver.heard_at)
         role = self._judged(found, seen, silent=now - heard, relieved=receiver.relieved)
+        if now < self._not_before:
+            return None
         if isinstance(role, StandBy) and role.why is Why.COMING:
             await self._own.take(found.token)  # it is ours, and would be taken back
-        if not isinstance(role, Lead) or now < self._not_before:
+        if not isinstance(role, Lead):
             return None
         if found.ground is Ground.NOTHING and await self._runs_there():
             return None  # it may know nothing of voters yet, and has a state that counts
@@ -146,8 +150,10 @@ class Standby:
         if why is not None:
             return False
         self._own.lead(found.token, self._clock.now())
-        if found.ground not in (Ground.COPY, Ground.TAKEN):
-            return True
+        return found.ground not in (Ground.COPY, Ground.TAKEN) or await self._has_taken_over()
+
+    async def _has_taken_over(self) -> bool:
+        """Return whether the copy is our state by now."""
         try:
             await asyncio.to_thread(self._take_over)
         except StoreError as error:

@@ -16,12 +16,16 @@ import trustme
 
 from failover.itself import Alone, StandBy, Why
 from monitor.clock import SystemClock
+from monitor.core.events import RELEVE
 from monitor.core.verdict import Severity
 from monitor.daemon.own_lease import OwnLease
 from monitor.daemon.standby import Standby
 from monitor.inventory.model import Inventory
-from monitor.store import open_store
-from monitor.store.folder import prepare
+from monitor.store import AuditEntry, Batch, open_store
+from monitor.store.archive import back_up
+from monitor.store.folder import PEER, prepare
+from monitor.store.replica import Replica
+from monitor.store.taking_over import _begin
 from tests.daemon.test_peer_story import free_port
 
 OPERATIONS = "operations: {to: [admin]}\n"
@@ -131,3 +135,25 @@ async def test_the_one_that_stands_by_takes_up_its_inventory_again_and_ends_when
     assert process.returncode == 0, said.decode()
     assert (data / "site").read_text().strip() == "secours"
     assert not (data / "state.db").exists()
+
+
+async def test_a_take_over_that_was_cut_short_is_finished_also_where_nobody_can_be_asked(
+    tmp_path: Path, inventory: Inventory, own: OwnLease
+) -> None:
+    data, now = tmp_path / "data", SystemClock().now()
+    with open_store(data, write=True, ballast=0) as ours:
+        ours.commit(Batch(audit=(AuditEntry("uid:1", "of long ago"),)))
+    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
+        standing = theirs.feed.start(7)
+        for what in ("of late", "of today"):
+            theirs.commit(Batch(audit=(AuditEntry("uid:1", what),)))
+        back_up(theirs.folder, tmp_path / "all.zip", now, history=False)
+    with Replica(data / PEER) as replica:
+        replica.install(standing, tmp_path / "all.zip")
+    _begin(data, now, AuditEntry(RELEVE, "take over", {}, now), 8, 0, by_itself=True)  # and killed there
+    assert await Standby(data, inventory, own, SystemClock()).begins_active()
+    with open_store(data, write=True, ballast=0) as found:
+        assert found.verify_audit().entries == 3
+        known = found.feed.standing()
+    assert known is not None
+    assert known.token == 8

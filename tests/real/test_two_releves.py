@@ -20,8 +20,9 @@ from failover.lease import Record
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
 from monitor.store import open_store
+from monitor.store.folder import WriterLock
 from tests.real.etcd_voters import Cluster, Line, place
-from tests.real.two_releves import TTL, Releve, record, until
+from tests.real.two_releves import TTL, Releve, kept, record, until
 
 PATIENCE = 60.0
 EVERY = timedelta(seconds=3)
@@ -226,3 +227,31 @@ async def test_one_hands_over_to_the_other_and_back_in_the_middle_of_an_incident
     await until(lambda: centre.active)
     await tells(centre)
     on_its_grid(centre)
+
+
+async def test_who_was_handed_to_and_cannot_go_on_leaves_the_lease_to_the_first(
+    known: tuple[Releve, Releve], cluster: Cluster
+) -> None:
+    centre, secours = known
+    centre.start()
+    await until(lambda: centre.active)
+    secours.start()
+    await until(lambda: secours.receives)
+    busy = WriterLock(secours.data)  # nothing can be taken over while a command writes there
+    try:
+        code, _out, err = await centre.says("peer", "hand-over", "--yes")
+        assert code == 0, err
+        await until(lambda: "take_over_failed" in secours.log.read_text())
+        failed, given = time.monotonic(), await led_by(cluster, "secours")
+        written = set()
+        while time.monotonic() < failed + TTL:
+            now = await kept(cluster)
+            if now is not None and b"secours" in now.value:
+                written.add(now.revision)
+            await asyncio.sleep(0.1)
+        assert len(written) == 1, "nothing is renewed by who cannot go on"
+        assert (await led_by(cluster, "centre")).token > given.token
+        await until(lambda: centre.active)
+        assert not secours.active
+    finally:
+        busy.release()

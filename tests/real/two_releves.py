@@ -17,7 +17,7 @@ from pathlib import Path
 import trustme
 
 from alerts.notice import Notice
-from failover.etcd import Voters
+from failover.etcd import Kept, Voters
 from failover.itself import RECORD
 from failover.lease import Record, decode
 from failover.lease_etcd import PREFIX
@@ -162,9 +162,14 @@ async def until(holds: Callable[[], object], seconds: float = 120.0) -> None:
 
 async def record(cluster: Cluster) -> Record | None:
     """Return what the voters hold of the lease of Relève."""
+    found = await kept(cluster)
+    return None if found is None else decode(found.value)
+
+
+async def kept(cluster: Cluster) -> Kept | None:
+    """Return the same as it is written, and which write that was."""
     voters = Voters(cluster.at(), 5.0, SystemClock())
     try:
-        kept = (await voters.read(f"{PREFIX}{RECORD}".encode())).kept
-        return None if kept is None else decode(kept.value)
+        return (await voters.read(f"{PREFIX}{RECORD}".encode())).kept
     finally:
         await voters.close()
