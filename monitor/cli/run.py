@@ -275,11 +275,12 @@ async def _lead(
     from importlib.metadata import version
 
     from monitor.clock import SystemClock
-    from monitor.daemon.daemon import Daemon, note_start
+    from monitor.daemon.daemon import Daemon
     from monitor.daemon.peer_door import CannotReceive, holding
     from monitor.daemon.peer_guard import GuardDesk
     from monitor.daemon.peer_line import superseded_there
     from monitor.daemon.peering import destination, listening
+    from monitor.daemon.starting import note_start
     from monitor.web.app import application
     from monitor.web.server import CannotListen, serving, tcp_socket, unix_socket
 
@@ -293,7 +294,7 @@ async def _lead(
     own.lead(0 if standing is None else standing.token, SystemClock().now())
     daemon = await Daemon.start(inventory, store, own=own)
     _obey_signals(daemon, asked)
-    await note_start(daemon, version("releve"))
+    await note_start(daemon.journal, inventory, version("releve"))
     try:
         guard = GuardDesk(lambda: daemon.desk.inventory.continuity, lambda: daemon.moves.holding.post)
         let_in = holding(listening(inventory), daemon.standing, guard.answer)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from alerts.language import speech
-from failover.model import DataSetId
 from monitor.core.events import RELEVE
 from monitor.core.ids import CheckId
-from monitor.core.plan import Plan
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Verdict
-from monitor.daemon import selfcheck, systemd
+from monitor.daemon import systemd
 from monitor.daemon.answers import Answers
 from monitor.daemon.archiving import Archiving
 from monitor.daemon.automation import Automation
@@ -30,29 +28,28 @@ from monitor.daemon.handing import Handing
 from monitor.daemon.heartbeat_in import Jobs
 from monitor.daemon.heartbeat_out import Ailment, SignOfLife
 from monitor.daemon.journal import Journal
-from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.mail_in import MailIn
 from monitor.daemon.moves import Moves
 from monitor.daemon.noticeboard import Noticeboard
-from monitor.daemon.own_lease import OwnLease, is_led
+from monitor.daemon.ourselves import Ourselves
+from monitor.daemon.own_lease import OwnLease
 from monitor.daemon.peer_sender import PeerSender
-from monitor.daemon.peering import destination, inventory_file, peer_verdict
+from monitor.daemon.peering import destination, inventory_file
 from monitor.daemon.post import Post
 from monitor.daemon.promising import Promising, grip_of
 from monitor.daemon.publishing import Publishing
 from monitor.daemon.readiness import Readiness
+from monitor.daemon.reported import Reported
+from monitor.daemon.rereading import plan_of, read_again
 from monitor.daemon.scheduler import Scheduler
 from monitor.daemon.sms_in import SmsIn
+from monitor.daemon.starting import link_key_of
 from monitor.daemon.voting import Voting
 from monitor.inventory.load import Loaded as Reading
-from monitor.inventory.load import load
 from monitor.inventory.model import Check, Inventory
-from monitor.inventory.problems import Problem
 from monitor.inventory.report import problem_json, problem_line
-from monitor.inventory.standpoint import NotASite, remembered, standing_at
-from monitor.store import AuditEntry, Batch, Sample, Store, StoreError
+from monitor.store import Sample, Store
 from monitor.store.feed import Standing
-from monitor.store.link_key import link_key
 from monitor.store.recordings import RecordingsLedger
 from probes.runner import Result
 from probes.sessions import Sessions
@@ -71,27 +68,6 @@ STALLED = 30.0
 """Seconds without a turn of the scheduler after which we are not ready and feed no watchdog."""
 PATIENCE = 5.0
 """Seconds that a stop gives to messages that are being handed over."""
-
-
-def plan_of(inventory: Inventory) -> Plan:
-    """Return the plan of `inventory` with Relève's checks of itself."""
-    folders = inventory.actionable.recordings if inventory.automation.live else ()
-    replies = inventory.replies
-    voters = inventory.continuity.leases is not None and inventory.continuity.leases.etcd is not None
-    own = selfcheck.own_checks(
-        folders,
-        heartbeat=inventory.heartbeat is not None,
-        public=bool(inventory.public.push),
-        mailbox=replies is not None and replies.imap is not None,
-        sms_in=replies is not None and bool(replies.sms),
-        plans=inventory.continuity.plans,
-        peer=destination(inventory) is not None,
-        voters=voters,
-        leases=inventory.continuity.plans if voters and inventory.continuity.here is not None else (),
-        itself=is_led(inventory),
-        promises=[one.id for one in inventory.continuity.data.values() if one.waits is not None and one.waits.wanted],
-    )
-    return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
 
 @dataclass(slots=True)
@@ -123,10 +99,10 @@ class Daemon:
     own: OwnLease
     handing: Handing
     deciding: Deciding
+    ourselves: Ourselves
     stopping: asyncio.Event
     reloading: asyncio.Lock
     ticked_at: float = 0.0
-    most_waiting: int = 0
     superseded: bool = False
     sending: asyncio.Task[None] | None = None
 
@@ -152,7 +128,7 @@ class Daemon:
         plan = plan_of(inventory)
         desk = Desk.resume(journal, clock, inventory, plan, kept)
         desk.guard, desk.trusted = lambda: clock.guard, lambda: clock.trusted
-        desk.link_key = await _link_key(journal)
+        desk.link_key = await link_key_of(journal)
         sessions = Sessions()
         daemon = cls(
             path=inventory.path,
@@ -179,19 +155,19 @@ class Daemon:
             promising=None,  # type: ignore[arg-type]
             own=own if own is not None else OwnLease(store.folder, clock),
             deciding=None,  # type: ignore[arg-type]
+            ourselves=None,  # type: ignore[arg-type]
             ledger=RecordingsLedger(store.folder),
             stopping=asyncio.Event(),
             reloading=asyncio.Lock(),
         )
+        reported = Reported(desk, clock)
         daemon.scheduler = Scheduler(sessions, clock, daemon.report, desk.settling, daemon.jobs.job)
         daemon.jobs.look_again = daemon.scheduler.reprobe
-        daemon.sign_of_life = SignOfLife(
-            lambda: desk.inventory.heartbeat, daemon.ailing, clock, daemon.report_heartbeat
-        )
+        daemon.sign_of_life = SignOfLife(lambda: desk.inventory.heartbeat, daemon.ailing, clock, reported.heartbeat)
         daemon.board = Noticeboard(desk, daemon.watches, clock)
-        daemon.publishing = Publishing(daemon.board, clock, daemon.report_public)
-        daemon.mail_in = MailIn(desk, daemon.answers, daemon.report_mailbox)
-        daemon.sms_in = SmsIn(desk, daemon.answers, daemon.report_sms_in)
+        daemon.publishing = Publishing(daemon.board, clock, reported.public)
+        daemon.mail_in = MailIn(desk, daemon.answers, reported.mailbox)
+        daemon.sms_in = SmsIn(desk, daemon.answers, reported.sms_in)
         daemon.peer = PeerSender(
             lambda: destination(desk.inventory),
             journal,
@@ -204,18 +180,20 @@ class Daemon:
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look, daemon.own.watching)
         daemon.handing = Handing(desk, daemon.moves, daemon.own, daemon.peer)
-        daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, daemon.report_voters, clock)
+        daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, reported.voters, clock)
         daemon.deciding = Deciding(desk, clock, daemon.moves, daemon.glance, daemon.moves.speaks)
         daemon.promising = Promising(
             lambda: desk.inventory.continuity,
             lambda: desk.inventory.actionable.devices,
             lambda plan: grip_of(plan, daemon.moves.book, daemon.moves.holding),
-            daemon.report_promise,
+            reported.promise,
             clock,
         )
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock, daemon.promising.standing)
         daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
         daemon.archiving = Archiving(desk, daemon.automation, clock)
+        watching, peers = (daemon.scheduler, sessions), (daemon.peer, daemon.handing)
+        daemon.ourselves = Ourselves(desk, journal, clock, watching, daemon.answers, peers, daemon.moves)
         await desk.clock_was_set()
         await desk.swap(inventory, plan, RELEVE)
         await daemon.jobs.swap(inventory.checks.values())
@@ -224,38 +202,21 @@ class Daemon:
 
     async def look(self, check: CheckId) -> Verdict:
         """Return what `check` says now, one of the inventory or that of an archive. Raises KeyError for any other."""
-        try:
-            return await self.scheduler.look(check)
-        except KeyError:
-            return await self.archiving.look(check)
+        known = check in self.desk.inventory.checks
+        return await (self.scheduler.look if known else self.archiving.look)(check)
 
     async def glance(self, check: CheckId) -> Verdict:
         """Return what `check` says now; an observation that goes on already counts. Raises KeyError as `look`."""
-        try:
-            return await self.scheduler.glance(check)
-        except KeyError:
-            return await self.archiving.look(check)
-
-    async def report_voters(self, verdict: Verdict, elapsed: float) -> None:
-        """Take how the voters are."""
-        await self.desk.take(selfcheck.VOTERS, verdict, self.clock.now(), elapsed)
-
-    async def report_promise(self, data: DataSetId, verdict: Verdict, elapsed: float) -> None:
-        """Take whether the commits of a data set wait for its copy, and the voters know."""
-        name = selfcheck.promise_check(data)
-        if name in self.desk.plan.checks:
-            await self.desk.take(name, verdict, self.clock.now(), elapsed)
+        known = check in self.desk.inventory.checks
+        return await (self.scheduler.glance if known else self.archiving.look)(check)
 
     async def report(self, check: Check, result: Result) -> None:
         """Take a result of the scheduler: samples to the history, the verdict to the desk."""
-        self._keep_samples(check.id, result)
-        self.most_waiting = max(self.most_waiting, self.desk.waiting)
+        at, metrics = result.started_at, result.verdict.metrics
+        self.journal.keep_samples([Sample(check.id, one.name, one.unit, at, one.value) for one in metrics])
+        self.ourselves.most_waiting = max(self.ourselves.most_waiting, self.desk.waiting)
         known_at = result.started_at + timedelta(seconds=result.elapsed)  # nobody knew before the look was over
         await self.desk.take(check.id, result.verdict, known_at, result.elapsed)
-
-    def _keep_samples(self, check: CheckId, result: Result) -> None:
-        at = result.started_at
-        self.journal.keep_samples([Sample(check, m.name, m.unit, at, m.value) for m in result.verdict.metrics])
 
     async def run(self) -> None:
         """Watch until `stop` is called, and let messages in hand be delivered; `close` then."""
@@ -265,14 +226,10 @@ class Daemon:
             asyncio.create_task(self.scheduler.run(), name="scheduler"),
             asyncio.create_task(self.post.run(), name="post"),
             asyncio.create_task(Copies(self.desk, self.journal, self.post).run(), name="copies"),
-            asyncio.create_task(self._every(TICK, self._tick), name="tick"),
-            asyncio.create_task(self._every(FLUSH, self._housekeeping), name="housekeeping"),
-            asyncio.create_task(self._every(PRUNE, self.journal.prune_samples), name="prune"),
             asyncio.create_task(self.sign_of_life.run(), name="heartbeat"),
             asyncio.create_task(self.publishing.run(), name="public"),
             asyncio.create_task(self.mail_in.run(), name="mailbox"),
             asyncio.create_task(self.sms_in.run(), name="sms in"),
-            asyncio.create_task(self._every(FLUSH, self.readiness.tick), name="readiness"),
             asyncio.create_task(self.voting.run(), name="voting"),
             asyncio.create_task(self.promising.run(), name="promises"),
             asyncio.create_task(self._until_superseded(), name="own lease lost"),
@@ -280,16 +237,22 @@ class Daemon:
         self.sending = asyncio.create_task(self.peer.run(), name="peer")
         self.automation.resume()
         self.moves.resume()
-        work.append(asyncio.create_task(self._every(HOLD, self.moves.hold), name="leases"))
-        work.append(asyncio.create_task(self._every(HOLD, self.handing.turn), name="handing over"))
-        work.append(asyncio.create_task(self._every(HOLD, self.moves.guards.tell_there), name="guard there"))
-        work.append(asyncio.create_task(self._every(DECIDE, self.deciding.turn), name="deciding"))
+        turns: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
+            (TICK, self._tick), (FLUSH, self._housekeeping), (PRUNE, self.journal.prune_samples),
+            (FLUSH, self.readiness.tick), (HOLD, self.moves.hold), (HOLD, self.handing.turn),
+            (HOLD, self.moves.guards.tell_there), (DECIDE, self.deciding.turn),
+        )  # fmt: skip
+        work += [asyncio.create_task(self._every(seconds, turn), name=turn.__name__) for seconds, turn in turns]
         watchdog = systemd.watchdog_interval()
         if watchdog is not None:
             work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))
         stop = asyncio.create_task(self.stopping.wait(), name="stop")
         ended, _ = await asyncio.wait({*work, stop}, return_when=asyncio.FIRST_COMPLETED)
-        await self._wind_down(work, stop)
+        systemd.notify("STOPPING=1")
+        for task in (*work, stop):
+            task.cancel()
+        await asyncio.gather(*work, stop, return_exceptions=True)
+        await self.post.drain(PATIENCE)
         for task in ended - {stop}:
             task.result()
 
@@ -302,13 +265,6 @@ class Daemon:
         self.ticked_at = asyncio.get_running_loop().time()
         await self.automation.tick()
         await self.archiving.tick()
-
-    async def _wind_down(self, work: list[asyncio.Task[None]], stop: asyncio.Task[Any]) -> None:
-        systemd.notify("STOPPING=1")
-        for task in (*work, stop):
-            task.cancel()
-        await asyncio.gather(*work, stop, return_exceptions=True)
-        await self.post.drain(PATIENCE)
 
     async def close(self) -> None:
         """Write what is known and let go of everything."""
@@ -340,8 +296,7 @@ class Daemon:
         self.stop()
 
     def is_refused(self) -> None:
-        """Take it that the other Relève says that it goes on with a newer state; where voters decide, it is their word
-        that counts."""
+        """Hear from the other Relève that it goes on with a newer state; where voters decide, their word counts."""
         if not self.own.holds():
             self.give_way()
 
@@ -386,75 +341,8 @@ class Daemon:
             await self.desk.clock_was_set()
             self.jobs.clock_was_set()
         await self.jobs.flush()
-        await self._look_at_ourselves()
+        await self.ourselves.look()
         await self.desk.flush()
-
-    async def _look_at_ourselves(self) -> None:
-        journal, now = self.journal, self.clock.now()
-        late = await journal.overdue(now)
-        since_death = None if self.desk.died_at is None else now - self.desk.died_at
-        verdicts: tuple[tuple[CheckId, Verdict], ...] = (
-            (
-                selfcheck.STORE,
-                selfcheck.store_verdict(
-                    journal.trouble, journal.history_trouble, journal.waiting, room_kept=journal.room_kept
-                ),
-            ),
-            (selfcheck.OUTBOX, selfcheck.outbox_verdict(late, since_death)),
-            (selfcheck.CLOCK, selfcheck.clock_verdict(self.clock.stepped_by, trusted=self.clock.trusted)),
-            (selfcheck.LAG, selfcheck.lag_verdict(self.scheduler.look_back())),
-            (selfcheck.QUEUE, selfcheck.queue_verdict(self._queue())),
-            (selfcheck.CHECKS, selfcheck.checks_verdict(self.stale())),
-        )
-        if self.desk.inventory.replies is not None:
-            verdicts += ((selfcheck.ANSWERS, selfcheck.answers_verdict(self.answers.parked, now)),)
-        other = self.desk.inventory.peer
-        if other is not None and selfcheck.PEER in self.desk.plan.checks:
-            verdicts += ((selfcheck.PEER, peer_verdict(self.peer.lag, self.peer.trouble, other)),)
-        itself = self.handing.verdict()
-        if itself is not None and selfcheck.SELF in self.desk.plan.checks:
-            verdicts += ((selfcheck.SELF, itself),)
-        moves, now_boot = self.moves, self.clock.boot()
-        untold = moves.guards.untold_there()
-        leases = lease_verdicts(self.desk.inventory.continuity, moves.moves, moves.holding, now_boot, untold)
-        verdicts += tuple((selfcheck.lease_check(plan), verdict) for plan, verdict in leases.items())
-        for name, verdict in verdicts:
-            await self.desk.take(name, verdict, now, 0.0)
-
-    def _queue(self) -> selfcheck.Queue:
-        now, scheduler = asyncio.get_running_loop().time(), self.scheduler
-        most, self.most_waiting = self.most_waiting, 0
-        return selfcheck.Queue(
-            checks=len(self.desk.inventory.checks),
-            in_flight=scheduler.in_flight,
-            overlong=scheduler.overlong(now),
-            waiting=most,
-            hung=self.sessions.hung(now),
-            threads=self.sessions.workers,
-        )
-
-    def stale(self) -> tuple[CheckId, ...]:
-        """Return the checks that have given no result for three intervals, and had them."""
-        now = asyncio.get_running_loop().time()
-        return selfcheck.silent(
-            self.desk.state.stale, self.desk.plan.checks, lambda name: self.scheduler.watched_for(name, now)
-        )
-
-    async def report_heartbeat(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
-        """Take what became of a sign of life of ours."""
-        await self.desk.take(selfcheck.HEARTBEAT, verdict, at, elapsed)
-
-    async def report_public(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
-        """Take what became of an attempt to send the public status."""
-        await self.desk.take(selfcheck.PUBLIC, verdict, at, elapsed)
-
-    async def report_mailbox(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
-        """Take how a visit to the mailbox went."""
-        await self.desk.take(selfcheck.MAILBOX, verdict, at, elapsed)
-
-    async def report_sms_in(self, verdict: Verdict, at: datetime, elapsed: float) -> None:
-        """Take how a look into the modem's inbox went."""
-        await self.desk.take(selfcheck.SMS_IN, verdict, at, elapsed)
 
     def ailing(self) -> Ailment | None:
         """Return what keeps us from being really well; None when nothing does."""
@@ -488,7 +376,7 @@ class Daemon:
         """
         async with self.reloading:
             folder = self.journal.store.folder
-            reading = await asyncio.get_running_loop().run_in_executor(None, _read_again, self.path, folder)
+            reading = await asyncio.get_running_loop().run_in_executor(None, read_again, self.path, folder)
             if reading.inventory is None:
                 words = speech(reading.language)
                 problems = [problem_line(problem_json(problem, words)) for problem in reading.problems]
@@ -508,30 +396,3 @@ class Daemon:
             await self.own.swap(reading.inventory)
             log.info("inventory taken", extra={"event": "reloaded", "version": reading.inventory.version})
             return reading
-
-
-def _read_again(path: Path, folder: Path) -> Reading:
-    """The inventory as it is read at the site where this Relève stands; one that no longer has it is wrong."""
-    reading = load(path)
-    if reading.inventory is None:
-        return reading
-    try:
-        return replace(reading, inventory=standing_at(reading.inventory, remembered(folder)))
-    except NotASite as error:
-        problem = Problem(str(path), 1, 1, "sites", error.text)
-        return replace(reading, inventory=None, problems=(*reading.problems, problem))
-
-
-async def _link_key(journal: Journal) -> bytes:
-    """Return what signs links in messages; empty where the disk does not let us keep it: they go without then."""
-    try:
-        return await journal.ask(link_key, journal.store.folder)
-    except StoreError as error:
-        log.error("messages carry no link", extra={"event": "link_key_missing", "why": error.text.template})
-        return b""
-
-
-async def note_start(daemon: Daemon, version: str) -> None:
-    """Write into the audit that Relève started."""
-    entry = AuditEntry(RELEVE, "start", {"version": version, "inventory": daemon.desk.inventory.version})
-    await daemon.journal.commit(Batch(audit=(entry,)))

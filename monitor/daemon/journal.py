@@ -383,17 +383,16 @@ class Journal:
 
 def _moves_on(batch: Batch) -> bool:
     """Whether `batch` brings nothing but healths, figures of copies and the clock's anchor."""
-    return not (
-        batch.events
-        or batch.removed
-        or batch.notices
-        or batch.protocols
-        or batch.audit
-        or batch.run_events
-        or batch.move_events
-        or batch.automation is not None
-        or batch.leases is not None
+    said = (
+        batch.events,
+        batch.removed,
+        batch.notices,
+        batch.protocols,
+        batch.audit,
+        batch.run_events,
+        batch.move_events,
     )
+    return not any(said) and batch.automation is None and batch.leases is None
 
 
 def _ready(notice: Notice, now: datetime, but: Collection[str]) -> bool:

@@ -82,11 +82,11 @@ def _of_messages(daemon: Daemon, notices: Mapping[NoticeState, int]) -> str:
 
 
 def _of_ourselves(daemon: Daemon) -> str:
-    scheduler = daemon.scheduler
+    scheduler, stale = daemon.scheduler, len(daemon.ourselves.stale())
     return (
         _single("releve_scheduler_lag_seconds", "gauge", "Lateness of the latest check of late.", scheduler.lag)
         + _single("releve_checks_in_flight", "gauge", "Observations going on.", scheduler.in_flight)
-        + _single("releve_checks_stale", "gauge", "Checks without a result for three intervals.", len(daemon.stale()))
+        + _single("releve_checks_stale", "gauge", "Checks without a result for three intervals.", stale)
         + _single("releve_results_waiting", "gauge", "Results that wait to be taken.", daemon.desk.waiting)
         + _single("releve_journal_waiting", "gauge", "Entries that wait for disk space.", daemon.journal.waiting)
     )

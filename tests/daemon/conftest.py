@@ -16,9 +16,9 @@ from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
 from monitor.core.ids import IncidentId
 from monitor.daemon.clock import GuardedClock
-from monitor.daemon.daemon import plan_of
 from monitor.daemon.desk import KEEP, Desk
 from monitor.daemon.journal import Journal
+from monitor.daemon.rereading import plan_of
 from monitor.inventory.load import load
 from monitor.inventory.model import Inventory
 from monitor.store import Store, open_store

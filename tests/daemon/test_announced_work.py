@@ -12,7 +12,7 @@ from monitor.core.incident import Refused, Status
 from monitor.core.maintenance import Span, Window, scope_of
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
-from monitor.daemon.daemon import plan_of
+from monitor.daemon.rereading import plan_of
 from monitor.store.tables import audit
 
 DOOR, ROOM, SERVER = CheckId("door"), CheckId("room"), NodeId("server")

@@ -17,8 +17,8 @@ from monitor.core.review import Stage, Topic
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.chasing import overdue
-from monitor.daemon.daemon import plan_of
 from monitor.daemon.desk import KEEP
+from monitor.daemon.rereading import plan_of
 
 DOOR = CheckId("door")
 BAD, GOOD = Verdict(Severity.CRITICAL, say("refused")), Verdict(Severity.OK, say("open"))

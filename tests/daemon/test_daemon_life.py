@@ -216,7 +216,7 @@ async def test_a_start_on_a_full_disk_watches_and_sends_what_the_kill_cut_off(
 async def test_after_a_night_in_which_nobody_watched_no_check_is_called_silent(tmp_path, door, mailbox):
     async with running(written(tmp_path, door), tmp_path / "data") as daemon:
         daemon.desk.state = replace(daemon.desk.state, stale=frozenset({"door", "gone"}))
-        assert daemon.stale() == ()
+        assert daemon.ourselves.stale() == ()
 
 
 async def test_a_start_finds_nothing_wrong_with_ourselves(tmp_path, door, mailbox):

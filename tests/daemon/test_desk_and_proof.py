@@ -10,7 +10,7 @@ from monitor.core import crisis_cell
 from monitor.core.ids import CheckId
 from monitor.core.text import say
 from monitor.core.verdict import Severity, Verdict
-from monitor.daemon.daemon import plan_of
+from monitor.daemon.rereading import plan_of
 from monitor.reports.proof import Standing, proof
 
 DOOR = CheckId("door")

@@ -17,11 +17,11 @@ from monitor.clock import SystemClock, boot_id
 from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH
 from monitor.core.verdict import Severity, Verdict
-from monitor.daemon.daemon import plan_of
 from monitor.daemon.guard_line import Due
 from monitor.daemon.holding import Holding
 from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.passive import passive
+from monitor.daemon.rereading import plan_of
 from monitor.daemon.selfcheck import lease_check
 from monitor.daemon.tenure import Tenure
 from monitor.inventory.load import load

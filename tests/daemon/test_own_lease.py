@@ -12,8 +12,8 @@ from failover.model import Leases
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
 from monitor.daemon import selfcheck
-from monitor.daemon.daemon import plan_of
 from monitor.daemon.own_lease import is_led, own_verdict
+from monitor.daemon.rereading import plan_of
 from monitor.inventory.model import Inventory
 
 OPERATIONS = "operations: {to: [admin]}\n"

@@ -15,8 +15,8 @@ from failover.model import SiteId
 from monitor.core.text import say
 from monitor.core.verdict import Severity
 from monitor.daemon import selfcheck
-from monitor.daemon.daemon import plan_of
 from monitor.daemon.peering import destination, inventory_file, listening, peer_verdict, unfolded
+from monitor.daemon.rereading import plan_of
 from monitor.inventory.model import Inventory, Peer
 from monitor.secret import Secret
 from monitor.store.folder import prepare

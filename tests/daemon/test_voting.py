@@ -13,7 +13,7 @@ from monitor.clock import SystemClock
 from monitor.core.text import ENGLISH
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon import selfcheck
-from monitor.daemon.daemon import plan_of
+from monitor.daemon.rereading import plan_of
 from monitor.daemon.voting import JUDGED_EVERY, Voting
 from monitor.inventory.load import load
 from monitor.inventory.model import Inventory

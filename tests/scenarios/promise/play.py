@@ -21,7 +21,8 @@ from monitor.core.text import say
 from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.clock import GuardedClock
-from monitor.daemon.daemon import Daemon, plan_of
+from monitor.daemon.daemon import Daemon
+from monitor.daemon.rereading import plan_of
 from monitor.daemon.settlement import Settlement
 from monitor.inventory.load import load
 from monitor.inventory.model import Inventory
