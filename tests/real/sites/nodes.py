@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
 """sched.h."""
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that anything may take to start on a busy machine."""
 HOLD = """\
 set -e
