@@ -104,7 +104,12 @@ class Holding:
         A guard that cannot be told goes on until its end, and nobody may have the lease before.
         """
         plan, belief = self._continuity().plans.get(name), tenure.belief
-        if belief is None or await self._ended(name, plan, belief):
+        try:
+            ended = belief is None or await self._ended(name, plan, belief)
+        except BaseException:  # cut off by a stop, it would be renewed for as long as this process lives
+            await tenure.leave()
+            raise
+        if ended:
             await tenure.give_back()
         else:
             await tenure.leave()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -74,3 +75,23 @@ async def test_a_lease_is_given_back_only_when_the_guard_of_the_other_site_was_t
     assert seen.record is not None
     assert (ended, seen.record.held) == ([token], standing is Standing.HELD)
     await other.close()
+
+
+async def test_a_lease_is_renewed_no_more_when_letting_it_go_is_cut_off(tmp_path):
+    asked = asyncio.Event()
+
+    async def never(_name: PlanId, _token: int) -> bool:
+        asked.set()
+        await asyncio.Event().wait()
+        return True
+
+    tenure = tenure_of(SITES, CRM, tmp_path, CLOCK, Watching())
+    holding = Holding(lambda: SITES, lambda plan: False, lambda name: tenure, lambda name: 0, Places(tmp_path))
+    holding.end_there = never
+    assert await tenure.take(0, knows_the_other=True) is None
+    going = asyncio.create_task(holding.let_go(CRM, tenure))
+    await asked.wait()
+    going.cancel()
+    await asyncio.wait([going])
+    assert tenure.belief is None
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("lease of")] == []
