@@ -181,7 +181,7 @@ class Daemon:
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look, daemon.own.watching)
         daemon.handing = Handing(desk, daemon.moves, daemon.own, daemon.peer)
         daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, reported.voters, clock)
-        daemon.deciding = Deciding(desk, clock, daemon.moves, daemon.glance, daemon.moves.speaks)
+        daemon.deciding = Deciding(desk, clock, daemon.moves, daemon.glance, daemon.moves.speaks, daemon.own.leads)
         daemon.promising = Promising(
             lambda: desk.inventory.continuity,
             lambda: desk.inventory.actionable.devices,

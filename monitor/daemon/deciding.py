@@ -111,9 +111,14 @@ class Deciding:
         moves: Moves,
         look: Callable[[CheckId], Awaitable[Verdict]],
         speaks: Callable[[SiteId], Awaitable[bool]],
+        leads: Callable[[], bool],
     ) -> None:
-        """`look` observes a check, or gives what is being observed; `speaks` asks the Relève at a site."""
-        self._desk, self._clock, self._moves = desk, clock, moves
+        """`look` observes a check, or gives what is being observed; `speaks` asks the Relève at a site.
+
+        `leads`: whether this Relève is the active one for certain: whoever goes on without the lease that says so only
+        watches, for the other one may have gone on with a newer state.
+        """
+        self._desk, self._clock, self._moves, self._leads = desk, clock, moves, leads
         self._look, self._speaks = look, speaks
         self.held: dict[PlanId, Held] = {}
         self._pace: dict[PlanId, _Pace] = {}
@@ -237,6 +242,8 @@ class Deciding:
         return seen
 
     def _untakeable(self, plan: Plan, sighting: Sighting) -> Text | None:
+        if not self._leads():
+            return say("this Relève does not hold the lease that makes it the active one")
         if plan.id in self._moves.holding.held:
             return None
         return untakeable(self._moves.watching(plan.id).kept, sighting.asking())

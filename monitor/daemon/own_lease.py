@@ -96,6 +96,10 @@ class OwnLease:
         """Return whether the lease is ours now, as far as may be believed."""
         return holds(self.belief, self._clock.boot())
 
+    def leads(self) -> bool:
+        """Whether this Relève is the active one for certain: it holds its lease, or is the only one."""
+        return not self.kept or self.holds()
+
     async def look(self) -> Seen | Refused:
         """Return how the lease stands. Only where it is `kept`."""
         async with self._asking:

@@ -23,6 +23,7 @@ from monitor.core.maintenance import Span, Window
 from monitor.core.text import ENGLISH
 from monitor.daemon.beginning import SEEN_FOR, Alone
 from monitor.daemon.daemon import Daemon
+from monitor.daemon.deciding import Deciding
 from monitor.daemon.move_orders import Said
 from monitor.daemon.moving import Wanted
 from monitor.store import AuditEntry, Sample
@@ -178,3 +179,15 @@ async def test_a_drill_that_goes_on_and_on_is_told_when_the_site_is_lost_meanwhi
         await daemon.deciding.turn()
         assert not daemon.moves.moves[move.id].state.over
         assert daemon.deciding.held[CRM].hold.why is Why.MOVING
+
+
+async def test_only_the_active_one_of_two_begins_a_move_and_says_so(sites):
+    async with at_secours(sites, plan=ALONE) as daemon:
+        await lose_the_centre(sites, daemon)
+        moves, leads = daemon.moves, [False]
+        deciding = Deciding(daemon.desk, daemon.clock, moves, daemon.glance, moves.speaks, lambda: leads[0])
+        await deciding.turn()
+        assert "does not hold the lease that makes it the active one" in ENGLISH.render(deciding.held[CRM].hold.text)
+        leads[0] = True
+        await deciding.turn()
+        assert "no voter answers" in ENGLISH.render(deciding.held[CRM].hold.text), "that is all that is missing now"

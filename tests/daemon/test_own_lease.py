@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from failover.lease import Belief
 from failover.model import Leases
+from monitor.clock import SystemClock
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
 from monitor.daemon import selfcheck
-from monitor.daemon.own_lease import is_led, own_verdict
+from monitor.daemon.own_lease import OwnLease, is_led, own_verdict
 from monitor.daemon.rereading import plan_of
 from monitor.inventory.model import Inventory
 
@@ -58,3 +60,17 @@ def test_operations_are_told_how_the_lease_stands(
     if severity is Severity.WARNING:
         why = dict(found.summary.values)["why"]
         assert why == (trouble or say("it was not asked for in time"))
+
+
+async def test_who_has_no_other_leads_and_one_of_two_only_while_the_lease_is_held(
+    inventory_of: Callable[..., Inventory], tmp_path: Path
+) -> None:
+    own = OwnLease(tmp_path, SystemClock())
+    assert own.leads()
+    await own.swap(inventory_of((OPERATIONS, TWO + VOTERS)))
+    try:
+        assert not own.leads()
+        own.belief = Belief(3, SystemClock().boot() + 60)
+        assert own.leads()
+    finally:
+        await own.close()
