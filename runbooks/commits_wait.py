@@ -1,7 +1,9 @@
 """For which copy commits of PostgreSQL wait: how that is spelled, and how a server is told, by one at a time.
 
 Whoever tells it anything has a lock of the server for as long as the session lasts. A session whose end nobody heard of
-keeps it until the server has done, or dropped, what it was told: nobody tells it the contrary in the meantime.
+keeps it until the server has done, or dropped, what it was told: nobody tells it the contrary in the meantime. One that
+tells nothing more, because its machine stands still or cannot be reached, is ended by the server itself: PostgreSQL 13
+has no such setting, and ends it by the keepalives of TCP alone, after two hours unless it is configured otherwise.
 
 The role needs EXECUTE on pg_reload_conf and the right to ALTER SYSTEM: from version 15 on `GRANT ALTER SYSTEM ON
 PARAMETER synchronous_standby_names`, before that a superuser.
@@ -35,6 +37,7 @@ AT_MOST = 4
 FIT = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 """Names of a copy that need no quoting of their own; a longer one is cut by the server."""
 _SPELLED = re.compile(r'FIRST 1 \("([A-Za-z0-9_.-]{1,63})"\)')
+IDLE = "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 TAKEN = say("somebody else is about to change whether commits wait")
 
 
@@ -57,6 +60,7 @@ async def alone(target: Target, within: float) -> AsyncIterator[Connection]:
     """
     try:
         async with asyncio.timeout(AT_MOST * within), session(target, within) as connection:
+            await connection.execute(IDLE.encode(), [f"{round(AT_MOST * within * 1000):d}ms"])
             (got,) = await row(connection, f"SELECT pg_try_advisory_lock({LOCK:d})")
             if got is not True:
                 raise StepFailed(TAKEN)

@@ -119,10 +119,7 @@ class PgPromote:
         target = target_of(params.device, subject)
         promised = _promised_of(target, before, io)
         if not before["standby"]:
-            text = say(
-                "{device} is the primary already, on timeline {n}", device=target.name, n=int(before["timeline"])
-            )
-            return Outcome(text, changed=False, evidence=dict(before))
+            return await _already(target, before)
         if (await _state(target)).standby:
             await self._promote(target, params)
         try:
@@ -153,7 +150,7 @@ class PgPromote:
     async def done(self, params: PgPromoteParams, before: Image, subject: Subject, io: Io) -> Answer:
         """Return YES for the same database on a newer timeline, NO for a standby, or one whose commits would hang.
 
-        To promote twice is harmless: what is promoted already is only told not to wait.
+        To promote twice is harmless: of what is promoted already it is only told for whom its commits wait.
         """
         target = target_of(params.device, subject)
         try:
@@ -188,6 +185,26 @@ def _promised_of(target: Target, before: Image, io: Io) -> bool | None:
     return (found.system, found.timeline) == (before.get("system"), before.get("timeline"))
 
 
+async def _already(target: Target, before: Image) -> Outcome:
+    """Return that it is the primary, and for whom its commits wait.
+
+    Whether that came with its files, or is what keeps a promise of this very server, nobody knows here: it is left.
+    """
+    text = say("{device} is the primary already, on timeline {n}", device=target.name, n=int(before["timeline"]))
+    names = (await _state(target)).names
+    if names:
+        text = say("{text}. {waits}", text=text, waits=_hangs(names))
+    return Outcome(text, changed=False, evidence=dict(before))
+
+
+def _hangs(names: str) -> Text:
+    return say(
+        "Its commits wait for {names}, and hang while that is not connected: ALTER SYSTEM SET "
+        "synchronous_standby_names = ''; SELECT pg_reload_conf();",
+        names=names,
+    )
+
+
 async def _let_go(target: Target, names: str) -> Text:
     """Have no commit wait for a copy where it was us who once made them wait; return what a person should know."""
     why: Text | None = None
@@ -199,11 +216,7 @@ async def _let_go(target: Target, names: str) -> Text:
             why = error.text
         else:
             return say("Its commits wait for no copy any more (they did for {names})", names=names)
-    text = say(
-        "Its commits wait for {names}, and hang while that is not connected: ALTER SYSTEM SET "
-        "synchronous_standby_names = ''; SELECT pg_reload_conf();",
-        names=names,
-    )
+    text = _hangs(names)
     return text if why is None else say("{text} ({why})", text=text, why=why)
 
 

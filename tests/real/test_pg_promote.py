@@ -103,6 +103,11 @@ async def test_a_standby_becomes_the_primary_once_and_a_crash_in_between_is_clea
     cluster.sql("sql-2", "ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (\"sql\")'", RELOAD)
     await until(cluster, "sql-2", "SHOW synchronous_standby_names", 'FIRST 1 ("sql")')
     assert await STEP.done(PARAMS, before, owner, io) is Answer.NO
+    # Who begins anew finds a primary, which may have been made to wait since: what that means is told.
+    told = ENGLISH.render((await promoted(subject, io)).text)
+    assert told.startswith(
+        'sql-2 is the primary already, on timeline 2. Its commits wait for FIRST 1 ("sql"), and hang'
+    )
     mended = await STEP.apply(PARAMS, before, owner, replace(io, promised=(PROMISED,)))
     assert "Its commits wait for no copy any more" in ENGLISH.render(mended.text)
     assert "what the old primary committed after that, if anything, is not here" in ENGLISH.render(mended.text)

@@ -33,8 +33,8 @@ from monitor.daemon.promising import Grip, Promising
 from monitor.secret import Secret
 from probes.access import SqlAccess
 from probes.contract import Target
-from runbooks.commits_wait import LOCK
-from runbooks.contract import Answer, CheckOf, Io, Subject
+from runbooks.commits_wait import LOCK, alone, told
+from runbooks.contract import Answer, CheckOf, Io, StepUncertain, Subject
 from runbooks.contract import Site as Acting
 from runbooks.steps.pg_promote import PgPromote, PgPromoteParams
 from tests.real.etcd_voters import Cluster as VoterCluster
@@ -414,6 +414,18 @@ async def test_a_server_that_is_frozen_holds_up_nobody(site, databases):
         await site.says("sql does not say how it stands: no answer in time")
     assert stands(await site.turn())
     await kept_text(site)
+
+
+async def test_one_that_stands_still_alone_with_the_primary_keeps_nobody_else_from_it_for_long(databases):
+    where = f"host=127.0.0.1 port={databases.ports['sql']} user=keeper dbname=postgres"
+    with pytest.raises(StepUncertain):
+        async with alone(target(databases, SQL), 0.5) as connection:
+            end = time.monotonic() + PATIENCE
+            with psycopg.connect(where, autocommit=True) as other:  # nothing of ours goes on in the meantime
+                while other.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
+                    assert time.monotonic() < end
+                    time.sleep(0.05)
+            await told(connection, "", 0.5)  # what it goes on with when it wakes up comes to nothing
 
 
 async def test_whoever_is_about_to_change_the_primary_is_alone_with_it(site, databases):
