@@ -35,6 +35,10 @@ def verdict_of(view: View) -> Verdict:
     """Return how the promise stands: OK only while it does and nothing is amiss."""
     severity, text = _told(view)
     if view.trouble is not None:
+        if isinstance(view.step, TakeBack | Relax) and view.looked is not None:
+            stuck = _stuck(view.wanted, view.looked.primary, say("they could not be let go ({why})", why=view.trouble))
+            if stuck is not None:
+                return stuck
         text = say("{text}. It did not work: {why}", text=text, why=view.trouble)
         severity = max(severity, Severity.WARNING)
     stands = view.record is not None and view.record.stands
@@ -44,18 +48,35 @@ def verdict_of(view: View) -> Verdict:
 
 def unread(why: Text, wanted: Wanted, primary: Primary | Text | None) -> Verdict:
     """Return what is told while no majority of the voters says how the promise stands."""
-    ours = None if primary is None or isinstance(primary, Text) else waited_for(primary.names)
-    if ours is not None and isinstance(primary, Primary) and not is_there(primary, ours):
-        text = say(
-            "commits on {primary} wait for {copy}, which is away, and nothing is let go without the voters ({why}). "
-            "Bring back the copy or the voters; who accepts that data may be lost with the site: {command}",
-            primary=wanted.primary,
-            copy=wanted.standby,
-            why=why,
-            command=BY_HAND,
-        )
-        return Verdict(Severity.CRITICAL, text)
+    stuck = _stuck(wanted, primary, say("nothing is let go without the voters ({why})", why=why))
+    if stuck is not None:
+        return stuck
     return Verdict(Severity.UNKNOWN, say("nobody can say whether the promise stands: {why}", why=why))
+
+
+def unheld(record: Record | None, wanted: Wanted, primary: Primary | Text) -> Verdict:
+    """Return what is told while the lease of the group is not ours, and nothing of it moves."""
+    why = say("nothing is let go without the lease of the group, which this Relève does not hold")
+    return _stuck(wanted, primary, why) or verdict_of(View(wanted, record, Nothing(Why.NOT_OURS)))
+
+
+def _stuck(wanted: Wanted, primary: Primary | Text | None, why: Text) -> Verdict | None:
+    """Return that commits hang until somebody acts, and `why` that is not us; None where none do.
+
+    The voters do not hear of what a person then does by hand: who takes over goes by what they hold.
+    """
+    ours = None if primary is None or isinstance(primary, Text) else waited_for(primary.names)
+    if ours is None or not isinstance(primary, Primary) or is_there(primary, ours):
+        return None
+    text = say(
+        "commits on {primary} wait for {copy}, which is away, and {why}. Mend that, or bring back the copy; who "
+        "accepts that data may be lost with the site, even where a takeover then reports that nothing was: {command}",
+        primary=wanted.primary,
+        copy=wanted.standby,
+        why=why,
+        command=BY_HAND,
+    )
+    return Verdict(Severity.CRITICAL, text)
 
 
 def _told(view: View) -> tuple[Severity, Text]:

@@ -37,7 +37,7 @@ from failover.promise_etcd import ILLEGIBLE, EtcdPromise, Illegible
 from failover.promise_record import Record, TakenBack
 from failover.promise_seen import Copy, Looked, Primary, Wanted
 from failover.promise_sql import look_at_copy, look_at_primary, make_wait, relax
-from failover.promise_words import View, unread, verdict_of
+from failover.promise_words import View, unheld, unread, verdict_of
 from monitor.clock import Clock
 from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH, Text, say
@@ -67,13 +67,14 @@ TOLD_EVERY = 10.0
 class Grip:
     """What a turn may do: where the group of `plan` runs, and our belief in its lease; None while it is not ours.
 
-    `after`: the token of the last move that changed where it runs.
+    `after`: the token of the last move that changed where it runs. `moves`: it is being moved now.
     """
 
     plan: Plan
     site: SiteId | None
     belief: Belief | None
     after: int = 0
+    moves: bool = False
 
 
 def grip_of(plan: Plan, book: MoveBook, holding: Holding) -> Grip:
@@ -82,7 +83,7 @@ def grip_of(plan: Plan, book: MoveBook, holding: Holding) -> Grip:
     moving = going is not None and going.direction.moves
     belief = None if tenure is None or moving else tenure.belief
     mine = book.of(plan.id)
-    return Grip(plan, runs_at(plan, past(mine)), belief, last_change(mine))
+    return Grip(plan, runs_at(plan, past(mine)), belief, last_change(mine), moving)
 
 
 @dataclass(slots=True)
@@ -178,6 +179,10 @@ class Promising:
             return
         if grip.belief is None or may_act(grip.belief, self._clock.boot(), AT_LEAST) is not May.ACT:
             self._memory.pop(data.id, None)
+            if not grip.moves:
+                verdict = unheld(record, wanted, await look_at_primary(primary, self._within))
+                await self._tell(data.id, verdict, self._clock.boot() - began)
+                return
             view = View(wanted, record, Nothing(Why.NOT_OURS))
         else:
             looked = Looked(record, revision, *await self._looks(primary, copy))
@@ -256,8 +261,14 @@ class Promising:
 
     async def _tell(self, name: DataSetId, verdict: Verdict, elapsed: float) -> None:
         """Report what is new, and the same again every ten seconds."""
-        now, said = self._clock.boot(), f"{verdict.severity.word} {verdict.summary.template}"
+        now, said = self._clock.boot(), f"{verdict.severity.word} {_sentences(verdict.summary)}"
         before, at = self._told.get(name, ("", 0.0))
         if said != before or now - at >= TOLD_EVERY:
             self._told[name] = said, now
             await self._report(name, verdict, elapsed)
+
+
+def _sentences(text: Text) -> str:
+    """Return what `text` says but for numbers and names: with the sentences within it."""
+    within = (_sentences(value) for _, value in text.values if isinstance(value, Text))
+    return " ".join((text.template, *within))

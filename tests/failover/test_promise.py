@@ -29,7 +29,7 @@ from failover.promise import (
 from failover.promise_record import Illegible, TakenBack, decode, encode
 from failover.promise_seen import Copy, Looked, Primary, Stream, Wanted
 from failover.promise_sql import called
-from failover.promise_words import View, unread, verdict_of
+from failover.promise_words import View, unheld, unread, verdict_of
 from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH, say
 from monitor.core.verdict import Severity
@@ -231,6 +231,29 @@ def test_without_voters_a_copy_that_is_away_holds_up_everything_and_what_to_do_i
     assert "ALTER SYSTEM SET synchronous_standby_names = ''" in ENGLISH.render(verdict.summary)
     for primary in (STRICT, LAX, SILENT, None):
         assert unread(say("no voter answers"), WANTED, primary).severity is Severity.UNKNOWN
+
+
+def test_commits_that_hang_because_nobody_holds_the_lease_are_told_with_what_to_do():
+    verdict = unheld(RECORD, WANTED, replace(STRICT, streams=()))
+    assert verdict.severity is Severity.CRITICAL
+    assert ENGLISH.render(verdict.summary) == (
+        "commits on sql wait for sql-2, which is away, and nothing is let go without the lease of the group, which this"
+        " Relève does not hold. Mend that, or bring back the copy; who accepts that data may be lost with the site, "
+        "even where a takeover then reports that nothing was: ALTER SYSTEM SET synchronous_standby_names = ''; "
+        "SELECT pg_reload_conf();"
+    )
+    for primary in (STRICT, LAX, SILENT):
+        assert unheld(RECORD, WANTED, primary) == verdict_of(View(WANTED, RECORD, Nothing(Why.NOT_OURS)))
+
+
+def test_commits_that_could_not_be_let_go_are_not_told_as_if_they_were():
+    gone, refused = replace(STRICT, streams=()), say("permission denied")
+    view = View(WANTED, LOST, Relax(gone, "sql-2", TakenBack.LOST), Looked(LOST, 4, gone, COPY), trouble=refused)
+    verdict = verdict_of(view)
+    assert verdict.severity is Severity.CRITICAL
+    assert "they could not be let go (permission denied). Mend that" in ENGLISH.render(verdict.summary)
+    with_copy = replace(view, looked=Looked(LOST, 4, STRICT, COPY))
+    assert verdict_of(with_copy).severity is Severity.WARNING  # nothing hangs
 
 
 def test_how_long_a_copy_has_been_away_is_told():

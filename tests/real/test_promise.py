@@ -390,6 +390,11 @@ async def test_without_the_lease_or_the_voters_nothing_is_let_go(databases, vote
         assert site.said[-1].severity is Severity.CRITICAL
         assert "nothing is let go without the voters" in site.text
         line.mend()
+        belief, site.belief = site.belief, None
+        await site.releve.turn()
+        assert site.said[-1].severity is Severity.CRITICAL
+        assert "nothing is let go without the lease of the group" in site.text
+        site.belief = belief
         record, revision = await site.promise.read()
         assert stands(record)
         assert await site.promise.write(record, revision) is True
