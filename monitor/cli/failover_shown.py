@@ -59,7 +59,7 @@ def _group(out: Console, group: dict[str, Any], words: Speech) -> None:
         _held(out, group, words)
     for reason in group["reasons"]:
         out.print(unbroken(f"{INDENT}- {reason}", style="bold"))
-    for line in _lines(group, words):
+    for line in _lines(group, words) if group["move"] is None else _meanwhile(group):
         out.print(unbroken(f"{INDENT}{words.render(line)}"))
     for remark in group["remarks"]:
         out.print(unbroken(f"{INDENT}({remark})", style="dim"))
@@ -91,6 +91,18 @@ def _going(out: Console, group: dict[str, Any], words: Speech) -> None:
         out.print(unbroken(f"{INDENT}{move['question']}", style="bold yellow"))
         out.print(unbroken(INDENT + as_typed(f"releve failover answer yes {move['id']}")))
         out.print(unbroken(INDENT + as_typed(f"releve failover answer no {move['id']}")))
+
+
+def _meanwhile(group: dict[str, Any]) -> list[Text]:
+    """Where the group runs while it moves. What a second move would lose or take is no question then.
+
+    Where it runs nowhere and the move asks, the question says that already.
+    """
+    move, two = group["move"], (group["to"], group["normally_at"], group["runs_at"])
+    titles = {one["site"]: one["title"] for one in two if one is not None}
+    if move["runs_at"] is not None:
+        return [say("runs at {site}", site=titles.get(move["runs_at"], move["runs_at"]))]
+    return [] if move["question"] else [say("runs nowhere now, as far as Relève knows")]
 
 
 def _lines(group: dict[str, Any], words: Speech) -> list[Text]:

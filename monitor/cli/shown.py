@@ -209,12 +209,13 @@ def commands_for(
     runs: Iterable[dict[str, Any]] = (),
     *,
     stale: Iterable[str] = (),
+    moves: Iterable[dict[str, Any]] = (),
     daemon: bool = True,
 ) -> list[str]:
     """Return at most three complete commands that a person should think of now.
 
     `incidents`: the worst first. `runs`: those that go on; one that asks goes before everything else. `stale`: checks
-    that have given no result for too long.
+    that have given no result for too long. `moves`: those of groups that go on; while one asks, a service runs nowhere.
     """
     acks = [f"releve incident ack {one['id']}" for one in incidents if one["status"] == "open"]
     shows = [f"releve incident show {one['id']}" for one in incidents]
@@ -222,7 +223,13 @@ def commands_for(
     start = [] if daemon else [start_command()]
     looks = [f"releve check {name}" for name in stale if daemon and not name.startswith(OWN_CHECKS)][:1]
     rest = [*acks[1:], *looks, *causes, *shows[1:]]
-    return [*start, *answers_to(runs), *acks[:1], *shows[:1], *rest][:MOST_COMMANDS]
+    return [*start, *answers_of_moves(moves), *answers_to(runs), *acks[:1], *shows[:1], *rest][:MOST_COMMANDS]
+
+
+def answers_of_moves(moves: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the two answers to the first of `moves` that waits for one; none where none does."""
+    waiting = [move["id"] for move in moves if move["state"] == "waiting"]
+    return [f"releve failover answer {answer} {move}" for move in waiting[:1] for answer in ("yes", "no")]
 
 
 def answers_to(runs: Iterable[dict[str, Any]]) -> list[str]:

@@ -10,6 +10,8 @@ from rich.text import Text as Styled
 
 from alerts.context import Context
 from alerts.service_words import view_text
+from failover.phases import Direction
+from failover.words import WORDS
 from monitor.cli.context import as_typed, print_table
 from monitor.cli.duty_shown import duty_lines
 from monitor.cli.review_shown import overdue_line
@@ -62,6 +64,7 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
     if status["runs"]:
         out.print()
         print_table(_going_table(status["runs"], words, now), out)
+    _going_moves(out, status["moves"], words, now)
     if status["on_call"]:
         out.print()
     for line in duty_lines(status["on_call"], words, now):
@@ -77,7 +80,7 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
     print_table(_check_table(status["checks"], words, now), out)
     following = [told_next(one, words, now) for one in incidents] if daemon is not None else []
     stale = [one["check"] for one in status["checks"] if one["stale"]]
-    commands = commands_for(incidents, status["runs"], stale=stale, daemon=daemon is not None)
+    commands = commands_for(incidents, status["runs"], stale=stale, moves=status["moves"], daemon=daemon is not None)
     print_what_to_do(out, commands, words, following, daemon=daemon is not None)
 
 
@@ -124,6 +127,20 @@ def _going_table(runs: list[dict[str, Any]], words: Speech, now: datetime) -> Ta
             unbroken("" if latest is None else latest["text"]),
         )
     return table
+
+
+def _going_moves(out: Console, moves: list[dict[str, Any]], words: Speech, now: datetime) -> None:
+    """Each move of a group that goes on: what it does since when, or what it asks."""
+    for move in moves:
+        what = words.translate(WORDS[Direction(move["direction"])])
+        head = say("{move}: {what} to {site}: {plan}", move=move["id"], what=what, site=move["to"], plan=move["title"])
+        out.print()
+        out.print(Styled.assemble(state_word(RUN_STATE, move["state"], words), "  ", unbroken(words.render(head))))
+        if move["question"]:
+            out.print(unbroken(f"  {move['question']}", style="bold yellow"))
+        elif move["phase"] is not None:
+            since = say("{phase}, since {time}", phase=move["text"], time=at_site(move["phase_at"], words, now))
+            out.print(unbroken(f"  {words.render(since)}"))
 
 
 def _worst_first(one: dict[str, Any]) -> tuple[bool, int, str]:

@@ -45,6 +45,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
     from monitor.clock import SystemClock
     from monitor.core.impact import outlook
     from monitor.daemon.chasing import overdue
+    from monitor.web.continuity_json import going_json
     from monitor.web.duty import duty_json
     from monitor.web.runs_json import run_json
     from monitor.web.views import health_json, status_json
@@ -67,6 +68,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
         maintenance=windows_json(state.windows, words, now),
         on_call=duty_json(inventory, state.overrides, now),
         overdue=overdue(kept.outstanding.values(), state.incidents, now),
+        moves=[going_json(move, words) for move in kept.moves.values() if not move.state.over],
     )
 
 

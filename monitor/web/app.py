@@ -28,6 +28,7 @@ from monitor.web import metrics, views
 from monitor.web.ack import AckApi
 from monitor.web.breaches import breaches_json
 from monitor.web.continuity import ContinuityApi
+from monitor.web.continuity_json import going_json
 from monitor.web.crisis import CrisisApi
 from monitor.web.drafts import DraftsApi
 from monitor.web.duty import duty_json
@@ -168,6 +169,9 @@ class _Api:
                 maintenance=self.work.shown(request),
                 on_call=duty_json(desk.inventory, desk.state.overrides, daemon.clock.now()),
                 overdue=overdue(desk.chasing.outstanding.values(), desk.state.incidents, daemon.clock.now()),
+                moves=[
+                    going_json(one, self.speech(request)) for one in daemon.moves.moves.values() if not one.state.over
+                ],
             )
         )
 

@@ -80,7 +80,7 @@ def standing_json(
     return [
         {
             **_group(inventory.continuity, plans[name], seen, found, now, speech),
-            "move": None if found.moving is None else _move(moves[MoveId(found.moving)], speech),
+            "move": None if found.moving is None else going_json(moves[MoveId(found.moving)], speech),
             "held": None if name not in held else _held(held[name], speech),
         }
         for name, (seen, found) in judged.items()
@@ -88,13 +88,19 @@ def standing_json(
     ]
 
 
-def _move(move: Move, speech: Speech) -> dict[str, Any]:
-    """Return where the move that is under way stands: its phase, since when, and what it asks."""
+def going_json(move: Move, speech: Speech) -> dict[str, Any]:
+    """Return where the move that is under way stands: its phase, since when, and what it asks.
+
+    `runs_at`: where the group runs by now, None for nowhere, or nobody can tell.
+    """
     phase, question = move.phase, move.question
     return {
         "id": move.id,
+        "plan": move.plan,
+        "title": move.frozen.get("title") or move.plan,
         "direction": move.direction.value,
         "to": move.target,
+        "runs_at": move.runs_at,
         "state": move.state.value,
         "started_at": when(move.started_at),
         "phase": None if phase is None else phase.value,

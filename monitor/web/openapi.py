@@ -58,6 +58,7 @@ _STATUS = {
         },
         "incidents": {"type": "array", "items": {"$ref": "#/components/schemas/Incident"}},
         "runs": {"type": "array"},
+        "moves": {"type": "array", "items": {"type": "object"}, "description": "Moves of groups that are not over."},
         "maintenance": {"type": "array", "items": {"$ref": "#/components/schemas/Maintenance"}},
         "on_call": {"type": "array", "items": {"$ref": "#/components/schemas/Duty"}},
         "overdue": {

@@ -237,12 +237,14 @@ def status_json(
     maintenance: Iterable[Mapping[str, Any]] = (),
     on_call: Iterable[Mapping[str, Any]] = (),
     overdue: tuple[int, int] = (0, 0),
+    moves: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the site now: the worst severity, open incidents with who is told next and when, every check.
 
     `runs`: those that are not over, as `run_json` gives them. `services`: what each is able to do. `maintenance`: the
     announced work, as `windows_json` gives it. `on_call`: who is on duty, as `duty_json` gives it.
-    `overdue`: how many reviews and how many actions should have been done by now.
+    `overdue`: how many reviews and how many actions should have been done by now. `moves`: those of groups that are not
+    over, as `going_json` gives them.
     """
     told = [(incident, protocol) for incident, protocol in incidents if incident.open]
     return {
@@ -264,6 +266,7 @@ def status_json(
             for incident, protocol in told
         ],
         "runs": [dict(run) for run in runs],
+        "moves": [dict(move) for move in moves],
         "maintenance": [dict(one) for one in maintenance],
         "on_call": [dict(one) for one in on_call],
         "overdue": dict(zip(("reviews", "actions"), overdue, strict=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -136,8 +137,9 @@ def test_json_holds_what_a_script_asks(releve, known):
     assert data["checks"] == [{"check": "lag", "severity": "ok", "stale": False, "summary": "fine"}]
 
 
-def asking() -> tuple[MoveEvent, ...]:
+def asking(direction: str = "drill") -> tuple[MoveEvent, ...]:
     begun, _ = drilled(0)
+    begun = replace(begun, data={**begun.data, "direction": direction})
     phase = {"phase": "fence"}
     return (
         begun,
@@ -161,6 +163,33 @@ def test_a_move_under_way_comes_first_with_what_it_does_and_asks(releve, known):
     assert (group["move"]["phase"], group["move"]["state"], group["move"]["question"]) == (
         "fence", "waiting", "Is it cut?",
     )  # fmt: skip
+
+
+def test_while_the_old_site_is_stopped_nobody_reads_that_the_group_runs_there(releve, known):
+    known(moves=asking("failover")[:2])
+    out = releve("failover", "status")[1]
+    assert out.splitlines()[2] == "  runs nowhere now, as far as Relève knows"
+    assert "runs at Douala" not in out
+    assert "if it moved now" not in out
+
+
+def test_a_drill_leaves_the_group_where_it_runs(releve, known):
+    known(moves=asking()[:2])
+    assert releve("failover", "status")[1].splitlines()[2] == "  runs at Douala"
+
+
+def test_the_status_of_the_site_shows_a_move_under_way_and_its_answers_come_first(releve, known):
+    moves = asking("failover")
+    name = moves[0].move
+    known(moves=moves)
+    lines = releve("status")[1].splitlines()
+    at = lines.index(f"waits for an answer  {name}: forced move to secours: crm")
+    assert lines[at + 1] == "  Is it cut?"
+    told = lines.index("To do:")
+    assert [line.partition("failover ")[2] for line in lines[told + 2 : told + 4]] == [
+        f"answer yes {name}",
+        f"answer no {name}",
+    ]
 
 
 def test_a_move_under_way_that_asks_nothing_needs_nobody(releve, known):

@@ -81,6 +81,7 @@ def site(*incidents, checks=(), daemon=True, runs=(), services=(), maintenance=(
         "severity": "critical",
         "incidents": list(incidents),
         "runs": list(runs),
+        "moves": [],
         "checks": list(checks),
         "daemon": {"journal": None} if daemon else None,
     }
