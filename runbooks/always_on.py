@@ -80,8 +80,8 @@ class Standing:
 
     @property
     def serves(self) -> bool:
-        """Whether it leads, and every database has been recovered."""
-        return self.role == PRIMARY and self.operational == ONLINE and self.databases <= self.online
+        """Whether it leads, and every database has been recovered; not where none is shown."""
+        return self.role == PRIMARY and self.operational == ONLINE and 0 < self.databases <= self.online
 
     def image(self) -> dict[str, Any]:
         """Return it JSON-ready, for the journal."""

@@ -106,15 +106,16 @@ class AlwaysOnFailover:
     async def apply(self, params: AlwaysOnFailoverParams, before: Image, subject: Subject, io: Io) -> Outcome:
         """Fail over, and wait until every database can be used. Raises StepFailed, StepUncertain."""
         target, was = target_of(params.device, subject), standing_of(before)
-        if was.role == PRIMARY:
-            text = say("{device} is the primary of {group} already", device=target.name, group=params.group)
-            return Outcome(text, changed=False, evidence=dict(before))
         refusal = _refusal(params, target, was)
         if refusal is not None:
             raise refusal
         until = asyncio.get_running_loop().time() + params.within.total_seconds()
+        if was.role == PRIMARY:
+            await _until_served(params, target, was, until)
+            text = say("{device} is the primary of {group} already", device=target.name, group=params.group)
+            return Outcome(text, changed=False, evidence=dict(before))
         forced = await _told(params, target, was)
-        now = await _until_served(params, target, until)
+        now = await _until_served(params, target, was, until)
         text = _forced(params, target, was) if forced else _planned(params, target)
         return Outcome(text, evidence={"before": dict(before), "after": now.image(), "forced": forced})
 
@@ -149,7 +150,7 @@ async def _answer(params: AlwaysOnFailoverParams, target: Target, was: Standing,
 def _refusal(params: AlwaysOnFailoverParams, target: Target, was: Standing) -> StepFailed | None:
     """Return why the replica must not, or cannot, become the primary; None when it may."""
     where: dict[str, Value] = {"device": target.name, "group": params.group}
-    if was.role not in (SECONDARY, RESOLVING):
+    if was.role not in (PRIMARY, SECONDARY, RESOLVING):
         return StepFailed(say("{device} is no secondary replica of {group}: {role}", role=was.role, **where))
     if was.operational == NO_QUORUM:
         return StepFailed(
@@ -167,7 +168,7 @@ def _refusal(params: AlwaysOnFailoverParams, target: Target, was: Standing) -> S
                 **where),
             remedy=say("Wait until it is over, or take another replica"),
         )  # fmt: skip
-    return None if params.forced else _unready(params, target, was)
+    return None if params.forced or was.role == PRIMARY else _unready(params, target, was)
 
 
 def _unready(params: AlwaysOnFailoverParams, target: Target, was: Standing) -> StepFailed | None:
@@ -223,8 +224,11 @@ async def _ordered(params: AlwaysOnFailoverParams, target: Target, was: Standing
             raise StepUncertain(error.text) from error
 
 
-async def _until_served(params: AlwaysOnFailoverParams, target: Target, until: float) -> Standing:
-    """Return how it stands once every database can be used. Raises StepUncertain when that takes too long."""
+async def _until_served(params: AlwaysOnFailoverParams, target: Target, was: Standing, until: float) -> Standing:
+    """Return how it stands once every database of the group that it `was` of can be used.
+
+    Raises StepUncertain when that takes too long.
+    """
     seen: Standing | None = None
     while True:
         try:
@@ -232,7 +236,7 @@ async def _until_served(params: AlwaysOnFailoverParams, target: Target, until: f
         except (StepFailed, StepUncertain):  # it may be too busy with the change of its role to answer
             pass
         else:
-            if seen.serves:
+            if seen.serves and seen.group == was.group:
                 return seen
         if asyncio.get_running_loop().time() >= until:
             raise StepUncertain(_unfinished(params, target, seen))

@@ -224,6 +224,29 @@ async def test_the_primary_is_left_as_it_is(replica: Replica, subject: Subject, 
     assert (outcome.changed, replica.told) == (False, [])
 
 
+async def test_a_primary_whose_databases_cannot_be_used_is_waited_for(
+    replica: Replica, subject: Subject, make_io: Callable[..., Io]
+):
+    replica.role, replica.online = "PRIMARY", 1
+    with pytest.raises(StepUncertain) as caught:
+        await carried(params(within="1s"), subject, make_io())
+    assert said(caught.value).startswith("sql-2 is the primary of crm, and only 1 of 2 databases can be used")
+    assert replica.told == []
+
+
+@pytest.mark.parametrize("seen", [{"databases": 0, "online": 0}, {"group": "another"}])
+async def test_a_primary_that_shows_less_than_before_is_not_taken_for_recovered(
+    seen: dict[str, Any], replica: Replica, subject: Subject, make_io: Callable[..., Io]
+):
+    io, wanted = make_io(), params(within="1s")
+    before = await image(wanted, subject, io)
+    replica.recovers_after = 0
+    for name, value in seen.items():
+        setattr(replica, name, value)
+    with pytest.raises(StepUncertain):
+        await STEP.apply(wanted, before, subject, io)
+
+
 async def test_what_sql_server_refuses_did_not_happen(replica: Replica, subject: Subject, make_io: Callable[..., Io]):
     replica.refuses = Refusal(41142, "The availability replica is not ready to become the primary\x1b[2J replica.")
     with pytest.raises(StepFailed) as caught:
