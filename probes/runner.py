@@ -40,14 +40,16 @@ async def run(
     clock: Clock,
     memory: MutableMapping[str, Any],
     job: Callable[[], Job | None] = nobody_knows,
+    *,
+    first: bool = False,
 ) -> Result:
     """Observe once and judge, within `timeout` seconds; whatever goes wrong is a verdict, never an exception.
 
-    `memory` and `job` are what `Io` has of the check. The deadline starts when the device's turn comes, so that a queue
-    before a slow router is no failure of the check behind it.
+    `memory` and `job` are what `Io` has of the check; `first`: as `Sessions.turn` takes it. The deadline starts when
+    the device's turn comes, so that a queue before a slow router is no failure of the check behind it.
     """
     loop = asyncio.get_running_loop()
-    async with sessions.turn(target.address):
+    async with sessions.turn(target.address, first=first):
         started_at, begun = clock.now(), loop.time()
         io = Io(sessions, clock, begun + timeout, memory, job)
         hanging = memory.get(HANGING)

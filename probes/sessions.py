@@ -13,9 +13,11 @@ S = TypeVar("S")
 R = TypeVar("R")
 THREADS = 16
 PER_DEVICE = 4
-"""Observations at once against one device: old routers answer badly when asked too much."""
+"""Observations at once against one device, those apart that say whether it is there: old routers answer badly when
+asked too much."""
 AT_ONCE = 128
-"""Observations at once altogether; each may hold a few sockets."""
+"""Observations at once altogether, and as many again of what says whether a device is there; each may hold a few
+sockets."""
 
 
 class Sessions:
@@ -30,10 +32,10 @@ class Sessions:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="probe")
         self._blocking: dict[Future[Any], float] = {}
         self._per_device = per_device
-        self._places = asyncio.Semaphore(at_once)
+        self._places = {first: asyncio.Semaphore(at_once) for first in (False, True)}
         self._kept: dict[Hashable, tuple[Any, Callable[[Any], Awaitable[None] | None]]] = {}
         self._making: dict[Hashable, asyncio.Lock] = {}
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._turns: dict[tuple[str, bool], asyncio.Semaphore] = {}
 
     def submit(self, deadline: float, work: Callable[..., R], *args: object) -> Future[R]:
         """Let one of the threads do `work(*args)`, which should be over by `deadline` on the loop's clock."""
@@ -70,12 +72,15 @@ class Sessions:
                 await ending
 
     @asynccontextmanager
-    async def turn(self, address: str) -> AsyncIterator[None]:
+    async def turn(self, address: str, *, first: bool = False) -> AsyncIterator[None]:
         """Wait for the turn of one observation of `address`: first for the device, then for a place.
 
-        The other way round, those who wait for one slow device would take the places of all others.
+        The other way round, those who wait for one slow device would take the places of all others. `first`: of what
+        says whether a device is there. It waits for its like only: of a lost site everything else hangs for its whole
+        time, and whether it is lost has to be known before that.
         """
-        async with self._turns.setdefault(address, asyncio.Semaphore(self._per_device)), self._places:
+        turn = self._turns.setdefault((address, first), asyncio.Semaphore(self._per_device))
+        async with turn, self._places[first]:
             yield
 
     async def close(self) -> None:

@@ -174,6 +174,7 @@ class Scheduler:
             self._clock,
             self._memory.setdefault(check.id, {}),
             partial(self._job, check.id),
+            first=check.gate,
         )
         if self._checks.get(check.id) != check:
             return None

@@ -137,6 +137,18 @@ async def test_those_who_wait_for_a_slow_device_leave_the_places_to_others(liste
     assert {name for name, _ in results} == {"quick"}
 
 
+async def test_whether_a_device_is_there_is_seen_while_all_its_other_checks_hang():
+    mute = Door(Mute)
+    mute.open()
+    slow = [check_of(f"slow {n}", mute.port, timeout=60) for n in range(8)]
+    gate = replace(check_of("gate", 1), gate=True)
+    try:
+        results = await watched([*slow, gate], lambda found: len(found) >= 3, per_device=2, at_once=2)
+    finally:
+        await mute.remove()
+    assert {name for name, _ in results} == {"gate"}
+
+
 @contextlib.asynccontextmanager
 async def running(report):
     async with Sessions() as sessions:
