@@ -94,25 +94,27 @@ def _impact_after(move: Moved) -> Text:
 
 
 def _facts(move: Moved, context: Context, *, internal: bool, report: bool) -> tuple[tuple[str, str], ...]:
-    rows: list[tuple[Text, str]] = [(say("From"), move.source), (say("To"), move.target)]
+    rows: list[tuple[Text, str]] = [(say("From:"), move.source), (say("To:"), move.target)]
     if internal:
-        rows += [(say("Started by"), move.by), (say("Why"), "" if move.reason is None else context.line(move.reason))]
+        rows += [(say("Started by:"), move.by), (say("Why:"), "" if move.reason is None else context.line(move.reason))]
     if report:
         rows += [
-            (say("Duration (RTO)"), _beside(move.rto, move.rto_promised, context)),
+            (say("Duration (RTO):"), _beside(move.rto, move.rto_promised, context)),
             (WOULD_BE_LOST if move.manner is Manner.DRILL else LOST, _data_lost(move, context)),
         ]
         if internal:
-            rows.append((say("How it ended"), "" if move.how is None else context.line(move.how)))
+            rows.append((say("How it ended:"), "" if move.how is None else context.line(move.how)))
     shown = [(context.t(label), words) for label, words in rows if words]
     for n, part in enumerate(move.parts, 1):
         took = "" if part.took is None else f" ({context.span(part.took)})"
-        actions = [context.line(action) for action in part.actions] if internal else []
-        shown.append((str(n), "; ".join((context.t(part.what) + took, *actions))))
+        line = context.t(part.what) + took
+        for action in part.actions if internal else ():
+            line = context.t(say("{one}; {other}", one=line, other=context.line(action)))
+        shown.append((f"{n}.", line))
     return tuple(shown)
 
 
-LOST, WOULD_BE_LOST = say("Data lost (RPO)"), say("Data that a loss of the site would have cost (RPO)")
+LOST, WOULD_BE_LOST = say("Data lost (RPO):"), say("Data that a loss of the site would have cost (RPO):")
 """Of a move, and of a drill, in which nothing is lost."""
 
 

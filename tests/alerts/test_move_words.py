@@ -138,6 +138,15 @@ def test_the_client_reads_phases_and_no_machine_and_our_own_people_read_all(step
     assert "works on the mains" in to_us
 
 
+def test_every_fact_of_a_report_is_set_off_from_its_name_as_the_language_does():
+    told = message(DONE, Step.FAILOVER_REPORT, Audience.INTERNAL, language="fr").text.splitlines()
+    assert "De\u00a0: Douala" in told
+    assert any(line.startswith("1. ") for line in told)
+    actions = next(line for line in told if "systemctl" in line)
+    assert "\u202f; " in actions
+    assert "; " not in actions.replace("\u202f; ", "")
+
+
 @pytest.mark.parametrize("ok", [True, False])
 def test_the_sms_of_a_report_says_how_it_ended(ok):
     short = message(replace(DONE, ok=ok), Step.FAILOVER_REPORT).short
@@ -162,6 +171,6 @@ def test_a_report_answers_the_plan_so_that_both_are_one_thread():
 
 def test_a_drill_loses_nothing_and_says_what_a_loss_would_have_cost():
     drill = text_of(replace(DONE, manner=Manner.DRILL, rpo=4 * MINUTE), REPORT)
-    assert "Data that a loss of the site would have cost (RPO)" in drill
+    assert "Data that a loss of the site would have cost (RPO): 4" in drill
     assert "Data lost" not in drill
-    assert "Data lost (RPO)" in text_of(DONE, REPORT)
+    assert "Data lost (RPO): 0" in text_of(DONE, REPORT)

@@ -186,7 +186,7 @@ def test_a_drill_brings_the_other_site_up_beside_and_counts_as_the_last_one(proj
     assert (before["exercised_at"], after["exercised_at"]) == (None, told["move"]["ended_at"])
     assert [one["what"] for one in told["effects"] if one["host"] == "calls-2"] == ["start rehearsal", "stop rehearsal"]
     assert {one["to"] for one in received(told, step="failover_report")} == {IT, OPERATIONS}
-    assert re.search(r"\((RTO|DMIA)\) .*\n.*\((RPO|PDMA)\)", told["report"])
+    assert re.search(r"\((RTO|DMIA)\).*\n.*\((RPO|PDMA)\)", told["report"])
 
 
 def test_an_unknown_story_is_answered_by_those_that_there_are(project, tmp_path):
