@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from failover.phases import Direction, Phase
-from failover.run import DataProof, Move
+from failover.run import DataProof, Move, MoveEvent, MoveEventKind
+from runbooks.contract import Promised
 
 ZERO = timedelta(0)
+COMPARES = "pg-promote"
+"""The step that says whether what it promoted is what was promised of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,27 @@ def _lost(move: Move) -> timedelta | None:
 def is_kept(move: Move, data: DataProof) -> bool:
     """Return whether nothing of `data` was lost with the old site, because every commit had waited for its copy.
 
-    What was promised of another database, or of another life of it, than the one that was promoted is no promise.
+    What was promised of another database, or of another life of it, than the one that was promoted is no promise: where
+    a step compares the two, nothing is claimed from its phase on before it has, nor where it found a primary already or
+    was cut off.
     """
-    denied = any(record.evidence.get("promised") is False for record in move.records)
-    return move.direction is Direction.FAILOVER and data.promised is not None and not denied
+    if move.direction is not Direction.FAILOVER or data.promised is None:
+        return False
+    told = [
+        event.data.get("evidence", {}).get("promised") for event in move.log if _promotes(move, event, data.promised)
+    ]
+    to_compare = move.span(Phase.PROMOTE) is not None and any(
+        task.action.step == COMPARES and task.action.target == data.promised.standby for task in move.tasks
+    )
+    return False not in told and (True in told or not to_compare)
+
+
+def _promotes(move: Move, event: MoveEvent, promised: Promised) -> bool:
+    """Return whether `event` tells what came of the promotion of the copy that is promised of."""
+    if event.kind is not MoveEventKind.OUTCOME or event.task is None:
+        return False
+    action = move.tasks[event.task].action
+    return action.step == COMPARES and action.target == promised.standby
 
 
 def _latest_lag(move: Move, checks: tuple[str, ...]) -> timedelta | None:

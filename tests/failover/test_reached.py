@@ -156,5 +156,15 @@ def test_a_promise_of_another_database_than_the_one_that_was_promoted_is_none():
         move = move_of("failover", outcome(kept), loss=9.0, promised=("crm",), tasks=(task,))
         assert is_kept(move, move.data[0]) is kept
         assert reached(move).rpo == timedelta(seconds=0 if kept else 9)
+    # Cut off in the middle, or promoted by somebody before: nobody compared, and nothing is claimed.
+    done = MoveEvent(NAME, BEGAN, MoveEventKind.OUTCOME, "releve", say("so"), 0, {"ok": True, "changed": True})
+    for found in ((), (done,)):
+        move = move_of("failover", phase(Phase.PROMOTE, 5), *found, loss=9.0, promised=("crm",), tasks=(task,))
+        assert not is_kept(move, move.data[0])
+    announced = move_of("failover", phase(Phase.ANNOUNCE, 5), loss=9.0, promised=("crm",), tasks=(task,))
+    assert is_kept(announced, announced.data[0])  # as far as anybody knows by then
+    # Started again after its guard had stopped it: it is the same that was compared.
+    move = move_of("failover", phase(Phase.PROMOTE, 5), outcome(True), done, loss=9.0, promised=("crm",), tasks=(task,))
+    assert is_kept(move, move.data[0])
     planned = move_of("switchover", promised=("crm",))
     assert not is_kept(planned, planned.data[0])
