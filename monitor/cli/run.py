@@ -88,12 +88,14 @@ async def _relieve(settings: Settings, inventory: Inventory, listen: str, asked:
     Returns the exit code; SUPERSEDED where the inventory no longer has voters and the other site goes on.
     """
     from monitor.clock import SystemClock
+    from monitor.daemon import systemd
     from monitor.daemon.own_lease import OwnLease, is_led
     from monitor.daemon.peer_door import CannotReceive
     from monitor.daemon.standby import Standby
-    from monitor.store import open_store
+    from monitor.store import StoreError, open_store
 
     own, begun = OwnLease(settings.data, SystemClock()), False
+    feeding = asyncio.create_task(_feed(systemd.watchdog_interval(), asked), name="watchdog")
     try:
         while not asked.to_stop:
             await own.swap(inventory)
@@ -111,16 +113,18 @@ async def _relieve(settings: Settings, inventory: Inventory, listen: str, asked:
             if code != SUPERSEDED or not is_led(inventory):
                 return code
         return ExitCode.DONE
-    except CannotReceive as error:
-        raise Failure(error.text) from error
+    except (CannotReceive, StoreError, Failure) as error:
+        # Started again and again, it would keep the lease from the other one and do nothing under it.
+        await own.give_back()
+        raise error if isinstance(error, Failure) else Failure(error.text) from error
     finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
         await own.close()
 
 
 async def _stand_by(settings: Settings, standby: Standby, asked: _Asked) -> bool:
     """Be the passive one; return True once this one is to lead, False when a signal asks for something else."""
-    from monitor.daemon import systemd
-
     text = say(
         "This Relève stands by: {why}. It keeps a copy of what the other site sends, and goes on by itself when that "
         "one is lost",
@@ -137,21 +141,20 @@ async def _stand_by(settings: Settings, standby: Standby, asked: _Asked) -> bool
         loop.add_signal_handler(number, hear, number)
     if asked.to_stop:
         stop.set()
-    feeding = asyncio.create_task(_feed(systemd.watchdog_interval()), name="watchdog")
-    try:
-        return await standby.until_active(stop)
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+    return await standby.until_active(stop)
 
 
-async def _feed(every: float | None) -> None:
-    """Show the service manager that the loop turns."""
+async def _feed(every: float | None, asked: _Asked) -> None:
+    """Show the service manager that the loop turns, also while a large state is taken over or opened.
+
+    A daemon that runs shows more than that, and does so itself.
+    """
     from monitor.daemon import systemd
 
     while every is not None:
         await asyncio.sleep(every)
-        systemd.notify("WATCHDOG=1")
+        if not asked.watching:
+            systemd.notify("WATCHDOG=1")
 
 
 def _as_it_is_now(settings: Settings, before: Inventory) -> Inventory:
@@ -198,10 +201,14 @@ def _be_passive(settings: Settings, inventory: Inventory, asked: _Asked, *, once
 
 @dataclass(slots=True)
 class _Asked:
-    """What signals asked for while there was no daemon yet to obey: a large state takes its time to be opened."""
+    """What signals asked for while there was no daemon yet to obey: a large state takes its time to be opened.
+
+    `watching`: whether one runs now.
+    """
 
     to_stop: bool = False
     to_reload: bool = False
+    watching: bool = False
 
     def listen(self) -> None:
         """Take SIGTERM and SIGHUP from here on, which would end the process on the spot."""
@@ -299,10 +306,12 @@ async def _lead(
         guard = GuardDesk(lambda: daemon.desk.inventory.continuity, lambda: daemon.moves.holding.post)
         let_in = holding(listening(inventory), daemon.standing, guard.answer)
         async with serving(application(daemon), network, local), let_in:
+            asked.watching = True
             await daemon.run()
     except CannotReceive as error:
         raise Failure(error.text) from error
     finally:
+        asked.watching = False
         (settings.data / SOCKET).unlink(missing_ok=True)
         await daemon.close()
     return SUPERSEDED if daemon.superseded else ExitCode.DONE, daemon.desk.inventory
@@ -319,8 +328,12 @@ def _obey_signals(daemon: Daemon, asked: _Asked) -> None:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
+    def end() -> None:
+        asked.to_stop = True  # also where the daemon ends already, because another one leads
+        daemon.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, daemon.stop)
+        loop.add_signal_handler(number, end)
     loop.add_signal_handler(signal.SIGHUP, take_up)
     if asked.to_stop:
         daemon.stop()

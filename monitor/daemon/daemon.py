@@ -248,7 +248,8 @@ class Daemon:
             work.append(asyncio.create_task(self._every(watchdog, self._sign_of_life), name="watchdog"))
         stop = asyncio.create_task(self.stopping.wait(), name="stop")
         ended, _ = await asyncio.wait({*work, stop}, return_when=asyncio.FIRST_COMPLETED)
-        systemd.notify("STOPPING=1")
+        if not self.superseded:  # the process goes on then, and a manager that waits for its end would kill it
+            systemd.notify("STOPPING=1")
         for task in (*work, stop):
             task.cancel()
         await asyncio.gather(*work, stop, return_exceptions=True)

@@ -19,7 +19,7 @@ from failover.lease import Belief, Held, Record, Refused, Seen, Standing, Why
 from failover.lease_etcd import EtcdLease, Watching
 from failover.model import Continuity, Etcd, Leases, Mode, PlanId
 from monitor.clock import Clock
-from monitor.core.text import Quantity, Text, say, verbatim
+from monitor.core.text import ENGLISH, Quantity, Text, say, verbatim
 from monitor.core.verdict import Metric, Severity, Verdict
 from monitor.daemon.peering import ends
 from monitor.daemon.tenure import AGAIN, session_in
@@ -150,6 +150,18 @@ class OwnLease:
             with suppress(asyncio.CancelledError):
                 await keeping
         self.belief = self.since = self.trouble = None
+
+    async def give_back(self) -> None:
+        """Let the lease go where nothing can be done under it here: the other one may be able to."""
+        belief = self.belief
+        await self.stand_down()
+        async with self._asking:
+            if self._lease is None or belief is None:
+                return
+            answer = await self._lease.release(belief)
+        if isinstance(answer, Refused):
+            extra = {"event": "own_lease_kept", "why": ENGLISH.render(answer.text)}
+            log.warning("the own lease was not given back", extra=extra)
 
     async def close(self) -> None:
         """Let go of connections. The lease lapses, or is taken up by the next start."""

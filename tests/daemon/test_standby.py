@@ -15,13 +15,15 @@ import pytest
 import trustme
 
 from failover.itself import Alone, StandBy, Why
+from monitor.cli.run import _Asked, _obey_signals
 from monitor.clock import SystemClock
 from monitor.core.events import RELEVE
 from monitor.core.verdict import Severity
+from monitor.daemon.daemon import Daemon
 from monitor.daemon.own_lease import OwnLease
 from monitor.daemon.standby import Standby
 from monitor.inventory.model import Inventory
-from monitor.store import AuditEntry, Batch, open_store
+from monitor.store import AuditEntry, Batch, Store, open_store
 from monitor.store.archive import back_up
 from monitor.store.folder import PEER, prepare
 from monitor.store.replica import Replica
@@ -157,3 +159,20 @@ async def test_a_take_over_that_was_cut_short_is_finished_also_where_nobody_can_
         known = found.feed.standing()
     assert known is not None
     assert known.token == 8
+
+
+async def test_told_to_end_while_it_makes_way_for_the_other_it_ends(
+    store: Store, inventory_of: Callable[..., Inventory]
+) -> None:
+    asked, daemon = _Asked(), await Daemon.start(inventory_of(), store)
+    _obey_signals(daemon, asked)
+    try:
+        daemon.give_way()
+        signal.raise_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            while not asked.to_stop:
+                await asyncio.sleep(0.01)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        await daemon.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -71,6 +73,25 @@ def known(two: tuple[Releve, Releve], cluster: Cluster, free_port: Callable[[], 
     for one in two:
         one.knows(cluster, cluster.ports, *ports)
     return two
+
+
+@pytest.fixture
+def told(two: tuple[Releve, Releve], tmp_path: Path) -> Iterator[Callable[[], list[bytes]]]:
+    """What the service manager of the first one has heard by now."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        two[0].environment |= {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        two[0].environment.pop("WATCHDOG_USEC", None)
+
+        def heard() -> list[bytes]:
+            words: list[bytes] = []
+            with suppress(BlockingIOError):
+                while True:
+                    words.append(manager.recv(4096))
+            return words
+
+        yield heard
 
 
 async def led_by(cluster: Cluster, site: str) -> Record:
@@ -180,7 +201,7 @@ def times(mailbox: Mailbox) -> Counter[str]:
 
 
 async def test_one_hands_over_to_the_other_and_back_in_the_middle_of_an_incident(
-    known: tuple[Releve, Releve], cluster: Cluster, mailbox: Mailbox
+    known: tuple[Releve, Releve], cluster: Cluster, mailbox: Mailbox, told: Callable[[], list[bytes]]
 ) -> None:
     centre, secours = known
     centre.start()
@@ -204,6 +225,10 @@ async def test_one_hands_over_to_the_other_and_back_in_the_middle_of_an_incident
         tokens.append((await led_by(cluster, taker.site)).token)
         await until(lambda giver=giver: not giver.active)
     assert tokens == sorted(set(tokens))
+    # A service manager that hears of an end kills what goes on after it.
+    words = [word.split(b"\n") for word in told()]
+    assert [word[1][:14] for word in words[-2:]] == [b"STATUS=passive", b"STATUS=watchin"]
+    assert {word[0] for word in words} == {b"READY=1"}
     _code, out, _err = await centre.says("peer", "status", "--json")
     said = json.loads(out)
     assert (said["role"], said["lease"]["holder"], said["lease"]["token"]) == ("active", "centre", tokens[-1])
@@ -255,3 +280,28 @@ async def test_who_was_handed_to_and_cannot_go_on_leaves_the_lease_to_the_first(
         assert not secours.active
     finally:
         busy.release()
+
+
+async def test_who_comes_back_and_cannot_go_on_leaves_the_lease_to_the_other(
+    known: tuple[Releve, Releve], cluster: Cluster
+) -> None:
+    centre, secours = known
+    centre.start()
+    await until(lambda: centre.active)
+    secours.start()
+    await until(lambda: secours.receives)
+    centre.send(signal.SIGKILL)
+    busy = WriterLock(centre.data)  # as a state that is damaged, or a port that is taken
+    try:
+
+        def again() -> bool:
+            if centre.process is None or centre.process.poll() is not None:
+                centre.start()
+            return secours.active
+
+        await until(again, PATIENCE)
+        assert (await led_by(cluster, "secours")).token > 1
+    finally:
+        busy.release()
+    await until(lambda: centre.receives or not again())
+    await until(lambda: centre.receives)
