@@ -258,11 +258,11 @@ class Deciding:
         try:
             await self._moves.start_alone(wanted, said, alone)
         except Refused as error:
-            log.warning(
-                "a move by itself was not begun",
-                extra={"event": "move_not_begun", "plan": plan.id, "why": ENGLISH.render(error.text)},
-            )
             text = say("it was about to begin, and then was not: {why}", why=error.text)
+            before = self.held.get(plan.id)
+            if before is None or before.hold.text != text:
+                extra = {"event": "move_not_begun", "plan": plan.id, "why": ENGLISH.render(error.text)}
+                log.warning("a move by itself was not begun", extra=extra)
             hold = Hold(Why.LEASE, text, say("the next try, which comes by itself"))
             await self._note(plan, hold, past(self._moves.book.of(plan.id)), self._clock.now())
         else:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from failover.ground import Why
-from failover.model import SiteId
+from failover.model import PlanId, SiteId
 from failover.phases import Direction
 from failover.vantage import LAPSE_LASTS, Lapsed, Sight, Sighted
 from monitor.core.events import RELEVE
@@ -23,7 +23,7 @@ from monitor.core.maintenance import Span, Window
 from monitor.core.text import ENGLISH
 from monitor.daemon.beginning import SEEN_FOR, Alone
 from monitor.daemon.daemon import Daemon
-from monitor.daemon.deciding import Deciding
+from monitor.daemon.deciding import Deciding, Held
 from monitor.daemon.move_orders import Said
 from monitor.daemon.moving import Wanted
 from monitor.store import AuditEntry, Sample
@@ -191,3 +191,16 @@ async def test_only_the_active_one_of_two_begins_a_move_and_says_so(sites):
         leads[0] = True
         await deciding.turn()
         assert "no voter answers" in ENGLISH.render(deciding.held[CRM].hold.text), "that is all that is missing now"
+
+
+async def test_a_try_that_fails_for_the_same_reason_again_is_logged_once(sites, caplog):
+    async with at_secours(sites, plan=ALONE) as daemon:
+        await lose_the_centre(sites, daemon)
+        moves, held = daemon.moves, dict[PlanId, Held]()
+        for _ in range(2):
+            deciding = Deciding(daemon.desk, daemon.clock, moves, daemon.glance, moves.speaks, lambda: True)
+            deciding.held = held  # each tries at once
+            await deciding.turn()
+            held = deciding.held
+        assert "then was not: no voter answers" in ENGLISH.render(held[CRM].hold.text)
+    assert [one.event for one in caplog.records if getattr(one, "event", "") == "move_not_begun"] == ["move_not_begun"]
