@@ -38,7 +38,8 @@ def status(settings: Settings, plan: str, as_json: bool) -> int:
         from monitor.cli.failover_shown import groups_page
 
         daemon = daemon_or_none(settings) is not None
-        groups_page(console(), groups, site_speech(settings), daemon=daemon)
+        passive = not daemon and offline.stands_by(settings)
+        groups_page(console(), groups, site_speech(settings), daemon=daemon, passive=passive)
     return ExitCode.DONE if all(map(_is_well, groups)) else ExitCode.WRONG
 
 

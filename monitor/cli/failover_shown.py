@@ -11,7 +11,7 @@ from failover.phases import Direction
 from failover.words import WORDS
 from monitor.cli.context import as_typed, print_table
 from monitor.cli.runs_shown import EFFECT
-from monitor.cli.shown import at_site, moment, severity, start_command, state_word, table_of, unbroken
+from monitor.cli.shown import at_site, moment, no_daemon_said, severity, state_word, table_of, unbroken
 from monitor.core.text import N_, Speech, Text, say
 
 if TYPE_CHECKING:
@@ -25,19 +25,20 @@ FENCE = {
 INDENT = "  "
 
 
-def groups_page(out: Console, groups: list[dict[str, Any]], words: Speech, *, daemon: bool) -> None:
-    """Print each group: ready or not, why, what would be lost, where it runs, its data."""
+def groups_page(
+    out: Console, groups: list[dict[str, Any]], words: Speech, *, daemon: bool, passive: bool = False
+) -> None:
+    """Print each group: ready or not, why, what would be lost, where it runs, its data.
+
+    `passive`: no daemon runs, for the Relève here only receives.
+    """
     for n, group in enumerate(groups):
         if n:
             out.print()
         _group(out, group, words)
     if not daemon:
-        text = say(
-            "No daemon runs: this is what the last one knew. `{command}` starts one.",
-            command=as_typed(start_command()),
-        )
         out.print()
-        out.print(unbroken(words.render(text), style="bold red"))
+        out.print(unbroken(words.render(no_daemon_said(passive=passive)), style="bold red"))
 
 
 def _group(out: Console, group: dict[str, Any], words: Speech) -> None:

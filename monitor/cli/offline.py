@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitor.cli.context import Failure, Settings
 from monitor.cli.reading import inventory_of
+from monitor.core.text import say
 
 if TYPE_CHECKING:
     from monitor.core.incident import Incident
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from monitor.store import Loaded, Store
 
 R = TypeVar("R")
+ONLY_RECEIVES = say(
+    "This Relève is passive, it only receives the state of the other one: ask at the other site. `releve peer status` "
+    "says how both stand"
+)
 
 
 def read(settings: Settings, work: Callable[[Store], R]) -> R:
     """Return `work(store)` on the store, opened for reading. Raises Failure."""
-    from monitor.store import StoreError, open_store
+    from monitor.store import MissingStore, StoreError, open_store
 
     try:
         store = open_store(settings.data, write=False)
@@ -32,6 +37,22 @@ def read(settings: Settings, work: Callable[[Store], R]) -> R:
             return work(store)
         finally:
             store.close()
+    except MissingStore as error:
+        raise Failure(ONLY_RECEIVES if stands_by(settings) else error.text) from error
+    except StoreError as error:
+        raise Failure(error.text) from error
+
+
+def stands_by(settings: Settings) -> bool:
+    """Return whether the Relève of the data folder runs as the passive one: it receives, and knows nothing of today.
+
+    Raises Failure when that cannot be told.
+    """
+    from monitor.store import StoreError
+    from monitor.store.folder import PEER, current_writer
+
+    try:
+        return current_writer(settings.data / PEER) is not None
     except StoreError as error:
         raise Failure(error.text) from error
 
@@ -92,7 +113,6 @@ def _as_daemon(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) 
 
 
 async def _started(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) -> R:
-    from monitor.core.text import say
     from monitor.daemon.daemon import Daemon
     from monitor.daemon.peering import is_passive
     from monitor.store import open_store

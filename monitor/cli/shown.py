@@ -12,7 +12,7 @@ from rich.text import Text as Styled
 
 from alerts.context import Context
 from monitor.cli.context import as_typed
-from monitor.core.text import N_, NARROW_SPACE, NO_BREAK_SPACE, Speech, say
+from monitor.core.text import N_, NARROW_SPACE, NO_BREAK_SPACE, Speech, Text, say
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, OverflowMethod
@@ -224,6 +224,18 @@ def commands_for(
     looks = [f"releve check {name}" for name in stale if daemon and not name.startswith(OWN_CHECKS)][:1]
     rest = [*acks[1:], *looks, *causes, *shows[1:]]
     return [*start, *answers_of_moves(moves), *answers_to(runs), *acks[:1], *shows[:1], *rest][:MOST_COMMANDS]
+
+
+def no_daemon_said(*, passive: bool) -> Text:
+    """Return why what is shown is not of now. `passive`: the Relève here only receives what the other one knows."""
+    if passive:
+        return say(
+            "This Relève is passive, and this is what it knew when it was the active one: ask at the other site. "
+            "`{command}` says how both stand.",
+            command=as_typed("releve peer status"),
+        )
+    start = as_typed(start_command())
+    return say("No daemon runs: this is what the last one knew. `{command}` starts one.", command=start)
 
 
 def answers_of_moves(moves: Iterable[dict[str, Any]]) -> list[str]:

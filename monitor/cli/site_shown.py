@@ -12,7 +12,7 @@ from alerts.context import Context
 from alerts.service_words import view_text
 from failover.phases import Direction
 from failover.words import WORDS
-from monitor.cli.context import as_typed, print_table
+from monitor.cli.context import print_table
 from monitor.cli.duty_shown import duty_lines
 from monitor.cli.review_shown import overdue_line
 from monitor.cli.shown import (
@@ -22,9 +22,9 @@ from monitor.cli.shown import (
     commands_for,
     incident_table,
     moment,
+    no_daemon_said,
     print_what_to_do,
     severity,
-    start_command,
     state_word,
     table_of,
     told_next,
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
+def status_page(out: Console, status: dict[str, Any], words: Speech, *, passive: bool = False) -> None:
     """Print the site: its state in one word, what its services are able to do, open incidents, announced work, checks.
 
-    It ends with what to do, and with who is told next.
+    It ends with what to do, and with who is told next. `passive`: the Relève here only receives.
     """
     now, daemon = moment(status["at"]), status["daemon"]
     assert now is not None
@@ -50,9 +50,7 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
     seen = any(one["severity"] is not None for one in status["checks"]) or not status["checks"]
     out.print(Styled.assemble(head, "  ", severity(status["severity"] if seen else None, words)))
     if daemon is None:
-        start = as_typed(start_command())
-        text = say("No daemon runs: this is what the last one knew. `{command}` starts one.", command=start)
-        out.print(unbroken(words.render(text)))
+        out.print(unbroken(words.render(no_daemon_said(passive=passive))))
     elif daemon["journal"]:
         out.print(unbroken(daemon["journal"], style="bold red"))
     if status["services"]:
@@ -80,8 +78,9 @@ def status_page(out: Console, status: dict[str, Any], words: Speech) -> None:
     print_table(_check_table(status["checks"], words, now), out)
     following = [told_next(one, words, now) for one in incidents] if daemon is not None else []
     stale = [one["check"] for one in status["checks"] if one["stale"]]
-    commands = commands_for(incidents, status["runs"], stale=stale, moves=status["moves"], daemon=daemon is not None)
-    print_what_to_do(out, commands, words, following, daemon=daemon is not None)
+    todo = commands_for(incidents, status["runs"], stale=stale, moves=status["moves"], daemon=daemon is not None)
+    commands = ["releve peer status"] if passive else todo
+    print_what_to_do(out, commands, words, following, daemon=daemon is not None or passive)
 
 
 def _service_table(services: list[dict[str, Any]], words: Speech) -> Table:

@@ -27,7 +27,8 @@ def status(settings: Settings, as_json: bool) -> int:
     else:
         from monitor.cli.site_shown import status_page
 
-        status_page(console(), now, site_speech(settings))
+        passive = now["daemon"] is None and offline.stands_by(settings)
+        status_page(console(), now, site_speech(settings), passive=passive)
     return ExitCode.DONE if now["severity"] == "ok" else ExitCode.WRONG
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from monitor.core.ids import CheckId
 from monitor.core.text import say, text_to_json
 from monitor.core.verdict import Severity
 from monitor.store import Batch, Sample, move_id, open_store
+from monitor.store.folder import LOCK_FILE, PEER
 
 SITE = """
 site: {name: Petit site, timezone: Africa/Douala, language: fr}
@@ -294,3 +296,33 @@ def test_the_site_where_releve_stands_is_kept_for_every_later_command(releve, tm
     code, _, err = releve("failover", "status")
     assert code == 2
     assert "no Relève can stand at secours; it can at: centre, ailleurs. Start it with --site" in err
+
+
+def receiving(data):
+    """Hold what the Relève that receives holds, as long as the returned file is open."""
+    place = data / PEER
+    place.mkdir(parents=True, exist_ok=True)
+    held = (place / LOCK_FILE).open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    return held
+
+
+def test_a_passive_releve_says_that_what_it_knows_is_old_and_where_to_ask(releve, known, tmp_path):
+    known(moves=asking("failover"))
+    with receiving(tmp_path / "data"):
+        for command in (("status",), ("failover", "status")):
+            out = releve(*command)[1]
+            assert "This Relève is passive" in out
+            assert "starts one" not in out
+        todo = releve("status")[1].partition("To do:")[2].split()
+    assert todo[-2:] == ["peer", "status"]
+    assert "answer" not in todo
+    assert "No daemon runs" in releve("status")[1]
+
+
+def test_a_passive_releve_that_never_was_active_does_not_say_that_a_daemon_makes_its_state(releve, tmp_path):
+    with receiving(tmp_path / "data"):
+        code, _, err = releve("status")
+    assert code == 2
+    assert "only receives the state of the other one" in err
+    assert "There is no state" in releve("status")[2]
