@@ -179,6 +179,7 @@ class Daemon:
         desk.look_again = daemon.scheduler.reprobe
         daemon.automation = Automation(desk, clock, kept, daemon.scheduler.look, daemon.open_ledger)
         daemon.moves = Moves(desk, clock, kept, daemon.automation, daemon.look, daemon.own.watching)
+        daemon.moves.book.copied = daemon.peer.has_all
         daemon.handing = Handing(desk, daemon.moves, daemon.own, daemon.peer)
         daemon.voting = Voting(lambda: desk.inventory.continuity, daemon.moves.watching, reported.voters, clock)
         daemon.deciding = Deciding(desk, clock, daemon.moves, daemon.glance, daemon.moves.speaks, daemon.own.leads)

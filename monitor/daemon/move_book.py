@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,18 +28,25 @@ log = logging.getLogger(__name__)
 
 APART = 1_000_000
 """Keeps the messages of moves apart from those of runs, in the log of one incident."""
+COPIED = 0.5
+"""Seconds that an action waits until the other Relève knows that it was begun: who goes on with a move that was cut off
+has to know it, and one that does not answer holds up nothing for long."""
 ACTIONS = 1000
 """More than any plan has: keeps the messages of two moves apart."""
 
 
 class MoveBook:
-    """All moves of one daemon. `moves`: by name, oldest first; `progress`: how far the action in hand of each is."""
+    """All moves of one daemon. `moves`: by name, oldest first; `progress`: how far the action in hand of each is.
+
+    `copied`: waits until the other Relève has what is written by now, for so many seconds at most.
+    """
 
     def __init__(self, desk: Desk, clock: Clock, kept: Loaded) -> None:
         """Take over what the last run of Relève left."""
         self._desk, self._clock = desk, clock
         self.moves: dict[MoveId, Move] = dict(kept.moves)
         self.progress: dict[MoveId, Progress] = {}
+        self.copied: Callable[[float], Awaitable[object]] | None = None
         self._leases: dict[PlanId, int] = dict(kept.leases)
         self._next, self._recording = kept.next_move, asyncio.Lock()
 
@@ -93,6 +100,8 @@ class MoveBook:
             nothing = say("it could not be written down, so it was not begun")
             await self.record(replace(event, kind=MoveEventKind.VOID, text=nothing, data={}))
             raise NotJournaled(why)
+        if event.kind is MoveEventKind.INTENT and self.copied is not None:
+            await self.copied(COPIED)
         words = self._desk.letters.own_words(event.text)
         log.info("move", extra={"event": f"move_{event.kind.value}", "move": move.id, "what": words})
         return move

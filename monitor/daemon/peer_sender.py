@@ -12,6 +12,7 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.2
 """Seconds between two looks for changes that are to be sent."""
+COMING = 0.01
+"""Seconds between two looks at whether the other has it."""
 FORGET_EVERY = 5.0
 """Seconds between two deletions of what the other has; each is one more writing to our disk."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
@@ -76,7 +79,7 @@ class PeerSender:
         self._superseded = superseded
         self._complete_at = clock.boot()
         self._said: str | None = None
-        self._changed = asyncio.Event()
+        self._changed, self._hurry = asyncio.Event(), asyncio.Event()
         self.trouble: Text | None = None
         self.sent = 0
 
@@ -88,6 +91,20 @@ class PeerSender:
     def swap(self) -> None:
         """Take it that whom to send to may be another now."""
         self._changed.set()
+        self._hurry.set()
+
+    async def has_all(self, within: float) -> bool:
+        """Wait until the other has all that is written by now, `within` seconds at most; return whether it has.
+
+        Nobody waits for one that is not there, or that is not heard of.
+        """
+        asked_at = self._clock.boot()
+        while self._complete_at <= asked_at:
+            if self.trouble is not None or self._wanted() is None or self._clock.boot() > asked_at + within:
+                return False
+            self._hurry.set()
+            await asyncio.sleep(COMING)
+        return True
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -221,7 +238,14 @@ class PeerSender:
         if not piece.rows:
             if line.silent:
                 await request(line, "POST", "ping", b"")
-            await self._wait_for_change(LOOK_EVERY)
+            await self._wait_a_moment()
+
+    async def _wait_a_moment(self) -> None:
+        """Until something may have to be sent."""
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._hurry.wait()
 
     async def _is_complete(self, line: Line, last: int, looked_at: float) -> None:
         """The other has all that there was at `looked_at`."""

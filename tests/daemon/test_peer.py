@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 import trustme
 
+from monitor.clock import SystemClock
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.journal import Journal
 from monitor.daemon.peer_door import CannotReceive, Listening, holding
@@ -147,6 +148,26 @@ async def test_all_of_the_state_goes_over_and_then_every_change(sites: Sites) ->
         assert (copy / "inventory.json").read_bytes() == b'{"main": 1}'
         assert not list((sites.store.folder / "outgoing").glob("*.zip"))
         assert not list((sites.data / PEER).glob("incoming-*"))
+
+
+async def test_who_asks_waits_until_the_other_has_what_is_written_and_for_no_other(sites: Sites) -> None:
+    async with sites.receiving() as receiver, sites.sending() as sender:
+        await until(lambda: same(sites, receiver))
+        for n in range(3):
+            sites.note(f"change {n}")
+            assert await sender.has_all(30)
+            assert same(sites, receiver)
+    nobody = PeerSender(lambda: None, Journal(sites.store), SystemClock())
+    assert not await nobody.has_all(30)
+
+
+async def test_one_that_stopped_answering_is_waited_for_no_longer_than_asked(sites: Sites) -> None:
+    async with sites.receiving() as receiver, sites.sending() as sender:
+        await until(lambda: same(sites, receiver))
+        async with receiver._alone:
+            sites.note("nobody answers")
+            assert not await sender.has_all(0.2)
+        await until(lambda: same(sites, receiver))
 
 
 async def test_after_a_cut_it_goes_on_where_it_was(sites: Sites) -> None:
