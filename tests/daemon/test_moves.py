@@ -98,6 +98,19 @@ async def test_a_group_moves_to_the_other_site_and_back_with_a_higher_token_each
         assert int(first.pop()) < int(second.pop())
 
 
+async def test_the_other_releve_knows_of_each_action_before_it_is_begun(sites):
+    seen: list[int] = []
+
+    async def copied(_within: float) -> bool:
+        seen.append(len(sites.effects()))
+        return True
+
+    async with running(sites) as daemon:
+        daemon.moves.book.copied = copied
+        await moved(daemon, DRILL)
+    assert seen == [0, 1], "before the start, and before the stop"
+
+
 async def test_what_was_done_and_who_wanted_it_stand_in_the_store_and_in_the_audit(sites):
     async with running(sites) as daemon:
         move = await moved(daemon, DRILL)
