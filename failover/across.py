@@ -77,6 +77,18 @@ def refused(told: Validity | None, offered: Validity, ttl: float, now: float) ->
     return Refusal.LONG if offered.until > now + ttl else None
 
 
+def latest(told: Validity | None, offered: Validity, ttl: float, now: float) -> Validity:
+    """Return what the guard of this machine goes by once it is told what is `offered`, which was not refused.
+
+    What it was told of the same token before is true until its end, or it would not have been told so. So what was held
+    up on the way takes nothing from what came before it: else a line that delivers late what was given up long ago
+    would stop a site that holds its lease. Only the word that a token is over does.
+    """
+    if told is None or told.token != offered.token or not 0 < offered.until < told.until <= now + ttl:
+        return offered
+    return told
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What a guard may have heard of a lease from us.

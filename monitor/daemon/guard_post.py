@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from failover.across import GuardSeen, Refusal, refused
+from failover.across import GuardSeen, Refusal, latest, refused
 from failover.guard import Validity
 from failover.guard_files import (
     USUAL,
@@ -37,9 +37,10 @@ class GuardPost:
 
         `ttl`: seconds that a lease lasts. What it was told last stands in the file, whoever wrote that.
         """
-        why = refused(self._told(plan), offered, ttl, self.clock.boot())
-        if why is None:
-            hand_over(self.places.lease(plan), offered, boot_id())
+        told, now = self._told(plan), self.clock.boot()
+        why = refused(told, offered, ttl, now)
+        if why is None and (by := latest(told, offered, ttl, now)) != told:
+            hand_over(self.places.lease(plan), by, boot_id())
         return why
 
     def seen(self, plan: str, site: SiteId) -> GuardSeen:

@@ -151,6 +151,17 @@ async def test_what_was_sent_before_the_end_and_comes_after_it_changes_nothing(u
     assert (answer.refused, up.told()) == ({CRM: Refusal.OVER}, Validity(7, 0.0))
 
 
+async def test_what_was_held_up_on_the_line_does_not_stop_a_site_that_was_told_of_more_since(up, telling):
+    belief = Belief(7, CLOCK.boot() + TTL - 1)
+    runs(telling, belief)
+    await telling.turn()
+    told = up.told()
+    held_up = Offer(boot_id(), {CRM: Validity(7, CLOCK.boot() - 0.5)})  # a connection that we gave up, and TCP did not
+    async with line_to(up.at) as line:
+        answer = answer_of(await request(line, "POST", "lease", offer_bytes(held_up)))
+    assert (answer.refused, up.told()) == ({}, told)
+
+
 @pytest.mark.parametrize(
     ("offer", "why"),
     [

@@ -13,6 +13,7 @@ from failover.across import (
     Refusal,
     after_ending,
     after_telling,
+    latest,
     may_tell,
     refused,
     until_there,
@@ -73,6 +74,24 @@ def test_a_guard_is_told_nothing_that_is_older_or_over_or_too_long(
     told: Validity | None, offered: Validity, why: Refusal | None
 ) -> None:
     assert refused(told, offered, ttl=15.0, now=100.0) is why
+
+
+@pytest.mark.parametrize(
+    ("told", "offered", "by"),
+    [
+        (None, Validity(7, 110.0), Validity(7, 110.0)),
+        (Validity(7, 105.0), Validity(7, 110.0), Validity(7, 110.0)),
+        (Validity(7, 110.0), Validity(7, 105.0), Validity(7, 110.0)),
+        (Validity(7, 110.0), Validity(7, 99.0), Validity(7, 110.0)),
+        (Validity(7, 110.0), Validity(7, 0.0), Validity(7, 0.0)),
+        (Validity(7, 110.0), Validity(8, 105.0), Validity(8, 105.0)),
+        (Validity(7, 116.0), Validity(7, 105.0), Validity(7, 105.0)),  # the guard does not go by what no lease lasts
+    ],
+)
+def test_what_comes_late_takes_nothing_from_what_came_before_but_the_end_does(
+    told: Validity | None, offered: Validity, by: Validity
+) -> None:
+    assert latest(told, offered, ttl=15.0, now=100.0) == by
 
 
 def test_what_a_guard_may_have_heard_is_the_latest_end_of_all_that_was_sent_until_it_is_told_otherwise() -> None:

@@ -175,7 +175,7 @@ def _carried(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     for offered in world.sent:
         if rules.refused(site.told, offered, TTL, world.now) is not None:
             continue
-        there = put(world, SOURCE, site._replace(told=offered))
+        there = put(world, SOURCE, site._replace(told=across.latest(site.told, offered, TTL, world.now)))
         yield f"the old site hears {offered}", there
         if not offered.until:
             heard = across.after_ending(world.heard, offered.token, float(world.now))
