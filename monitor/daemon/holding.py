@@ -73,8 +73,11 @@ class Holding:
         return self._wanted(plan) or self._at_the_other(plan) is not None
 
     async def turn(self) -> None:
-        """Take what is wanted and not held, and give back what is held and not wanted, once the guard knows."""
-        plans = self._continuity().plans
+        """Take what is wanted and not held, and give back what is held and not wanted, once the guard knows.
+
+        What is held as an inventory before this one said is taken anew, under the next token: its voters may be gone.
+        """
+        plans, leases = self._continuity().plans, self._continuity().leases
         self.why = {name: why for name, why in self.why.items() if name in plans and self.wants(plans[name])}
         for name, plan in plans.items():
             if name not in self.held and self.wants(plan):
@@ -87,6 +90,10 @@ class Holding:
             elif name not in plans or not self.wants(plans[name]):
                 self.held.pop(name)
                 await self.let_go(name, tenure)
+            elif tenure.leases not in (None, leases):
+                self.held.pop(name)
+                await tenure.leave()
+                await self._take(plans[name])
 
     def tell(self, due: Due) -> None:
         """Tell the guard here what is `due`.

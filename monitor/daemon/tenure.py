@@ -44,11 +44,20 @@ class Tenure:
     `before`: the highest token that somebody else may still hold, None where nobody knows. `lapsed_at`: seconds of
     CLOCK_BOOTTIME by which the belief of whoever held it before is over, None where that is not known. `trouble`: why
     the last renewal was not answered. `lost`: somebody else holds it, or did in between, so that what was begun under
-    it is not ours to go on with.
+    it is not ours to go on with. `leases`: how the inventory had leases kept when it was made, None where none are.
     """
 
-    def __init__(self, lease: Lease, holder: str, clock: Clock, every: timedelta, stride: int = 1) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        holder: str,
+        clock: Clock,
+        every: timedelta,
+        stride: int = 1,
+        leases: Leases | None = None,
+    ) -> None:
         """`stride`: by how much a token rises at most when nobody else held the lease in between."""
+        self.leases = leases
         self._lease, self._holder, self._clock = lease, holder, clock
         self._every, self._stride = every.total_seconds(), stride
         self._keeping: asyncio.Task[None] | None = None
@@ -290,12 +299,13 @@ def tenure_of(continuity: Continuity, plan: PlanId, folder: Path, clock: Clock, 
     name, ttl = record_name(plan), leases.ttl.total_seconds()
     if leases.etcd is not None:
         voters = Voters(leases.etcd, leases.retry.total_seconds(), clock)
-        return Tenure(EtcdLease(voters, name, holder, session, ttl, clock, watching), holder, clock, leases.loop)
+        lease = EtcdLease(voters, name, holder, session, ttl, clock, watching)
+        return Tenure(lease, holder, clock, leases.loop, leases=leases)
     sites = sorted(site.id for site in continuity.sites.values() if not site.witness)
     rank = next((n for n, site in enumerate(sites) if _is(continuity.here, site)), 0)
     count = max(1, len(sites))
-    lease = LocalLease(folder, f"lease-{name}", holder, session, ttl, clock, sites=count, rank=rank)
-    return Tenure(lease, holder, clock, leases.loop, count)
+    local = LocalLease(folder, f"lease-{name}", holder, session, ttl, clock, sites=count, rank=rank)
+    return Tenure(local, holder, clock, leases.loop, count)
 
 
 def record_name(plan: PlanId) -> str:

@@ -184,3 +184,28 @@ def test_the_check_of_a_lease_is_there_where_voters_keep_it(tmp_path):
     for other in (Continuity(), replace(CONTINUITY, leases=Leases()), replace(CONTINUITY, sites={})):
         assert lease_check("crm") not in plan_of(replace(plain, continuity=other)).checks
         assert lease_verdicts(other, {}, None, 0.0) == {}
+
+
+async def test_what_is_held_by_voters_that_the_inventory_has_no_longer_is_taken_anew(tmp_path):
+    before, after = (Leases(Etcd((f"https://127.0.0.1:{n}",))) for n in (1, 2))
+    says = [replace(CONTINUITY, leases=before)]
+    leases = list[Noted]()
+
+    def make(_name: PlanId) -> Tenure:
+        leases.append(Noted(tmp_path, "lease-crm", "centre", "c" * 32, 15.0, CLOCK))
+        return Tenure(leases[-1], "centre", CLOCK, timedelta(seconds=5), leases=says[0].leases)
+
+    holding = Holding(lambda: says[0], lambda _plan: True, make, lambda _name: 0, Places(tmp_path))
+    await holding.turn()
+    held = holding.held[CRM]
+    await holding.turn()
+    assert holding.held[CRM] is held
+    assert held.belief is not None
+    token, says[0] = held.belief.token, replace(CONTINUITY, leases=after)
+    await holding.turn()
+    anew = holding.held[CRM]
+    assert (anew.leases, held.belief) == (after, None)
+    assert anew.belief is not None
+    assert anew.belief.token > token
+    assert not any(lease.released for lease in leases), "nobody else could have it meanwhile"
+    await holding.close()
