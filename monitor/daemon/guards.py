@@ -117,11 +117,14 @@ class Guards:
         return not (guarded or name in self.telling.heard) or await self.telling.end(name, token)
 
     def heard(self, plan: PlanId, site: SiteId) -> Heard | None:
-        """Return what the guard at `site` may have heard from us of the lease of `plan`; None for nothing."""
+        """Return what the guard at `site` may have heard from us of the lease of `plan`; None for nothing.
+
+        A plan has two sites: what was told at the other one counts also where the inventory does not say who is there.
+        """
         here = self._continuity().here
         if here is not None and here.id == site:
             return self.holding.heard.get(plan)
-        return self.telling.heard.get(plan) if self.site_there == site else None
+        return self.telling.heard.get(plan)
 
     async def fenced(self, plan: PlanId, site: SiteId, token: int) -> int | None:
         """Tell the guard at `site` that `token` is over; return the token up to which its record says all stopped.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from failover.across import GuardSeen
+from failover.across import GuardSeen, Heard
 from failover.guard import Phase as Guard
 from failover.guard_files import Places, exchange
 from failover.lease import Belief
@@ -167,3 +167,12 @@ async def test_who_has_told_nobody_there_has_nobody_to_tell_that_it_is_over(here
     here.there = (SECOURS, UNREACHED)
     assert not await here.holding.end_there(CRM, 7)
     assert here.guards.telling.seen.get(CRM, GuardSeen()) == GuardSeen()
+
+
+async def test_what_the_guard_of_the_other_site_may_have_heard_is_not_forgotten_with_its_address(here):
+    told = Heard(9, CLOCK.boot() + 10)
+    here.guards.telling.heard[CRM] = told
+    for there in ((SECOURS, UNREACHED), None):  # the inventory that is in force by now names no Relève there
+        here.there = there
+        assert here.guards.heard(CRM, SECOURS) == told
+    assert here.guards.heard(CRM, CENTRE) is None
