@@ -75,6 +75,8 @@ class Handing:
             going = next((move.id for move in self._moves.moves.values() if not move.state.over), None)
             if going is not None:
                 raise Refused(say("the move {move} is under way", move=going))
+            # Nothing is written down, or held up, for somebody who is not there: this is tried again and again.
+            await self._ready(to)
             # Whatever becomes of it, from here on no move begins and no lease is taken.
             async with self._moves.beginning.changing:
                 return await self._handed(actor, there, to)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from sqlalchemy import select
 
 from alerts.notice import NoticeState, Step
 from failover.lease import Record
@@ -23,6 +24,7 @@ from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
 from monitor.store import open_store
 from monitor.store.folder import WriterLock
+from monitor.store.tables import audit
 from tests.real.etcd_voters import Cluster, Line, place
 from tests.real.two_releves import TTL, Releve, kept, record, until
 
@@ -92,6 +94,12 @@ def told(two: tuple[Releve, Releve], tmp_path: Path) -> Iterator[Callable[[], li
             return words
 
         yield heard
+
+
+def audited(releve: Releve) -> list[str]:
+    """What its trail says was done."""
+    with open_store(releve.data, write=False) as store, store.engine.connect() as connection:
+        return list(connection.execute(select(audit.c.action).order_by(audit.c.seq)).scalars())
 
 
 async def led_by(cluster: Cluster, site: str) -> Record:
@@ -209,6 +217,7 @@ async def test_one_hands_over_to_the_other_and_back_in_the_middle_of_an_incident
     code, _out, err = await centre.says("peer", "hand-over", "--yes")
     assert code == 2
     assert "cannot go on" in err, "nobody is there"
+    assert "peer hand-over" not in audited(centre), "and nothing was done"
     secours.start()
     await until(lambda: secours.receives and mailbox.letters)
     incident, began = centre.began_at()
@@ -237,6 +246,7 @@ async def test_one_hands_over_to_the_other_and_back_in_the_middle_of_an_incident
     assert "centre holds the lease of Relève" in out
     with open_store(centre.data, write=False) as store:
         assert store.verify_audit().whole
+    assert audited(centre).count("peer hand-over") == 2
     assert len({letter.message_id for letter in mailbox.letters}) == len(mailbox.letters), "nothing came twice"
     await tells(centre)
     on_its_grid(centre)
