@@ -26,7 +26,7 @@ from monitor.daemon.peer_receiver import Receiver
 from monitor.daemon.peering import destination, listening
 from monitor.daemon.voting import Voting
 from monitor.inventory.model import Inventory
-from monitor.store import StoreError
+from monitor.store import StoreError, open_store
 from monitor.store.taking_over import take_over
 from monitor.store.whose import Footing, footing, own_standing
 
@@ -134,8 +134,11 @@ class Standby:
             await self._own.take(found.token)  # it is ours, and would be taken back
         if not isinstance(role, Lead):
             return None
-        if found.ground is Ground.NOTHING and await self._runs_there():
-            return None  # it may know nothing of voters yet, and has a state that counts
+        if found.ground is Ground.NOTHING:
+            if not await self._runs_there():  # it may know nothing of voters yet, and has a state that counts
+                # The state comes before the lease: a record and no state anywhere would leave both standing by.
+                await asyncio.to_thread(self._begin_state)
+            return None
         why = await self._own.take(role.above)
         if why is not None:
             log.info("the lease is not ours", extra={"event": "own_lease_refused", "why": ENGLISH.render(why)})
@@ -163,6 +166,9 @@ class Standby:
             self._not_before = self._clock.boot() + 2 * self._ttl
             return False
         return True
+
+    def _begin_state(self) -> None:
+        open_store(self._data, write=True).close()
 
     def _take_over(self) -> None:
         now, token = self._clock.now(), self._own.token

@@ -23,7 +23,7 @@ from failover.lease import Record
 from lab.mailbox import Mailbox
 from monitor.clock import SystemClock
 from monitor.store import open_store
-from monitor.store.folder import WriterLock
+from monitor.store.folder import WriterLock, prepare
 from monitor.store.tables import audit
 from tests.real.etcd_voters import Cluster, Line, place
 from tests.real.two_releves import TTL, Releve, kept, record, until
@@ -305,7 +305,7 @@ async def test_who_comes_back_and_cannot_go_on_leaves_the_lease_to_the_other(
     try:
 
         def again() -> bool:
-            if centre.process is None or centre.process.poll() is not None:
+            if not centre.runs:
                 centre.start()
             return secours.active
 
@@ -315,3 +315,21 @@ async def test_who_comes_back_and_cannot_go_on_leaves_the_lease_to_the_other(
         busy.release()
     await until(lambda: centre.receives or not again())
     await until(lambda: centre.receives)
+
+
+async def test_a_first_start_that_fails_leaves_no_lease_behind_that_nobody_takes(
+    known: tuple[Releve, Releve], cluster: Cluster
+) -> None:
+    centre, secours = known
+    prepare(centre.data)
+    busy = WriterLock(centre.data)  # as a disk that is full
+    try:
+        centre.start()
+        await until(lambda: "standby_blind" in centre.log.read_text() or not centre.runs, PATIENCE)
+    finally:
+        busy.release()
+    if not centre.runs:
+        centre.start()
+    secours.start()
+    await until(lambda: centre.active or secours.active, PATIENCE)
+    await until(lambda: centre.receives or secours.receives, PATIENCE)

@@ -113,6 +113,11 @@ class Releve:
         return [sys.executable, "-m", "monitor", *options, *arguments]
 
     @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
     def active(self) -> bool:
         """Whether a daemon listens on its socket."""
         with socket.socket(socket.AF_UNIX) as sock, suppress(OSError):
