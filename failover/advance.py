@@ -15,7 +15,7 @@ from failover import again
 from failover.fences import Fenced
 from failover.model import Part, Plan
 from failover.phases import ORDER, Direction, Phase
-from failover.run import Move, MoveState
+from failover.run import Move, MoveEventKind, MoveState
 from monitor.core.ids import CheckId
 from monitor.core.text import Text, say
 from runbooks.run import ActionState
@@ -239,9 +239,16 @@ def _after(move: Move, phase: Phase) -> Next:
         return End(MoveState.FAILED, say("it went back: {where}", where=whereabouts(move)))
     order = ORDER[move.direction]
     after = order[order.index(phase) + 1]
-    if after is Phase.SYNC and move.touched(Phase.PROMOTE):
+    if after is Phase.SYNC and _leads(move):
         after = Phase.PROMOTE  # fenced anew after a crash: the new site leads already, and is behind nobody
     return Enter(after)
+
+
+def _leads(move: Move) -> bool:
+    """Whether the data of the new site may be the one that is written by now, also where all is started again."""
+    promoting = move.of(Phase.PROMOTE)
+    promoted = any(one.kind is MoveEventKind.OUTCOME and one.task in promoting and one.data["ok"] for one in move.log)
+    return promoted or move.touched(Phase.PROMOTE)
 
 
 def _after_failure(move: Move, phase: Phase, n: int) -> Next:

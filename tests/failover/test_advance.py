@@ -438,6 +438,18 @@ def test_what_the_guard_of_the_new_site_has_stopped_is_started_again_under_the_n
     assert begun.count("route") <= 1
 
 
+def test_what_is_started_again_by_a_new_life_is_fenced_again_and_waits_for_no_copy_to_be_in_sync() -> None:
+    """The copy is the primary by now: it would never be one again that lacks nothing."""
+    play = watched()
+    while play.move.phase is not Phase.VERIFY:
+        play.turn()
+    play.token = 8
+    play.looks.clear()
+    since = len(play.trace)
+    assert play.run()[-1] == "succeeded"
+    assert play.trace[since:][:4] == ["[promote again]", "[fence]", "[promote]", "promote"]
+
+
 def test_without_a_guard_at_the_new_site_what_was_started_runs_on_under_a_new_token() -> None:
     play = failover()
     while play.move.phase is not Phase.VERIFY:
