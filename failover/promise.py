@@ -163,9 +163,17 @@ def contradiction(wanted: Wanted, record: Record, looked: Looked) -> TakenBack |
     if record.token <= wanted.after:
         return TakenBack.MOVED
     copy, primary = looked.copy, looked.primary
-    if isinstance(copy, Copy) and not copy.standby:
+    against = None if isinstance(copy, Text) else _not_it(record, copy)
+    return against if against is not None or isinstance(primary, Text) else _against(record, primary)
+
+
+def _not_it(record: Record, copy: Copy) -> TakenBack | None:
+    """Return what the copy says against it: that it is one no more, of something else, or not who confirms."""
+    if not copy.standby:
         return TakenBack.PROMOTED
-    return None if isinstance(primary, Text) else _against(record, primary)
+    if copy.system != record.system:
+        return TakenBack.ANOTHER
+    return TakenBack.DOUBLE if copy.name and copy.name.casefold() != record.name.casefold() else None
 
 
 def _against(record: Record, primary: Primary) -> TakenBack | None:

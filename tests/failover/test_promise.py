@@ -140,6 +140,19 @@ def test_a_promise_is_taken_back_as_soon_as_anything_speaks_against_it(why):
     assert step(RECORD, may=May.TOO_SHORT, **AGAINST[why]) == Nothing(Why.NOT_OURS)
 
 
+@pytest.mark.parametrize(
+    ("copy", "why"),
+    [
+        (replace(COPY, system="8"), TakenBack.ANOTHER),  # the copy that would be promoted is none of this database
+        (replace(COPY, name="sql-3"), TakenBack.DOUBLE),  # who confirms the commits under its name is somebody else
+        (replace(COPY, name="SQL-2"), None),
+        (replace(COPY, name=""), None),  # it does not connect just now: the primary says whether anybody confirms
+    ],
+)
+def test_a_promise_is_taken_back_when_the_copy_is_not_who_confirms(copy, why):
+    assert step(RECORD, copy=copy) == (Nothing(Why.KEPT) if why is None else TakeBack(RECORD, why))
+
+
 def test_what_is_lost_is_let_go_only_once_the_promise_is_taken_back():
     gone, since = replace(STRICT, streams=()), Memory(gone_since=NOW - 60)
     assert step(RECORD, gone, memory=since) == TakeBack(RECORD, TakenBack.LOST)
