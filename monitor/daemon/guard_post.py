@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from failover.across import GuardSeen, Refusal, latest, refused
-from failover.guard import Validity
+from failover.guard import Phase, Validity
 from failover.guard_files import (
     USUAL,
     Places,
@@ -49,7 +49,10 @@ class GuardPost:
             stopped = stopped_for(read_record(self.places.record(plan)), plan, site)
         except (OSError, Unreadable):
             stopped = None
-        return replace(self.alive(plan), told=self._told(plan), stopped=stopped)
+        alive = self.alive(plan)
+        if stopped is not None and alive.phase is Phase.STOPPING and alive.token is not None and alive.token <= stopped:
+            stopped = None  # it was started by hand since, and the disk has yet to take the record that says so
+        return replace(alive, told=self._told(plan), stopped=stopped)
 
     def alive(self, plan: str) -> GuardSeen:
         """Return what the guard says of `plan` by its sign of life alone, which lies in memory."""

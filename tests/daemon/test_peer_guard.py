@@ -212,6 +212,11 @@ async def test_what_the_guard_there_says_is_heard(up, telling):
     assert await telling.ask() is None
     seen = telling.seen[CRM]
     assert (seen.holds, seen.stopped) == (7, 6)
+    # Somebody started it by hand, and the disk does not take the record that says so.
+    for phase, token, stopped in ((Phase.STOPPED, 6, 6), (Phase.STOPPING, 7, 6), (Phase.STOPPING, 6, None)):
+        up.alive(phase, token)
+        assert await telling.ask() is None
+        assert telling.seen[CRM].stopped == stopped
     up.alive(Phase.STOPPED, 7, ago=60)
     up.recorded(Phase.STOPPED, 7, proven=None)
     assert await telling.ask() is None
