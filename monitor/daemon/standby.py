@@ -27,7 +27,7 @@ from monitor.daemon.peering import destination, listening
 from monitor.daemon.voting import Voting
 from monitor.inventory.model import Inventory
 from monitor.store import StoreError, open_store
-from monitor.store.taking_over import take_over
+from monitor.store.taking_over import go_on_after, take_over
 from monitor.store.whose import Footing, footing, own_standing
 
 log = logging.getLogger(__name__)
@@ -139,6 +139,9 @@ class Standby:
                 # The state comes before the lease: a record and no state anywhere would leave both standing by.
                 await asyncio.to_thread(self._begin_state)
             return None
+        missed = self._missed(found, seen)
+        if missed is not None:
+            await asyncio.to_thread(go_on_after, self._data, missed)
         why = await self._own.take(role.above)
         if why is not None:
             log.info("the lease is not ours", extra={"event": "own_lease_refused", "why": ENGLISH.render(why)})
@@ -146,6 +149,13 @@ class Standby:
         # Taken back meanwhile, the other one may have written more.
         self._complete = receiver.relieved and isinstance(seen, Seen) and seen.standing is Standing.OURS
         return role, found
+
+    def _missed(self, found: Footing, seen: Seen | Refused) -> int | None:
+        """Return the token under which the other led after all that lies here was written; None where it did not."""
+        record, here = seen.record if isinstance(seen, Seen) else None, self._inventory.continuity.here
+        if found.ground is not Ground.OWN or record is None or here is None or record.holder == here.id:
+            return None
+        return record.token if record.token > found.token else None
 
     async def _led(self, role: Lead, found: Footing) -> bool:
         """Be the active one: the lease is kept from here on, and the copy becomes the state. Return whether it did."""

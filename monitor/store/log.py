@@ -17,8 +17,8 @@ from monitor.core.incident import Incident, replay
 from monitor.store.rows import canonical, digest, health_from_json, health_to_json, incident_number
 from monitor.store.tables import events, healths, incidents, insert, meta, notices, protocols
 
-_LEFT_OUT = "left_out"
-"""The key of the number up to which none is given, in `meta`."""
+_LEFT_OUT, _LEFT_OUT_FOR = "left_out", "left_out_for"
+"""The keys of the number up to which none is given, and of the token for which some were left out, in `meta`."""
 
 
 def add_events(connection: Connection, new: Iterable[Event]) -> None:
@@ -106,6 +106,13 @@ def next_number(connection: Connection) -> int:
 def leave_out(connection: Connection, count: int) -> None:
     """Give the next `count` numbers of incidents to none, here and in every copy: somebody else may have given them."""
     put(connection, _LEFT_OUT, next_number(connection) - 1 + count)
+
+
+def leave_out_for(connection: Connection, token: int, count: int) -> None:
+    """Do so once because somebody led under the lease `token`, and nothing of what they opened is known here."""
+    if token > int(get(connection, _LEFT_OUT_FOR) or 0):
+        leave_out(connection, count)
+        put(connection, _LEFT_OUT_FOR, token)
 
 
 def recent(since: datetime) -> Select[tuple[str]]:

@@ -90,6 +90,10 @@ class Store:
         opened = (incident_number(event.incident) for event in events if event.kind is EventKind.OPENED)
         self._highest.keep(max((number for number in opened if number is not None), default=0))
 
+    def leave_out(self, token: int, count: int) -> None:
+        """Give the next `count` numbers to none: somebody led under the lease `token`, unknown here. Once for each."""
+        self._change(lambda connection: log.leave_out_for(connection, token, count))
+
     def recover_sending(self) -> int:
         """Make notices that were being sent when the last run ended pending again; return how many."""
         return self._change(outbox.recover)

@@ -28,6 +28,7 @@ from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import StoreError, translated
 from monitor.store.feed import Standing
 from monitor.store.folder import HISTORY_FILE, PEER, SESSION_FILE, STATE_FILE, TAKING, WriterLock, prepare, sync_folder
+from monitor.store.opening import open_store
 from monitor.store.replica import AT, CURRENT, SENT, TAKEN, current_copy, written
 from monitor.store.tables import STATE_REVISIONS
 
@@ -78,6 +79,15 @@ def take_over(
             other.release()
     finally:
         own.release()
+
+
+def go_on_after(folder: Path, token: int) -> None:
+    """Make ready to go on with the own state in `folder` after the other led under the lease `token`, unknown here.
+
+    It may have opened incidents and told of them. Repeated, it changes nothing. Raises StoreError.
+    """
+    with open_store(folder, write=True) as store:
+        store.leave_out(token, SKIPPED)
 
 
 def _taken_over(folder: Path, begun: dict[str, Any]) -> TakenOver:

@@ -25,8 +25,9 @@ from monitor.clock import SystemClock
 from monitor.store import open_store
 from monitor.store.folder import WriterLock, prepare
 from monitor.store.tables import audit
+from monitor.store.taking_over import SKIPPED
 from tests.real.etcd_voters import Cluster, Line, place
-from tests.real.two_releves import TTL, Releve, kept, record, until
+from tests.real.two_releves import TTL, Releve, kept, record, until, write
 
 PATIENCE = 60.0
 EVERY = timedelta(seconds=3)
@@ -333,3 +334,19 @@ async def test_a_first_start_that_fails_leaves_no_lease_behind_that_nobody_takes
     secours.start()
     await until(lambda: centre.active or secours.active, PATIENCE)
     await until(lambda: centre.receives or secours.receives, PATIENCE)
+
+
+async def test_who_goes_on_with_its_own_state_after_the_other_led_gives_no_number_that_was_told_there(
+    known: tuple[Releve, Releve], cluster: Cluster
+) -> None:
+    centre, _secours = known
+    open_store(centre.data, write=True, ballast=0).close()
+    led = Record("secours", "0" * 32, 5, TTL, held=False)
+    await write(cluster, led)
+    for _again in range(2):
+        centre.start()
+        await until(lambda: centre.active and centre.notices())
+        assert centre.began_at()[0].endswith(f"{SKIPPED + 1}")
+        centre.send(signal.SIGTERM)
+        with open_store(centre.data, write=False) as store:
+            assert store.load(SystemClock().now(), timedelta(days=1)).state.next_number < 2 * SKIPPED

@@ -17,9 +17,9 @@ from pathlib import Path
 import trustme
 
 from alerts.notice import Notice
-from failover.etcd import Kept, Voters
+from failover.etcd import Kept, Voters, Written
 from failover.itself import RECORD
-from failover.lease import Record, decode
+from failover.lease import Record, decode, encode
 from failover.lease_etcd import PREFIX
 from monitor.clock import SystemClock
 from monitor.store import StoreError, open_store
@@ -176,5 +176,14 @@ async def kept(cluster: Cluster) -> Kept | None:
     voters = Voters(cluster.at(), 5.0, SystemClock())
     try:
         return (await voters.read(f"{PREFIX}{RECORD}".encode())).kept
+    finally:
+        await voters.close()
+
+
+async def write(cluster: Cluster, first: Record) -> None:
+    """Let the voters hold `first`, who held none so far."""
+    voters = Voters(cluster.at(), 5.0, SystemClock())
+    try:
+        assert isinstance(await voters.swap(f"{PREFIX}{RECORD}".encode(), 0, encode(first)), Written)
     finally:
         await voters.close()

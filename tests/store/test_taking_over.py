@@ -22,7 +22,7 @@ from monitor.store.feed_apply import Diverged
 from monitor.store.folder import PEER, SESSION_FILE, TAKING
 from monitor.store.link_key import link_key
 from monitor.store.replica import Admission, Replica, Stale
-from monitor.store.taking_over import KEPT, SKIPPED, take_over
+from monitor.store.taking_over import KEPT, SKIPPED, go_on_after, take_over
 from monitor.store.whose import Footing, footing, own_standing, superseded
 
 KILLED = 86
@@ -308,3 +308,14 @@ def test_where_all_has_come_no_number_is_left_out(secours: Path, start: datetime
     take_over(secours, start, actor="releve", token=1, complete=True)
     with open_store(secours, write=False) as taken:
         assert taken.load(start, timedelta(days=1)).state.next_number == 2
+
+
+def test_what_the_other_opened_unknown_here_keeps_its_numbers_once_for_each_time_that_it_led(
+    tmp_path: Path, start: datetime
+) -> None:
+    found = []
+    for token in (5, 5, 4, 7):
+        go_on_after(tmp_path / "data", token)
+        with open_store(tmp_path / "data", write=False) as store:
+            found.append(store.load(start, timedelta(days=1)).state.next_number)
+    assert found == [SKIPPED + 1, SKIPPED + 1, SKIPPED + 1, 2 * SKIPPED + 1]
