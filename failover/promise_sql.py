@@ -92,6 +92,8 @@ async def _asked(asking: Awaitable[T], within: float) -> T | Text:
         return asked.result()
     except (StepFailed, StepUncertain, Unresolved) as error:
         return error.text
+    except (TypeError, ValueError, OverflowError):
+        return say("what the database answers makes no sense")
 
 
 async def _primary(target: Target, within: float) -> Primary:

@@ -421,6 +421,22 @@ async def test_a_server_that_is_frozen_holds_up_nobody(site, databases):
     await kept_text(site)
 
 
+async def test_a_server_that_answers_nonsense_is_told_as_one_that_does_not_answer(databases):
+    databases.sql(
+        "sql",
+        "CREATE SCHEMA odd",
+        "CREATE FUNCTION odd.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql AS 'SELECT NULL::timestamptz'",
+        "GRANT USAGE ON SCHEMA odd TO keeper",
+        "ALTER ROLE keeper SET search_path = odd, pg_catalog",
+    )
+    try:
+        found = await look_at_primary(target(databases, SQL), 5.0)
+    finally:
+        databases.sql("sql", "ALTER ROLE keeper RESET search_path", "DROP SCHEMA odd CASCADE")
+    assert not isinstance(found, Primary)
+    assert ENGLISH.render(found) == "what the database answers makes no sense"
+
+
 async def test_one_that_stands_still_alone_with_the_primary_keeps_nobody_else_from_it_for_long(databases):
     where = f"host=127.0.0.1 port={databases.ports['sql']} user=keeper dbname=postgres"
     with pytest.raises(StepUncertain):
