@@ -11,7 +11,7 @@ from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, Word, runs
 from failover.loss import NOTHING, Loss
 from failover.model import Guarded, Part, Plan, SiteId
 from failover.phases import Direction
-from failover.vantage import Sight
+from failover.vantage import Sight, called
 from monitor.core.text import Text, say
 
 NOBODY: Mapping[SiteId, Text] = MappingProxyType({})
@@ -103,7 +103,7 @@ def _planned(plan: Plan, seen: Seen, source: SiteId, target: SiteId) -> Hold | N
     """What a planned move needs besides: both sites, and a copy that can be seen."""
     sighted, loss = seen.site(source), seen.group(plan.id).loss
     if not sighted.up:
-        names = ", ".join(sighted.down or sighted.silent) or "-"
+        names = called(sighted.down or sighted.silent)
         return Hold(
             Why.SOURCE,
             say("{site}, where it runs, is not seen up (by {names}), so that it cannot stop in order", site=source,
@@ -179,10 +179,10 @@ def _remarks(
         found.append(say("it is not certain what time it is, so the times in the report may be wrong"))
     sighted = seen.site(source)
     if direction.planned and sighted.down:
-        names = ", ".join(sighted.down)
+        names = called(sighted.down)
         found.append(say("{site} is seen down by {names}", site=source, names=names))
     if not direction.planned and sighted.sight in (Sight.UP, Sight.SPLIT):
-        names = ", ".join(sighted.up)
+        names = called(sighted.up)
         found.append(say("{site} is seen up by {names}: a switchover would lose nothing", site=source, names=names))
     if not direction.planned:
         over = too_much(plan, seen.group(plan.id).loss)

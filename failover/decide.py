@@ -13,7 +13,7 @@ from failover.ground import Act, Group, History, Hold, LeaseSeen, Seen, Why, Wor
 from failover.loss import Loss
 from failover.model import Mode, Plan, SiteId, Start
 from failover.phases import Direction
-from failover.vantage import Sight, Sighted
+from failover.vantage import Sight, Sighted, called
 from monitor.core.events import RELEVE
 from monitor.core.text import Text, say
 
@@ -137,23 +137,19 @@ def unsure(site: SiteId, seen: Sighted) -> Hold:
         return Hold(
             Why.UNSEEN,
             say("nobody can tell whether {site} is up", site=site),
-            say("a vantage point that sees it; look why none does: {names}", names=_names(seen.silent)),
+            say("a vantage point that sees it; look why none does: {names}", names=called(seen.silent)),
         )
     if seen.sight is Sight.LONE:
         return Hold(
             Why.LONE,
-            say("only {names} sees {site} down, which does not suffice", names=_names(seen.down), site=site),
-            say("another vantage point that sees the same; silent: {names}", names=_names(seen.silent)),
+            say("only {names} sees {site} down, which does not suffice", names=called(seen.down), site=site),
+            say("another vantage point that sees the same; silent: {names}", names=called(seen.silent)),
         )
     return Hold(
         Why.SPLIT,
-        say("{down} sees {site} down, but {up} sees it up", down=_names(seen.down), up=_names(seen.up), site=site),
+        say("{down} sees {site} down, but {up} sees it up", down=called(seen.down), up=called(seen.up), site=site),
         say("the link between them, or the end of what still answers there"),
     )
-
-
-def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(names) or "-"
 
 
 def _not_there(case: _Case) -> Hold | None:
@@ -165,7 +161,7 @@ def unready(target: SiteId, seen: Sighted) -> Hold | None:
     """Return why nothing moves to `target`; None when it is seen up by all who see it."""
     if seen.sight is Sight.UP:
         return None
-    by = _names(seen.down or seen.silent)
+    by = called(seen.down or seen.silent)
     return Hold(
         Why.TARGET,
         say("{site}, where it would run, is not seen up (by {names})", site=target, names=by),

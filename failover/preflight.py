@@ -11,7 +11,7 @@ from failover.ground import History, runs_at
 from failover.loss import Loss, Measured, loss, loss_of
 from failover.model import DataSet, Guarded, Mode, Part, Plan, SiteId, Start
 from failover.phases import Direction
-from failover.vantage import enough
+from failover.vantage import called, enough
 from monitor.core.ids import CheckId
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
@@ -156,7 +156,7 @@ def _of_start(plan: Plan, source: SiteId | None, seen: Standing) -> Iterable[Tex
         "it moves by itself once {site} is lost: seen down by {count} of these at least, and up by none: {names}",
         site=source,
         count=enough(len(names)),
-        names=", ".join(names) or "-",
+        names=called(names),
     )
     if plan.start is Start.BY and plan.by is not None:
         yield say("it moves by itself when an incident that it answers has lasted for {age}", age=plan.by)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from failover.lease import Record, Watched, free_in
 from failover.model import Site, SiteId
+from monitor.core.text import Text, say
 
 MISSED = 2
 """Looks in a row that may be lacking before a vantage point counts as silent: one lost answer is no news."""
@@ -26,6 +27,18 @@ PEER = "peer"
 """The name of another: the Relève that stands at a site speaks for it, and counts only while it does."""
 RESERVED = frozenset({HERE, VOTERS, PEER})
 """Names that no other vantage point has; nor has one that of a site, for that is the Relève which stands there."""
+
+
+_WORDS: Mapping[str, Text] = {VOTERS: say("the voters"), PEER: say("the Relève that stands there")}
+
+
+def called(names: Iterable[str]) -> Text | str:
+    """Return what people read of the vantage points `names`; a dash for none. HERE and those of the inventory stay."""
+    found: Text | str = ""
+    for name in names:
+        word = _WORDS.get(name, name)
+        found = say("{one}, {other}", one=found, other=word) if found else word
+    return found or "-"
 
 
 class View(StrEnum):

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alerts.language import speech
 from failover.model import SiteId
-from failover.vantage import Look, Sight, View, sighted
+from failover.vantage import PEER, VOTERS, Look, Sight, View, called, sighted
+from monitor.core.text import say
 
 CENTRE = SiteId("centre")
 NOW = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
@@ -65,3 +67,17 @@ def test_who_is_not_named_in_the_inventory_is_not_heard() -> None:
 def test_it_is_told_who_sees_what() -> None:
     (seen,) = sighted([look("ours", DOWN), look("client", UP)], THREE, [CENTRE], NOW).values()
     assert (seen.up, seen.down, seen.silent) == (("client",), ("ours",), ("peer",))
+
+
+@pytest.mark.parametrize(
+    ("names", "english", "french"),
+    [
+        ((), "-", "-"),
+        (("centre",), "centre", "centre"),
+        (("centre", VOTERS, "ocm"), "centre, the voters, ocm", "centre, les votants, ocm"),
+        ((PEER,), "the Relève that stands there", "la Relève qui s’y trouve"),
+    ],
+)
+def test_people_read_who_sees_a_site_in_their_language(names, english, french):
+    for words, told in (("en", english), ("fr", french)):
+        assert speech(words).render(say("{names}", names=called(names))) == told
