@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 JSON = click.option("--json", "as_json", is_flag=True, help=N_("Answer in JSON."))
 YES = click.option("--yes", is_flag=True, help=N_("Ask nothing, except for the word of a forced move."))
+ASK_NOTHING = click.option("--yes", is_flag=True, help=N_("Ask nothing."))
 WHY = click.option("--note", "text", default="", help=N_("Why; it stands in the report."))
 FOLLOW_EVERY = 0.5
 """Seconds between two looks at a move that is followed."""
@@ -45,7 +46,7 @@ def run(settings: Settings, plan: str, to: str, forced: bool, yes: bool, text: s
 
 @click.command(help=N_("Move the group PLAN back to the site where it runs normally."))
 @click.argument("plan")
-@YES
+@ASK_NOTHING
 @WHY
 @JSON
 @pass_settings
@@ -56,7 +57,7 @@ def back(settings: Settings, plan: str, yes: bool, text: str, as_json: bool) -> 
 
 @click.command(help=N_("Rehearse PLAN: the standby is brought up beside, verified and torn down; nobody is switched."))
 @click.argument("plan")
-@YES
+@ASK_NOTHING
 @WHY
 @JSON
 @pass_settings
@@ -65,15 +66,19 @@ def drill(settings: Settings, plan: str, yes: bool, text: str, as_json: bool) ->
     return _move(settings, plan, DRILL, "", text, yes=yes, as_json=as_json)
 
 
-@click.command(help=N_("Answer what a move asks. MOVE: which one, if several ask."))
-@click.argument("said", type=click.Choice(["yes", "no"]))
+@click.command(
+    help=N_(
+        "Answer what a move asks, yes or no; its question says what each of them does. MOVE: which one, if several ask."
+    )
+)
+@click.argument("said", type=click.Choice(["yes", "no", "oui", "non"]), metavar="yes|no")
 @click.argument("move", default="")
 @WHY
 @JSON
 @pass_settings
 def answer(settings: Settings, said: str, move: str, text: str, as_json: bool) -> int:
     """Answer a move, and follow it on; what it asks is shown first, and nothing else is answered."""
-    name, yes = legible(move), said == "yes"
+    name, yes = legible(move), said in YESES
     api = daemon_or_none(settings)
     if api is not None:
         body = {"yes": yes, "text": text} | _asked(settings, api, name)
@@ -144,8 +149,8 @@ def _move(settings: Settings, plan: str, direction: str, to: str, text: str, *, 
 
 def _typed(settings: Settings, name: str) -> bool:
     """Whether the person types the name of the plan: a forced move is begun by no return key, and by no option."""
-    question = site_speech(settings).render(say("To force it, type the name of the plan ({plan})", plan=name))
-    return bool(click.prompt(question, default="", show_default=False, err=True).strip() == name)
+    question = site_speech(settings).render(say("To force it, type the name of the plan ({plan}):", plan=name))
+    return bool(click.prompt(question, default="", show_default=False, prompt_suffix=" ", err=True).strip() == name)
 
 
 def _agreed(settings: Settings, asked: Text | None = None) -> bool:

@@ -20,7 +20,7 @@ from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, past, runs
 from failover.model import Leases, Mode, Plan, PlanId, Site, SiteId, Start
 from failover.phases import Direction
 from failover.run import Move
-from failover.vantage import VOTERS, Sight, still_since
+from failover.vantage import VOTERS, Sight, called, still_since
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
@@ -316,6 +316,6 @@ def because(source: SiteId, seen: Seen) -> Text:
     """Return why Relève begins a move away from `source` by itself, as its plan and its report say it."""
     sighted = seen.site(source)
     if sighted.sight is Sight.LOST:
-        names = ", ".join(sighted.down)
+        names = called(sighted.down)
         return say("begun by itself: {site} is lost, as seen by {names}", site=source, names=names)
     return say("begun by itself: {site} is seen up, but the incident lasts too long", site=source)

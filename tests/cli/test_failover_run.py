@@ -109,7 +109,7 @@ async def test_with_a_daemon_it_is_the_daemon_that_moves_and_takes_the_answers(s
         late = {"yes": True, "asked_at": "2026-01-01T00:00:00Z"}
         with pytest.raises(ApiError, match=r"asks something else by now: .*no disk"):
             await asyncio.to_thread(daemon.api.post, f"/api/v1/moves/{asked['id']}/answer", late)
-        again, _, err = await failover(sites, "answer", "yes")
+        again, _, err = await failover(sites, "answer", "oui")
         assert (again, f"{asked['id']} asks: " in err, "no disk" in err) == (1, True, True)
         code, out, _ = await failover(sites, "stop", asked["id"])
         assert (code, "stopped" in out, "nowhere" in out) == (0, True, True)

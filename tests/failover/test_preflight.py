@@ -218,7 +218,9 @@ def test_while_a_move_is_under_way_none_is_ready_and_none_is_missed():
 
 
 NAMES = {CENTRE: ("secours", "voters", "ocm")}
-LOST = "it moves by itself once centre is lost: seen down by 2 of these at least, and up by none: secours, the voters, ocm"
+LOST = (
+    "it moves by itself once centre is lost: seen down by 2 of these at least, and up by none: secours, the voters, ocm"
+)
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ async def test_a_lost_site_is_taken_over_by_itself_and_loses_nothing_where_the_v
         move = await over(daemon)
         assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
         assert (move.started_by, move.direction, move.target) == (RELEVE, Direction.FAILOVER, "secours")
-        assert "lost, as seen by secours, voters" in ENGLISH.render(move.reason)
+        assert "lost, as seen by secours, the voters" in ENGLISH.render(move.reason)
         assert effects(world) == {"isolate centre": 1, "start web-2": 1}
         await says(daemon, f"forced move to secours begins ({move.id})")
         notices = await daemon.journal.ask(daemon.journal.store.notices)
