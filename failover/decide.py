@@ -142,12 +142,12 @@ def unsure(site: SiteId, seen: Sighted) -> Hold:
     if seen.sight is Sight.LONE:
         return Hold(
             Why.LONE,
-            say("only {names} sees {site} down, which does not suffice", names=called(seen.down), site=site),
+            say("{site} is seen down by {names} only, which does not suffice", names=called(seen.down), site=site),
             say("another vantage point that sees the same; silent: {names}", names=called(seen.silent)),
         )
     return Hold(
         Why.SPLIT,
-        say("{down} sees {site} down, but {up} sees it up", down=called(seen.down), up=called(seen.up), site=site),
+        say("{site} is seen down by {down}, but up by {up}", down=called(seen.down), up=called(seen.up), site=site),
         say("the link between them, or the end of what still answers there"),
     )
 

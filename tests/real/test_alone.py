@@ -262,9 +262,9 @@ async def test_a_lost_site_is_taken_over_by_itself_and_loses_nothing_where_the_v
 async def test_who_is_only_cut_off_moves_nothing_and_says_so_and_announced_work_is_left_alone(world, cluster):
     async with Line(cluster.ports) as line, watching(world, world.inventory(*line.ports)) as daemon:
         await world.sites.centre.fail()
-        await says(daemon, "secours sees centre down, but voters sees it up")
+        await says(daemon, "centre is seen down by secours, but up by the voters")
         line.cut()
-        await says(daemon, "only secours sees centre down")
+        await says(daemon, "centre is seen down by secours only")
         now = daemon.clock.now()
         work = Window("patch", frozenset({CheckId("door-1")}), Span(now, now + timedelta(hours=1)), nodes=(HOST,))
         await daemon.desk.announce(work, "uid:0")
