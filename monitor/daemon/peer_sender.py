@@ -196,7 +196,9 @@ class PeerSender:
                 await self._ask_where(line)
                 while (piece := await self._journal.ask(feed.after, line.has, wire.AT_ONCE)) and piece.rows:
                     await self._send_rows(line, piece)
-                await request(line, "POST", "relief", wire.relief_bytes(wire.Relief(line.has, ended=True)))
+                # Not what it has by now: one that was put back may lack what is forgotten here.
+                last = (await self._journal.ask(feed.extent)).last
+                await request(line, "POST", "relief", wire.relief_bytes(wire.Relief(last, ended=True)))
         except TimeoutError as error:
             raise NotTaken(say("no answer within {time}", time=timedelta(seconds=within))) from error
 

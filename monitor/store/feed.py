@@ -23,6 +23,8 @@ FED: dict[str, Table] = {t.name: t for t in STATE.sorted_tables if t not in (fee
 """The tables that are copied, by their name: all of the state."""
 LEFT_OUT = "batches"
 """A key of `meta` that only the writer itself asks for; in each commit it would be the larger part of what is sent."""
+LARGEST = 2**53
+"""Of the numbers of a standing: the highest token that a lease can have (`failover.lease.LARGEST_TOKEN`)."""
 _STANDING = "standing"
 _PREFIX = "feed_"
 
@@ -54,8 +56,10 @@ def standing_to_json(standing: Standing) -> dict[str, Any]:
 
 def standing_from_json(data: Any) -> Standing:
     """Return what `standing_to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    epoch, numbers = str(data["epoch"]), tuple(int(data[name]) for name in ("token", "term", "serial"))
-    if not 0 < len(epoch) <= 64 or min(numbers) < 0:
+    epoch, numbers = str(data["epoch"]), tuple(data[name] for name in ("token", "term", "serial"))
+    if not all(type(number) is int for number in numbers):
+        raise TypeError("no standing")
+    if not 0 < len(epoch) <= 64 or min(numbers) < 0 or max(numbers) > LARGEST:
         raise ValueError("no standing")
     return Standing(epoch, *numbers)
 

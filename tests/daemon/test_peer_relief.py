@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,30 @@ async def test_a_question_that_is_none_is_refused(two: Sites, body: bytes) -> No
 def test_an_answer_that_names_no_life_is_refused(answer: bytes) -> None:
     with pytest.raises(wire.Nonsense):
         wire.session_of(answer)
+
+
+@pytest.mark.parametrize("token", ["Infinity", "1e999", "1.5", "true", '"1"', "-1", str(2**53 + 1), "null"])
+def test_a_standing_with_a_token_that_no_lease_can_have_is_nonsense(token: str) -> None:
+    with pytest.raises(wire.Nonsense):
+        wire.standing_of(f'{{"epoch": "x", "token": {token}, "term": 1, "serial": 0}}')
+
+
+async def test_who_was_put_back_and_lacks_what_is_forgotten_here_is_not_told_that_all_has_come(two: Sites) -> None:
+    two.note("before")
+    async with two.receiving() as receiver, two.sending():
+        await until(lambda: same(two, receiver))
+    shutil.copytree(two.data, two.data.with_name("earlier"))
+    async with two.receiving() as receiver, two.sending():
+        two.note("what it will lack")
+        two.note("and this")
+        await until(lambda: same(two, receiver))
+    two.store.feed.forget(two.store.feed.extent().last)
+    shutil.rmtree(two.data)
+    two.data.with_name("earlier").rename(two.data)
+    journal = Journal(two.store)
+    sender = PeerSender(lambda: None, journal, journal._clock)
+    async with two.receiving() as receiver:
+        receiver.session = SESSION
+        with suppress(NotTaken):
+            await sender.finish(destination(two), 20.0)
+        assert same(two, receiver) or not receiver.relieved
