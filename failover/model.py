@@ -112,6 +112,7 @@ class DataSet:
 
     `checks`: those that measure how far the copy lags behind, and whether it was verified; never none. `waits`: of a
     database, between which two servers every commit may be made to wait for the copy; None where that is not known.
+    `mirrors`: of those checks that see files go one way only, between two sites, the site from which they go.
     """
 
     id: DataSetId
@@ -120,11 +121,22 @@ class DataSet:
     checks: tuple[CheckId, ...]
     title: str = ""
     waits: Waits | None = None
+    mirrors: Mapping[CheckId, SiteId] = field(default_factory=dict)
 
     @property
     def called(self) -> str:
         """What people call it."""
         return self.title or str(self.id)
+
+    def lost_with(self, site: SiteId | None) -> DataSet:
+        """Return the same with those checks alone that measure what would be lost with `site`, perhaps with none.
+
+        What a mirror brings to `site` says nothing of what has left it. None, for nobody knows where the data is
+        written: with all.
+        """
+        if site is None:
+            return self
+        return replace(self, checks=tuple(one for one in self.checks if self.mirrors.get(one, site) == site))
 
 
 @dataclass(frozen=True, slots=True)

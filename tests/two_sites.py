@@ -189,7 +189,7 @@ async def two_sites(folder: Path) -> AsyncIterator[TwoSites]:
     hosts = []
     for name in ("centre", "secours"):
         (folder / name).mkdir()
-        hosts.append(Host(folder / name, Sshd(key, command=_shell(folder / name))))
+        hosts.append(Host(folder / name, Sshd(key, command=_shell(folder / name), files=_files(folder / name))))
     made = TwoSites(folder, *hosts)
     for host in hosts:
         await host.sshd.start()
@@ -203,6 +203,11 @@ async def two_sites(folder: Path) -> AsyncIterator[TwoSites]:
         for host in hosts:
             await host.sshd.stop()
             host.kill()
+
+
+def _files(folder: Path) -> Any:
+    """SFTP whose root is `folder`."""
+    return lambda channel: asyncssh.SFTPServer(channel, chroot=os.fsencode(folder))
 
 
 def _shell(folder: Path) -> Any:

@@ -8,16 +8,18 @@ from dataclasses import replace
 
 from monitor.clock import Clock
 from monitor.core.ids import CheckId
-from monitor.core.text import say
+from monitor.core.text import Text, say
 from monitor.core.verdict import Metric, Severity, Verdict
 from monitor.daemon import selfcheck
 from monitor.daemon.automation import Automation
 from monitor.daemon.desk import Desk
 from monitor.daemon.figures import grown
+from monitor.daemon.mirroring import Stance, stance
+from monitor.daemon.moves import Moves
 from monitor.secret import Unresolved
 from monitor.store import Sample
 from probes.ssh import HostFault
-from runbooks.contract import Recordings, StepFailed
+from runbooks.contract import Io, Recordings, StepFailed
 from runbooks.recordings import AlreadyArchiving, ArchiveReport, archive_once
 
 log = logging.getLogger(__name__)
@@ -27,14 +29,19 @@ FIRST_AFTER = 5.0
 
 
 class Archiving:
-    """A round for each folder of recordings every `every`; what it says of itself is a check of its own."""
+    """A round for each folder of recordings every `every`; what it says of itself is a check of its own.
 
-    def __init__(self, desk: Desk, automation: Automation, clock: Clock) -> None:
-        self._desk, self._automation, self._clock = desk, automation, clock
+    By `moves` a mirror between two sites knows where its group runs, and stands by at the wrong one.
+    """
+
+    def __init__(self, desk: Desk, automation: Automation, clock: Clock, moves: Moves) -> None:
+        self._desk, self._automation, self._clock, self._moves = desk, automation, clock, moves
         self._due: dict[str, float] = {}
         self._rounds: dict[str, asyncio.Task[None]] = {}
         self._reports: dict[str, ArchiveReport] = {}
         self._verdicts: dict[str, Verdict] = {}
+        self._standing_by: dict[str, Text] = {}
+        self._copying: set[str] = set()
 
     async def tick(self) -> None:
         """Begin every round that is due, unless a person or a run stands against it."""
@@ -42,6 +49,8 @@ class Archiving:
         folders = inventory.actionable.recordings if inventory.automation.live else {}
         self._due = {name: self._due.get(name, now + FIRST_AFTER) for name in folders}
         for name, recordings in folders.items():
+            if await self._stands_by(recordings, now):
+                continue
             if name not in self._rounds and self._due[name] <= now and not self._held(recordings):
                 task = asyncio.create_task(self._round(recordings), name=f"archive {name}")
                 self._rounds[name] = task
@@ -55,6 +64,9 @@ class Archiving:
         # where nothing is archived because the automation is not live.
         known = self._desk.inventory.actionable.recordings
         name = {selfcheck.archive_check(one): one for one in known}[check]
+        stands_by = self._stance(check).stands_by
+        if stands_by is not None:
+            return Verdict(Severity.OK, stands_by)
         if name in self._due:
             self._due[name] = asyncio.get_running_loop().time()
         report = self._reports.get(name)
@@ -66,33 +78,75 @@ class Archiving:
             return replace(verdict, metrics=lag)
         return replace(verdict, metrics=selfcheck.archive_verdict(report, self._clock.now()).metrics)
 
+    def _stance(self, check: CheckId) -> Stance:
+        moves, holding = self._moves.moves.values(), self._moves.holding
+        return stance(self._desk.inventory.continuity, check, moves, holding.foreign())
+
     def _held(self, recordings: Recordings) -> bool:
         """Whether nothing may be archived now; a run that acts on the same device goes before."""
         if self._automation.halted() or not self._desk.inventory.automation.live:
             return True
+        if not self._stance(selfcheck.archive_check(recordings.id)).copies:
+            return True
         return recordings.device.name in self._automation.acted_on
+
+    async def _stands_by(self, recordings: Recordings, now: float) -> bool:
+        """Return whether this mirror has nothing to do where it is; if so, nothing is under way and its check says why.
+
+        What it has copied until then is no figure of what would be lost: the day it goes on, it begins anew.
+        """
+        name, check = recordings.id, selfcheck.archive_check(recordings.id)
+        stance = self._stance(check)
+        if not stance.copies and name in self._copying:
+            self._copying.discard(name)
+            self._rounds[name].cancel()  # in the middle of a file: the other site is about to write into that folder
+        text, before = stance.stands_by, self._standing_by.get(name)
+        if text is None:
+            if before is not None:
+                del self._standing_by[name]
+                self._due[name] = now
+            return False
+        self._reports.pop(name, None)
+        if text != before or self._due[name] <= now:
+            self._standing_by[name], self._due[name] = text, now + recordings.every.total_seconds()
+            await self._tell(recordings, Verdict(Severity.OK, text))
+        self._verdicts.pop(name, None)
+        return True
 
     async def _round(self, recordings: Recordings) -> None:
         loop = asyncio.get_running_loop()
         again = recordings.every.total_seconds()
         io = replace(self._automation.io(), halted=lambda: self._held(recordings))
         try:
-            report = await archive_once(recordings, io)
+            report = await self._archived(recordings, io)
         except AlreadyArchiving:
             again = min(again, FIRST_AFTER)
         except (HostFault, StepFailed, Unresolved) as error:
-            await self._tell(recordings, selfcheck.not_archived(error.text))
+            await self._tell_of_round(recordings, selfcheck.not_archived(error.text))
         except Exception:
             log.exception("archiving failed", extra={"event": "archive_bug", "recordings": recordings.id})
-            await self._tell(recordings, selfcheck.not_archived(say("Relève itself failed; its log has the details")))
+            text = say("Relève itself failed; its log has the details")
+            await self._tell_of_round(recordings, selfcheck.not_archived(text))
         else:
             log.info("archived", extra={"event": "archived", "recordings": recordings.id, **report.evidence})
             self._reports[recordings.id] = report
-            await self._tell(recordings, selfcheck.archive_verdict(report, self._clock.now()))
+            await self._tell_of_round(recordings, selfcheck.archive_verdict(report, self._clock.now()))
             again = 0.0 if report.left and report.ended is None and not report.failures else again
         finally:
             self._due[recordings.id] = loop.time() + again
             self._rounds.pop(recordings.id, None)
+
+    async def _archived(self, recordings: Recordings, io: Io) -> ArchiveReport:
+        """Only this is ever cut short while Relève runs: what is told is told whole."""
+        self._copying.add(recordings.id)
+        try:
+            return await archive_once(recordings, io)
+        finally:
+            self._copying.discard(recordings.id)
+
+    async def _tell_of_round(self, recordings: Recordings, verdict: Verdict) -> None:
+        if self._stance(selfcheck.archive_check(recordings.id)).stands_by is None:
+            await self._tell(recordings, verdict)
 
     async def _tell(self, recordings: Recordings, verdict: Verdict) -> None:
         check, now = selfcheck.archive_check(recordings.id), self._clock.now()

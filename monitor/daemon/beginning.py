@@ -181,8 +181,8 @@ class Beginning:
         await book.must_be_journaled()
         name, before = book.new_name(now), None if tenure is None else tenure.before
         event = started(
-            name, order, prepared.tasks, data_of(self._continuity, plan), before=before, actor=said.actor, at=now,
-            promised=await self._sighting.promised(plan, book.of(plan.id)),
+            name, order, prepared.tasks, data_of(self._continuity, plan, act.source), before=before, actor=said.actor,
+            at=now, promised=await self._sighting.promised(plan, book.of(plan.id)),
         )  # fmt: skip
         if tenure is not None and tenure.belief is not None:
             event = replace(event, data={**event.data, "token": tenure.belief.token})

@@ -192,7 +192,7 @@ class Daemon:
         )
         daemon.readiness = Readiness(desk, daemon.moves.moves.values, clock, daemon.promising.standing)
         daemon.automation.passive, daemon.automation.moving = daemon.moves.passive, daemon.moves.acted_on
-        daemon.archiving = Archiving(desk, daemon.automation, clock)
+        daemon.archiving = Archiving(desk, daemon.automation, clock, daemon.moves)
         watching, peers = (daemon.scheduler, sessions), (daemon.peer, daemon.handing)
         daemon.ourselves = Ourselves(desk, journal, clock, watching, daemon.answers, peers, daemon.moves)
         await desk.clock_was_set()

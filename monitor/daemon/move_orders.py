@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from failover.ground import Act, Hold, Word
-from failover.model import Continuity, DataSet, Plan, PlanId
+from failover.model import Continuity, DataSet, Plan, PlanId, SiteId
 from failover.phases import Direction
 from failover.run import Move, MoveId
 from failover.words import Order
@@ -40,9 +40,9 @@ def plan_of(continuity: Continuity, name: PlanId) -> Plan:
     return continuity.plans[name]
 
 
-def data_of(continuity: Continuity, plan: Plan) -> tuple[DataSet, ...]:
-    """Return the data sets of `plan`."""
-    return tuple(continuity.data[name] for name in plan.data if name in continuity.data)
+def data_of(continuity: Continuity, plan: Plan, source: SiteId | None) -> tuple[DataSet, ...]:
+    """Return the data sets of `plan`, each with the checks that measure what leaves `source`, where its group runs."""
+    return tuple(continuity.data[name].lost_with(source) for name in plan.data if name in continuity.data)
 
 
 def highest(moves: Iterable[Move], plan: PlanId) -> int:

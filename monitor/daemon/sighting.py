@@ -24,6 +24,7 @@ from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.announced import work_on
 from monitor.daemon.desk import Desk
 from monitor.daemon.figures import as_of
+from monitor.daemon.move_orders import data_of
 from monitor.daemon.promised import Promises
 from monitor.daemon.standing import fenced_by
 from monitor.store import HistoryUnavailable
@@ -165,10 +166,9 @@ class Sighting:
         promises = asyncio.create_task(self._promises.of(plan, source, mine))
         try:
             if lost_at is None:
-                measured = await self.measured(plan)
+                measured = await self.measured(plan, source)
             else:
-                known = self._desk.inventory.continuity.data
-                sets = [known[name] for name in plan.data if name in known]
+                sets = data_of(self._desk.inventory.continuity, plan, source)
                 measured = tuple(await asyncio.gather(*(self._measured_before(data, lost_at) for data in sets)))
         finally:
             promised = await promises
@@ -262,10 +262,11 @@ class Sighting:
         except KeyError:
             return None
 
-    async def measured(self, plan: Plan) -> tuple[Measured, ...]:
-        """Return how far the copy of each data set of `plan` is behind, measured now where that is possible."""
-        known = self._desk.inventory.continuity.data
-        return tuple(await asyncio.gather(*(self._measured(known[name]) for name in plan.data if name in known)))
+    async def measured(self, plan: Plan, source: SiteId | None) -> tuple[Measured, ...]:
+        """Return how far the copy of each data set of `plan` is behind what is written at `source`, measured now where
+        that is possible."""
+        sets = data_of(self._desk.inventory.continuity, plan, source)
+        return tuple(await asyncio.gather(*map(self._measured, sets)))
 
     async def _measured(self, data: DataSet) -> Measured:
         every = max((self._every(check) for check in data.checks), default=FRESH)

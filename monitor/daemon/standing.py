@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from failover.ground import past
+from failover.ground import past, runs_at
 from failover.lag import LAGS
 from failover.loss import Measured
 from failover.model import DataSet, DataSetId, Guarded, Isolation, Mode, Plan, PlanId, SiteId, Token
@@ -55,8 +55,9 @@ def judged(
     known = tuple(moves)
     found: dict[PlanId, tuple[Standing, Preflight]] = {}
     for plan in inventory.continuity.plans.values():
-        data = [inventory.continuity.data[name] for name in plan.data]
         own = [move for move in known if move.plan == plan.id]
+        source = runs_at(plan, past(own))
+        data = [inventory.continuity.data[name].lost_with(source) for name in plan.data]
         seen = _standing(inventory, plan, data, state, own, figure, now)
         kept = promised or {}
         measured = tuple(replace(one, promised_at=kept.get(one.data)) for one in seen.measured)

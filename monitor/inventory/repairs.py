@@ -189,7 +189,7 @@ def _look_at_folders(
 ) -> None:
     for key, path, at in (("folder", folder, table), ("archive.folder", archived, table.get("archive"))):
         look_at_path(path, at.get("folder") if isinstance(at, TableNode) else None, f"{where}.{key}", scope)
-    if source.address == copies.address and _port(source) == _port(copies) and _nested(folder, archived):
+    if in_one_place(source, folder, copies, archived):
         message = say("the archive lies in the folder of the recordings, or that in the archive")
         scope.problems.error(table.at, where, message, say("an archive is another disk, better another machine"))
 
@@ -199,6 +199,11 @@ def look_at_path(path: str, node: Node | None, where: str, scope: Scope) -> None
     if node is not None and not path.startswith("/"):
         message = say("{path} is no full path", path=path)
         scope.problems.error(node.at, where, message, say("write it from the root, or from the drive"))
+
+
+def in_one_place(one: Target, folder: str, other: Target, inner: str) -> bool:
+    """Return whether `folder` at `one` and `inner` at `other` are one folder, or one of them lies in the other."""
+    return one.address == other.address and _port(one) == _port(other) and _nested(folder, inner)
 
 
 def _port(target: Target) -> int:

@@ -175,7 +175,11 @@ class RecordingsKeys(Part):
     rate: Annotated[Rate, Field(gt=0)] | None = Field(default=None, description=N_("at most, while archiving"))
     mirror: bool = Field(
         default=False,
-        description=N_("true: files that change in place; a changed one replaces its copy, and none is ever deleted"),
+        description=N_(
+            "true: files that change in place; a changed one replaces its copy, and none is ever deleted. Between the "
+            "two sites of a plan each direction is an entry of its own, and both stand under checks of the data set: "
+            "only the one from where the group runs copies"
+        ),
     )
 
 

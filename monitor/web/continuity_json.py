@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from failover.ground import runs_at
 from failover.loss import Loss, loss_of
-from failover.model import Continuity, Fence, Guarded, Isolation, Part, Plan, PlanId, SiteId, Token
+from failover.model import Continuity, DataSet, Fence, Guarded, Isolation, Part, Plan, PlanId, SiteId, Token
 from failover.phases import ORDER, Direction, Phase
 from failover.preflight import Preflight, Standing
 from failover.run import Move, MoveId, Task
@@ -143,7 +143,7 @@ def _group(
         "rto_s": plan.rto.total_seconds(),
         "exercised_at": when(found.exercised_at),
         "loss": _loss(found.loss, speech),
-        "data": [_data(sites, plan, n, seen, now, speech) for n in range(len(plan.data))],
+        "data": [_data(sites.data[name].lost_with(found.runs_at), seen, now, speech) for name in plan.data],
     }
 
 
@@ -165,8 +165,7 @@ def _loss(loss: Loss, speech: Speech) -> dict[str, Any]:
     }
 
 
-def _data(sites: Continuity, plan: Plan, n: int, seen: Standing, now: datetime, speech: Speech) -> dict[str, Any]:
-    data = sites.data[plan.data[n]]
+def _data(data: DataSet, seen: Standing, now: datetime, speech: Speech) -> dict[str, Any]:
     measured = [one for one in seen.measured if one.data == data.id]
     # Of several figures the one counts that promises least.
     worst = max(measured, key=lambda one: (not loss_of(one, now).known, loss_of(one, now).at_most or timedelta.max))
@@ -251,7 +250,6 @@ def _phase(
     speech: Speech,
 ) -> dict[str, Any]:
     """One phase of the way from one site to another. BACK stands at the end: it is taken only instead of the rest."""
-    source, target = way
     told = {Phase.ANNOUNCE: plan.told.plan, Phase.REPORT: plan.told.report}
     return {
         "phase": phase.value,
@@ -262,19 +260,21 @@ def _phase(
             for task in tasks
             if task.phase is phase
         ],
-        "fences": [_fence(one) for one in plan.fences_of(source)] if phase is Phase.FENCE else [],
-        "checks": [str(name) for name in _checks(inventory, plan, phase, direction, target)],
+        "fences": [_fence(one) for one in plan.fences_of(way[0])] if phase is Phase.FENCE else [],
+        "checks": [str(name) for name in _checks(inventory, plan, phase, direction, way)],
         "told": list(told.get(phase, ())),
     }
 
 
 def _checks(
-    inventory: Inventory, plan: Plan, phase: Phase, direction: Direction, target: SiteId
+    inventory: Inventory, plan: Plan, phase: Phase, direction: Direction, way: tuple[SiteId, SiteId]
 ) -> tuple[CheckId, ...]:
     """The checks that a phase asks: those of the copies, or those that verify the new site."""
+    source, target = way
     part = plan.parts.get(target, Part())
     if phase is Phase.SYNC:
-        return tuple(check for name in plan.data for check in inventory.continuity.data[name].checks)
+        sets = (inventory.continuity.data[name].lost_with(source) for name in plan.data)
+        return tuple(check for data in sets for check in data.checks)
     if phase is not Phase.VERIFY:
         return ()
     if direction is Direction.DRILL:
