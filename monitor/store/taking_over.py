@@ -24,10 +24,21 @@ from monitor.store import audit, feed, log
 from monitor.store.archive import occupants, set_aside
 from monitor.store.attachments import FOLDER as ATTACHMENTS
 from monitor.store.audit import AuditEntry
+from monitor.store.ballast import Ballast
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
-from monitor.store.errors import StoreError, translated
+from monitor.store.errors import DiskFull, StoreError, translated
 from monitor.store.feed import Standing
-from monitor.store.folder import HISTORY_FILE, PEER, SESSION_FILE, STATE_FILE, TAKING, WriterLock, prepare, sync_folder
+from monitor.store.folder import (
+    BALLAST_FILE,
+    HISTORY_FILE,
+    PEER,
+    SESSION_FILE,
+    STATE_FILE,
+    TAKING,
+    WriterLock,
+    prepare,
+    sync_folder,
+)
 from monitor.store.opening import open_store
 from monitor.store.replica import AT, CURRENT, SENT, TAKEN, current_copy, written
 from monitor.store.tables import STATE_REVISIONS
@@ -61,7 +72,8 @@ def take_over(
     """Turn the copy in `folder/peer` into the state of `folder`, as `actor` says, under the lease `token` (0: none).
 
     Repeated after a kill it goes on where it was. `by_itself`: nobody asked for it, and of what is set aside by such
-    ones only the newest is kept. `complete`: the other one has ended, and all of its state is here. Raises WriterBusy
+    ones only the newest few are kept. `complete`: the other one has ended, and all of its state is here. On a full disk
+    the room that is kept back is taken. Raises WriterBusy
     while a Relève runs here or receives the copy, and StoreError where there is no copy.
     """
     prepare(folder)
@@ -70,11 +82,13 @@ def take_over(
     try:
         other = WriterLock(folder / PEER)
         try:
-            begun = _begun(folder / PEER)
-            if begun is None:
-                entry, skipped = AuditEntry(actor, "take over", {}, now), 0 if complete else SKIPPED
-                begun = _begin(folder, now, entry, token, skipped, by_itself=by_itself)
-            return _taken_over(folder, begun)
+            entry, skipped = AuditEntry(actor, "take over", {}, now), 0 if complete else SKIPPED
+            try:
+                return _resumed(folder, now, entry, token, skipped, by_itself=by_itself)
+            except DiskFull:
+                if not Ballast(folder / BALLAST_FILE).release():
+                    raise
+                return _resumed(folder, now, entry, token, skipped, by_itself=by_itself)
         finally:
             other.release()
     finally:
@@ -88,6 +102,13 @@ def go_on_after(folder: Path, token: int) -> None:
     """
     with open_store(folder, write=True) as store:
         store.leave_out(token, SKIPPED)
+
+
+def _resumed(folder: Path, now: datetime, entry: AuditEntry, token: int, skipped: int, *, by_itself: bool) -> TakenOver:
+    begun = _begun(folder / PEER)
+    if begun is None:
+        begun = _begin(folder, now, entry, token, skipped, by_itself=by_itself)
+    return _taken_over(folder, begun)
 
 
 def _taken_over(folder: Path, begun: dict[str, Any]) -> TakenOver:

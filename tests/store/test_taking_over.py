@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy import event as hook
 
 from alerts.notice import Notice, NoticeState
 from failover.itself import Ground
@@ -319,3 +322,24 @@ def test_what_the_other_opened_unknown_here_keeps_its_numbers_once_for_each_time
         with open_store(tmp_path / "data", write=False) as store:
             found.append(store.load(start, timedelta(days=1)).state.next_number)
     assert found == [SKIPPED + 1, SKIPPED + 1, SKIPPED + 1, 2 * SKIPPED + 1]
+
+
+def test_on_a_full_disk_it_takes_the_room_that_is_kept_back(
+    centre: tuple[Store, Standing], secours: Path, start: datetime
+) -> None:
+    ballast = secours / "ballast"
+    ballast.write_bytes(b"kept back")
+
+    def no_room(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if ballast.exists() and statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    hook.listen(Engine, "before_cursor_execute", no_room)
+    try:
+        take_over(secours, start, actor="uid:0")
+    finally:
+        hook.remove(Engine, "before_cursor_execute", no_room)
+    assert not ballast.exists()
+    whole(secours, centre[0])
