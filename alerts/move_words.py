@@ -30,6 +30,8 @@ def move_sheet(key: NoticeKey, move: Moved, context: Context) -> Sheet:
         short=lambda shown: context.t(say("{reference} {title}", reference=move.name, title=shown)),
         facts=_facts(move, context, internal=internal, report=report),
         colour=_colour(move, report=report),
+        # After a move that failed somebody has to do something; what, depends on where the group runs by then.
+        todo=("releve failover status",) if internal and report and not move.ok else (),
     )
 
 

@@ -221,7 +221,7 @@ async def _take_over(stage: Stage) -> None:
     await stage.by_hand("peer", "take-over", "--yes", "--json", site=SECOURS)
     stage.types("releve run --site secours")
     await other.start()
-    stage.active, stage.events = SECOURS, {}
+    stage.active = SECOURS
     await stage.table()
 
 
@@ -232,7 +232,7 @@ async def _goes_on(stage: Stage) -> None:
     other = stage.daemons[SECOURS]
     await stage.until(other.answers, say("the Relève of the redundant site did not go on by itself"))
     stage.happens(say("the lease of the lost Relève is over; that of the redundant site goes on by itself"))
-    stage.active, stage.events = SECOURS, {}
+    stage.active = SECOURS
     await stage.table()
 
 

@@ -51,7 +51,7 @@ def show_end(
 ) -> None:
     """Print how the story ended; `as_json`: also what CONTRACT.md promises, and what `ok` was computed from."""
     words = teller.words
-    teller.heading(say("How it went, from the fault on"))
+    teller.heading(say("How it went, from the fault on") if "cut_at" in told.moments else say("How it went"))
     for line in _lines(told, words):
         teller.out.print(f"  {line}", soft_wrap=True)
     if told.problems:

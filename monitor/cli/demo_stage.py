@@ -57,7 +57,7 @@ class Stage:
         self.recordings: tuple[Mapping[str, datetime], Mapping[str, datetime]] | None = None
         self.waits_for: Text | None = None
         self._shown = 0
-        self.events: dict[str, int] = {}
+        self._told: set[tuple[str, str, str]] = set()
         self._log = 0
         self._view = look(sites)
         self._asked_at = 0.0
@@ -209,10 +209,12 @@ class Stage:
         self._asked_at = asyncio.get_running_loop().time()
         with suppress(NoDaemon, ApiError):
             for incident in reversed(await self.daemon.get("/api/v1/incidents")):
-                known = self.events.get(incident["id"], 0)
-                for event in incident["timeline"][known:]:
-                    self.teller.event(incident["id"], event)
-                self.events[incident["id"]] = len(incident["timeline"])
+                for event in incident["timeline"]:
+                    # Not counted: the other Relève goes on with a copy, which may lack the last ones.
+                    one = (incident["id"], event["at"], event["text"])
+                    if one not in self._told:
+                        self._told.add(one)
+                        self.teller.event(incident["id"], event)
             moves = await self.daemon.get("/api/v1/moves")
             for move in (one for one in moves if one["incident"] is None):  # else it is told with its incident
                 for event in move["log"][self._log :]:

@@ -138,6 +138,13 @@ def test_the_client_reads_phases_and_no_machine_and_our_own_people_read_all(step
     assert "works on the mains" in to_us
 
 
+@pytest.mark.parametrize(("ok", "audience", "told"), [
+    (False, Audience.INTERNAL, True), (False, Audience.CLIENT, False), (True, Audience.INTERNAL, False),
+])  # fmt: skip
+def test_after_a_move_that_failed_our_own_people_read_where_to_look(ok, audience, told):
+    assert ("releve failover status" in text_of(replace(DONE, ok=ok), REPORT, audience)) is told
+
+
 def test_every_fact_of_a_report_is_set_off_from_its_name_as_the_language_does():
     told = message(DONE, Step.FAILOVER_REPORT, Audience.INTERNAL, language="fr").text.splitlines()
     assert "De\u00a0: Douala" in told
