@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 
 from failover.itself import Alone, Ground, Known, Lead, Role, StandBy, Why, led_by, next_role
@@ -27,7 +28,7 @@ from monitor.daemon.peering import destination, listening
 from monitor.daemon.voting import Voting
 from monitor.inventory.model import Inventory
 from monitor.store import StoreError, open_store
-from monitor.store.taking_over import go_on_after, take_over
+from monitor.store.taking_over import go_on_after, in_kept_room, take_over
 from monitor.store.whose import Footing, footing, own_standing
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,8 @@ class Standby:
         looking = asyncio.create_task(self._look_at_groups(), name="voting")
         try:
             while not stop.is_set():
-                receiver = await asyncio.to_thread(Receiver, self._data, wanted, self._clock, guard.answer)
+                made = partial(Receiver, self._data, wanted, self._clock, guard.answer)
+                receiver = await asyncio.to_thread(in_kept_room, self._data, made)
                 async with receiver.receiving():
                     systemd.notify("READY=1", "STATUS=passive: receiving the state of the other site")
                     self._began, receiver.session = self._clock.boot(), self._own.session
@@ -199,7 +201,7 @@ class Standby:
         return role
 
     async def _footing(self) -> Footing:
-        return await asyncio.to_thread(footing, self._data)
+        return await asyncio.to_thread(in_kept_room, self._data, partial(footing, self._data))
 
     async def _is_superseded(self) -> bool:
         other, own = destination(self._inventory), await asyncio.to_thread(own_standing, self._data)

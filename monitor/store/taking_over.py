@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -50,6 +51,7 @@ RELIEVED = "relieved"
 """How the names of the folders begin in which lies what was there before a take-over that nobody asked for."""
 KEPT = 5
 """Of those folders so many stay: two sites that change their roles every night are not to fill the disk."""
+R = TypeVar("R")
 _HISTORY = tuple(f"{HISTORY_FILE}{log}" for log in ("", "-wal", "-shm"))
 _STATE = (*(f"{STATE_FILE}{log}" for log in ("", "-wal", "-shm")), ATTACHMENTS, *SENT)
 
@@ -83,12 +85,7 @@ def take_over(
         other = WriterLock(folder / PEER)
         try:
             entry, skipped = AuditEntry(actor, "take over", {}, now), 0 if complete else SKIPPED
-            try:
-                return _resumed(folder, now, entry, token, skipped, by_itself=by_itself)
-            except DiskFull:
-                if not Ballast(folder / BALLAST_FILE).release():
-                    raise
-                return _resumed(folder, now, entry, token, skipped, by_itself=by_itself)
+            return in_kept_room(folder, lambda: _resumed(folder, now, entry, token, skipped, by_itself=by_itself))
         finally:
             other.release()
     finally:
@@ -102,6 +99,19 @@ def go_on_after(folder: Path, token: int) -> None:
     """
     with open_store(folder, write=True) as store:
         store.leave_out(token, SKIPPED)
+
+
+def in_kept_room(folder: Path, work: Callable[[], R]) -> R:
+    """Return what `work` returns, done once more in the room that `folder` keeps back where the disk is full.
+
+    Even to read a database a file is made beside it, and who cannot read takes nothing over.
+    """
+    try:
+        return work()
+    except DiskFull:
+        if not Ballast(folder / BALLAST_FILE).release():
+            raise
+        return work()
 
 
 def _resumed(folder: Path, now: datetime, entry: AuditEntry, token: int, skipped: int, *, by_itself: bool) -> TakenOver:

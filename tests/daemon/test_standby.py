@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from sqlalchemy import Engine
+from sqlalchemy import event as hook
 
 from failover.itself import Alone, StandBy, Why
 from monitor.cli.run import _Asked, _obey_signals
@@ -176,3 +179,25 @@ async def test_told_to_end_while_it_makes_way_for_the_other_it_ends(
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             asyncio.get_running_loop().remove_signal_handler(number)
         await daemon.close()
+
+
+async def test_on_a_full_disk_it_looks_in_the_room_that_is_kept_back(
+    tmp_path: Path, inventory: Inventory, own: OwnLease
+) -> None:
+    data = tmp_path / "data"
+    open_store(data, write=True, ballast=0).close()
+    ballast = data / "ballast"
+    ballast.write_bytes(b"kept back")
+
+    def no_room(_connection: object, _cursor: object, _statement: str, *_: object) -> None:
+        if ballast.exists():
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+    hook.listen(Engine, "before_cursor_execute", no_room)
+    try:
+        assert await Standby(data, inventory, own, SystemClock()).begins_active()
+    finally:
+        hook.remove(Engine, "before_cursor_execute", no_room)
+    assert not ballast.exists()
