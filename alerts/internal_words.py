@@ -23,7 +23,7 @@ from alerts.sheet import (
     title_of,
     told_over_at,
 )
-from alerts.wording import SEVERITIES, wording
+from alerts.wording import GENERAL, SEVERITIES, wording
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.incident import BLIND, OTHER, Call, Incident
 from monitor.core.text import Text, say
@@ -217,7 +217,10 @@ def _impact(incident: Incident, context: Context) -> str:
         length = context.span(incident.resolved_at - _interruption_began(incident))
         return context.t(say("Impact: over; the client's service was interrupted for {length}.", length=length))
     if interrupted:
-        impact = wording(incident.kind).impact
+        known = wording(incident.kind)
+        if known is GENERAL:  # its words say no more than the sentence itself
+            return context.t(say("Impact: the client's service is interrupted."))
+        impact = known.impact
         return context.t(say("Impact: the client's service is interrupted ({impact}).", impact=impact))
     if incident.kind == BLIND:
         return context.t(say("Impact: not known, because this cannot be seen at the moment; the client is not told."))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text as Styled
 
+from alerts.agreement import EVERYBODY_TOLD
 from failover.phases import Direction
 from failover.words import WORDS
 from monitor.cli.context import as_typed, print_table
@@ -181,7 +182,8 @@ def _of_phase(phase: dict[str, Any], words: Speech) -> list[str]:
     """What belongs to a phase beside its actions: who is told, what proves the fence, which checks are asked."""
     found: list[str] = []
     if phase["told"]:
-        found.append(words.render(say("told: {names}", names=", ".join(phase["told"]))))
+        names = (words.translate(N_("everybody")) if name == EVERYBODY_TOLD else name for name in phase["told"])
+        found.append(words.render(say("told: {names}", names=", ".join(names))))
     for fence in phase["fences"]:
         span, how = timedelta(seconds=fence["stops_within_s"] or 0), FENCE[fence["kind"]]
         found.append(words.render(say(how, site=fence["site"], span=span)))

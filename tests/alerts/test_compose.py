@@ -169,6 +169,18 @@ def test_the_inventory_may_call_a_kind_otherwise():
     assert "disjoncteur du plateau 2" in message.text
 
 
+@pytest.mark.parametrize(
+    ("kind", "impact"),
+    [
+        ("of-this-site-only", "Impact: the client's service is interrupted."),
+        ("service-stopped", "Impact: the client's service is interrupted (calls cannot be handled normally)."),
+    ],
+)
+def test_our_own_people_read_the_impact_once(kind, impact):
+    message = compose(planned(Audience.INTERNAL, Step.FIRST_NOTICE), story(opening(kind), DISRUPTION), context("en"))
+    assert first_three(message)[1] == impact
+
+
 def test_our_own_people_read_everything_and_what_to_do():
     covered = [
         happened(EventKind.COVERED, OPENED, severity=Severity.CRITICAL, check=f"poste-{n:03}") for n in range(27)
