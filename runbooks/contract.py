@@ -196,7 +196,8 @@ class Io:
     person stopped the automation, so a long action ends at its next safe point. `ledger` opens the list of what was
     archived. `token`: of the lease under which the run acts, for resources that refuse older ones; None outside of a
     move. `errand`: names this action in this attempt of this run, the same at each try of it; empty where nobody tries
-    twice. `promised`: what is promised of the copies that a move makes the original.
+    twice. `promised`: what is promised of the copies that a move makes the original. `stands_by`: why a folder of
+    recordings is not to be copied now, by its name: the files are written where it would be copied to.
     """
 
     clock: Clock
@@ -209,6 +210,7 @@ class Io:
     token: int | None = None
     errand: str = ""
     promised: tuple[Promised, ...] = ()
+    stands_by: Callable[[str], Text | None] = lambda recordings: None
 
 
 class Step(Protocol[P_contra]):

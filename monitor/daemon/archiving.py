@@ -42,6 +42,7 @@ class Archiving:
         self._verdicts: dict[str, Verdict] = {}
         self._standing_by: dict[str, Text] = {}
         self._copying: set[str] = set()
+        automation.stands_by = self.stands_by
 
     async def tick(self) -> None:
         """Begin every round that is due, unless a person or a run stands against it."""
@@ -77,6 +78,10 @@ class Archiving:
             lag = () if figure is None else (Metric("lag", grown(figure, self._clock.now()), "s", minimum=0),)
             return replace(verdict, metrics=lag)
         return replace(verdict, metrics=selfcheck.archive_verdict(report, self._clock.now()).metrics)
+
+    def stands_by(self, recordings: str) -> Text | None:
+        """Return why that folder is not to be copied, by whatever step; None where it may be."""
+        return self._stance(selfcheck.archive_check(recordings)).stands_by
 
     def _stance(self, check: CheckId) -> Stance:
         moves, holding = self._moves.moves.values(), self._moves.holding
@@ -145,7 +150,7 @@ class Archiving:
             self._copying.discard(recordings.id)
 
     async def _tell_of_round(self, recordings: Recordings, verdict: Verdict) -> None:
-        if self._stance(selfcheck.archive_check(recordings.id)).stands_by is None:
+        if self.stands_by(recordings.id) is None:
             await self._tell(recordings, verdict)
 
     async def _tell(self, recordings: Recordings, verdict: Verdict) -> None:

@@ -65,6 +65,7 @@ class Automation:
         self._waiting = Waiting()
         self.passive: Callable[[], Mapping[NodeId, str]] = dict
         self.moving: Callable[[], frozenset[NodeId]] = frozenset
+        self.stands_by: Callable[[str], Text | None] = lambda recordings: None
         self._executions: dict[RunId, Execution] = {}
         self._tasks: dict[RunId, asyncio.Task[None]] = {}
         self._starting, self._recording, self._answering = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
@@ -359,6 +360,7 @@ class Automation:
             progress=note,
             halted=partial(self.halted, run),
             ledger=self._ledger,
+            stands_by=self.stands_by,
             errand="" if run is None else f"{run.id} {run.started_at.isoformat()} {run.attempt} {n}",
         )
 

@@ -81,6 +81,12 @@ class Archive:
     async def apply(self, params: ArchiveParams, before: Image, subject: Subject, io: Io) -> Outcome:
         """Archive. Raises StepFailed where files failed and what was wanted is not there; what is proven stays so."""
         (recordings,) = meant(subject, params.recordings, of_disk=params.until is not None)
+        stands_by = io.stands_by(recordings.id)
+        if stands_by is not None:
+            raise StepFailed(
+                say("{recordings}: {why}", recordings=recordings.id, why=stands_by),
+                remedy=say("Copy what comes from there, by the mirror that begins there"),
+            )
         horizon = io.clock.now() - recordings.keep
         lacking = None if params.until is None else await _lacking(params.until, subject, io, horizon)
         if lacking == 0:

@@ -17,6 +17,7 @@ from failover.loss import Loss
 from failover.model import PlanId, SiteId
 from failover.phases import Direction
 from failover.run import Move, MoveState
+from failover.tasks import subject_of
 from monitor.clock import SystemClock
 from monitor.core.ids import CheckId
 from monitor.core.text import ENGLISH
@@ -26,6 +27,8 @@ from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
 from monitor.store import open_store
+from runbooks.contract import StepFailed
+from runbooks.steps.archive import Archive, ArchiveParams
 from tests.two_sites import Host, TwoSites, two_sites
 
 CRM, CENTRE, SECOURS = PlanId("crm"), SiteId("centre"), SiteId("secours")
@@ -107,6 +110,12 @@ async def moved(daemon: Daemon, wanted: Wanted, loss: timedelta | None = None) -
     return move
 
 
+async def archived_by_a_step(daemon: Daemon, name: str) -> None:
+    inventory = daemon.desk.inventory
+    about = subject_of(inventory.continuity.plans[CRM], SECOURS, inventory.actionable)
+    await Archive().apply(ArchiveParams(recordings=name), {}, about, daemon.automation.io())
+
+
 async def loss_of(daemon: Daemon) -> Loss:
     plan = daemon.desk.inventory.continuity.plans[CRM]
     mine = daemon.moves.book.of(CRM)
@@ -137,6 +146,10 @@ async def test_a_group_moves_there_and_back_by_plan_with_its_files_mirrored_the_
         assert daemon.archiving._standing_by.keys() == {"there"}
         loss = await loss_of(daemon)
         assert (loss.known, loss.of) == (True, ("crm-db",))
+        with pytest.raises(StepFailed) as refused:
+            await archived_by_a_step(daemon, "there")
+        assert ENGLISH.render(refused.value.text) == "there: stands by: le CRM runs at Yaoundé"
+        await archived_by_a_step(daemon, "back")
         (sites.secours.folder / "cut").unlink()
 
         home = await moved(daemon, HOME)
