@@ -189,6 +189,10 @@ def take_over(settings: Settings, yes: bool, as_json: bool) -> int:
     words = site_speech(settings)
     if not yes and not (settings.data / PEER / TAKING).exists():
         seen = _seen(settings)
+        if seen is None:
+            raise Failure(
+                say("Nothing was done: no copy of the other Relève's state is here, and so nothing can be taken over")
+            )
         warn(words.render(_said(seen, words)))
         raise Failure(
             say("Nothing was done. With --yes this Relève goes on with that; the other one must not run then")

@@ -26,7 +26,8 @@ def test_without_a_copy_that_is_said_and_nothing_can_be_taken_over(releve, tmp_p
     assert json.loads(out) == nothing
     code, _out, err = releve("peer", "take-over")
     assert code == 2
-    assert "Nothing was done" in err
+    assert "nothing can be taken over" in err
+    assert "--yes" not in err
     code, _out, err = releve("peer", "take-over", "--yes")
     assert code == 2
     assert "There is no copy" in err
