@@ -12,7 +12,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -189,6 +189,9 @@ def _begin(
         alone.execute("PRAGMA journal_mode=DELETE").fetchall()
     found = _in_the_way(folder, by_itself=by_itself)
     begun |= {"copy": copy.name, "moving": False, "aside": None, "by_itself": by_itself}
+    for left in folder.glob(f"{RELIEVED}-*"):
+        with suppress(OSError):
+            left.rmdir()  # of a try that came no further; whatever holds something stays
     if found:
         begun["aside"] = set_aside(folder, [], now, *((RELIEVED,) if by_itself else ())).name
     with translated(peer):

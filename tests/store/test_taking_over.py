@@ -343,3 +343,12 @@ def test_on_a_full_disk_it_takes_the_room_that_is_kept_back(
         hook.remove(Engine, "before_cursor_execute", no_room)
     assert not ballast.exists()
     whole(secours, centre[0])
+
+
+def test_tries_that_fail_leave_nothing_behind_that_grows(secours: Path, start: datetime) -> None:
+    open_store(secours, write=True, ballast=0).close()
+    (secours / PEER / f".{TAKING}.new").mkdir()  # in the way of what it writes down
+    for _try in range(3):
+        with pytest.raises((StoreError, OSError)):
+            take_over(secours, start, actor="releve", by_itself=True)
+    assert len(list(secours.glob("relieved-*"))) == 1
