@@ -146,6 +146,8 @@ async def test_a_group_moves_there_and_back_by_plan_with_its_files_mirrored_the_
         assert daemon.archiving._standing_by.keys() == {"there"}
         loss = await loss_of(daemon)
         assert (loss.known, loss.of) == (True, ("crm-db",))
+        standing, _found = (await daemon.readiness.judged())[CRM]
+        assert (len(standing.measured), {THERE, BACK} & set(standing.checks)) == (1, {BACK})
         with pytest.raises(StepFailed) as refused:
             await archived_by_a_step(daemon, "there")
         assert ENGLISH.render(refused.value.text) == "there: stands by: le CRM runs at Yaoundé"
@@ -199,7 +201,7 @@ async def test_a_lost_site_that_is_back_brings_nothing_over_and_what_it_alone_ha
 
 
 async def test_what_is_half_copied_is_let_go_once_the_group_moves_by_force(sites):
-    write(sites.centre, "long.wav", "x" * 1_000_000)
+    write(sites.centre, "long.wav", "x" * 5_000_000)
     async with running(sites, rate=50_000.0) as daemon:
         await until(lambda: any(calls(sites.secours).glob(".long.wav.part")))
         sites.centre.kill()

@@ -6,6 +6,7 @@ import json
 
 import jsonschema
 import pytest
+import yaml
 
 from failover.model import Continuity, Mode, SiteId
 from failover.phases import Direction
@@ -81,3 +82,18 @@ def test_the_command_that_it_names_says_what_a_move_would_do(loaded, project, tm
     )
     course = json.loads(capsys.readouterr().out)
     assert (code, course["to"]["site"], len(course["phases"])) == (0, "secours", 10)
+
+
+def test_the_mirrors_that_it_shows_in_a_comment_are_right_as_well(loaded, project, tmp_path):
+    text = (project / NAME).read_text("utf-8")
+    shown = yaml.safe_load("\n".join(line[4:] for line in text.splitlines() if line.startswith("#   ")))
+    body = yaml.safe_load(text)
+    body["datasets"] |= shown["datasets"]
+    body["recordings"] = shown["recordings"]
+    body["plans"]["crm"]["data"] += shown["datasets"]
+    path = tmp_path / "inventory.yaml"
+    path.write_text(yaml.safe_dump(body, allow_unicode=True, sort_keys=False), "utf-8")
+    reading = load(path)
+    assert reading.problems == ()
+    mirrors = reading.inventory.continuity.data["voice"].mirrors
+    assert mirrors == {"releve-archive-voice": CENTRE, "releve-archive-voice-back": SECOURS}
