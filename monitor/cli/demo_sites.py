@@ -205,7 +205,6 @@ async def _comes_back(stage: Stage) -> None:
     """The centre is there again, and its Relève takes it that the other one goes on."""
     from lab.two_sites import CENTRE
 
-    stage.recordings = stage.sites.recorded(), stage.sites.copied()
     stage.happens(say("the centre has current again; its Relève starts, and stays passive"))
     await stage.sites.restore_centre()
     await stage.daemons[CENTRE].spawn()

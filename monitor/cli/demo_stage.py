@@ -39,7 +39,6 @@ class Stage:
     """A story in progress: both sites with their Relèves on one side, who tells of them on the other.
 
     `active`: the site whose Relève is asked, the one that runs. `readers`: addresses that the report has to reach.
-    `recordings`: those of the centre and of its copy, as they were at a moment that counts; None: as they are now.
     `waits_for`: what is shown in place of how both sites stand; None: nothing.
     """
 
@@ -54,7 +53,6 @@ class Stage:
         self._names = {addresses[name]: one.name for name, one in inventory.contacts.items()}
         self.people = People(addresses["att"], addresses["ocm-it"], addresses["admin"])
         self.readers = self.people.all
-        self.recordings: tuple[Mapping[str, datetime], Mapping[str, datetime]] | None = None
         self.waits_for: Text | None = None
         self._shown = 0
         self._told: set[tuple[str, str, str]] = set()
@@ -67,8 +65,8 @@ class Stage:
         from lab.proof_two import Evidence
 
         sites = self.sites
-        # As they were before the lost site came back: what lies there is mirrored again from then on.
-        recorded, copied = self.recordings or (sites.recorded(), sites.copied())
+        # What the lost site has not given in time stays there when it comes back, and counts as lost.
+        recorded, copied = sites.recorded(), sites.copied()
         return Evidence(
             self.arrived(), sites.effects(), tuple(sites.samples), tuple(sites.trunk.calls), recorded, copied
         )
