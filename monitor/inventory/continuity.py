@@ -11,7 +11,7 @@ from monitor.core.ids import CheckId, NodeId
 from monitor.inventory import continuity_rules as rules
 from monitor.inventory.continuity_data import datasets
 from monitor.inventory.continuity_lifted import look_at_lifting
-from monitor.inventory.continuity_mirrors import with_mirrors
+from monitor.inventory.continuity_mirrors import look_at_last_copy, with_mirrors
 from monitor.inventory.continuity_plans import plans
 from monitor.inventory.continuity_promise import waiting
 from monitor.inventory.continuity_promote import look_at_agreement
@@ -52,4 +52,7 @@ def continuity(
             rules.look_at_incident(one, read, checks, scope)
     rules.look_at_data(drafted, data, scope)
     read = replace(read, data=waiting(read, checks, scope))
-    return replace(read, data=with_mirrors(read, acting.recordings, scope))
+    read = replace(read, data=with_mirrors(read, acting.recordings, scope))
+    for one in drafted:
+        look_at_last_copy(one, read.data, scope)
+    return read

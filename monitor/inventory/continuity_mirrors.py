@@ -9,11 +9,13 @@ from failover.model import Continuity, DataSet, DataSetId, How, Plan, SiteId
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import say
 from monitor.inventory.continuity_data import OF_ARCHIVE
+from monitor.inventory.continuity_plans import Drafted
 from monitor.inventory.repairs import in_one_place
 from monitor.inventory.scope import Scope, names_in
 from monitor.inventory.yaml_nodes import TableNode
 from probes.contract import Target
 from runbooks.contract import Recordings
+from runbooks.steps.archive import ArchiveParams
 
 Folder = tuple[Target, str]
 
@@ -92,6 +94,24 @@ def _look_at_pairs(mirrors: list[Recordings], data: DataSet, scope: Scope) -> No
                 "mirror the same two folders both ways, with folder: and archive: exchanged, or four that lie apart"
             )
             scope.problems.error(scope.sections["recordings"][other.id].at, f"recordings.{other.id}", message, hint)
+
+
+def look_at_last_copy(drafted: Drafted, data: Mapping[DataSetId, DataSet], scope: Scope) -> None:
+    """Note each step that copies files once its site has stopped, and names a mirror that begins at another one."""
+    begins = {check: site for name in drafted.plan.data for check, site in data[name].mirrors.items()}
+    for site in drafted.plan.parts:
+        for placed in drafted.laid.placed(f"{drafted.where}.sites.{site}.stop"):
+            named = placed.work.params.recordings if isinstance(placed.work.params, ArchiveParams) else None
+            source = begins.get(CheckId(f"{OF_ARCHIVE}{named}"))
+            if named is not None and source is not None and source != site:
+                message = say(
+                    "{recordings} begins at {source}, and stands by while {site} is stopped",
+                    recordings=named,
+                    source=source,
+                    site=site,
+                )
+                hint = say("name the mirror that begins at {site}", site=site)
+                scope.problems.error(placed.at, placed.where, message, hint)
 
 
 def _ends(one: Recordings) -> tuple[Folder, Folder]:

@@ -114,3 +114,23 @@ def test_the_second_of_two_is_refused_whichever_copies_the_copies(read, lines):
     text = text.replace("  router:", alias).replace('["sql-[2-9]"]', '["sql-[2-9]", alias]')
     (line,) = lines(read(text).problems)
     assert "what there brings to /copy is taken on by back" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("there", []),
+        (
+            "back",
+            [
+                "44:16 plans.crm.sites.centre.stop.1: back begins at secours, and stands by while centre is stopped "
+                "(name the mirror that begins at centre)"
+            ],
+        ),
+    ],
+)
+def test_the_last_copy_of_a_site_that_stops_is_by_the_mirror_that_begins_there(read, lines, name, expected):
+    stop = "stop: [{step: service-restart, check: db-1, verb: stop}]\n        start"
+    text = site().replace(stop, f"stop: [{{step: archive, recordings: {name}}}]\n        start")
+    assert text != site()
+    assert lines(read(text).problems) == expected
