@@ -48,9 +48,9 @@ class Standing:
 
     `checks`: what is believed of those that matter. `gates`: of each site, the checks that say whether its devices are
     there. `measured`: how far the copies lag behind. `fenced_by`: of each fence of a site, by its number among
-    `plan.fences_of(site)`, the gates of the devices that its steps act on. `moving`: the move that is under way.
-    `needed`: whether an incident is open that the plan answers. `mode`: who may decide. `vantages`: the names of all
-    who see each site.
+    `plan.fences_of(site)`, the gates of the devices that its steps act on. `moving`: the move that is under way;
+    `asked`: what it asks, where it belongs to no incident that calls people. `needed`: whether an incident is open that
+    the plan answers. `mode`: who may decide. `vantages`: the names of all who see each site.
     """
 
     history: History = ()
@@ -59,6 +59,7 @@ class Standing:
     measured: tuple[Measured, ...] = ()
     fenced_by: Mapping[SiteId, Mapping[int, tuple[CheckId, ...]]] = field(default_factory=dict)
     moving: str | None = None
+    asked: Text | None = None
     needed: bool = False
     mode: Mode = Mode.SINGLE
     vantages: Mapping[SiteId, tuple[str, ...]] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class Preflight:
     remarks: tuple[Text, ...] = ()
     exercised_at: datetime | None = None
     moving: str | None = None
+    asked: Text | None = None
     needed: bool = False
 
     @property
@@ -95,8 +97,10 @@ class Preflight:
     def severity(self) -> Severity:
         """How bad it is: WARNING while nobody needs it, CRITICAL once an incident is open that the plan answers.
 
-        A move that is under way needs no second one.
+        A move that is under way needs no second one; one that waits for an answer holds the service up.
         """
+        if self.asked is not None:
+            return Severity.CRITICAL
         if self.ready or self.moving is not None:
             return Severity.OK
         return Severity.CRITICAL if self.needed or self.runs_at is None else Severity.WARNING
@@ -104,6 +108,8 @@ class Preflight:
     @property
     def text(self) -> Text:
         """The one line for people."""
+        if self.moving is not None and self.asked is not None:
+            return say("the move {move} asks: {question}", move=self.moving, question=self.asked)
         if self.moving is not None:
             return say("the move {move} is under way", move=self.moving)
         if self.ready:
@@ -125,7 +131,7 @@ def preflight(plan: Plan, data: Iterable[DataSet], seen: Standing, now: datetime
     lost = loss(seen.measured, now)
     at = _exercised_at(to, seen.history)
     if seen.moving is not None:
-        return Preflight(source, to, lost, exercised_at=at, moving=seen.moving, needed=seen.needed)
+        return Preflight(source, to, lost, exercised_at=at, moving=seen.moving, asked=seen.asked, needed=seen.needed)
     reasons: list[Text] = []
     remarks: list[Text] = []
     if source is None:

@@ -15,7 +15,7 @@ from monitor.daemon.desk import Desk
 from monitor.daemon.figures import measured as figures_of
 from monitor.daemon.figures import newest
 from monitor.daemon.selfcheck import failover_check, failover_verdict
-from monitor.daemon.standing import figures, judged
+from monitor.daemon.standing import asked_of_nobody, figures, judged
 
 FIRST_AFTER = 180.0
 """Seconds after the start until the first judgement: every check of a minute has been seen by then."""
@@ -39,6 +39,7 @@ class Readiness:
         data sets, that commits wait for the copy."""
         self._desk, self._moves, self._clock, self._promised = desk, moves, clock, promised
         self._due: dict[PlanId, float] | None = None
+        self._asking = frozenset[PlanId]()
 
     async def judged(self) -> dict[PlanId, tuple[Standing, Preflight]]:
         """Return what is known of each group now, and whether it could move."""
@@ -56,7 +57,9 @@ class Readiness:
         plans, now = self._desk.inventory.continuity.plans, asyncio.get_running_loop().time()
         if self._due is None:
             self._due = dict.fromkeys(plans, now + FIRST_AFTER)
-        self._due = {name: self._due.get(name, now) for name in plans}
+        asking = frozenset(move.plan for move in self._moves() if asked_of_nobody(move) is not None)
+        changed, self._asking = asking ^ self._asking, asking
+        self._due = {name: now if name in changed else self._due.get(name, now) for name in plans}
         if not any(at <= now for at in self._due.values()):
             return
         found = await self.judged()

@@ -16,7 +16,7 @@ from failover.tasks import subject_of
 from failover.vantage import HERE, vantages
 from monitor.core.ids import CheckId
 from monitor.core.plan import State, silence_limit
-from monitor.core.text import say
+from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
 from monitor.daemon.selfcheck import archive_check
 from monitor.inventory.model import Inventory
@@ -93,6 +93,7 @@ def _standing(
         measured=tuple(one for each in data for one in _measured(inventory, each, believed, figure)),
         fenced_by=fences,
         moving=None if going is None else str(going.id),
+        asked=None if going is None else asked_of_nobody(going),
         mode=inventory.continuity.mode,
         vantages={site: _vantages(inventory, site) for site in gates},
         needed=any(one.open and one.kind in plan.kinds for one in state.incidents.values()),
@@ -104,6 +105,11 @@ def _vantages(inventory: Inventory, site: SiteId) -> tuple[str, ...]:
     continuity = inventory.continuity
     here = HERE if continuity.here is None else str(continuity.here.id)
     return vantages(continuity.sites[site], here, voters=continuity.mode is Mode.QUORUM)
+
+
+def asked_of_nobody(move: Move) -> Text | None:
+    """Return what `move` asks while no incident of it calls people; None where it asks nothing, or one does."""
+    return None if move.question is None or move.incident is not None else move.question.text
 
 
 def _believed(inventory: Inventory, state: State, name: CheckId, now: datetime) -> Believed:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from failover.model import PlanId
+from failover.run import MoveEventKind
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
@@ -151,6 +153,21 @@ async def test_it_is_judged_again_soon_while_it_is_not_ready_and_hourly_once_it_
     passed(daemon, AGAIN)
     await daemon.readiness.tick()
     assert daemon.desk.state.healths[OWN].seen_at > before
+
+
+async def test_what_a_move_asks_is_told_at_once_where_no_incident_calls_people(daemon):
+    started, _ = drilled(0)
+    await daemon.moves.record(started)
+    await daemon.readiness.tick()
+    assert OWN not in daemon.desk.state.healths
+    await daemon.moves.record(replace(started, kind=MoveEventKind.ASKED, text=say("Again?"), data={}))
+    await daemon.readiness.tick()
+    told = daemon.desk.state.healths[OWN]
+    assert told.latest is Severity.CRITICAL
+    assert "asks: Again?" in ENGLISH.render(told.summary)
+    await daemon.moves.record(replace(started, kind=MoveEventKind.ANSWERED, text=say("yes"), data={}))
+    await daemon.readiness.tick()
+    assert daemon.desk.state.healths[OWN].latest is Severity.OK
 
 
 async def test_the_figures_of_an_archive_are_kept_for_it(daemon):

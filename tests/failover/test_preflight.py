@@ -217,6 +217,13 @@ def test_while_a_move_is_under_way_none_is_ready_and_none_is_missed():
     assert ENGLISH.render(found.text) == "the move F26-0003 is under way"
 
 
+def test_a_move_that_waits_for_an_answer_of_which_nobody_was_told_is_critical():
+    """Where it belongs to an incident, that one calls people."""
+    found = preflight(PLAN, (SQL,), replace(GOOD, moving="F26-0003", asked=say("Again?")), NOW)
+    assert (found.ready, found.severity) == (False, Severity.CRITICAL)
+    assert ENGLISH.render(found.text) == "the move F26-0003 asks: Again?"
+
+
 NAMES = {CENTRE: ("secours", "voters", "ocm")}
 LOST = (
     "it moves by itself once centre is lost: seen down by 2 of these at least, and up by none: secours, the voters, ocm"
