@@ -108,13 +108,18 @@ class Preflight:
     @property
     def text(self) -> Text:
         """The one line for people."""
-        if self.moving is not None and self.asked is not None:
-            return say("the move {move} asks: {question}", move=self.moving, question=self.asked)
         if self.moving is not None:
             return say("the move {move} is under way", move=self.moving)
         if self.ready:
             return say("ready to move to {site}", site=self.to)
         return say("not ready to move to {site}: {why}", site=self.to, why=_joined(self.reasons))
+
+    @property
+    def alarm(self) -> Text:
+        """The same for whoever is called: with the question that holds the service up."""
+        if self.moving is None or self.asked is None:
+            return self.text
+        return say("the move {move} asks: {question}", move=self.moving, question=self.asked)
 
 
 def _joined(texts: Iterable[Text]) -> Text:

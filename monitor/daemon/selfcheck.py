@@ -63,7 +63,7 @@ def promise_check(data: str) -> CheckId:
 
 def failover_verdict(title: str, found: Preflight) -> Verdict:
     """Return what one judgement of a group means; `title`: what people call it."""
-    return Verdict(found.severity, say("{plan}: {text}", plan=title, text=found.text))
+    return Verdict(found.severity, say("{plan}: {text}", plan=title, text=found.alarm))
 
 
 def own_checks(

@@ -161,7 +161,7 @@ def test_a_move_under_way_comes_first_with_what_it_does_and_asks(releve, known):
     assert lines[1].startswith("  the old site is fenced, since ")
     assert lines[2:5] == ["  Is it cut?", f"  releve failover answer yes {name}", f"  releve failover answer no {name}"]
     (group,) = json.loads(releve("failover", "status", "--json")[1])
-    assert (group["ready"], group["severity"], group["reasons"]) == (False, "ok", [])
+    assert (group["ready"], group["severity"], group["reasons"]) == (False, "critical", [])
     assert (group["move"]["phase"], group["move"]["state"], group["move"]["question"]) == (
         "fence", "waiting", "Is it cut?",
     )  # fmt: skip

@@ -221,7 +221,7 @@ def test_a_move_that_waits_for_an_answer_of_which_nobody_was_told_is_critical():
     """Where it belongs to an incident, that one calls people."""
     found = preflight(PLAN, (SQL,), replace(GOOD, moving="F26-0003", asked=say("Again?")), NOW)
     assert (found.ready, found.severity) == (False, Severity.CRITICAL)
-    assert ENGLISH.render(found.text) == "the move F26-0003 asks: Again?"
+    assert ENGLISH.render(found.alarm) == "the move F26-0003 asks: Again?"
 
 
 NAMES = {CENTRE: ("secours", "voters", "ocm")}
