@@ -13,7 +13,7 @@ from failover.ground import Act, Group, History, Hold, LeaseSeen, Seen, Why, Wor
 from failover.loss import Loss
 from failover.model import Mode, Plan, SiteId, Start
 from failover.phases import Direction
-from failover.vantage import Sight, Sighted, called
+from failover.vantage import VOTERS, Sight, Sighted, called
 from monitor.core.events import RELEVE
 from monitor.core.text import Text, say
 
@@ -104,7 +104,7 @@ def _not_now(case: _Case) -> Hold | None:
             say("a time server, or a person who says that the clock is right"),
         )
     sighted = case.seen.site(source)
-    if sighted.sight is Sight.UP:
+    if sighted.sight is Sight.UP or (case.due is not None and _stands_unled(sighted)):
         return _until_due(case)
     if sighted.sight is not Sight.LOST:
         return unsure(source, sighted)
@@ -115,6 +115,11 @@ def _not_now(case: _Case) -> Hold | None:
             say("an incident of the kind {kinds}, once it is confirmed", kinds=", ".join(case.plan.kinds)),
         )
     return None
+
+
+def _stands_unled(sighted: Sighted) -> bool:
+    """Whether nothing but its lease speaks against a site: its Relève alone is gone, and its guard stopped the group."""
+    return sighted.sight is Sight.SPLIT and sighted.down == (VOTERS,)
 
 
 def _until_due(case: _Case) -> Hold | None:

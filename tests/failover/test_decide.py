@@ -15,7 +15,7 @@ from failover.ground import Act, Group, History, Hold, LeaseSeen, Move, Seen, Wh
 from failover.loss import Loss
 from failover.model import DataSetId, Guarded, Mode, Plan, PlanId, SiteId, Start
 from failover.phases import Direction
-from failover.vantage import Sight, Sighted
+from failover.vantage import VOTERS, Sight, Sighted
 from monitor.core.events import RELEVE
 from monitor.core.text import ENGLISH, say
 
@@ -206,6 +206,19 @@ def test_a_site_that_stands_is_left_when_the_incident_has_lasted_as_long_as_the_
     early = decide(plan, seen, LEASE, (), NOW - MINUTE)
     assert isinstance(early, Hold)
     assert (early.why, early.until) == (Why.RUNS, NOW)
+
+
+def test_a_site_that_stands_but_whose_releve_is_gone_is_left_at_that_age_too_and_no_earlier() -> None:
+    """Its lease has lapsed, so that its guard has stopped the group; nothing else sees it down."""
+    plan, unled = replace(PLAN, start=Start.BY, by=HOUR), Sighted(Sight.SPLIT, ("secours",), (VOTERS,))
+    seen = replace(SEEN, sites={**SEEN.sites, CENTRE: unled}, **group(incident=NOW - HOUR))
+    assert isinstance(decide(plan, seen, LEASE, (), NOW), Act)
+    early = decide(plan, seen, LEASE, (), NOW - MINUTE)
+    assert isinstance(early, Hold)
+    assert (early.why, early.until) == (Why.RUNS, NOW)
+    on_loss = decide(replace(PLAN, start=Start.ON_LOSS), seen, LEASE, (), NOW)
+    assert isinstance(on_loss, Hold)
+    assert on_loss.why is Why.SPLIT
 
 
 def test_a_site_that_is_lost_earlier_is_left_on_a_persons_word_or_at_the_age_of_the_incident() -> None:
