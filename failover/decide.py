@@ -118,7 +118,7 @@ def _not_now(case: _Case) -> Hold | None:
 
 
 def _stands_unled(sighted: Sighted) -> bool:
-    """Whether nothing but its lease speaks against a site: its Relève alone is gone, and its guard stopped the group."""
+    """Whether its lease alone speaks against a site: its Relève is gone, and its guard has stopped the group."""
     return sighted.sight is Sight.SPLIT and sighted.down == (VOTERS,)
 
 
