@@ -8,7 +8,7 @@
 # clean  removes everything that these made
 
 PYTHON ?= python3
-WORKERS ?= 4
+WORKERS ?= 6  # more than two cores have: many tests wait for real components
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
