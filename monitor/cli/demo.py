@@ -19,6 +19,7 @@ import click
 from lab.scenarios import SCENARIOS, Act, Once, Scenario
 from monitor.cli import demo_sites
 from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
+from monitor.cli.demo_json import iso, received_json
 from monitor.core.text import N_, Text, say
 
 if TYPE_CHECKING:
@@ -344,29 +345,17 @@ def _result(told: Told, changed: Sequence[Difference], words: Speech) -> dict[st
     return {
         "scenario": told.scenario.name,
         "incident": told.incident.get("id"),
-        "fault_at": _iso(told.story.fault_at),
+        "fault_at": iso(told.story.fault_at),
         "detected_at": told.incident.get("opened_at"),
-        "first_notice_at": _iso(first[0].at) if first else None,
-        "repaired_at": _iso(told.story.repaired_at),
+        "first_notice_at": iso(first[0].at) if first else None,
+        "repaired_at": iso(told.story.repaired_at),
         "resolved_at": told.incident.get("resolved_at"),
         "notices": told.incident.get("notices", []),
         "runs": told.incident.get("runs", []),
         "rex": None if told.review is None else str(told.review),
         "ok": not told.problems,
         "problems": [words.render(problem) for problem in told.problems],
-        "received": [
-            {
-                "at": _iso(one.at),
-                "channel": one.channel,
-                "to": one.to,
-                "incident": one.reference,
-                "audience": one.audience,
-                "step": one.step,
-                "message_id": one.message_id,
-                "subject": one.subject,
-            }
-            for one in told.evidence
-        ],
+        "received": received_json(told.evidence),
         "servers": {
             "starts": dict(told.servers.starts),
             "stops": dict(told.servers.stops),
@@ -377,7 +366,3 @@ def _result(told: Told, changed: Sequence[Difference], words: Speech) -> dict[st
         },
         "differences": [{"path": one.path, "before": one.before, "after": one.after} for one in changed],
     }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

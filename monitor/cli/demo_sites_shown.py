@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from monitor.cli.context import emit_json, print_table
+from monitor.cli.demo_json import iso, received_json
 from monitor.cli.moves_shown import reached_words
 from monitor.core.text import N_, Speech, Text, say
 
@@ -98,11 +99,11 @@ def result(
         "scenario": told.scenario,
         "mode": told.after.get("mode"),
         "incident": incident.get("id"),
-        "fault_at": _iso(told.moments.get("fault_at")),
-        "cut_at": _iso(told.moments.get("cut_at")),
+        "fault_at": iso(told.moments.get("fault_at")),
+        "cut_at": iso(told.moments.get("cut_at")),
         "detected_at": incident.get("opened_at"),
-        "first_notice_at": _iso(first[0].at) if first else None,
-        "repaired_at": _iso(told.moments.get("verified_at")),
+        "first_notice_at": iso(first[0].at) if first else None,
+        "repaired_at": iso(told.moments.get("verified_at")),
         "resolved_at": incident.get("resolved_at"),
         "rto_s": move.get("rto_s"),
         "rpo_s": move.get("rpo_s"),
@@ -111,10 +112,10 @@ def result(
         "lost": {
             "recordings": len(evidence.lost),
             "copied": len(evidence.copied),
-            "oldest_at": _iso(evidence.lost[0]) if evidence.lost else None,
+            "oldest_at": iso(evidence.lost[0]) if evidence.lost else None,
         },
         "updates": [
-            {"at": _iso(one.at), "n": one.n, "due_at": _iso(due.get(one.message_id))}
+            {"at": iso(one.at), "n": one.n, "due_at": iso(due.get(one.message_id))}
             for one in updates(evidence.received, people, incident.get("id", ""))
         ],
         "every_s": every().total_seconds(),
@@ -127,21 +128,9 @@ def result(
         "rex": None if told.review is None else str(told.review),
         "ok": not told.problems,
         "problems": [words.render(problem) for problem in told.problems],
-        "received": [
-            {
-                "at": _iso(one.at),
-                "channel": one.channel,
-                "to": one.to,
-                "incident": one.reference,
-                "audience": one.audience,
-                "step": one.step,
-                "message_id": one.message_id,
-                "subject": one.subject,
-            }
-            for one in evidence.received
-        ],
+        "received": received_json(evidence.received),
         "effects": [
-            {"at": _iso(one.at), "token": one.token, "host": one.host, "what": one.what} for one in evidence.effects
+            {"at": iso(one.at), "token": one.token, "host": one.host, "what": one.what} for one in evidence.effects
         ],
         "samples": {
             "looks": len(evidence.samples),
@@ -161,7 +150,3 @@ def due_of(incident: Mapping[str, Any]) -> dict[str, datetime]:
 def _group(group: Mapping[str, Any]) -> dict[str, Any]:
     names = ("ready", "reasons", "exercised_at", "severity", "text")
     return {**{name: group[name] for name in names}, "runs_at": group["runs_at"]["site"] if group["runs_at"] else None}
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
