@@ -187,7 +187,7 @@ def _remarks(
     if not direction.planned:
         over = too_much(plan, seen.group(plan.id).loss)
         found += [over] if over is not None else []
-    last = max((move.ended_at for move in history if move.direction.moves), default=None)
+    last = max((move.ended_at for move in history if move.direction.moves and not move.vain), default=None)
     if last is not None and now < last + plan.hold_down:
         found.append(say("the last move was less than {span} ago", span=plan.hold_down))
     return tuple(found)

@@ -18,6 +18,10 @@ from monitor.core.events import RELEVE
 from monitor.core.text import Text, say
 
 DAY = timedelta(days=1)
+AGAIN = timedelta(seconds=30)
+"""From a first try that ended before anything was done to the next, twice as long each time: about ten a day."""
+DOUBLED = 11
+"""Times: from half a minute to 17 h, which is as good as a day."""
 DRILL = Direction.DRILL
 RUNS = Hold(
     Why.RUNS,
@@ -186,10 +190,13 @@ def unfenced(source: SiteId, why: Text | None) -> Hold | None:
 
 
 def _not_again(case: _Case) -> Hold | None:
-    """What stands against it in what was done before: flapping between two sites costs more than waiting."""
-    moves = [move for move in case.history if move.direction is not DRILL]
+    """What stands against it in what was done before: flapping between two sites costs more than waiting.
+
+    A move that ended before anything was done neither rests the group nor counts; the next try only waits a moment.
+    """
+    moves = [move for move in case.history if move.direction is not DRILL and not move.vain]
     if not moves:
-        return None
+        return _in_vain(case)
     rests = max([move.ended_at for move in moves]) + case.plan.hold_down
     if case.now < rests:
         return Hold(
@@ -208,7 +215,28 @@ def _not_again(case: _Case) -> Hold | None:
             say("the time, or a person: `releve failover run {plan}`", plan=case.plan.id),
             frees,
         )
-    return None
+    return _in_vain(case)
+
+
+def _in_vain(case: _Case) -> Hold | None:
+    """Each try that ended before anything was done doubles the wait for the next: each may have sent messages."""
+    yesterday = case.now - DAY
+    tries = [
+        move.ended_at
+        for move in case.history
+        if move.vain and move.by == RELEVE and move.direction is not DRILL and move.ended_at > yesterday
+    ]
+    if not tries:
+        return None
+    again = max(tries) + AGAIN * 2 ** min(len(tries) - 1, DOUBLED)
+    if case.now >= again:
+        return None
+    return Hold(
+        Why.HOLD_DOWN,
+        say("tries that ended before anything was done: {count}; the next one waits a while", count=len(tries)),
+        say("the time, or a person: `releve failover run {plan}`", plan=case.plan.id),
+        again,
+    )
 
 
 def unleased(lease: LeaseSeen) -> Hold | None:

@@ -86,7 +86,10 @@ class LeaseSeen:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A move of the past. `by`: who began it. `runs_at`: where the group ran afterwards, None for nobody knows."""
+    """A move of the past. `by`: who began it. `runs_at`: where the group ran afterwards, None for nobody knows.
+
+    `vain`: it ended before anything was done or asked of a site.
+    """
 
     direction: Direction
     target: SiteId
@@ -95,6 +98,7 @@ class Move:
     by: str
     ok: bool
     runs_at: SiteId | None
+    vain: bool = False
 
 
 History = tuple[Move, ...]
@@ -193,6 +197,7 @@ def past(moves: Iterable[Moved]) -> History:
             move.started_by,
             move.state is MoveState.SUCCEEDED,
             move.runs_at,
+            vain=not move.had_effect,
         )
         for move in moves
         if move.ended_at is not None

@@ -203,6 +203,14 @@ class Move:
         return all(self.records[n].state is ActionState.DONE for n in self.of(phase))
 
     @property
+    def had_effect(self) -> bool:
+        """Whether anything was done or asked of a site: an action was begun that did not provably come to nothing, or
+        the old site was to be isolated, which its guard hears."""
+        kinds = [event.kind for event in self.log]
+        begun = kinds.count(MoveEventKind.INTENT) > kinds.count(MoveEventKind.VOID)
+        return begun or self.span(Phase.FENCE) is not None
+
+    @property
     def runs_at(self) -> SiteId | None:
         """Where the group runs now as far as this move knows; None for nowhere, or nobody can tell."""
         if not self.direction.moves:

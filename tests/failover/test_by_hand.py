@@ -143,8 +143,10 @@ def test_what_would_hold_releve_alone_is_remarked_to_a_person(
     assert words in "; ".join(ENGLISH.render(one) for one in act.remarks)
 
 
-def test_a_lost_site_is_left_without_a_remark() -> None:
-    act = ask(FAILOVER, sites(LOST, UP))
+@pytest.mark.parametrize("vain", [False, True])
+def test_a_lost_site_is_left_without_a_remark_also_after_a_try_that_came_to_nothing(vain: bool) -> None:
+    tried = (Move(FAILOVER, SECOURS, NOW - MINUTE, NOW, "awa", False, CENTRE, vain=True),) if vain else ()
+    act = ask(FAILOVER, sites(LOST, UP), tried)
     assert isinstance(act, Act)
     assert act.remarks == ()
 

@@ -82,6 +82,8 @@ CASES: list[tuple[Why, dict[str, Any], dict[str, Any], dict[str, Any], History]]
     (Why.HOLD_DOWN, NOTHING, NOTHING, NOTHING, (moved(9 * MINUTE, ok=False),)),
     (Why.SPENT, NOTHING, NOTHING, NOTHING, (moved(11 * MINUTE),)),
     (Why.SPENT, {"most": 0}, NOTHING, NOTHING, (moved(),)),
+    (Why.HOLD_DOWN, NOTHING, NOTHING, NOTHING, (moved(MINUTE / 3, vain=True),)),
+    (Why.SPENT, NOTHING, NOTHING, NOTHING, (moved(11 * MINUTE), moved(MINUTE / 3, vain=True))),
     (Why.LEASE, NOTHING, NOTHING, {"left": None}, ()),
     (Why.LEASE, NOTHING, NOTHING, {"left": timedelta(seconds=-1)}, ()),
     (Why.LEASE, NOTHING, NOTHING, {"left": timedelta(seconds=1)}, ()),
@@ -117,6 +119,26 @@ def test_what_passes_by_itself_says_when(history: History, until: datetime) -> N
     held = decide(PLAN, SEEN, LEASE, history, NOW)
     assert isinstance(held, Hold)
     assert held.until == until
+
+
+def test_a_move_that_ended_before_anything_was_done_neither_rests_the_group_nor_counts() -> None:
+    assert isinstance(decide(PLAN, SEEN, LEASE, (moved(MINUTE, ok=False, vain=True),), NOW), Act)
+    assert isinstance(decide(PLAN, SEEN, LEASE, (moved(timedelta(0), by="awa", ok=False, vain=True),), NOW), Act)
+
+
+def test_tries_that_come_to_nothing_again_and_again_wait_longer_each_time_and_are_about_ten_a_day() -> None:
+    history: History = ()
+    at, waits = NOW, list[timedelta]()
+    while at < NOW + DAY:
+        shape = {"direction": Direction.FAILOVER, "target": SECOURS, "runs_at": CENTRE}
+        history += (Move(began_at=at, ended_at=at, by=RELEVE, ok=False, vain=True, **shape),)
+        held = decide(PLAN, SEEN, LEASE, history, at)
+        assert isinstance(held, Hold)
+        assert held.until is not None
+        waits, at = [*waits, held.until - at], held.until
+        assert isinstance(decide(PLAN, SEEN, LEASE, history, at), Act)
+    assert waits[:4] == [MINUTE / 2, MINUTE, 2 * MINUTE, 4 * MINUTE]
+    assert len(waits) == 12
 
 
 def test_a_move_by_a_person_does_not_count_among_those_by_itself() -> None:
@@ -263,9 +285,11 @@ plans = st.builds(
 )  # fmt: skip
 leases = st.builds(LeaseSeen, st.sampled_from(Mode), st.none() | spans)
 moves = st.builds(
-    lambda ago, by, ok, at, direction: moved(ago, by=by, ok=ok, direction=direction, runs_at=at, target=at or CENTRE),
+    lambda ago, by, ok, at, direction, vain: moved(
+        ago, by=by, ok=ok, direction=direction, runs_at=at, target=at or CENTRE, vain=vain
+    ),
     spans, st.sampled_from([RELEVE, "awa"]), st.booleans(), st.sampled_from([CENTRE, SECOURS, None]),
-    st.sampled_from(Direction),
+    st.sampled_from(Direction), st.booleans(),
 )  # fmt: skip
 histories = st.lists(moves, max_size=3).map(lambda them: tuple(sorted(them, key=lambda move: move.ended_at)))
 words = st.none() | st.builds(Word, st.just("awa"), st.just(NOW), st.just(Direction.FAILOVER), st.just(SECOURS), spans)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from failover.ground import past
 from failover.model import SiteId
 from failover.phases import Phase
 from failover.run import (
@@ -164,3 +165,23 @@ def test_where_the_group_runs_is_known_or_said_to_be_unknown(events, direction, 
 def test_an_event_comes_out_of_the_journal_as_it_went_in():
     for one in (started(), intent(STOP), ended(MoveState.SUCCEEDED)):
         assert event_from_json(json.loads(json.dumps(event_to_json(one)))) == one
+
+
+@pytest.mark.parametrize(
+    ("events", "direction", "effect"),
+    [
+        ((), "failover", False),
+        ((phase(Phase.ANNOUNCE),), "failover", False),
+        ((phase(Phase.ANNOUNCE), phase(Phase.FENCE)), "failover", True),
+        ((phase(Phase.ANNOUNCE), phase(Phase.STOP)), "switchover", False),
+        ((phase(Phase.STOP), intent(STOP), event(MoveEventKind.VOID, STOP)), "switchover", False),
+        ((phase(Phase.STOP), intent(STOP)), "switchover", True),
+        ((phase(Phase.STOP), intent(STOP), outcome(STOP, ok=False), phase(Phase.BACK)), "switchover", True),
+    ],
+)
+def test_a_move_is_vain_that_ended_before_anything_was_done_or_asked_of_a_site(
+    events: tuple[MoveEvent, ...], direction: str, effect: bool
+):
+    move = move_of(*events, ended(MoveState.LEASE_LOST), direction=direction)
+    assert move.had_effect is effect
+    assert [one.vain for one in past([move])] == [not effect]
