@@ -9,10 +9,11 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import trustme
@@ -170,3 +171,17 @@ class Line:
 def place() -> str | None:
     """Return where voters may write without waiting for a disk, if there is such a place."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+@contextmanager
+def three_voters(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
+    """Voters of the caller's own, who know of no lease yet and have a leader; they end with the block."""
+    program = require("etcd", "etcd-server")
+    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
+        made = Cluster(program, Path(folder), free_port)
+        try:
+            made.start()
+            made.leader()
+            yield made
+        finally:
+            made.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -44,7 +43,7 @@ from monitor.inventory.load import load
 from monitor.store import open_store
 from monitor.store.tables import audit
 from runbooks.contract import Promised
-from tests.real.etcd_voters import Cluster, Line, place
+from tests.real.etcd_voters import Cluster, Line, three_voters
 from tests.two_sites import TwoSites, two_sites
 
 PATIENCE = 60.0
@@ -56,15 +55,8 @@ ENVIRONMENT = {"RELEVE_TEST_MAIL": "mailto://127.0.0.1:1"}
 
 @pytest.fixture(scope="module")
 def cluster(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
-    program = require("etcd", "etcd-server")
-    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
-        made = Cluster(program, Path(folder), free_port)
-        try:
-            made.start()
-            made.leader()
-            yield made
-        finally:
-            made.stop()
+    with three_voters(require, free_port) as made:
+        yield made
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,7 +16,7 @@ from monitor.core.text import ENGLISH
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.keeping import lease_verdicts
 from monitor.daemon.moving import Wanted
-from tests.real.etcd_voters import Cluster, place
+from tests.real.etcd_voters import Cluster, three_voters
 from tests.real.guarded_pair import STOPS_WITHIN, WITHIN, Pair, Watched, guarded_pair
 from tests.two_sites import two_sites
 
@@ -27,15 +26,8 @@ CRM = PlanId("crm")
 @pytest.fixture
 def cluster(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
     """Voters of this test's own, who know of no lease yet."""
-    program = require("etcd", "etcd-server")
-    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
-        made = Cluster(program, Path(folder), free_port)
-        try:
-            made.start()
-            made.leader()
-            yield made
-        finally:
-            made.stop()
+    with three_voters(require, free_port) as made:
+        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,7 +27,7 @@ from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
 from monitor.store import open_store
 from tests.failover.guarded import Guarded
-from tests.real.etcd_voters import Cluster, place
+from tests.real.etcd_voters import Cluster, three_voters
 from tests.two_sites import TwoSites, two_sites
 
 CRM = PlanId("crm")
@@ -38,15 +37,8 @@ WITHIN = 90
 @pytest.fixture
 def cluster(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
     """Voters of this test's own, who know of no lease yet."""
-    program = require("etcd", "etcd-server")
-    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
-        made = Cluster(program, Path(folder), free_port)
-        try:
-            made.start()
-            made.leader()
-            yield made
-        finally:
-            made.stop()
+    with three_voters(require, free_port) as made:
+        yield made
 
 
 @pytest.fixture

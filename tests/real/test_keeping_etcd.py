@@ -6,7 +6,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from failover.model import Continuity, Etcd, SiteId
 from monitor.clock import SystemClock, boot_id
 from monitor.core.verdict import Severity
 from monitor.daemon.tenure import session_in, taken_anew, tenure_of
-from tests.real.etcd_voters import Cluster, place
+from tests.real.etcd_voters import Cluster, three_voters
 from tests.real.keeping_site import CENTRE, SECOURS, TTL, site
 
 PATIENCE = 40.0
@@ -34,15 +33,8 @@ NAMES = (f"kept-{n}" for n in count())
 
 @pytest.fixture(scope="module")
 def cluster(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
-    program = require("etcd", "etcd-server")
-    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
-        made = Cluster(program, Path(folder), free_port)
-        try:
-            made.start()
-            made.leader()
-            yield made
-        finally:
-            made.stop()
+    with three_voters(require, free_port) as made:
+        yield made
 
 
 class Group:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -28,7 +27,7 @@ from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.tenure import Tenure, record_name, tenure_of
 from monitor.daemon.voting import Voting
 from monitor.secret import Secret
-from tests.real.etcd_voters import COUNT, Cluster, Line, place
+from tests.real.etcd_voters import COUNT, Cluster, Line, three_voters
 
 TTL, RETRY = 2.0, 2.0
 PATIENCE = 40.0
@@ -38,15 +37,8 @@ NAMES = (f"group-{n}" for n in count())
 
 @pytest.fixture(scope="module")
 def running(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
-    program = require("etcd", "etcd-server")
-    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
-        cluster = Cluster(program, Path(folder), free_port)
-        try:
-            cluster.start()
-            cluster.leader()
-            yield cluster
-        finally:
-            cluster.stop()
+    with three_voters(require, free_port) as cluster:
+        yield cluster
 
 
 @pytest.fixture

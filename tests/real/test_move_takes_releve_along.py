@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -25,7 +24,7 @@ from monitor.store import open_store
 from monitor.store.folder import PEER
 from monitor.store.whose import look_at
 from monitor.web.client import ApiError, LocalApi, NoDaemon
-from tests.real.etcd_voters import Cluster, place
+from tests.real.etcd_voters import Cluster, three_voters
 from tests.real.two_releves import Releve, until
 from tests.two_sites import TwoSites, two_sites
 
@@ -33,15 +32,8 @@ from tests.two_sites import TwoSites, two_sites
 @pytest.fixture
 def cluster(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
     """Voters of this test's own, who know of no lease yet."""
-    program = require("etcd", "etcd-server")
-    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
-        made = Cluster(program, Path(folder), free_port)
-        try:
-            made.start()
-            made.leader()
-            yield made
-        finally:
-            made.stop()
+    with three_voters(require, free_port) as made:
+        yield made
 
 
 @pytest.fixture

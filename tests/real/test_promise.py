@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -38,7 +37,7 @@ from runbooks.contract import Answer, CheckOf, Io, StepUncertain, Subject
 from runbooks.contract import Site as Acting
 from runbooks.steps.pg_promote import PgPromote, PgPromoteParams
 from tests.real.etcd_voters import Cluster as VoterCluster
-from tests.real.etcd_voters import Line, place
+from tests.real.etcd_voters import Line, three_voters
 from tests.real.postgres import OWNER, Cluster
 from tests.runbooks.conftest import hosts, make_io
 
@@ -56,15 +55,8 @@ NAMES = (f"promise-{n}" for n in count())
 
 @pytest.fixture(scope="module")
 def voters(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[VoterCluster]:
-    program = require("etcd", "etcd-server")
-    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
-        made = VoterCluster(program, Path(folder), free_port)
-        try:
-            made.start()
-            made.leader()
-            yield made
-        finally:
-            made.stop()
+    with three_voters(require, free_port) as made:
+        yield made
 
 
 @pytest.fixture

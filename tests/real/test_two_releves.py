@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import socket
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,7 +25,7 @@ from monitor.store import open_store
 from monitor.store.folder import WriterLock, prepare
 from monitor.store.tables import audit
 from monitor.store.taking_over import SKIPPED
-from tests.real.etcd_voters import Cluster, Line, place
+from tests.real.etcd_voters import Cluster, Line, three_voters
 from tests.real.two_releves import TTL, Releve, kept, record, until, write
 
 PATIENCE = 60.0
@@ -36,15 +35,8 @@ EVERY = timedelta(seconds=3)
 @pytest.fixture
 def cluster(require: Callable[[str, str], Path], free_port: Callable[[], int]) -> Iterator[Cluster]:
     """Voters of this test's own, who know of no lease yet."""
-    program = require("etcd", "etcd-server")
-    with tempfile.TemporaryDirectory(prefix="releve-etcd-", dir=place()) as folder:
-        made = Cluster(program, Path(folder), free_port)
-        try:
-            made.start()
-            made.leader()
-            yield made
-        finally:
-            made.stop()
+    with three_voters(require, free_port) as made:
+        yield made
 
 
 @pytest.fixture
