@@ -72,14 +72,19 @@ class Handing:
             if not self._own.holds():
                 why = self._own.trouble or say("its record is another one's")
                 raise Refused(say("this Relève does not hold its lease just now: {why}", why=why))
-            going = next((move.id for move in self._moves.moves.values() if not move.state.over), None)
-            if going is not None:
-                raise Refused(say("the move {move} is under way", move=going))
+            self._nothing_moves()
             # Nothing is written down, or held up, for somebody who is not there: this is tried again and again.
             await self._ready(to)
             # Whatever becomes of it, from here on no move begins and no lease is taken.
             async with self._moves.beginning.changing:
+                self._nothing_moves()  # one may have begun while the other site was asked
                 return await self._handed(actor, there, to)
+
+    def _nothing_moves(self) -> None:
+        """Raise Refused while a move goes on here, which would be cut off."""
+        going = next((move.id for move in self._moves.moves.values() if not move.state.over), None)
+        if going is not None:
+            raise Refused(say("the move {move} is under way", move=going))
 
     async def _handed(self, actor: str, there: Site, to: Destination) -> HandedOver:
         held = {name: one for name, one in self._moves.holding.held.items() if one.belief is not None}

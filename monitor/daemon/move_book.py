@@ -104,7 +104,7 @@ class MoveBook:
             await self.copied(COPIED)
         words = self._desk.letters.own_words(event.text)
         log.info("move", extra={"event": f"move_{event.kind.value}", "move": move.id, "what": words})
-        return move
+        return self.moves[move.id]  # while it was being copied, what is done beside it may have been written down
 
     def _notices(self, event: MoveEvent, move: Move) -> tuple[Notice, ...]:
         desk = self._desk

@@ -1,0 +1,44 @@
+"""What is known of a move while several of its actions are written down at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from failover.run import MoveEvent, MoveEventKind, MoveState
+from monitor.core.text import say
+from tests.daemon.test_moves import SWITCHOVER, moved, running
+from tests.two_sites import TwoSites, two_sites
+
+
+@pytest.fixture
+async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
+    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
+    async with two_sites(tmp_path / "sites") as made:
+        yield made
+
+
+async def test_what_waits_for_the_other_releve_goes_on_with_what_was_written_meanwhile(sites):
+    """Else an action that ended meanwhile beside it counts as one of which nobody knows the end, and is asked about."""
+    waits, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def copied(_within: float) -> bool:
+        waits.set()
+        return await goes_on.wait()
+
+    (sites.secours.folder / "broken").touch()
+    async with running(sites) as daemon:
+        move = await moved(daemon, SWITCHOVER)
+        assert move.state is MoveState.WAITING
+        daemon.moves.book.copied = copied
+        n, now, text = len(move.tasks) - 1, daemon.clock.now(), say("beside another")
+        data = {"before": {}, "token": move.token}
+        intent = MoveEvent(move.id, now, MoveEventKind.INTENT, "releve", text, n, data)
+        begun = asyncio.create_task(daemon.moves.book.record(intent))
+        await waits.wait()
+        ended = await daemon.moves.record(MoveEvent(move.id, now, MoveEventKind.VOID, "releve", text, n))
+        goes_on.set()
+        assert (await begun).log == ended.log
