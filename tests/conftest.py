@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.spreading import spread
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 # A shared two-core machine stalls for longer than any honest deadline: a slow example is no failure, a wrong one is.
@@ -21,6 +23,14 @@ settings.load_profile("releve")
 # pytest-asyncio looks for a current loop before it sets its own; while none was ever set, looking makes one that
 # nobody closes, and some later test fails by the warning.
 asyncio.set_event_loop(None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread long tests over the workers, where there are several; after they were shuffled."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        items[:] = [items[n] for n in spread([item.nodeid.partition("::")[0] for item in items], workers)]
 
 
 def pytest_collection_finish() -> None:

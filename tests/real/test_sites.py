@@ -20,7 +20,7 @@ from tests.real.sites.schedule import schedule
 SEEDS = range(10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(require: Callable[[str, str], Path]) -> Iterator[Lab]:
     made = Lab(require)
     yield made
