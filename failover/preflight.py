@@ -75,7 +75,7 @@ class Preflight:
 
     `reasons`: why it is not ready, what a person should mend first comes first; none when it is. `remarks`: what a
     person should know all the same. `loss`: what would be lost now. `exercised_at`: when it was last seen to run at
-    `to`, in a drill or for good.
+    `to`, in a drill or for good. `untried`: nothing stands against it but that nobody has tried it for too long.
     """
 
     runs_at: SiteId | None
@@ -87,6 +87,7 @@ class Preflight:
     moving: str | None = None
     asked: Text | None = None
     needed: bool = False
+    untried: bool = False
 
     @property
     def ready(self) -> bool:
@@ -149,9 +150,10 @@ def preflight(plan: Plan, data: Iterable[DataSet], seen: Standing, now: datetime
         if unproven is not None:
             reasons.append(say("{site} could not be proven isolated: {why}", site=source, why=unproven))
         remarks += _of_fences(plan, source, seen.history, stands if unproven is None else {})
-    reasons += _of_exercise(plan, to, seen.history, at, now)
+    untried = tuple(_of_exercise(plan, to, seen.history, at, now))
     remarks += _of_start(plan, source, seen)
-    return Preflight(source, to, lost, tuple(reasons), tuple(remarks), at, needed=seen.needed)
+    only = bool(untried) and not reasons
+    return Preflight(source, to, lost, (*reasons, *untried), tuple(remarks), at, needed=seen.needed, untried=only)
 
 
 def _of_start(plan: Plan, source: SiteId | None, seen: Standing) -> Iterable[Text]:

@@ -147,6 +147,10 @@ def test_what_stands_against_it_is_told_and_warned_of(case):
     assert text == f"not ready to move to secours: {why}"
     assert severity is Severity.WARNING
     assert judged(seen=replace(seen, needed=True))[1] is Severity.CRITICAL
+    assert preflight(PLAN, (SQL,), seen, NOW).untried is (
+        case in ("never tried", "drill that is too old", "drill that failed")
+    )
+    assert not preflight(PLAN, (SQL,), replace(seen, measured=()), NOW).untried
 
 
 def test_reasons_are_told_together_the_data_first():
