@@ -13,6 +13,7 @@ from failover.words import WORDS
 from monitor.cli.context import as_typed, print_table
 from monitor.cli.runs_shown import EFFECT
 from monitor.cli.shown import at_site, moment, no_daemon_said, severity, state_word, table_of, unbroken
+from monitor.cli.work_shown import move_work_line
 from monitor.core.text import N_, Speech, Text, say
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def _going(out: Console, group: dict[str, Any], words: Speech) -> None:
         out.print(unbroken(f"{INDENT}{move['question']}", style="bold yellow"))
         out.print(unbroken(INDENT + as_typed(f"releve failover answer yes {move['id']}")))
         out.print(unbroken(INDENT + as_typed(f"releve failover answer no {move['id']}")))
+    work = move_work_line(move, words, now)
+    if work:
+        out.print(unbroken(INDENT + work))
 
 
 def _meanwhile(group: dict[str, Any]) -> list[Text]:

@@ -31,7 +31,7 @@ from monitor.cli.shown import (
     unbroken,
     wavering,
 )
-from monitor.cli.work_shown import work_table
+from monitor.cli.work_shown import move_work_line, work_table
 from monitor.core.services import View
 from monitor.core.text import N_, Speech, say
 
@@ -140,6 +140,9 @@ def _going_moves(out: Console, moves: list[dict[str, Any]], words: Speech, now: 
         elif move["phase"] is not None:
             since = say("{phase}, since {time}", phase=move["text"], time=at_site(move["phase_at"], words, now))
             out.print(unbroken(f"  {words.render(since)}"))
+        work = move_work_line(move, words, now)
+        if work:
+            out.print(unbroken(f"  {work}"))
 
 
 def _worst_first(one: dict[str, Any]) -> tuple[bool, int, str]:

@@ -69,7 +69,7 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
         maintenance=windows_json(state.windows, words, now),
         on_call=duty_json(inventory, state.overrides, now),
         overdue=overdue(kept.outstanding.values(), state.incidents, now),
-        moves=[going_json(move, words) for move in kept.moves.values() if not move.state.over],
+        moves=[going_json(move, inventory, words) for move in kept.moves.values() if not move.state.over],
     )
 
 

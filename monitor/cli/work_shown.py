@@ -10,7 +10,7 @@ from rich.text import Text as Styled
 
 from alerts.context import person
 from monitor.cli.context import as_typed
-from monitor.cli.shown import at_site, table_of, unbroken
+from monitor.cli.shown import at_site, moment, table_of, unbroken
 from monitor.core.text import N_, Speech, say
 
 
@@ -66,3 +66,23 @@ def work_lines(one: dict[str, Any], words: Speech, now: datetime) -> list[str]:
     )
     ends = say("To end it earlier: {command}", command=as_typed(f"releve maintenance end {one['id']}"))
     return [words.render(text) for text in (span, told, ends)]
+
+
+def move_work_line(move: dict[str, Any], words: Speech, now: datetime) -> str:
+    """Return which failures are the work of a move that goes on, so that nobody is told; empty where all are told."""
+    work = move["work"]
+    until = moment(work["until"]) if work else None
+    if until is None or not work["checks"]:
+        return ""
+    at, checks = at_site(work["until"], words, now), ", ".join(work["checks"])
+    if now < until:
+        return words.render(
+            say(
+                "work of this move, of which nobody is told until {time} at the latest: {checks}",
+                time=at,
+                checks=checks,
+            )
+        )
+    return words.render(
+        say("since {time} what fails of it is told like anything else: {checks}", time=at, checks=checks)
+    )

@@ -12,6 +12,9 @@ from monitor.core.topology import Topology
 
 LONGEST = timedelta(days=31)
 """Of one span; what is to last longer is no maintenance but a change of the inventory."""
+LAST_LOOK = timedelta(minutes=1)
+"""How long after a move what it stopped and started may wait for the look that says whether it is back: more than any
+observation takes, its timeout and its turn at the device included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,34 @@ class Window:
     def _cut(self, span: Span) -> Span:
         ended = self.ended
         return Span(span.start, ended) if ended is not None and span.start <= ended < span.end else span
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """The work that a planned move of a group is, as long as it goes on: what fails of it meanwhile is told nowhere.
+
+    `id`: the move. `scope`: the checks of what it stops and starts; once it is `over` (UTC), those of them at which
+    nobody has looked since. `span`: when it excuses them at the longest.
+    """
+
+    id: str
+    scope: frozenset[CheckId]
+    span: Span
+    over: datetime | None = None
+
+    def excuses(self, check: CheckId, at: datetime) -> bool:
+        """Return whether a failure of `check` is the work's at `at`."""
+        if check not in self.scope:
+            return False
+        if self.over is None or not self.span.holds(self.over):
+            return self.span.holds(at)
+        return self.span.start <= at < self.over + LAST_LOOK
+
+    def looked(self, check: CheckId, at: datetime) -> Underway:
+        """Return it after a look at `check` that began at `at`: one since its end says what remains."""
+        if self.over is None or at < self.over or check not in self.scope:
+            return self
+        return replace(self, scope=self.scope - {check})
 
 
 def scope_of(topology: Topology, nodes: Iterable[NodeId], checks: Iterable[CheckId] = ()) -> frozenset[CheckId]:

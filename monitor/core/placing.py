@@ -107,10 +107,13 @@ class Work(Following):
     def _place_one(self, check: CheckId) -> bool:
         """Return whether the failure of `check` is told now.
 
-        It is not while announced work excuses it, or while it waits for a cause that is itself not told yet. If what
-        lies before it failed too, and came back before it was believed, it must be seen to fail anew.
+        It is not while announced work excuses it, or the move of a group whose work it is, or while it waits for a
+        cause that is itself not told yet. If what lies before it failed too, and came back before it was believed, it
+        must be seen to fail anew.
         """
         health = self.state.healths[check]
+        if self._is_moving(check):
+            return False
         window = excused(self.state.windows, check, self.now)
         if window is not None:
             return bool(window.kind) and self._announced(check, health, window)
@@ -162,7 +165,12 @@ class Work(Following):
         if self.state.healths[check].flapping:
             self._place_one(check)
 
+    def _is_moving(self, check: CheckId) -> bool:
+        return any(move.excuses(check, self.now) for move in self.state.underway)
+
     def _is_silent(self, check: CheckId) -> bool:
+        if self._is_moving(check):
+            return True
         window = excused(self.state.windows, check, self.now)
         return window is not None and not window.kind
 

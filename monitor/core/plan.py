@@ -11,7 +11,7 @@ from monitor.core.flapping import FlappingPolicy
 from monitor.core.health import ConfirmPolicy, Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import OTHER, Incident, Interruption, fold
-from monitor.core.maintenance import Window
+from monitor.core.maintenance import Underway, Window
 from monitor.core.rota import Override
 from monitor.core.services import Service
 from monitor.core.topology import Topology
@@ -67,7 +67,8 @@ class State:
 
     `windows`: all work that is announced, by the inventory and by people. `figures`: the last values that services
     ask. `stale`: checks that have given no result for too long. `waiting`: a failure may be told nowhere yet.
-    `overrides`: whose duty somebody else takes over, in the order in which people said so.
+    `overrides`: whose duty somebody else takes over, in the order in which people said so. `underway`: the work of
+    planned moves of groups, which their journals say.
     """
 
     healths: Mapping[CheckId, Health] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class State:
     stale: frozenset[CheckId] = frozenset()
     waiting: bool = field(default=True, compare=False)
     overrides: tuple[Override, ...] = ()
+    underway: tuple[Underway, ...] = ()
 
 
 def record(state: State, event: Event) -> State:

@@ -10,7 +10,7 @@ from monitor.core.health import Health, Phase, advance
 from monitor.core.hysteresis import settled
 from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
-from monitor.core.maintenance import Span, Window, scope_of
+from monitor.core.maintenance import Span, Underway, Window, scope_of
 from monitor.core.placing import Work
 from monitor.core.plan import Plan, State, record, telling
 from monitor.core.text import Text, say
@@ -59,7 +59,7 @@ def take(
         looked_at=looked_at,
     )
     known = None if check in state.stale else before  # what was silent counted as able to work, as far as anybody knew
-    state = _seen(plan, state, check, health, verdict)
+    state = _seen(plan, state, check, health, verdict, now if looked_at is None else looked_at)
     if known is not None and known.well and health.well and not _matters(plan, state, check):
         return Taken(state)
     work = Work(plan, state, now)
@@ -80,8 +80,8 @@ def take(
     return Taken(work.state, tuple(work.events), tuple(dict.fromkeys(work.reprobe)))
 
 
-def _seen(plan: Plan, state: State, check: CheckId, health: Health, verdict: Verdict) -> State:
-    figures, stale = state.figures, state.stale
+def _seen(plan: Plan, state: State, check: CheckId, health: Health, verdict: Verdict, looked_at: datetime) -> State:
+    figures, stale, underway = state.figures, state.stale, state.underway
     if check in plan.figures:
         asked = plan.figures[check]
         figures = {**figures, **{(check, one.name): one.value for one in verdict.metrics if one.name in asked}}
@@ -94,6 +94,7 @@ def _seen(plan: Plan, state: State, check: CheckId, health: Health, verdict: Ver
         stale=stale - {check} if check in stale else stale,
         waiting=state.waiting,
         overrides=state.overrides,
+        underway=tuple(move.looked(check, looked_at) for move in underway) if underway else underway,
     )
 
 
@@ -156,6 +157,19 @@ def repaired(plan: Plan, state: State, events: tuple[Event, ...], now: datetime)
         if event.kind is EventKind.REPAIR_ENDED and event.incident in work.state.incidents:
             work.end_if_verified(event.incident)
     return Taken(work.state, tuple(work.events))
+
+
+def moved(plan: Plan, state: State, told: tuple[Event, ...], underway: tuple[Underway, ...], now: datetime) -> Taken:
+    """Return `state` after what a move of a group says of its incident; `underway`: the work of all moves by then.
+
+    What fails of a move that is over is told once it was looked at since (`reprobe`), if it still fails.
+    """
+    taken = repaired(plan, state, told, now)
+    if underway == state.underway:
+        return taken
+    over = {check for move in underway if move.over is not None for check in move.scope}
+    bad = tuple(name for name in sorted(over) if name in state.healths and not state.healths[name].well)
+    return replace(taken, state=replace(taken.state, underway=underway, waiting=True), reprobe=bad)
 
 
 def pass_time(plan: Plan, state: State, now: datetime) -> Taken:

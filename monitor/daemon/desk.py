@@ -35,6 +35,7 @@ from monitor.daemon.due_notices import Told, due_now
 from monitor.daemon.figures import measured
 from monitor.daemon.journal import Journal
 from monitor.daemon.letters import Letters, Moment
+from monitor.daemon.move_work import Meanwhile
 from monitor.daemon.whole import alone
 from monitor.inventory.model import Inventory
 from monitor.store import AuditEntry, Batch, Loaded
@@ -53,9 +54,8 @@ class Desk:
     Each change is computed by pure functions, written to the journal, and only then becomes the state: what was told
     to anybody can always be read again. A health that is told to nobody yet is written with the next tick, so that a
     storm of failures does not wait for the disk once a result. `died_at`: when a notice last came to nothing.
-    `link_key` signs links in messages; empty for none.
-    `patient`: whether what may wait for a message about many does, since another tick will come.
-    `figures`: how far each copy was behind when it was last measured.
+    `link_key` signs links in messages; empty for none. `patient`: whether what may wait for a message about many does,
+    since another tick will come. `figures`: how far each copy was behind when it was last measured.
     `look_again` is called with the checks that should be looked at again at once, whoever's turn their result came in.
     """
 
@@ -175,8 +175,7 @@ class Desk:
         """Write the healths that moved on without changing belief, the figures of the copies, the clock's anchor."""
         moved = {name: h for name, h in self.state.healths.items() if self._stored.get(name) is not h}
         figures = measured(self.inventory.continuity.data, self.seen, self.figures)
-        new = figures if figures != self.figures else None
-        self.figures = figures
+        new, self.figures = None if figures == self.figures else figures, figures
         await self.journal.commit(Batch(healths=moved, guard=self.guard(), figures=new))
         self._stored.update(moved)
         self._turned.clear()
@@ -201,11 +200,12 @@ class Desk:
 
     @alone
     async def note_move(
-        self, event: MoveEvent, audit: tuple[AuditEntry, ...], told: tuple[Event, ...], notices: tuple[Notice, ...] = ()
+        self, event: MoveEvent, audit: tuple[AuditEntry, ...], meanwhile: Meanwhile, notices: tuple[Notice, ...] = ()
     ) -> None:
         """Journal what a move of a group does, with what its incident is told of it and the messages about it."""
-        taken = watch.repaired(self.plan, self.state, told, self.clock.now())
+        taken = watch.moved(self.plan, self.state, *meanwhile, self.clock.now())
         await self._accept(taken, audit=audit, move_events=(event,), more=notices)
+        self.look_again(taken.reprobe)
 
     async def set_automation(self, policy: Mapping[str, Any], entry: AuditEntry) -> None:
         """Journal what a person set of the automation."""

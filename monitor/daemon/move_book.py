@@ -15,10 +15,12 @@ from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Refused
+from monitor.core.maintenance import Underway
 from monitor.core.text import Text, say
 from monitor.daemon.desk import Desk
 from monitor.daemon.move_letters import notices_of
 from monitor.daemon.move_orders import highest
+from monitor.daemon.move_work import Meanwhile, underway
 from monitor.daemon.moving import told_of
 from monitor.store import AuditEntry, Batch, Loaded, move_id, run_number
 from runbooks.contract import Progress
@@ -49,6 +51,8 @@ class MoveBook:
         self.copied: Callable[[float], Awaitable[object]] | None = None
         self._leases: dict[PlanId, int] = dict(kept.leases)
         self._next, self._recording = kept.next_move, asyncio.Lock()
+        work = underway(self.moves.values(), desk.inventory, clock.now())
+        desk.state = replace(desk.state, underway=work)  # nothing else has the desk yet
 
     def going(self, plan: PlanId) -> Move | None:
         """Return the move of `plan` that is under way."""
@@ -91,7 +95,8 @@ class MoveBook:
                 await journal.retry()
                 if journal.trouble is not None:
                     raise NotJournaled(journal.trouble)
-            await self._desk.note_move(event, audit, told_of(event, move), self._notices(event, move))
+            meanwhile = Meanwhile(told_of(event, move), self._underway(move))
+            await self._desk.note_move(event, audit, meanwhile, self._notices(event, move))
             self.moves[move.id] = move
         if event.kind is MoveEventKind.OUTCOME:
             self.progress.pop(move.id, None)
@@ -105,6 +110,10 @@ class MoveBook:
         words = self._desk.letters.own_words(event.text)
         log.info("move", extra={"event": f"move_{event.kind.value}", "move": move.id, "what": words})
         return self.moves[move.id]  # while it was being copied, what is done beside it may have been written down
+
+    def _underway(self, move: Move) -> tuple[Underway, ...]:
+        after = {**self.moves, move.id: move}
+        return underway(after.values(), self._desk.inventory, self._clock.now())
 
     def _notices(self, event: MoveEvent, move: Move) -> tuple[Notice, ...]:
         desk = self._desk

@@ -170,7 +170,9 @@ class _Api:
                 on_call=duty_json(desk.inventory, desk.state.overrides, daemon.clock.now()),
                 overdue=overdue(desk.chasing.outstanding.values(), desk.state.incidents, daemon.clock.now()),
                 moves=[
-                    going_json(one, self.speech(request)) for one in daemon.moves.moves.values() if not one.state.over
+                    going_json(one, desk.inventory, self.speech(request))
+                    for one in daemon.moves.moves.values()
+                    if not one.state.over
                 ],
             )
         )

@@ -16,6 +16,7 @@ from failover.tasks import tasks_of
 from failover.words import PHASES
 from monitor.core.ids import CheckId
 from monitor.core.text import Speech, Text, say
+from monitor.daemon.move_work import work_of
 from monitor.inventory.model import Inventory
 from monitor.web.runs_json import planned_json
 from monitor.web.views import when
@@ -80,7 +81,7 @@ def standing_json(
     return [
         {
             **_group(inventory.continuity, plans[name], seen, found, now, speech),
-            "move": None if found.moving is None else going_json(moves[MoveId(found.moving)], speech),
+            "move": None if found.moving is None else going_json(moves[MoveId(found.moving)], inventory, speech),
             "held": None if name not in held else _held(held[name], speech),
         }
         for name, (seen, found) in judged.items()
@@ -88,12 +89,14 @@ def standing_json(
     ]
 
 
-def going_json(move: Move, speech: Speech) -> dict[str, Any]:
+def going_json(move: Move, inventory: Inventory, speech: Speech) -> dict[str, Any]:
     """Return where the move that is under way stands: its phase, since when, and what it asks.
 
-    `runs_at`: where the group runs by now, None for nowhere, or nobody can tell.
+    `runs_at`: where the group runs by now, None for nowhere, or nobody can tell. `work`: which checks alarm nobody
+    while it goes on, and until when at the longest; None where all do.
     """
-    phase, question = move.phase, move.question
+    phase, question, work = move.phase, move.question, work_of(move, inventory)
+    checks = () if work is None else sorted(work.scope & inventory.plan.checks.keys())
     return {
         "id": move.id,
         "plan": move.plan,
@@ -107,6 +110,7 @@ def going_json(move: Move, speech: Speech) -> dict[str, Any]:
         "text": "" if phase is None else speech.translate(PHASES[phase]),
         "phase_at": None if phase is None else when(move.spans[-1].began),
         "question": None if question is None else speech.render(question.text),
+        "work": None if work is None else {"checks": list(checks), "until": when(work.span.end)},
     }
 
 

@@ -45,6 +45,14 @@ SCHEMAS: dict[str, Any] = {
                     "text": {"type": "string"},
                     "phase_at": _TIME,
                     "question": {"type": ["string", "null"]},
+                    "work": {
+                        "type": ["object", "null"],
+                        "description": "Of a planned move: whose failures are told to nobody meanwhile.",
+                        "properties": {
+                            "checks": _TEXTS,
+                            "until": {**_TIME, "description": "At the longest; then they are told like any other."},
+                        },
+                    },
                 },
             },
             "held": {
