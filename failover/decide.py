@@ -13,7 +13,8 @@ from failover.ground import Act, Group, History, Hold, LeaseSeen, Seen, Why, Wor
 from failover.loss import Loss
 from failover.model import Mode, Plan, SiteId, Start
 from failover.phases import Direction
-from failover.vantage import VOTERS, Sight, Sighted, called
+from failover.unled import known_idle, stands_unled
+from failover.vantage import Sight, Sighted, called
 from monitor.core.events import RELEVE
 from monitor.core.text import Text, say
 
@@ -108,8 +109,11 @@ def _not_now(case: _Case) -> Hold | None:
             say("a time server, or a person who says that the clock is right"),
         )
     sighted = case.seen.site(source)
-    if sighted.sight is Sight.UP or (case.due is not None and _stands_unled(sighted)):
+    unled = stands_unled(sighted)
+    if sighted.sight is Sight.UP or (case.due is not None and unled):
         return _until_due(case)
+    if unled:
+        return None if known_idle(group) else _unled(case.plan, source)
     if sighted.sight is not Sight.LOST:
         return unsure(source, sighted)
     if case.plan.kinds and group.incident is None:
@@ -121,9 +125,22 @@ def _not_now(case: _Case) -> Hold | None:
     return None
 
 
-def _stands_unled(sighted: Sighted) -> bool:
-    """Whether its lease alone speaks against a site: its Relève is gone, and its guard has stopped the group."""
-    return sighted.sight is Sight.SPLIT and sighted.down == (VOTERS,)
+def _unled(plan: Plan, site: SiteId) -> Hold:
+    """Why a site stays where it is that nobody leads any more, but where the group may well work."""
+    return Hold(
+        Why.SPLIT,
+        say(
+            "the lease of {plan} at {site} has lapsed, but {site} is seen up, and nobody knows that {plan} does not "
+            "work there",
+            plan=plan.id,
+            site=site,
+        ),
+        say(
+            "the Relève there; a check that sees its guard run; what verifies it there, once that fails in an incident "
+            "which the plan answers; or a person: `releve failover run {plan} --forced`",
+            plan=plan.id,
+        ),
+    )
 
 
 def _until_due(case: _Case) -> Hold | None:

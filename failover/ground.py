@@ -33,7 +33,9 @@ class Group:
     `loss`: what would be lost, as of when its site was lost if it is. `incident`: since when an incident that its plan
     answers is open (UTC). `unfenced`: why no fence of the site where it runs could be proven now (`fences.prospect`);
     None when one could. `moving`: the move that is under way. `work`: announced work on it or on one of its sites, with
-    its end where that is known.
+    its end where that is known. `stopped`: by what its guard is known to have stopped it where it runs, None where that
+    is not known; `failing`: whether all that verifies it there was seen to fail. Both are looked for only where nothing
+    but its lease speaks against a site (`unled`).
     """
 
     loss: Loss = UNMEASURED
@@ -42,6 +44,8 @@ class Group:
     moving: str | None = None
     work: str | None = None
     work_until: datetime | None = None
+    stopped: Text | None = None
+    failing: bool = False
 
 
 UNKNOWN = Group()

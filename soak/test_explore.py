@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.failover.deciding import DECEIVED
 from tests.failover.explored import BEGIN, Fence
 from tests.failover.test_explore import explore
 
@@ -11,3 +12,8 @@ from tests.failover.test_explore import explore
 @pytest.mark.parametrize("fence", Fence)
 def test_there_are_never_two_active_sites_whatever_two_faults_and_two_words_of_a_person_do(fence: Fence) -> None:
     assert explore(BEGIN._replace(faults=2, commands=1, answers=1), fence).broken == ""
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_there_are_never_two_active_sites_whatever_is_taken_for_idle(fence: Fence) -> None:
+    assert explore(BEGIN._replace(faults=2, commands=0, answers=1), fence, DECEIVED).broken == ""

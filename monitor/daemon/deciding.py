@@ -20,6 +20,7 @@ from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, past, runs
 from failover.model import Leases, Mode, Plan, PlanId, Site, SiteId, Start
 from failover.phases import Direction
 from failover.run import Move
+from failover.unled import stands_unled
 from failover.vantage import VOTERS, Sight, called, still_since
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
@@ -192,7 +193,8 @@ class Deciding:
 
     async def _consider_all(self, plans: list[Plan], turn: _Turn) -> None:
         look, speaks = Once(self._look), Once(self._speaks)
-        sighting = Sighting(self._desk, look, self._clock, self._moves.watching, speaks, self._moves.promises)
+        moves = self._moves
+        sighting = Sighting(self._desk, look, self._clock, moves.watching, speaks, moves.promises, moves.stopped)
         try:
             await asyncio.gather(*(self._consider_or_say(plan, turn, sighting) for plan in plans))
         finally:
@@ -254,7 +256,7 @@ class Deciding:
             return
         pace.begin = now + AGAIN
         wanted = Wanted(plan.id, Direction.FAILOVER, act.target)
-        said = Said(RELEVE, because=because(act.source, alone.seen))
+        said = Said(RELEVE, because=because(plan.id, act.source, alone.seen))
         try:
             await self._moves.start_alone(wanted, said, alone)
         except Refused as error:
@@ -312,10 +314,20 @@ def _told(plan: Plan, hold: Hold) -> Text:
     )
 
 
-def because(source: SiteId, seen: Seen) -> Text:
-    """Return why Relève begins a move away from `source` by itself, as its plan and its report say it."""
-    sighted = seen.site(source)
+def because(plan: PlanId, source: SiteId, seen: Seen) -> Text:
+    """Return why Relève begins a move of `plan` away from `source` by itself, as its plan and its report say it."""
+    sighted, group = seen.site(source), seen.group(plan)
     if sighted.sight is Sight.LOST:
         names = called(sighted.down)
         return say("begun by itself: {site} is lost, as seen by {names}", site=source, names=names)
+    if stands_unled(sighted) and group.stopped is not None:
+        return say(
+            "begun by itself: {site} stands, but its lease has lapsed, and {why}", site=source, why=group.stopped
+        )
+    if stands_unled(sighted) and group.failing:
+        return say(
+            "begun by itself: {site} stands, but its lease has lapsed, and nothing that verifies {plan} answers there",
+            site=source,
+            plan=plan,
+        )
     return say("begun by itself: {site} is seen up, but the incident lasts too long", site=source)

@@ -139,6 +139,14 @@ class Guards:
         seen = await self._seen(plan, site)
         return None if seen is None else seen.stopped
 
+    async def stopped(self, plan: PlanId, site: SiteId) -> int | None:
+        """Return the token up to which the record of the guard at `site` says that all stopped; it is told nothing.
+
+        None where it does not say so, or nobody can ask it.
+        """
+        seen = await self._seen(plan, site)
+        return None if seen is None else seen.stopped
+
     async def said(self, plan: PlanId, site: SiteId) -> GuardSeen | None:
         """Return what the guard at `site` says now, after it was told what is due; None where nobody can ask it."""
         here = self._continuity().here

@@ -74,7 +74,7 @@ class Moves:
         """
         self._desk, self._clock, self._automation, self._look = desk, clock, automation, look
         self.promises = Promises(lambda: self._continuity, clock)
-        self.sighting = Sighting(desk, look, clock, self.watching, self.speaks, self.promises)
+        self.sighting = Sighting(desk, look, clock, self.watching, self.speaks, self.promises, self.stopped)
         self.book = MoveBook(desk, clock, kept)
         self.holding = Holding(
             lambda: self._continuity, self._is_ours, self._tenure, self.book.highest, clock=clock, there=self._is_theirs
@@ -204,6 +204,10 @@ class Moves:
     def _under_way(self) -> list[tuple[Move, Tenure]]:
         footings = self._footings.items()
         return [(self.moves[name], footing.tenure) for name, footing in footings if footing.tenure is not None]
+
+    async def stopped(self, plan: PlanId, site: SiteId) -> int | None:
+        """Return the token up to which the record of the guard at `site` says that all stopped; None: nobody says."""
+        return await self.guards.stopped(plan, site)
 
     def heard(self, move: Move) -> Heard | None:
         """Return what the guard of the old site of `move` may have heard from us; None for nothing."""

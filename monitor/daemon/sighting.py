@@ -15,7 +15,8 @@ from failover.loss import Loss, Measured, loss
 from failover.model import DataSet, DataSetId, Guarded, Leases, Mode, Plan, PlanId, SiteId
 from failover.preflight import Believed, Standing, hindered
 from failover.run import Move
-from failover.vantage import HERE, PEER, VOTERS, Asking, Look, View, kept_view, sighted, still_since, vantages
+from failover.unled import Guarding, stands_unled, stopped_by
+from failover.vantage import HERE, PEER, VOTERS, Asking, Look, Sighted, View, kept_view, sighted, still_since, vantages
 from monitor.clock import Clock
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Incident
@@ -45,7 +46,8 @@ class Sighting:
     """Looks at sites and copies on demand.
 
     `look` observes a check now. `watching` returns what is known of the record of a group's lease; `speaks` asks the
-    Relève at another site whether it is there.
+    Relève at another site whether it is there. `stopped` asks the guard at a site up to which token its record says
+    that a group is stopped there.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class Sighting:
         watching: Callable[[PlanId], Watching],
         speaks: Callable[[SiteId], Awaitable[bool]],
         promises: Promises,
+        stopped: Callable[[PlanId, SiteId], Awaitable[int | None]],
     ) -> None:
-        self._desk, self._look, self._clock = desk, look, clock
+        self._desk, self._look, self._clock, self._stopped = desk, look, clock, stopped
         self._watching, self._speaks, self._promises = watching, speaks, promises
 
     @property
@@ -87,8 +90,39 @@ class Sighting:
             unfenced=await self._unfenced(plan, source, down, strict=strict),
             moving=moving,
         )
+        # Where we stand ourselves it is led, and its lease is about to be held again.
+        if source is not None and source != self._by and source in sites and stands_unled(sites[source]):
+            group = await self._known_idle(plan, source, sites[source], group)
         group = self._with_what_is_told(plan, group)
         return Seen(sites, {plan.id: group}, clock=self._desk.trusted(), halted=halted)
+
+    async def _known_idle(self, plan: Plan, source: SiteId, sight: Sighted, group: Group) -> Group:
+        """`group` with what is known of whether it works at `source`, which stands while nobody leads it.
+
+        What verifies it is believed only where we see the site itself up: who is cut off sees everything fail.
+        """
+        service, stopped = await asyncio.gather(self.look_for_service(plan, source), self._stopped_by(plan, source))
+        failing = self._by in sight.up and service.view is View.DOWN
+        return replace(group, stopped=stopped, failing=failing)
+
+    async def _stopped_by(self, plan: Plan, source: SiteId) -> Text | None:
+        guard = next((one for one in plan.fences_of(source) if isinstance(one, Guarded)), None)
+        if guard is None:
+            return None
+        verdict = None if guard.check is None else await self._verdict(guard.check)
+        stopped = await self._stopped(plan.id, source)
+        kept, now = self._watching(plan.id).kept, self._clock.boot()
+        still = still_since(kept, source, now)
+        return stopped_by(
+            Guarding(
+                token=kept.record.token if kept.record is not None and kept.record.holder == source else None,
+                stopped=stopped,
+                runs=verdict is not None and verdict.severity is Severity.OK,
+                within=guard.stops_within,
+                still=None if still is None else timedelta(seconds=now - still),
+                ttl=timedelta(seconds=self.asking().ttl),
+            )
+        )
 
     async def as_of_now(self, plan: Plan, moves: Iterable[Move], seen: Seen, *, halted: bool) -> Seen:
         """Return `seen` with all that is known by now without a look at a site.

@@ -63,6 +63,7 @@ Judge = Callable[..., Fenced]
 NextMove = Callable[..., Next]
 ByItself = Callable[..., Hold | Act]
 KeptView = Callable[..., View]
+Idle = Callable[[World, int, int], bool]
 
 
 def tasks(planned: bool, fence: Fence) -> tuple[Kind, ...]:
@@ -199,24 +200,32 @@ def ends(move: Moving, x: int, state: str) -> int:
     return NOWHERE if at is None else SITES.index(at)
 
 
+def is_idle(world: World, x: int, site: int) -> bool:
+    """Return whether x, which leads while the Relève at `site` does not speak to it, sees that nothing works there."""
+    there = world.sides[site]
+    leads = there.daemon is not Daemon.RUNS or not linked(world, A, B)
+    return site != x and leads and not (there.dialler or there.writer)
+
+
 def deciding(
-    by_itself: ByItself = by_itself, kept_view: KeptView = kept_view
+    by_itself: ByItself = by_itself, kept_view: KeptView = kept_view, idle: Idle = is_idle
 ) -> Callable[[World, int], tuple[str, str]]:
-    """Return what a site would begin, by these two functions."""
+    """Return what a site would begin, by these functions; `idle`: whether the group is known not to work at a site."""
 
     def decides(world: World, x: int) -> tuple[str, str]:
         """A direction, `lease` if only that is missing, or `no` or `ask`, and the reason."""
         side, other = world.sides[x], world.sides[1 - x]
         moving = other.move is not None and other.up and linked(world, A, B)
-        seen = tuple(views(world, x, site, kept_view) for site in (A, B))
-        return decided(x, side.home, side.alone, side.wants, seen, bool(side.left), moving)
+        seen, home = tuple(views(world, x, site, kept_view) for site in (A, B)), side.home[1]
+        stopped = home != NOWHERE and idle(world, x, home)
+        return decided(x, side.home, side.alone, side.wants, seen, bool(side.left), moving, stopped)
 
     @cache
     def decided(
         x: int, home: tuple[int, int], alone: bool, wants: str, seen: tuple[tuple[View, ...], ...], leased: bool,
-        moving: bool,
+        moving: bool, stopped: bool,
     ) -> tuple[str, str]:  # fmt: skip
-        return _decided(by_itself, x, home, alone, wants, seen, leased, moving)
+        return _decided(by_itself, x, home, alone, wants, seen, leased, moving, stopped)
 
     return decides
 
@@ -247,7 +256,7 @@ def _voters(kept_view: KeptView, x: int, site: int, record: Record, answered: bo
 
 def _decided(
     by_itself: ByItself, x: int, home: tuple[int, int], alone: bool, wants: str, seen: tuple[tuple[View, ...], ...],
-    leased: bool, moving: bool,
+    leased: bool, moving: bool, stopped: bool,
 ) -> tuple[str, str]:  # fmt: skip
     sites = {}
     for site, (mine, client, voters, peer) in zip(SITES, seen, strict=True):
@@ -257,7 +266,8 @@ def _decided(
         by |= {PEER: peer} if peer is View.UP else {}
         looks = [Look(name, site, view, NOW, EVERY) for name, view in by.items()]
         sites |= sighted(looks, by, (site,), NOW)
-    ground = Seen(sites, {CRM: Group(NO_LOSS, None, None, "F26-0002" if moving else None)})
+    group = Group(NO_LOSS, None, None, "F26-0002" if moving else None, stopped=TEXT if stopped else None)
+    ground = Seen(sites, {CRM: group})
     lease = LeaseSeen(Mode.QUORUM, SECOND if leased else None, timedelta(0))
     history = _history(home, alone=alone)
     if wants:
@@ -284,3 +294,5 @@ def _history(home: tuple[int, int], *, alone: bool) -> History:
 
 
 REAL = Brain(turning(), deciding(), grip, ends, tasks)
+DECEIVED = REAL._replace(decides=deciding(idle=lambda _world, x, site: site != x))
+"""Takes every site that stands unled for idle, whatever works there and whoever speaks."""

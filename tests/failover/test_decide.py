@@ -238,9 +238,64 @@ def test_a_site_that_stands_but_whose_releve_is_gone_is_left_at_that_age_too_and
     early = decide(plan, seen, LEASE, (), NOW - MINUTE)
     assert isinstance(early, Hold)
     assert (early.why, early.until) == (Why.RUNS, NOW)
-    on_loss = decide(replace(PLAN, start=Start.ON_LOSS), seen, LEASE, (), NOW)
-    assert isinstance(on_loss, Hold)
-    assert on_loss.why is Why.SPLIT
+
+
+UNLED = Sighted(Sight.SPLIT, ("secours",), (VOTERS,))
+STOPPED = say("the record of its guard says that all is stopped there")
+
+
+@pytest.mark.parametrize(
+    ("sight", "known", "leaves"),
+    [
+        (UNLED, {}, False),
+        (UNLED, {"stopped": STOPPED}, True),
+        (UNLED, {"stopped": STOPPED, "incident": None}, True),
+        (UNLED, {"failing": True}, True),
+        (UNLED, {"failing": True, "incident": None}, False),
+        (replace(UNLED, up=("client", "secours")), {"stopped": STOPPED}, True),
+        (replace(UNLED, silent=("client",)), {"stopped": STOPPED}, True),
+        (replace(UNLED, up=("client",), down=("secours", VOTERS)), {"stopped": STOPPED, "failing": True}, False),
+        (replace(UNLED, down=("secours",)), {"stopped": STOPPED, "failing": True}, False),
+    ],
+)
+def test_a_site_that_stands_but_whose_releve_is_gone_is_left_where_its_group_is_known_not_to_work(
+    sight: Sighted, known: dict[str, Any], leaves: bool
+) -> None:
+    seen = replace(SEEN, sites={**SEEN.sites, CENTRE: sight}, **group(**known))
+    found = decide(PLAN, seen, LEASE, (), NOW)
+    if leaves:
+        assert found == Act(Direction.FAILOVER, CENTRE, SECOURS, LOSS)
+    else:
+        assert isinstance(found, Hold)
+        assert found.why is Why.SPLIT
+
+
+@pytest.mark.parametrize(
+    ("why", "seen", "lease", "history"),
+    [
+        (Why.MOVING, group(stopped=STOPPED, moving="F26-0003"), NOTHING, ()),
+        (Why.MAINTENANCE, group(stopped=STOPPED, work="patch"), NOTHING, ()),
+        (Why.NOT_FENCED, group(stopped=STOPPED, unfenced=say("no route")), NOTHING, ()),
+        (Why.HOLD_DOWN, group(stopped=STOPPED), NOTHING, (moved(MINUTE),)),
+        (Why.SPENT, group(stopped=STOPPED), NOTHING, (moved(12 * MINUTE),)),
+        (Why.LEASE, group(stopped=STOPPED), {"left": None}, ()),
+    ],
+)
+def test_what_stands_against_leaving_a_lost_site_stands_against_leaving_an_unled_one(
+    why: Why, seen: dict[str, Any], lease: dict[str, Any], history: History
+) -> None:
+    ground = replace(SEEN, sites={**SEEN.sites, CENTRE: UNLED}, **seen)
+    held = decide(PLAN, ground, replace(LEASE, **lease), history, NOW)
+    assert isinstance(held, Hold)
+    assert held.why is why
+
+
+def test_more_than_the_plan_allows_to_be_lost_with_an_unled_site_needs_a_person() -> None:
+    lossy = replace(LOSS, at_most=10 * MINUTE)
+    seen = replace(SEEN, sites={**SEEN.sites, CENTRE: UNLED}, **group(stopped=STOPPED, loss=lossy))
+    act = decide(PLAN, seen, LEASE, (), NOW)
+    assert isinstance(act, Act)
+    assert act.needs_word is not None
 
 
 def test_a_site_that_is_lost_earlier_is_left_on_a_persons_word_or_at_the_age_of_the_incident() -> None:
@@ -262,7 +317,7 @@ def test_a_move_under_way_is_no_history_yet() -> None:
 
 # Properties: trouble of any kind, added to any ground, never makes a move easier.
 
-sights = st.sampled_from([Sighted(sight, ("a",), ("b",), ("c",)) for sight in Sight])
+sights = st.sampled_from([*(Sighted(sight, ("a",), ("b",), ("c",)) for sight in Sight), UNLED])
 spans = st.sampled_from([timedelta(0), MINUTE, 5 * MINUTE, HOUR, 6 * HOUR])
 losses = st.builds(Loss, st.none() | spans, st.just((DataSetId("crm-db"),)), known=st.booleans())
 groups = st.builds(
@@ -272,6 +327,8 @@ groups = st.builds(
     st.none() | st.just(say("no route")),
     st.none() | st.just("F26-0003"),
     st.none() | st.just("patch"),
+    stopped=st.none() | st.just(STOPPED),
+    failing=st.booleans(),
 )
 seens = st.builds(
     lambda centre, secours, group, clock, halted: Seen({CENTRE: centre, SECOURS: secours}, {CRM: group}, clock, halted),
@@ -312,7 +369,12 @@ def test_a_move_by_itself_stands_on_everything_that_it_has_to(
     assert not seen.halted
     assert (known.unfenced, known.moving, known.work) == (None, None, None)
     assert lease.suffices
-    assert seen.sites[found.source].sight is Sight.LOST or (plan.start is Start.BY and known.incident is not None)
+    idle = known.stopped is not None or (known.failing and known.incident is not None)
+    assert (
+        seen.sites[found.source].sight is Sight.LOST
+        or (plan.start is Start.BY and known.incident is not None)
+        or (seen.sites[found.source] == UNLED and idle)
+    )
     assert seen.sites[found.target].sight is Sight.UP
     assert found.source == runs_at(plan, history)
     if found.needs_word is None and word is None:
@@ -340,6 +402,8 @@ def troubles(seen: Seen, lease: LeaseSeen, history: History) -> list[tuple[Seen,
         in_group(unfenced=say("no route")),
         in_group(moving="F26-0004"),
         in_group(work="works"),
+        in_group(stopped=None),
+        in_group(failing=False),
         in_group(loss=replace(known.loss, known=False)),
         in_group(loss=replace(known.loss, at_most=None if known.loss.at_most is None else worse)),
         *(at(site, sight) for site in (CENTRE, SECOURS) for sight in (Sight.UNSEEN, Sight.LONE, Sight.SPLIT)),

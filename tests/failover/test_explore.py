@@ -16,7 +16,7 @@ from failover.model import Plan
 from failover.phases import Phase
 from failover.run import Move
 from monitor.core.text import say
-from tests.failover.deciding import REAL, turning
+from tests.failover.deciding import DECEIVED, REAL, turning
 from tests.failover.explored import (
     BEGIN,
     CUTS,
@@ -68,25 +68,26 @@ class Explored:
         return "; ".join(reversed(told))
 
 
-def explore(begin: World, fence: Fence, brain: Brain = REAL, *, prompt: bool = False) -> Explored:
+def explore(begin: World, fence: Fence, brain: Brain = REAL, *, prompt: bool = False, never: str = "-") -> Explored:
     """Visit every state that can be reached from `begin`, nearest first, until one is found that must not be.
 
     `prompt`: everybody does at once what there is to do, and nothing is healed, so that a story has its proper end.
+    `never`: what does not happen.
     """
     gc.disable()  # hundreds of thousands of tuples, and not one circle
     try:
-        return _explore(begin, fence, brain, prompt=prompt)
+        return _explore(begin, fence, brain, prompt=prompt, never=never)
     finally:
         gc.enable()
 
 
-def _explore(begin: World, fence: Fence, brain: Brain, *, prompt: bool) -> Explored:
+def _explore(begin: World, fence: Fence, brain: Brain, *, prompt: bool, never: str) -> Explored:
     found = Explored({begin: (None, "begin")})
     todo = deque([begin])
     while todo:
         world = todo.popleft()
         try:
-            nexts = list(successors(world, fence, brain))
+            nexts = [(what, after) for what, after in successors(world, fence, brain) if what != never]
         except Broken as error:
             found.broken = found.story(world, str(error))
             return found
@@ -190,6 +191,49 @@ def test_who_is_killed_once_the_lease_is_taken_decides_anew(fence: Fence) -> Non
         ends = explore(world, fence, prompt=True)
         assert ends.broken == ""
         assert {(runs(one, A, fence), runs(one, B, fence)) for one in ends.rest} == {(False, True)}
+
+
+@pytest.mark.parametrize(("faults", "commands", "answers"), [(1, 0, 0), (0, 1, 1)])
+@pytest.mark.parametrize("fence", Fence)
+def test_the_fences_suffice_where_what_is_taken_for_idle_works(
+    fence: Fence, faults: int, commands: int, answers: int
+) -> None:
+    begin = BEGIN._replace(faults=faults, commands=commands, answers=answers)
+    found = explore(begin, fence, DECEIVED)
+    assert found.broken == ""
+    assert any(what == "B begins a failover" and not after.cut for after, (_, what) in found.came.items())
+
+
+UNLED = put(BEGIN, A, BEGIN.sides[A]._replace(daemon=Daemon.GONE, token=0, left=0))._replace(
+    faults=0, commands=0, answers=0
+)
+"""Relève alone is gone at A, where the group runs."""
+
+
+def test_a_site_whose_releve_is_gone_for_good_is_left_once_its_guard_has_stopped_the_group() -> None:
+    found = explore(UNLED, Fence.GUARD, prompt=True, never="A daemon starts")
+    assert found.broken == ""
+    assert {(runs(world, A, Fence.GUARD), runs(world, B, Fence.GUARD)) for world in found.rest} == {(False, True)}
+    began = [world for world, (_, what) in found.came.items() if what == "B begins a failover"]
+    assert began
+    assert not any(runs(world, A, Fence.GUARD) for world in began)
+
+
+@pytest.mark.parametrize("fence", [Fence.TOKEN, Fence.ISOLATION])
+def test_a_site_that_works_without_its_releve_and_without_a_guard_is_not_left(fence: Fence) -> None:
+    found = explore(UNLED, fence, never="A daemon starts")
+    assert found.broken == ""
+    assert not any(side.move is not None for world in found.came for side in world.sides)
+    assert all(runs(world, A, fence) for world in found.came)
+    for world in found.rest:
+        assert says(world, fence, B)
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_a_releve_that_is_started_again_goes_on_where_the_group_ran(fence: Fence) -> None:
+    found = explore(UNLED, fence, prompt=True)
+    assert found.broken == ""
+    assert not any(side.move is not None for world in found.came for side in world.sides)
 
 
 # That the search finds what is wrong: each of these is one mistake, put in the place of the real function.

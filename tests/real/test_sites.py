@@ -15,7 +15,7 @@ from tests.real.sites.faults import Faults
 from tests.real.sites.judge import Ending, violations
 from tests.real.sites.lab import Lab
 from tests.real.sites.nodes import until
-from tests.real.sites.schedule import schedule
+from tests.real.sites.schedule import UNLED, schedule
 
 SEEDS = range(10)
 
@@ -77,6 +77,15 @@ def test_the_group_moves_by_itself_away_from_a_site_without_power_which_stays_pa
     until(lambda: lab.served("secours", since=back + 6), lab.log)
     assert not [one for one in lab.client.effects() if one.site == "centre" and one.at > back]
     assert violations(lab.client.effects(), lab.rows("secours"), Ending("secours"), lossy=("centre",)) == ()
+
+
+def test_the_group_moves_by_itself_away_from_a_site_that_stands_but_whose_releve_alone_is_gone_for_good(lab: Lab):
+    course = play(lab, UNLED, person=False)
+    assert not course.wrong, course.story + lab.log()
+    assert course.ending.active == "secours", course.story + lab.log()
+    (move,) = lab.releves.moves("secours")
+    assert (move["direction"], move["started_by"], move["state"]) == ("failover", "releve", "succeeded"), course.story
+    assert lab.releves.guarded("centre").get("phase") == "stopped", course.story
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.real.sites.client import calls_in
 from tests.real.sites.judge import BETWEEN, Effect, Ending, Resource, violations
-from tests.real.sites.schedule import Kind, schedule
+from tests.real.sites.schedule import UNLED, Kind, schedule
 
 WELL = Ending("secours")
 
@@ -109,6 +109,6 @@ def test_a_schedule_comes_of_its_seed_and_is_over_in_time(seed: int):
     assert [fault.at for fault in made.faults] == sorted(fault.at for fault in made.faults)
 
 
-def test_two_hundred_schedules_hold_every_kind_of_fault():
+def test_two_hundred_schedules_and_the_fixed_one_hold_every_kind_of_fault():
     kinds = {fault.kind for seed in range(200) for fault in schedule(seed).faults}
-    assert kinds == set(Kind)
+    assert kinds | {fault.kind for fault in UNLED.faults} == set(Kind)

@@ -98,6 +98,9 @@ class Faults:
             case Kind.KILL:
                 self._signal(site, fault.what, signal.SIGKILL)
                 return lambda: self._back(site, fault.what)
+            case Kind.GONE:
+                self._signal(site, fault.what, signal.SIGKILL)
+                return lambda: None
             case Kind.BOTH:
                 self._kill_both(site)
                 return lambda: self._both_back(site)

@@ -43,6 +43,8 @@ class Kind(StrEnum):
     """Relève and guard at `where` are killed at once, and started again later."""
     POWER = "power"
     """All that runs at `where` is killed; voter, database, hosts, guard and Relève come back later."""
+    GONE = "gone"
+    """A process at `where` is killed, and nobody starts it again; it is looked at for as long as that `lasts`."""
     HALF = "half"
     """Whoever moves the group is killed after the `n`-th deed of a move from now on, and started again later."""
     MOVE = "move"
@@ -86,6 +88,10 @@ class Schedule:
         """Return it as in a report."""
         how = "synchronous" if self.synchronous else "asynchronous"
         return f"seed {self.seed} ({how}): " + "; ".join(map(str, self.faults))
+
+
+UNLED = Schedule(-1, False, (Fault(1.0, Kind.GONE, "centre", what="releve", lasts=20.0),))
+"""Relève alone dies at the centre, for good: all else stands there, and its guard stops the group with the lease."""
 
 
 def schedule(seed: int) -> Schedule:
