@@ -51,6 +51,7 @@ def continuity(
             rules.look_at_start(one, read.mode, long_after, acting, scope)
             rules.look_at_incident(one, read, checks, scope)
     rules.look_at_data(drafted, data, scope)
+    rules.look_at_use(drafted, read, scope)
     read = replace(read, data=waiting(read, checks, scope))
     read = replace(read, data=with_mirrors(read, acting.recordings, scope))
     for one in drafted:

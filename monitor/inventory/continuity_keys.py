@@ -22,7 +22,7 @@ MOST_STEPS = 50
 """Steps of one phase: as many as a runbook has at most."""
 MOST_VANTAGES = 8
 """Places from which one site is looked at: each is asked when it matters, and a majority of all has to agree."""
-_A_DAY = re.compile(r"\s*(\d{1,2})(?:\s+per\s+day)?\s*")
+_A_DAY = re.compile(r"\s*(\d{1,2})\s+per\s+day\s*")
 
 
 class PlaceKeys(Part):
@@ -205,10 +205,11 @@ def _begins(value: Any) -> Any:
 
 
 def _a_day(value: Any) -> Any:
-    """A number a day, as `1` or `1 per day`."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    """A number a day, as `1 per day`: without that nobody could tell whether it is not one an hour."""
     written = _A_DAY.fullmatch(value) if isinstance(value, str) else None
+    bare = str(value).strip()
+    if written is None and bare.isdecimal():
+        raise Unfit(say("{written} has no unit: write {examples}", written=repr(bare), examples=f"{bare} per day"))
     if written is None:
         raise Unfit(say("{value} is no number of moves a day: write 1 per day", value=str(value)))
     return int(written[1])
@@ -238,7 +239,7 @@ class PlanKeys(Part):
         int,
         Field(ge=1, le=24),
         BeforeValidator(_a_day),
-        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": _A_DAY.pattern}]}),
+        WithJsonSchema({"type": "string", "pattern": f"^{_A_DAY.pattern}$"}),
     ] = Field(default=1, description=N_("moves a day that begin by themselves: 1 per day"))
     lag_ceiling: Annotated[Duration, Field(ge=timedelta(0))] | None = Field(
         default=None, description=N_("data that may be lost without a person's word; 0s, if absent")

@@ -228,6 +228,16 @@ def look_at_data(drafted: list[Drafted], data: Mapping[DataSetId, DataSet], scop
             scope.problems.warn(entry.at, f"datasets.{name}", message, hint)
 
 
+def look_at_use(drafted: list[Drafted], continuity: Continuity, scope: Scope) -> None:
+    """Warn of each site that could run a group, and of which no plan says that it does; a Relève may stand there."""
+    used = {site for one in drafted for site in (one.plan.active, one.plan.standby)}
+    for name, site in continuity.sites.items():
+        if drafted and not (site.witness or site.releve or name in used):
+            message = say("no plan moves anything to {site} or away from it", site=name)
+            hint = say("name it in a plan, or write witness: true where it only holds a voter")
+            scope.problems.warn(scope.sections["sites"][name].at, f"sites.{name}", message, hint)
+
+
 def look_at_titles(scope: Scope, inventory: Inventory) -> None:
     """Warn of each title that names a machine or an address: the client reads it in the plan and in the report."""
     names = {name.casefold() for name in private_names(inventory) if name}

@@ -138,6 +138,7 @@ def test_what_is_read_fits_the_json_schema():
     [
         ("start: on_loss", "start: onloss"),
         ("most: 2 per day", "most: often"),
+        ("most: 2 per day", "most: 2"),
         ("rpo: 5 min", "rpo: 5"),
         ("how: postgresql", "how: postgres"),
         ("{step: ask, text: Ok}", "{text: Ok}"),
@@ -381,6 +382,14 @@ ERRORS = {
         changed(("most: 2 per day", "most: often")),
         "36:11 plans.crm.most: often is no number of moves a day: write 1 per day",
     ),
+    "moves without unit": (
+        changed(("most: 2 per day", "most: 2")),
+        "36:11 plans.crm.most: '2' has no unit: write 2 per day",
+    ),
+    "moves without unit, in quotes": (
+        changed(("most: 2 per day", "most: '24 '")),
+        "36:11 plans.crm.most: '24' has no unit: write 24 per day",
+    ),
     "by itself without voters": (
         changed((', "https://10.0.2.9:2379", "https://10.0.3.9:2379"', "")),
         "32:12 plans.crm.start: without three voters nothing moves by itself: a lost site and a cut link look alike "
@@ -500,6 +509,11 @@ WARNINGS = {
     "data in no plan": (
         changed(("plans:\n", "  calls: {how: files, rpo: 1 h, checks: lag}\nplans:\n")),
         "27:3 datasets.calls: no plan moves calls (name it under data: of the plan that needs it)",
+    ),
+    "site that no plan uses": (
+        changed(("title: Témoin, witness: true", "title: Bafoussam")),
+        "19:3 sites.temoin: no plan moves anything to temoin or away from it "
+        "(name it in a plan, or write witness: true where it only holds a voter)",
     ),
     "plan without data": (
         changed(("    data: [crm-db]\n", "")),
