@@ -241,7 +241,7 @@ class Daemon:
         turns: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
             (TICK, self._tick), (FLUSH, self._housekeeping), (PRUNE, self.journal.prune_samples),
             (FLUSH, self.readiness.tick), (HOLD, self.moves.hold), (HOLD, self.handing.turn),
-            (HOLD, self.moves.guards.tell_there), (DECIDE, self.deciding.turn),
+            (HOLD, self.moves.guards.turn_here), (HOLD, self.moves.guards.tell_there), (DECIDE, self.deciding.turn),
         )  # fmt: skip
         work += [asyncio.create_task(self._every(seconds, turn), name=turn.__name__) for seconds, turn in turns]
         watchdog = systemd.watchdog_interval()

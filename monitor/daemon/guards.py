@@ -85,6 +85,10 @@ class Guards:
         if here is not None:
             self.holding.tell(self.due(here.id))
 
+    async def turn_here(self) -> None:
+        """Tell the guard of this site, by the clock alone: slow voters hold up whoever takes or lets go of a lease."""
+        self.tell_here()
+
     async def tell_there(self) -> None:
         """Tell the guard of the other site."""
         await self.telling.turn()

@@ -130,7 +130,11 @@ class Holding:
 
     async def _take(self, plan: Plan) -> None:
         name, tenure = plan.id, self._make(plan.id)
-        why = await tenure.hold(name, self._highest(name), None if self._wanted(plan) else self._at_the_other(plan))
+        try:
+            why = await tenure.hold(name, self._highest(name), None if self._wanted(plan) else self._at_the_other(plan))
+        except BaseException:  # cut off by a stop while the voters take their time
+            await tenure.leave()
+            raise
         if why is None:
             self.held[name] = tenure
             self.why.pop(name, None)
