@@ -378,7 +378,7 @@ class Daemon:
         """
         async with self.reloading:
             folder = self.journal.store.folder
-            reading = await asyncio.get_running_loop().run_in_executor(None, read_again, self.path, folder)
+            reading = await read_again(self.path, folder, self.promising.lost_by)
             if reading.inventory is None:
                 words = speech(reading.language)
                 problems = [problem_line(problem_json(problem, words)) for problem in reading.problems]

@@ -37,7 +37,7 @@ from failover.promise_etcd import ILLEGIBLE, EtcdPromise, Illegible
 from failover.promise_record import Record, TakenBack
 from failover.promise_seen import Copy, Looked, Primary, Wanted
 from failover.promise_sql import look_at_copy, look_at_primary, make_wait, relax
-from failover.promise_words import View, unheld, unread, verdict_of
+from failover.promise_words import BY_HAND, View, unheld, unread, verdict_of
 from monitor.clock import Clock
 from monitor.core.ids import NodeId
 from monitor.core.text import ENGLISH, Text, say
@@ -49,6 +49,7 @@ from monitor.daemon.promised import last_change
 from monitor.daemon.tenure import record_name
 from monitor.secret import Unresolved
 from probes.contract import Target
+from runbooks.commits_wait import waited_for
 from runbooks.contract import StepFailed, StepUncertain
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,15 @@ def grip_of(plan: Plan, book: MoveBook, holding: Holding) -> Grip:
     return Grip(plan, runs_at(plan, past(mine)), belief, last_change(mine), moving)
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A data set whose commits may wait, and which nobody could let go any more: `why`, and what to do first."""
+
+    data: DataSetId
+    why: Text
+    hint: Text
+
+
 @dataclass(slots=True)
 class _Case:
     """One data set in one turn."""
@@ -116,6 +126,8 @@ class Promising:
         self._memory: dict[DataSetId, Memory] = {}
         self._told: dict[DataSetId, tuple[str, float]] = {}
         self._standing: dict[DataSetId, Record] = {}
+        self._let_go: set[DataSetId] = set()
+        """Those of which the voters said that their commits wait no more, or never did."""
 
     async def run(self) -> None:
         """Look until cancelled, and end the connections then."""
@@ -132,6 +144,44 @@ class Promising:
     def standing(self) -> Mapping[DataSetId, datetime]:
         """Return since when (UTC) the promises stand, as a majority had them at the last turn."""
         return {name: record.at for name, record in self._standing.items()}
+
+    async def lost_by(self, after: Continuity) -> tuple[Lost, ...]:
+        """Return the data sets whose commits may wait, and which could not be let go under the inventory of `after`.
+
+        That asks for two readings: one in which nothing is to wait any more, and one without what was needed for it.
+        """
+        before = self._continuity()
+        plans = {name: plan for plan in before.plans.values() for name in plan.data}
+        found = [await self._lost(one, plans[one.id], after) for one in before.data.values() if one.id in plans]
+        return tuple(one for one in found if one is not None)
+
+    async def _lost(self, data: DataSet, plan: Plan, after: Continuity) -> Lost | None:
+        kept = after.data.get(data.id)
+        if data.waits is None or (kept is not None and kept.waits and kept.waits.devices == data.waits.devices):
+            return None
+        site = self._grip(plan).site or plan.active
+        if site not in data.waits.devices:
+            return None
+        primary, copy = data.waits.devices[site], data.waits.devices[plan.other(site)]
+        if data.waits.wanted:
+            why = say(
+                "commits on {primary} are made to wait for {copy}, and without this nobody could let them go",
+                primary=primary,
+                copy=copy,
+            )
+            hint = say("write synchronous: false there and reload; once commits wait no more, this is taken")
+            return Lost(data.id, why, hint)
+        if data.id in self._let_go:
+            return None
+        looked = await look_at_primary(self._targets()[primary], self._within)
+        if not isinstance(looked, Primary) or looked.standby or waited_for(looked.names) is None:
+            return None
+        why = say(
+            "commits on {primary} still wait for {copy}, and without this nobody could let them go",
+            primary=primary,
+            copy=copy,
+        )
+        return Lost(data.id, why, say("reload once they wait no more; by hand: {command}", command=BY_HAND))
 
     async def close(self) -> None:
         """End the connections to the voters."""
@@ -176,7 +226,9 @@ class Promising:
             return
         self._note(data, grip, plan, record)
         if not wanted.synchronous and (record is None or record.why is TakenBack.RELAXED):
+            self._let_go.add(data.id)
             return
+        self._let_go.discard(data.id)
         if grip.belief is None or may_act(grip.belief, self._clock.boot(), AT_LEAST) is not May.ACT:
             self._memory.pop(data.id, None)
             if not grip.moves:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+from failover.model import Continuity
 from monitor.core.plan import Plan
 from monitor.daemon import selfcheck
 from monitor.daemon.own_lease import is_led
 from monitor.daemon.peering import destination
+from monitor.daemon.promising import Lost
 from monitor.inventory.load import Loaded as Reading
 from monitor.inventory.load import load
 from monitor.inventory.model import Inventory
@@ -37,8 +41,18 @@ def plan_of(inventory: Inventory) -> Plan:
     return replace(inventory.plan, checks={**inventory.plan.checks, **own})
 
 
-def read_again(path: Path, folder: Path) -> Reading:
-    """Return the inventory as it is read at the site where this Relève stands; one that no longer has it is wrong."""
+async def read_again(path: Path, folder: Path, lost_by: Callable[[Continuity], Awaitable[tuple[Lost, ...]]]) -> Reading:
+    """Return the inventory as it is read at the site where this Relève stands; one that no longer has it is wrong.
+
+    So is one without data whose commits are made to wait: nobody could let them go (`lost_by`).
+    """
+    reading = await asyncio.get_running_loop().run_in_executor(None, _read_here, path, folder)
+    lost = () if reading.inventory is None else await lost_by(reading.inventory.continuity)
+    found = [Problem(str(path), 1, 1, f"datasets.{one.data}", one.why, one.hint) for one in lost]
+    return replace(reading, inventory=None, problems=(*reading.problems, *found)) if found else reading
+
+
+def _read_here(path: Path, folder: Path) -> Reading:
     reading = load(path)
     if reading.inventory is None:
         return reading
