@@ -27,6 +27,7 @@ from alerts.notice import OF_MANY, Audience, Message, Planned, Step
 from alerts.service_words import service_line, service_short
 from alerts.sheet import Sheet
 from alerts.storm_words import storm_sheet
+from alerts.unrelieved_words import unrelieved_sheet
 from alerts.worded import worded
 from monitor.core.incident import Incident
 from monitor.core.text import Text, say
@@ -120,14 +121,12 @@ def _room(frame: str) -> int:
 
 
 def _sheet(planned: Planned, incident: Incident | None, context: Context) -> Sheet:
-    if planned.key.step is Step.HANDOVER:
-        return handover_sheet(planned, context)
-    if planned.key.step is Step.STORM:
-        return storm_sheet(context)
+    if planned.key.step in OF_MANY:
+        return storm_sheet(context) if planned.key.step is Step.STORM else handover_sheet(planned, context)
     if planned.key.step in MOVES and context.move is not None:
         return move_sheet(planned.key, context.move, context)
     if incident is None or planned.key.step is Step.TEST:
-        return trial_sheet(context)
+        return trial_sheet(context) if context.unrelieved is None else unrelieved_sheet(context.unrelieved, context)
     to_client, step = planned.key.audience is Audience.CLIENT, planned.key.step
     into = incident.joined.into
     if into is not None:

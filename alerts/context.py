@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from alerts.moved import Moved
 from alerts.own_words import OURS, OwnWords
+from alerts.unrelieved import Unrelieved
 from monitor.core.answer import CONTACT
 from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
@@ -90,7 +91,7 @@ class Context:
     `escalates_at`: when the next of our own people, `escalates_to`, are told unless somebody acknowledges.
     `ack_link`, `ack_code` (by SMS): by which the reader says that they are on it, empty for none.
     `draft`: the update to come. `own`: what the site says otherwise in such a message. `move`: the
-    move of a group that it is about.
+    move of a group that it is about. `unrelieved`: that nobody is the active Relève.
     """
 
     site: str
@@ -123,6 +124,7 @@ class Context:
     draft: Drafted | None = None
     own: OwnWords = OURS
     move: Moved | None = None
+    unrelieved: Unrelieved | None = None
 
     def t(self, text: Text) -> str:
         """Return `text` in the reader's words."""

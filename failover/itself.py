@@ -28,6 +28,8 @@ class Ground(StrEnum):
     """The copy of the other's state, which is newer and whole."""
     BROKEN = "broken"
     """The other's state is newer, and its copy is not whole."""
+    DAMAGED = "damaged"
+    """The other's state is newer, and its copy was damaged on the disk."""
     TAKEN = "taken"
     """That copy has become its own state, but for its files, which are being moved."""
     NOTHING = "nothing"
@@ -44,6 +46,7 @@ class Why(StrEnum):
     COMING = "coming"
     """The lease is its own, to be renewed, and the last of the other's state has yet to come."""
     BROKEN = "broken"
+    DAMAGED = "damaged"
     NOTHING = "nothing"
     SILENT = "silent"
     """Nobody could say how the lease stands."""
@@ -159,8 +162,18 @@ def _lacking(known: Known) -> StandBy | None:
         case Ground.BROKEN:
             text = say("the copy of the newer state is not whole: a person decides (releve peer take-over)")
             return StandBy(Why.BROKEN, text)
+        case Ground.DAMAGED:
+            text = say(
+                "the copy of the other site's state is damaged on the disk here, and has yet to come again. If that "
+                "site is lost: stop this Relève, put the last backup back (releve restore FILE --yes), and start it"
+            )
+            return StandBy(Why.DAMAGED, text)
         case Ground.NOTHING:
-            return StandBy(Why.NOTHING, say("there is no state here to go on with; it has yet to come from the other"))
+            text = say(
+                "there is no state here to go on with; it has yet to come from the other site. If that one is lost: "
+                "stop this Relève, put the last backup back (releve restore FILE --yes), and start it"
+            )
+            return StandBy(Why.NOTHING, text)
     return None
 
 

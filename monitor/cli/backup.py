@@ -65,12 +65,12 @@ def restore(settings: Settings, file: Path, yes: bool, as_json: bool) -> int:
 
     from monitor.clock import SystemClock
     from monitor.store import StoreError
-    from monitor.store.archive import restore as put_back
+    from monitor.store.putting_back import put_back
     from monitor.web.views import when
 
     actor = f"uid:{os.getuid()}"
     try:
-        done = put_back(settings.data, file, SystemClock().now(), actor=actor, replace=yes)
+        done = put_back(settings.data, file, SystemClock().now(), actor=actor, over=yes)
     except StoreError as error:
         raise Failure(error.text) from error
     words = site_speech(settings)

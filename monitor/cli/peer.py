@@ -238,6 +238,13 @@ def _seen(settings: Settings) -> Seen | None:
 def _said(seen: Seen | None, words: Speech) -> Text:
     if seen is None:
         return say("There is no copy of the other Relève's state here")
+    if seen.damaged is not None:
+        return say(
+            "The copy of the other Relève's state in {path} is damaged on the disk here; it is to be sent again. If "
+            "the other site is lost: stop this Relève, put the last backup back (releve restore FILE --yes), and start "
+            "it",
+            path=str(seen.path),
+        )
     if seen.reached.cursor is None:
         return say(
             "The copy of the other Relève's state in {path} is broken; it is to be sent again", path=str(seen.path)
@@ -258,6 +265,7 @@ def _as_json(seen: Seen | None) -> dict[str, object]:
     return {
         "copy": str(seen.path.absolute()),
         "whole": seen.reached.cursor is not None,
+        "damaged": seen.damaged,
         "committed_at": None if at is None else when(at),
         "cursor": seen.reached.cursor,
         "epoch": None if standing is None else standing.epoch,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from monitor.clock import Clock, SystemClock
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.peer_door import Aside, Listening, door, refusal, taken
+from monitor.daemon.whole import whole
 from monitor.daemon.worker import Worker
 from monitor.store import Corrupt, StoreError
 from monitor.store.ballast import SIZE
@@ -24,7 +25,7 @@ from monitor.store.errors import disk_full, free_bytes, translated
 from monitor.store.feed import Standing
 from monitor.store.feed_apply import Diverged
 from monitor.store.folder import PEER, prepare, private_file
-from monitor.store.replica import Admission, Gap, Replica, Stale
+from monitor.store.replica import Admission, Gap, Replica, Stale, inspected
 from monitor.store.tables import STATE_REVISIONS
 from monitor.store.whose import own_standing
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _INCOMING = "incoming-"
+LOOK_EVERY, LOOK_SHARE = 60.0, 50
+"""Seconds between two readings of all of the copy, and of how many such spans one reading may fill one: a large copy on
+a slow disk is read less often."""
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 
@@ -40,7 +44,8 @@ class Receiver:
     """Keeps the copy below the folder of the state `data`; `heard_at`: when the other was last heard (boot seconds).
 
     `session`: the name of our life, where this Relève goes on by itself; None where it only receives. `relieved`: the
-    other one said that it has ended and that everything is here; nothing has come since.
+    other one said that it has ended and that everything is here; nothing has come since. `looked_at`: when the copy was
+    last found whole, or damaged, by reading all of it (boot seconds).
     """
 
     def __init__(self, data: Path, wanted: Listening, clock: Clock | None = None, guard: Aside | None = None) -> None:
@@ -53,6 +58,8 @@ class Receiver:
         self._wanted, self._clock, self._guard = wanted, clock or SystemClock(), guard
         self._worker, self._alone = Worker("peer"), asyncio.Lock()
         self._refused: tuple[wire.Why, Standing] | None = None
+        self._looks: set[asyncio.Task[None]] = set()
+        self.looked_at = self._clock.boot()
         self.heard_at: float | None = None
         self.session: str | None = None
         self.relieved = False
@@ -61,13 +68,43 @@ class Receiver:
     @asynccontextmanager
     async def receiving(self) -> AsyncIterator[None]:
         """Receive as long as the context lasts; the copy is closed with it. Raises CannotReceive."""
+        looking = asyncio.create_task(self._look_now_and_then(), name="copy")
         try:
             async with door(self._wanted, self._answer) as self.port:
                 yield
         finally:
+            looking.cancel()
+            # Whoever takes the copy over wants its file for itself.
+            await asyncio.gather(looking, *self._looks, return_exceptions=True)
             async with self._alone:
                 self._worker.end()
                 self.replica.close()
+
+    async def look(self) -> None:
+        """Read all of the copy anew. One that the disk has damaged is no copy from then on, and is asked for again."""
+        await whole(self._look(), self._looks)
+
+    async def _look(self) -> None:
+        copy = self.replica.path
+        if copy is not None and self.replica.damaged is None:
+            try:
+                await asyncio.to_thread(inspected, copy)
+            except Corrupt as error:
+                await self._do(self.replica.found_damaged, copy, error)
+            except StoreError as error:
+                log.warning("the copy cannot be looked at", extra={"event": "copy_unseen", "why": str(error)})
+        self.looked_at = self._clock.boot()
+
+    async def _look_now_and_then(self) -> None:
+        wait = LOOK_EVERY
+        while True:
+            await asyncio.sleep(wait)
+            began = self._clock.boot()
+            try:
+                await self.look()
+            except StoreError as error:  # the disk is full: what was found cannot be written down
+                log.warning("the copy cannot be looked at", extra={"event": "copy_unseen", "why": str(error)})
+            wait = max(LOOK_EVERY, LOOK_SHARE * (self._clock.boot() - began))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         """Answer, and say in one word why something is not taken."""
@@ -159,6 +196,10 @@ class Receiver:
             return refusal(409, wire.Why.UNABLE)
         if reached < asked.last:
             raise Gap
+        if not asked.ended:
+            await self.look()
+            if self.replica.damaged is not None:
+                return refusal(409, wire.Why.UNABLE)
         self.relieved = asked.ended
         return taken(wire.session_bytes(self.session))
 

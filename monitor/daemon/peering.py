@@ -16,7 +16,8 @@ from monitor.daemon.peer_line import Destination
 from monitor.daemon.peer_tls import Identity
 from monitor.inventory.model import Inventory, Peer
 from monitor.store.errors import translated
-from monitor.store.replica import INVENTORY, written
+from monitor.store.folder import written
+from monitor.store.replica import INVENTORY
 from monitor.store.whose import superseded
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - nobody gets as far as a request without a certificate

@@ -25,6 +25,7 @@ from monitor.daemon.peer_guard import GuardDesk
 from monitor.daemon.peer_line import runs_there, superseded_there
 from monitor.daemon.peer_receiver import Receiver
 from monitor.daemon.peering import destination, listening
+from monitor.daemon.unrelieved import Alarm
 from monitor.daemon.voting import Voting
 from monitor.inventory.model import Inventory
 from monitor.store import StoreError, open_store
@@ -48,6 +49,8 @@ class Standby:
         self._began = clock.boot()
         self._not_before, self._complete = 0.0, False
         self._voters = Severity.OK
+        self._alarm = Alarm(data, inventory, clock)
+        self._failed: Text | None = None
         self.role: Role | None = None
 
     @property
@@ -82,7 +85,10 @@ class Standby:
         wanted = listening(self._inventory)
         assert wanted is not None
         guard = GuardDesk(lambda: self._inventory.continuity, lambda: GuardPost(self._clock))
-        looking = asyncio.create_task(self._look_at_groups(), name="voting")
+        beside = [
+            asyncio.create_task(self._look_at_groups(), name="voting"),
+            asyncio.create_task(self._alarm.run(), name="alarm"),
+        ]
         try:
             while not stop.is_set():
                 made = partial(Receiver, self._data, wanted, self._clock, guard.answer)
@@ -92,11 +98,13 @@ class Standby:
                     self._began, receiver.session = self._clock.boot(), self._own.session
                     chosen = await self._chosen(receiver, stop)
                 if chosen is not None and await self._led(*chosen):
+                    self._alarm.over()
                     return True
             return False
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def _look_at_groups(self) -> None:
         """Look at the leases of the groups, so that nobody need wait for them again who becomes active."""
@@ -129,7 +137,12 @@ class Standby:
     async def _turn(self, receiver: Receiver) -> tuple[Lead, Footing] | None:
         found, seen, now = await self._footing(), await self._own.look(), self._clock.boot()
         heard = self._began if receiver.heard_at is None else max(self._began, receiver.heard_at)
+        if self._doubts(found, receiver, heard, now):
+            # Found out only while it is taken over, the lease would be ours, and nobody's.
+            await receiver.look()
+            found = await self._footing()
         role = self._judged(found, seen, silent=now - heard, relieved=receiver.relieved)
+        self._alarmed(role, now - heard)
         if now < self._not_before:
             return None
         if isinstance(role, StandBy) and role.why is Why.COMING:
@@ -152,6 +165,23 @@ class Standby:
         self._complete = receiver.relieved and isinstance(seen, Seen) and seen.standing is Standing.OURS
         return role, found
 
+    def _doubts(self, found: Footing, receiver: Receiver, heard: float, now: float) -> bool:
+        """Return whether all of the copy is to be read: it is about to count, or what was seen of it is damaged."""
+        if found.ground is Ground.DAMAGED:
+            return receiver.replica.damaged is None
+        return found.ground is Ground.COPY and now - heard >= self._ttl / 2 and receiver.looked_at < heard
+
+    def _alarmed(self, role: Role, silent: float) -> None:
+        """Let people be told while nobody is the active one, and this one cannot be."""
+        match role:
+            case StandBy(why=Why.HELD):
+                self._failed = None
+                self._alarm.over()
+            case StandBy(why=Why.BROKEN | Why.DAMAGED | Why.NOTHING) if silent >= self._ttl:
+                self._alarm.why = role.text
+            case Lead() if self._failed is not None:
+                self._alarm.why = self._failed
+
     def _missed(self, found: Footing, seen: Seen | Refused) -> int | None:
         """Return the token under which the other led after all that lies here was written; None where it did not."""
         record, here = seen.record if isinstance(seen, Seen) else None, self._inventory.continuity.here
@@ -173,6 +203,7 @@ class Standby:
             await asyncio.to_thread(self._take_over)
         except StoreError as error:
             log.exception("the copy cannot be taken over", extra={"event": "take_over_failed", "why": str(error)})
+            self._failed = error.text
             await self._own.stand_down()
             # Who cannot go on lets the lease lapse first: the other one may be able to.
             self._not_before = self._clock.boot() + 2 * self._ttl

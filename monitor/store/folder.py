@@ -133,6 +133,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def written(path: Path, data: bytes) -> None:
+    """Let the file `path` hold `data`, whole or as before, and on the disk when this returns. Raises OSError."""
+    made = path.with_name(f".{path.name}.new")
+    made.unlink(missing_ok=True)
+    descriptor = private_file(made)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    made.replace(path)
+    sync_folder(path.parent)
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """The process that holds the state; both None where the lock file does not say."""

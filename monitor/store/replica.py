@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -26,11 +25,12 @@ from monitor.store import feed
 from monitor.store.archive import unpack
 from monitor.store.attachments import FOLDER as ATTACHMENTS
 from monitor.store.attachments import keep, may_be_kept
+from monitor.store.condition import Condition, condition_of, note
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import Corrupt, corrupt, translated
 from monitor.store.feed import Piece, Standing
 from monitor.store.feed_apply import Diverged, apply, ended_at
-from monitor.store.folder import KEY_FILE, STATE_FILE, WriterLock, prepare, private_file, sync_folder
+from monitor.store.folder import KEY_FILE, STATE_FILE, WriterLock, prepare, sync_folder, written
 from monitor.store.tables import STATE_REVISIONS
 from monitor.store.tables import feed as waiting
 
@@ -99,6 +99,7 @@ class Replica:
         self._floor = floor
         self._lock: WriterLock | None = WriterLock(folder)
         self._engine: Engine | None = None
+        self._condition: Condition | None = None
         try:
             self._remove_leftovers()
             self._open()
@@ -110,29 +111,53 @@ class Replica:
         current = current_copy(self.folder)
         if current is None:
             return
-        path = current / STATE_FILE
+        path, known = current / STATE_FILE, condition_of(self.folder, current.name)
+        if known is not None and known.damaged is not None:
+            self._condition = known
+            return
         engine = make_engine(path, write=True, synchronous="FULL")
         try:
             bring_up_to_date(engine, path, STATE_REVISIONS, write=True)
-            quick_check(engine, path)
-        except Corrupt:
-            # It lies there until another one takes its place: with the other site gone, it may be all that is left.
+            inspect(engine, path)
+            with translated(path), engine.connect() as connection:
+                whose = Condition(current.name, feed.standing(connection))
+        except BaseException as error:
             engine.dispose()
-            log.exception("the copy is damaged", extra={"event": "copy_damaged", "path": str(path)})
+            if not isinstance(error, Corrupt):
+                raise
+            self._give_up(current, known, error)
             return
-        except BaseException:
-            engine.dispose()
-            raise
-        self._engine = engine
+        self._engine, self._condition = engine, whose
+        if whose != known:
+            note(self.folder, whose)
+
+    def _give_up(self, copy: Path, known: Condition | None, error: Corrupt) -> None:
+        """Let `copy` count for nothing. It lies there until another one comes: it may be all that is left."""
+        self._close_copy()
+        self._condition = Condition(copy.name, None if known is None else known.standing, str(error))
+        log.error("the copy is damaged", extra={"event": "copy_damaged", "path": str(copy), "why": str(error)})
+        note(self.folder, self._condition)
+
+    def found_damaged(self, copy: Path | None, error: Corrupt) -> None:
+        """Let `copy`, in which `error` was found, count for nothing from now on, if it still is the one in force."""
+        if self._engine is not None and copy is not None and self.path == copy:
+            self._give_up(copy, self._condition, error)
 
     @property
     def path(self) -> Path | None:
         """The folder of the copy in force; None while there is none."""
         return current_copy(self.folder)
 
+    @property
+    def damaged(self) -> str | None:
+        """What was found damaged of the copy, in English; None while nothing was."""
+        return None if self._condition is None else self._condition.damaged
+
     def standing(self) -> Standing | None:
-        """Return whose copy this is; None while there is none."""
-        return None if self._engine is None else self._do(feed.standing)
+        """Return whose copy this is, also once it is damaged; None while there is none, or where nobody knows."""
+        if self._engine is None:
+            return None if self._condition is None else self._condition.standing
+        return self._do(feed.standing)
 
     def newest(self) -> Standing | None:
         """Return the newest standing that is known here: nothing older is taken."""
@@ -159,10 +184,18 @@ class Replica:
         if self.admit(offered) is not Admission.FOLLOWS:
             raise Gap
         try:
-            return self._do(lambda connection: _taken(connection, offered, piece))
+            reached = self._do(lambda connection: _taken(connection, offered, piece))
         except Diverged:
             self._do(lambda connection: feed.put(connection, _BROKEN, True))
             raise
+        self._note_token(offered)
+        return reached
+
+    def _note_token(self, offered: Standing) -> None:
+        known = self._condition
+        if known is not None and known.standing is not None and offered.token > known.standing.token:
+            self._condition = replace(known, standing=replace(known.standing, token=offered.token))
+            note(self.folder, self._condition)
 
     def install(self, offered: Standing, backup: Path) -> Reached:
         """Let the backup file `backup`, made by the sender for us, be the copy from now on.
@@ -177,7 +210,7 @@ class Replica:
                 unpack(backup, made)
                 reached = _prepare_copy(made / STATE_FILE, offered)
                 sync_folder(made)
-                self._put_in_force(made)
+                written(self.folder / CURRENT, made.name.encode())
             except BaseException:
                 shutil.rmtree(made, ignore_errors=True)
                 raise
@@ -209,9 +242,6 @@ class Replica:
             with translated(copy / folder):
                 written(copy / folder, data)
 
-    def _put_in_force(self, made: Path) -> None:
-        written(self.folder / CURRENT, made.name.encode())
-
     def _refuse_stale(self, offered: Standing) -> None:
         if admission(self.newest(), offered) is Admission.STALE:
             raise Stale
@@ -232,13 +262,16 @@ class Replica:
                 return work(connection)
         except Diverged:
             raise
+        except Corrupt as error:
+            self.found_damaged(self.path, error)
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise corrupt(path, f"a value that cannot be read: {error}") from error
 
     def _close_copy(self) -> None:
         if self._engine is not None:
             self._engine.dispose()
-            self._engine = None
+        self._engine = self._condition = None
 
     def close(self) -> None:
         """Close the files and let another process have the copy."""
@@ -268,6 +301,27 @@ def current_copy(folder: Path) -> Path | None:
     return found
 
 
+def inspected(copy: Path) -> None:
+    """Read all of `copy` from the disk, beside whoever writes there. Raises Corrupt when it could not be taken over."""
+    path = copy / STATE_FILE
+    engine = make_engine(path, write=False, synchronous="FULL")
+    try:
+        inspect(engine, path)
+    finally:
+        engine.dispose()
+
+
+def inspect(engine: Engine, path: Path) -> None:
+    """Raise Corrupt when SQLite finds the file damaged, or it no longer says whose it is and how far."""
+    quick_check(engine, path)
+    try:
+        with translated(path), engine.connect() as connection:
+            feed.standing(connection)
+            reached_in(connection)
+    except (KeyError, TypeError, ValueError) as error:
+        raise corrupt(path, f"a value that cannot be read: {error}") from error
+
+
 def may_be_sent(name: str) -> bool:
     """Return whether `name` is that of a file that belongs to the state, and leads nowhere else."""
     folder, slash, attached = name.partition("/")
@@ -280,19 +334,6 @@ def _has(copy: Path, name: str, sha256: str) -> bool:
         if not path.is_file() or path.is_symlink():
             return False
         return name not in SENT or hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-
-
-def written(path: Path, data: bytes) -> None:
-    """Let the file `path` hold `data`, whole or as before, and on the disk when this returns. Raises OSError."""
-    made = path.with_name(f".{path.name}.new")
-    made.unlink(missing_ok=True)
-    descriptor = private_file(made)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    made.replace(path)
-    sync_folder(path.parent)
 
 
 def _prepare_copy(path: Path, offered: Standing) -> Reached:

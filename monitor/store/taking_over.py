@@ -39,9 +39,10 @@ from monitor.store.folder import (
     WriterLock,
     prepare,
     sync_folder,
+    written,
 )
 from monitor.store.opening import open_store
-from monitor.store.replica import AT, CURRENT, SENT, TAKEN, current_copy, written
+from monitor.store.replica import AT, CURRENT, SENT, TAKEN, current_copy
 from monitor.store.tables import STATE_REVISIONS
 
 SKIPPED = 100

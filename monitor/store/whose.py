@@ -7,8 +7,9 @@ from pathlib import Path
 
 from failover.itself import Ground
 from monitor.store import feed
+from monitor.store.condition import condition_of
 from monitor.store.engine import make_engine
-from monitor.store.errors import OlderSchema, corrupt, translated
+from monitor.store.errors import Corrupt, OlderSchema, corrupt, translated
 from monitor.store.feed import Standing
 from monitor.store.folder import PEER, STATE_FILE
 from monitor.store.opening import open_store
@@ -18,11 +19,15 @@ from monitor.store.taking_over import is_begun
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a copy says of itself: whose it is, how far it is, where it lies."""
+    """What a copy says of itself: whose it is, how far it is, where it lies.
+
+    `damaged`: what was found damaged of it, in English; it is no copy then that anybody could go on with.
+    """
 
     standing: Standing | None
     reached: Reached
     path: Path
+    damaged: str | None = None
 
 
 def look_at(folder: Path) -> Seen | None:
@@ -33,6 +38,16 @@ def look_at(folder: Path) -> Seen | None:
     current = current_copy(folder)
     if current is None:
         return None
+    known = condition_of(folder, current.name)
+    if known is not None and known.damaged is not None:
+        return Seen(known.standing, Reached(None), current, known.damaged)
+    try:
+        return _read(current)
+    except Corrupt as error:
+        return Seen(None if known is None else known.standing, Reached(None), current, str(error))
+
+
+def _read(current: Path) -> Seen:
     path = current / STATE_FILE
     engine = make_engine(path, write=False, synchronous="FULL")
     try:
@@ -64,6 +79,8 @@ def superseded(folder: Path) -> bool:
     So it is where there is no own one, or where nobody ever sent it anywhere. Raises StoreError.
     """
     seen = look_at(folder / PEER)
+    if seen is not None and seen.standing is None and seen.damaged is not None:
+        raise corrupt(seen.path, seen.damaged)  # whether it is newer nobody knows
     if seen is None or seen.standing is None:
         return False
     own = own_standing(folder)
@@ -87,6 +104,8 @@ def footing(folder: Path) -> Footing:
     seen, own = look_at(folder / PEER), own_standing(folder)
     theirs = None if seen is None else seen.standing
     token = max((one.token for one in (theirs, own) if one is not None), default=0)
+    if seen is not None and seen.damaged is not None and (theirs is None or own is None or theirs.rank > own.rank):
+        return Footing(Ground.DAMAGED, token)
     if seen is not None and theirs is not None and (own is None or theirs.rank > own.rank):
         return Footing(Ground.BROKEN if seen.reached.cursor is None else Ground.COPY, token)
     state = folder / STATE_FILE

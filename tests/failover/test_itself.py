@@ -16,7 +16,7 @@ LONG, SHORT = 3 * TTL, TTL / 2
 THEIRS = Record("centre", "a", 7, TTL)
 OURS = Record("secours", "b", 8, TTL)
 UNANSWERED = Refused(Denied.UNANSWERED, say("no voter answers"))
-STATES = [one for one in Ground if one not in (Ground.BROKEN, Ground.NOTHING)]
+STATES = [one for one in Ground if one not in (Ground.BROKEN, Ground.DAMAGED, Ground.NOTHING)]
 
 
 def known(ground: Ground, seen: Seen | Refused, silent: float = LONG, **further: object) -> Known:
@@ -62,6 +62,7 @@ def test_without_a_state_only_a_lease_is_taken_that_nobody_ever_held_and_later_t
 @pytest.mark.parametrize("seen", [free(THEIRS), free(None), ours()])
 def test_a_copy_that_is_not_whole_is_left_to_a_person(seen: Seen) -> None:
     assert why(known(Ground.BROKEN, seen)) is Why.BROKEN
+    assert why(known(Ground.DAMAGED, seen)) is Why.DAMAGED
 
 
 @pytest.mark.parametrize("ground", [Ground.OWN, Ground.TAKEN])

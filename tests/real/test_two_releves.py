@@ -26,7 +26,7 @@ from monitor.store.folder import WriterLock, prepare
 from monitor.store.tables import audit
 from monitor.store.taking_over import SKIPPED
 from tests.real.etcd_voters import Cluster, Line, three_voters
-from tests.real.two_releves import TTL, Releve, kept, record, until, write
+from tests.real.two_releves import TTL, Releve, kept, record, tells, until, write
 
 PATIENCE = 60.0
 EVERY = timedelta(seconds=3)
@@ -109,12 +109,6 @@ def on_its_grid(releve: Releve) -> None:
     told = [one for one in releve.notices() if one.key.step is Step.UPDATE and one.key.incident == incident]
     assert told
     assert {(one.due_at - began) % EVERY for one in told} == {timedelta(0)}
-
-
-async def tells(releve: Releve) -> None:
-    """Wait until an update is written that was not there before."""
-    before = {one.key for one in releve.notices()}
-    await until(lambda: [n for n in releve.notices() if n.key not in before and n.key.step is Step.UPDATE])
 
 
 async def test_the_other_goes_on_when_the_active_one_is_killed_and_the_first_comes_back_passive(

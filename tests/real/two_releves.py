@@ -16,7 +16,7 @@ from pathlib import Path
 
 import trustme
 
-from alerts.notice import Notice
+from alerts.notice import Notice, Step
 from failover.etcd import Kept, Voters, Written
 from failover.itself import RECORD
 from failover.lease import Record, decode, encode
@@ -163,6 +163,12 @@ async def until(holds: Callable[[], object], seconds: float = 120.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():
             await asyncio.sleep(0.05)
+
+
+async def tells(releve: Releve) -> None:
+    """Wait until an update is written that was not there before."""
+    before = {one.key for one in releve.notices()}
+    await until(lambda: [n for n in releve.notices() if n.key not in before and n.key.step is Step.UPDATE])
 
 
 async def record(cluster: Cluster) -> Record | None:

@@ -1,0 +1,65 @@
+"""A backup is put back beside a copy of the other site's state: one that is damaged is set aside, others stay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from failover.itself import Ground
+from monitor.store import AuditEntry, Batch, Store, WriterBusy
+from monitor.store.archive import back_up
+from monitor.store.folder import PEER, STATE_FILE
+from monitor.store.putting_back import put_back
+from monitor.store.replica import Replica, current_copy
+from monitor.store.whose import footing
+
+
+@pytest.fixture
+def secours(store: Store, tmp_path: Path, start: datetime) -> Path:
+    """The folder of the other site, with a copy of the centre, made under a later lease than the backup `old.zip`."""
+    store.feed.start(3)
+    store.commit(Batch(audit=(AuditEntry("uid:1", "of long ago"),)))
+    back_up(store.folder, tmp_path / "old.zip", start, history=False)
+    standing = store.feed.start(9)
+    back_up(store.folder, tmp_path / "all.zip", start, history=False)
+    with Replica(tmp_path / "secours" / PEER) as replica:
+        replica.install(standing, tmp_path / "all.zip")
+    return tmp_path / "secours"
+
+
+def test_a_damaged_copy_is_set_aside_and_what_is_put_back_is_gone_on_with(
+    secours: Path, tmp_path: Path, start: datetime
+) -> None:
+    copy = current_copy(secours / PEER)
+    assert copy is not None
+    (copy / STATE_FILE).write_bytes(b"no database" * 1000)
+    damaged = (copy / STATE_FILE).read_bytes()
+    assert footing(secours).ground is Ground.DAMAGED
+    done = put_back(secours, tmp_path / "old.zip", start, actor="uid:0")
+    assert done.aside is not None
+    assert (done.aside / copy.name / STATE_FILE).read_bytes() == damaged
+    assert footing(secours).ground is Ground.OWN
+    again = put_back(secours, tmp_path / "old.zip", start, actor="uid:0", over=True)
+    assert again.aside not in (None, done.aside)
+
+
+def test_a_whole_copy_stays(secours: Path, tmp_path: Path, start: datetime) -> None:
+    assert put_back(secours, tmp_path / "old.zip", start, actor="uid:0").aside is None
+    assert footing(secours).ground is Ground.COPY
+
+
+def test_nothing_is_put_back_under_a_releve_that_stands_by(secours: Path, tmp_path: Path, start: datetime) -> None:
+    with Replica(secours / PEER), pytest.raises(WriterBusy):
+        put_back(secours, tmp_path / "old.zip", start, actor="uid:0")
+    assert not (secours / STATE_FILE).exists()
+
+
+def test_where_there_is_no_other_site_a_backup_is_put_back_as_ever(
+    store: Store, tmp_path: Path, start: datetime
+) -> None:
+    back_up(store.folder, tmp_path / "all.zip", start, history=False)
+    assert put_back(tmp_path / "alone", tmp_path / "all.zip", start, actor="uid:0").aside is None
+    assert footing(tmp_path / "alone").ground is Ground.OWN
+    assert not (tmp_path / "alone" / PEER).exists()
