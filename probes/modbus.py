@@ -96,14 +96,16 @@ async def read_registers(target: Target, spans: Collection[Span], io: Io) -> dic
     register", an answer that makes no sense, or none of the registers there.
     """
     access = modbus_access(target)
-    lines: list[_Line] = []
+    asked: list[_Line] = []
     groups = io.memory.pop(ANSWERED, None) or blocks(spans)
     try:
         async with asyncio.timeout(io.remaining() * SHARE_OF_TIME):
-            found = await _read(target, access, groups, io, lines)
+            found = await _read(target, access, groups, io, asked)
     except TimeoutError as error:
-        await io.sessions.drop(_key(target, access))
-        heard = bool(lines) and lines[-1].heard
+        # Whoever still waited for its turn has heard nothing, and leaves the connection to who is asking.
+        if asked:
+            await io.sessions.drop(_key(target, access))
+        heard = bool(asked) and asked[-1].heard
         raise ProbeFault(*(_explained(_Garbage(), target, access) if heard else _silent(target, access))) from error
     except (_Refused, _Garbage, _Gone) as error:
         await io.sessions.drop(_key(target, access))
@@ -126,29 +128,37 @@ def _key(target: Target, access: ModbusAccess) -> Hashable:
 
 
 async def _read(
-    target: Target, access: ModbusAccess, groups: Sequence[Group], io: Io, lines: list[_Line]
+    target: Target, access: ModbusAccess, groups: Sequence[Group], io: Io, asked: list[_Line]
 ) -> dict[Group, dict[int, int]]:
-    """Read every group; once more, on a new connection, if a kept one turns out to be dead. `lines`: those it used."""
+    """Read every group; once more, on a new connection, if a kept one turns out to be dead. `asked`: those it used."""
     key = _key(target, access)
 
     async def make() -> _Line:
         return await _Line.to(target.address, access.port)
 
-    lines.append(await io.sessions.shared(key, make, _Line.close))
-    if lines[0].used:
+    line = await io.sessions.shared(key, make, _Line.close)
+    if line.used:
         try:
             async with asyncio.timeout(io.remaining() * SHARE_OF_KEPT):
-                return await _all(lines[0], access.unit, groups)
+                return await _all(line, access.unit, groups, asked)
         except (TimeoutError, _Gone, _Garbage):
             await io.sessions.drop(key)
-        lines.append(await io.sessions.shared(key, make, _Line.close))
-    return await _all(lines[-1], access.unit, groups)
+        line = await io.sessions.shared(key, make, _Line.close)
+    while True:
+        try:
+            return await _all(line, access.unit, groups, asked)
+        except _Gone:
+            # Ended by another observation, which it did not answer in time: that says nothing about this one.
+            if not line.left:
+                raise
+            line = await io.sessions.shared(key, make, _Line.close)
 
 
-async def _all(line: _Line, unit: int, groups: Sequence[Group]) -> dict[Group, dict[int, int]]:
+async def _all(line: _Line, unit: int, groups: Sequence[Group], asked: list[_Line]) -> dict[Group, dict[int, int]]:
     """Return the registers of every group that there is, by group; one that is not there as a whole by its parts."""
     found: dict[Group, dict[int, int]] = {}
     async with line.turn:
+        asked.append(line)
         for group in groups:
             found |= await _group(line, unit, group)
     return found
@@ -174,7 +184,7 @@ async def _group(line: _Line, unit: int, group: Group) -> dict[Group, dict[int, 
 class _Line:
     """One connection to a controller or gateway, used by one observation at a time (`turn`).
 
-    `used`: it has already answered; `heard`: something came since the last request, if only part of an answer.
+    `used`: it has already answered; `heard`: a part of an answer came, and no more; `left`: it was ended from here.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -182,7 +192,7 @@ class _Line:
 
         # What goes wrong is told by our verdict; the library would print it a second time, on stderr.
         logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
-        self.turn, self.used, self.heard = asyncio.Lock(), False, False
+        self.turn, self.used, self.heard, self.left = asyncio.Lock(), False, False, False
         self._ended, self._garbled = asyncio.Event(), asyncio.Event()
         self._client = AsyncModbusTcpClient(
             host,
@@ -238,7 +248,7 @@ class _Line:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-        self.used = True
+        self.used, self.heard = True, False
         if isinstance(code := getattr(response, "exception_code", None), int) and response.isError():
             raise _Refused(code)
         words = list(getattr(response, "registers", ()))
@@ -248,6 +258,7 @@ class _Line:
 
     async def close(self) -> None:
         """End the connection; whoever waits for an answer is told."""
+        self.left = True
         self._ended.set()
         self._client.close()
 

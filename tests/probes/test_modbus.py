@@ -215,6 +215,46 @@ async def test_two_checks_at_once_ask_one_after_the_other(controller, make_io: C
     assert device.asked == [(100, 1), (500, 1)] * 3
 
 
+async def test_who_waits_for_a_slow_answer_to_another_is_told_of_silence_and_takes_nothing_from_it(
+    fault: Fault, make_io: Callable[..., Io]
+):
+    begun, go_on, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answer = header(await reader.read(64), b"\x03\x02\x00\x01")
+        writer.write(answer[:9])
+        begun.set()
+        await go_on.wait()
+        writer.write(answer[9:])
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        first = asyncio.create_task(read_registers(target(port), [(100, 1)], make_io()))
+        await begun.wait()
+        assert "does not answer on Modbus port" in (await fault(target(port), 0.3))[0]
+        go_on.set()
+        assert await first == {100: 1}
+        await over.wait()
+
+
+async def test_who_waits_behind_one_that_gives_up_asks_on_a_connection_of_its_own(
+    controller, fault: Fault, make_io: Callable[..., Io]
+):
+    device, port = controller
+    device.pause = asyncio.Event()
+    first = asyncio.create_task(fault(target(port), 0.5))
+    async with asyncio.timeout(5):
+        while not device.asked:
+            await asyncio.sleep(0.01)
+    second = asyncio.create_task(read_registers(target(port), [(100, 1)], make_io()))
+    assert "does not answer" in (await first)[0]
+    device.pause.set()
+    assert await second == {100: 1}
+
+
 Lie = Callable[[bytes], bytes | None]
 
 
