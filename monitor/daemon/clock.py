@@ -69,8 +69,8 @@ class GuardedClock:
     def settle(self, *, quiet: bool) -> bool:
         """Take the machine's clock over when it is off, and return whether it was.
 
-        Only while no deadline of the client's runs (`quiet`) or time is not trusted anyway, and only if the kernel
-        says that the clock is synchronised.
+        Only while no deadline of the client's runs and nothing moves (`quiet`), or time is not trusted anyway, and only
+        if the kernel says that the clock is synchronised.
         """
         off = bool(self.guard.stepped_by) or not self.guard.trusted
         if not off or not (quiet or not self.guard.trusted) or not self._synchronised():

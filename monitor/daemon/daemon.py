@@ -338,7 +338,7 @@ class Daemon:
         running = self.desk.state.incidents.values()
         # Our own people's incidents have no grid to be moved, and the one about the clock must not keep it wrong.
         quiet = not any(incident.open and incident.disruption_seen_at is not None for incident in running)
-        if self.clock.settle(quiet=quiet):
+        if self.clock.settle(quiet=quiet and self.moves.book.all_over):
             log.warning("the machine's clock is taken over", extra={"event": "clock_adopted"})
             await self.desk.clock_was_set()
             self.jobs.clock_was_set()

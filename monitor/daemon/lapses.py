@@ -47,9 +47,10 @@ def read(folder: Path, plans: Iterable[PlanId], now: float) -> dict[PlanId, Laps
         try:
             data = json.loads(_path(folder, plan).read_text("utf-8"))
             one = Lapsed(str(data["holder"]), float(data["still"]), float(data["at"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if data["boot"] == boot_id() and 0 <= now - one.at <= LAPSE_LASTS:
+            boot = data["boot"]
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            continue  # Relève starts all the same
+        if boot == boot_id() and 0 <= now - one.at <= LAPSE_LASTS:
             found[plan] = one
     return found
 

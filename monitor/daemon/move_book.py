@@ -58,6 +58,11 @@ class MoveBook:
         """Return the move of `plan` that is under way."""
         return next((move for move in self.moves.values() if move.plan == plan and not move.state.over), None)
 
+    @property
+    def all_over(self) -> bool:
+        """Whether no move is under way."""
+        return all(move.state.over for move in self.moves.values())
+
     def of(self, plan: PlanId) -> list[Move]:
         """Return the moves of `plan`, oldest first."""
         return [move for move in self.moves.values() if move.plan == plan]

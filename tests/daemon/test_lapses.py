@@ -32,7 +32,18 @@ def test_it_is_read_again_while_it_counts(tmp_path):
     assert lapses.read(tmp_path, (WEB,), NOW - 1) == {}, "written in a boot before this one, or by nobody"
 
 
-@pytest.mark.parametrize("words", ["", "[]", "{}", '{"boot": "another", "holder": "centre", "still": 1, "at": 999}'])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"holder": "centre", "still": 1, "at": 999}',
+        '{"boot": "another", "holder": "centre", "still": 1, "at": 1' + 400 * "0" + "}",
+        '{"boot": "another", "holder": "centre", "still": 1, "at": 999}',
+    ],
+)
 def test_what_is_not_ours_or_of_another_boot_says_nothing(tmp_path, words):
     lapses.write(tmp_path, CRM, LAPSED)
     (path,) = tmp_path.iterdir()

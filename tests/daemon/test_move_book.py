@@ -1,16 +1,19 @@
-"""What is known of a move while several of its actions are written down at the same time."""
+"""What is known of a move while other things happen beside it: an action that ends, a clock that is set."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from failover.run import MoveEvent, MoveEventKind, MoveState
+from monitor.clock import SystemClock
 from monitor.core.text import say
-from tests.daemon.test_moves import SWITCHOVER, moved, running
+from monitor.daemon.clock import GuardedClock
+from tests.daemon.test_moves import SWITCHOVER, WHO, moved, running
 from tests.two_sites import TwoSites, two_sites
 
 
@@ -42,3 +45,30 @@ async def test_what_waits_for_the_other_releve_goes_on_with_what_was_written_mea
         ended = await daemon.moves.record(MoveEvent(move.id, now, MoveEventKind.VOID, "releve", text, n))
         goes_on.set()
         assert (await begun).log == ended.log
+
+
+class Stepped(SystemClock):
+    """The machine's clock, which somebody has set by `by`."""
+
+    by = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.by
+
+
+async def test_the_clock_is_not_set_back_while_a_move_goes_on(sites):
+    """What it has seen since a phase began would count as seen before, and be looked at for as long again."""
+    machine = Stepped()
+    (sites.secours.folder / "broken").touch()
+    async with running(
+        sites, clock_from=lambda kept: GuardedClock(kept, machine, "boot", synchronised=lambda: True)
+    ) as daemon:
+        move = await moved(daemon, SWITCHOVER)
+        assert move.state is MoveState.WAITING
+        machine.by = -timedelta(hours=1)
+        daemon.clock.now()
+        await daemon._housekeeping()
+        assert daemon.clock.stepped_by, "it is as it was"
+        await daemon.moves.answer(WHO, "", yes=False)
+        await daemon._housekeeping()
+        assert not daemon.clock.stepped_by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,9 @@ from failover.run import Move, MoveState
 from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
 from monitor.core.text import ENGLISH, say
+from monitor.core.timekeeping import Guard
 from monitor.core.verdict import Severity, Verdict
+from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
@@ -44,11 +46,14 @@ async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 @asynccontextmanager
-async def running(sites: TwoSites, path: Path | None = None) -> AsyncIterator[Daemon]:
+async def running(
+    sites: TwoSites, path: Path | None = None, clock_from: Callable[[Guard | None], GuardedClock] = GuardedClock
+) -> AsyncIterator[Daemon]:
     """The daemon, the job that copies the data reporting once a moment."""
     reading = load(path or sites.inventory())
     assert reading.inventory is not None, [ENGLISH.render(problem.message) for problem in reading.problems]
-    daemon = await Daemon.start(reading.inventory, open_store(sites.folder / "data", write=True, ballast=0))
+    store = open_store(sites.folder / "data", write=True, ballast=0)
+    daemon = await Daemon.start(reading.inventory, store, clock_from)
     await daemon.jobs.hear(CheckId("crm-copy"), ok=True)
     copying = asyncio.create_task(_copying(daemon))
     try:
