@@ -191,8 +191,11 @@ class Act:
 
 
 def past(moves: Iterable[Moved]) -> History:
-    """Return those of `moves` that are over as history, oldest first."""
-    over = [
+    """Return those of `moves`, oldest first, that are over as history, in their order.
+
+    Not by the time at which they ended: a clock that was set back in between would let the older one count.
+    """
+    return tuple(
         Move(
             move.direction,
             move.target,
@@ -205,8 +208,7 @@ def past(moves: Iterable[Moved]) -> History:
         )
         for move in moves
         if move.ended_at is not None
-    ]
-    return tuple(sorted(over, key=lambda move: move.ended_at))
+    )
 
 
 def runs_at(plan: Plan, history: History) -> SiteId | None:

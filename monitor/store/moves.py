@@ -79,9 +79,9 @@ def named(move: MoveId) -> Select[tuple[str]]:
 
 
 def get(connection: Connection, which: Select[tuple[str]]) -> dict[MoveId, Move]:
-    """Return the moves that `which` names, folded out of their events, oldest first."""
+    """Return the moves that `which` names, folded out of their events, oldest first: by number, clocks are set back."""
     chosen = (
         select(move_events.c.body).where(move_events.c.move.in_(which)).order_by(move_events.c.move, move_events.c.seq)
     )
     found = replay(event_from_json(json.loads(body)) for body in connection.scalars(chosen))
-    return dict(sorted(found.items(), key=lambda item: (item[1].started_at, run_number(item[0]) or 0)))
+    return dict(sorted(found.items(), key=lambda item: run_number(item[0]) or 0))

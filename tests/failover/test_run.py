@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -185,3 +186,10 @@ def test_a_move_is_vain_that_ended_before_anything_was_done_or_asked_of_a_site(
     move = move_of(*events, ended(MoveState.LEASE_LOST), direction=direction)
     assert move.had_effect is effect
     assert [one.vain for one in past([move])] == [not effect]
+
+
+def test_where_a_group_runs_is_what_the_later_move_says_also_where_the_clock_was_set_back_in_between():
+    away = move_of(ended(MoveState.SUCCEEDED))
+    assert away.ended_at is not None
+    home = replace(away, source=SECOURS, target=CENTRE, ended_at=away.ended_at - timedelta(hours=1))
+    assert [one.runs_at for one in past([away, home])] == [SECOURS, CENTRE]

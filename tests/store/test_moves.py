@@ -65,6 +65,13 @@ def test_what_says_where_a_group_runs_is_loaded_however_long_ago_it_was(store: S
     assert kept.next_move == 6
 
 
+def test_a_clock_that_was_set_back_between_two_moves_changes_nothing_of_their_order(store: Store) -> None:
+    earlier = AT - timedelta(hours=1)
+    store.commit(Batch(move_events=(started(1), ended(1), started(2, earlier), ended(2, earlier))))
+    assert list(store.load(AT, DAY).moves) == ["F26-0001", "F26-0002"]
+    assert [move.id for move in store.moves()] == ["F26-0001", "F26-0002"]
+
+
 def test_the_moves_of_one_plan_are_found(store: Store) -> None:
     store.commit(Batch(move_events=(started(1), started(2, plan="web"))))
     assert [move.id for move in store.moves()] == ["F26-0001", "F26-0002"]
