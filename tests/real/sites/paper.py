@@ -150,7 +150,7 @@ def _inventory(
         "plans": {
             PLAN: {
                 "title": "the calls", "active": "centre", "standby": "secours", "start": "on_loss",
-                "incident": "site-lost", "data": ["crm-db"], "rto": "5 min", "hold_down": "0s", "most": 24,
+                "incident": "site-lost", "data": ["crm-db"], "rto": "5 min", "hold_down": "0s", "most": "24 per day",
                 "lag_ceiling": "5 min",
                 "fences": [fence for site in SITES for fence in _fences(site, hosts)],
                 "tell": {"plan": ["ocm-it"], "report": ["all"]},
