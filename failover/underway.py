@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from failover.model import Part, Plan
+from failover.model import Drill, Part, Plan
 from failover.phases import Direction, Phase
 from failover.run import Move
 from monitor.core.ids import CheckId, NodeId
@@ -54,3 +54,11 @@ def named(move: Move, plan: Plan) -> frozenset[CheckId]:
 def touched(move: Move) -> frozenset[NodeId]:
     """Return the devices on which `move` stops or starts something."""
     return frozenset(task.action.target for task in move.tasks if task.action.effect is not Effect.READS)
+
+
+def seen_at(part: Part) -> frozenset[CheckId]:
+    """Return the checks by which a plan sees whether its group runs at the site of `part`, also for a drill."""
+    drill = part.drill or Drill((), (), ())
+    steps = (*part.stop, *part.promote, *(one for group in part.start for one in group), *part.switch)
+    params = (getattr(work.params, "check", None) for work in (*steps, *drill.up, *drill.down))
+    return frozenset((*part.verify, *drill.verify, *(CheckId(name) for name in params if isinstance(name, str))))

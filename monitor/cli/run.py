@@ -248,6 +248,7 @@ def _hang(threads: set[threading.Thread]) -> bool:
 
 
 async def _once(inventory: Inventory, store: Store) -> int:
+    from monitor.core.plan import awake
     from monitor.core.verdict import Severity
     from monitor.daemon.daemon import Daemon
 
@@ -255,7 +256,7 @@ async def _once(inventory: Inventory, store: Store) -> int:
     try:
         await daemon.round()
         state = daemon.desk.state
-        bad = any(health.latest is not Severity.OK for health in state.healths.values())
+        bad = any(health.latest is not Severity.OK for health in awake(state).values())
         bad = bad or any(incident.open for incident in state.incidents.values())
         return ExitCode.WRONG if bad else ExitCode.DONE
     finally:

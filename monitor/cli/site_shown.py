@@ -162,12 +162,16 @@ def _check_table(checks: list[dict[str, Any]], words: Speech, now: datetime) -> 
 
 
 def _rank(one: dict[str, Any]) -> int:
-    """What gives no result is not well, whatever it last said."""
+    """What gives no result is not well, whatever it last said; what stands by is not to run."""
+    if one["stands_by"]:
+        return WORST_FIRST.index("ok")
     rank = WORST_FIRST.index(one["severity"])
     return min(rank, WORST_FIRST.index("unknown")) if one["stale"] else rank
 
 
 def _state(one: dict[str, Any], words: Speech) -> Styled:
+    if one["stands_by"]:
+        return unbroken(words.translate(N_("STANDS BY")), "dim")
     soft = one["phase"] == "soft"
     state = severity(one["latest"] if soft else one["severity"], words)
     if one["stale"]:

@@ -45,7 +45,10 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
     """The site as the last daemon left it."""
     from monitor.clock import SystemClock
     from monitor.core.impact import outlook
+    from monitor.core.plan import awake, stands_by
+    from monitor.core.watch import expecting
     from monitor.daemon.chasing import overdue
+    from monitor.daemon.move_work import expected
     from monitor.web.continuity_json import going_json
     from monitor.web.duty import duty_json
     from monitor.web.runs_json import run_json
@@ -55,12 +58,15 @@ def _stored(settings: Settings, store: Store) -> dict[str, Any]:
     inventory, now = inventory_of(settings), SystemClock().now()
     words = settings.speech(inventory.site.language, inventory.site.timezone)
     kept = offline.stored_site(store, inventory.plan, now)
-    state = kept.state
-    healths = state.healths
+    state = expecting(kept.state, expected(kept.moves.values(), inventory, now))
+    healths = awake(state)
     return status_json(
         site=inventory.site.name,
         now=now,
-        checks=[health_json(name, check, healths.get(name), words) for name, check in inventory.checks.items()],
+        checks=[
+            health_json(name, check, state.healths.get(name), words, rests=stands_by(state, name))
+            for name, check in inventory.checks.items()
+        ],
         healths={name: health for name, health in healths.items() if name in inventory.checks},
         incidents=[(incident, inventory.protocol) for incident in state.incidents.values()],
         speech=words,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.topology import Topology
@@ -136,6 +137,13 @@ class Underway:
         if self.over is None or at < self.over or check not in self.scope:
             return self
         return replace(self, scope=self.scope - {check})
+
+
+class Expected(NamedTuple):
+    """Which failures are to be expected: the work of planned moves, and the checks of what stands by, since when."""
+
+    underway: tuple[Underway, ...] = ()
+    resting: Mapping[CheckId, datetime] = MappingProxyType({})
 
 
 def scope_of(topology: Topology, nodes: Iterable[NodeId], checks: Iterable[CheckId] = ()) -> frozenset[CheckId]:

@@ -12,7 +12,7 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.impact import Impact, critical_since
 from monitor.core.incident import BLIND, Incident, Interruption
 from monitor.core.maintenance import Window, excused, excused_until
-from monitor.core.plan import incident_id, keeps_silent, telling
+from monitor.core.plan import incident_id, keeps_silent, stands_by, telling
 from monitor.core.text import say
 from monitor.core.topology import Place, came_back
 from monitor.core.verdict import Severity
@@ -64,17 +64,31 @@ class Work(Following):
 
         One that is placed may be what another waited for, so it goes on until nothing moves.
         """
+        if self.state.resting:
+            self._let_rest()
         pending = self._untold()
         left = [name for name in pending if not self._place_one(name)]
         while len(left) < len(pending):
             pending = left
             left = [name for name in pending if not self._place_one(name)]
         told = self._told()
-        waiting = any(name not in told and not health.well for name, health in self.state.healths.items()) or any(
-            map(self._is_held, self.state.incidents.values())
-        )
+        waiting = any(
+            name not in told and not health.well and not stands_by(self.state, name)
+            for name, health in self.state.healths.items()
+        ) or any(map(self._is_held, self.state.incidents.values()))
         if waiting is not self.state.waiting:
             self.state = replace(self.state, waiting=waiting)
+
+    def _let_rest(self) -> None:
+        """Let no incident whose root is well again wait for what stands by, which is not to come back."""
+        for incident in tuple(self.state.incidents.values()):
+            if incident.open and incident.recovered_at is not None:
+                resting = tuple(name for name in incident.covered if stands_by(self.state, name))
+                for name in resting:
+                    text = say("It stands by: its group runs at the other site")
+                    self.tell(incident.id, EventKind.UNCOVERED, text, name)
+                if resting:
+                    self.end_if_verified(incident.id)
 
     def _told(self) -> set[CheckId]:
         return {name for incident in self.state.incidents.values() for name in incident.explained}
@@ -107,12 +121,12 @@ class Work(Following):
     def _place_one(self, check: CheckId) -> bool:
         """Return whether the failure of `check` is told now.
 
-        It is not while announced work excuses it, or the move of a group whose work it is, or while it waits for a
-        cause that is itself not told yet. If what lies before it failed too, and came back before it was believed, it
-        must be seen to fail anew.
+        It is not while announced work excuses it, or the move of a group whose work it is, or while it stands by, or
+        waits for a cause that is itself not told yet. If what lies before it failed too, and came back before it was
+        believed, it must be seen to fail anew.
         """
         health = self.state.healths[check]
-        if self._is_moving(check):
+        if self._is_expected(check):
             return False
         window = excused(self.state.windows, check, self.now)
         if window is not None:
@@ -165,11 +179,12 @@ class Work(Following):
         if self.state.healths[check].flapping:
             self._place_one(check)
 
-    def _is_moving(self, check: CheckId) -> bool:
-        return any(move.excuses(check, self.now) for move in self.state.underway)
+    def _is_expected(self, check: CheckId) -> bool:
+        moving = any(move.excuses(check, self.now) for move in self.state.underway)
+        return moving or stands_by(self.state, check)
 
     def _is_silent(self, check: CheckId) -> bool:
-        if self._is_moving(check):
+        if self._is_expected(check):
             return True
         window = excused(self.state.windows, check, self.now)
         return window is not None and not window.kind

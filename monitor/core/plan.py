@@ -68,7 +68,8 @@ class State:
     `windows`: all work that is announced, by the inventory and by people. `figures`: the last values that services
     ask. `stale`: checks that have given no result for too long. `waiting`: a failure may be told nowhere yet.
     `overrides`: whose duty somebody else takes over, in the order in which people said so. `underway`: the work of
-    planned moves of groups, which their journals say.
+    planned moves of groups, which their journals say. `resting`: the checks of what stands by at the site where its
+    group does not run, each with the moment since which it does.
     """
 
     healths: Mapping[CheckId, Health] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class State:
     waiting: bool = field(default=True, compare=False)
     overrides: tuple[Override, ...] = ()
     underway: tuple[Underway, ...] = ()
+    resting: Mapping[CheckId, datetime] = field(default_factory=dict)
 
 
 def record(state: State, event: Event) -> State:
@@ -96,6 +98,25 @@ def record(state: State, event: Event) -> State:
 def telling(state: State, check: CheckId) -> Incident | None:
     """Return the incident by which a failure of `check` is told; None while it is told nowhere."""
     return next((incident for incident in state.incidents.values() if incident.explains(check)), None)
+
+
+def stands_by(state: State, check: CheckId) -> bool:
+    """Return whether `check` fails because what it looks at stands by, so that its failure is no trouble.
+
+    Once it was seen OK since, it looks at something that runs there also while the group runs elsewhere: its failure is
+    told like any other.
+    """
+    since, health = state.resting.get(check), state.healths.get(check)
+    if since is None or health is None or health.well:
+        return False
+    return health.ok_at is None or health.ok_at < since
+
+
+def awake(state: State) -> Mapping[CheckId, Health]:
+    """Return what is believed of all checks but of what stands by: how the site is."""
+    if not state.resting:
+        return state.healths
+    return {name: health for name, health in state.healths.items() if not stands_by(state, name)}
 
 
 def incident_id(number: int, at: datetime) -> IncidentId:

@@ -10,9 +10,9 @@ from monitor.core.health import Health, Phase, advance
 from monitor.core.hysteresis import settled
 from monitor.core.ids import CheckId
 from monitor.core.incident import Refused
-from monitor.core.maintenance import Span, Underway, Window, scope_of
+from monitor.core.maintenance import Expected, Span, Window, scope_of
 from monitor.core.placing import Work
-from monitor.core.plan import Plan, State, record, telling
+from monitor.core.plan import Plan, State, record, stands_by, telling
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity, Verdict
 
@@ -94,6 +94,7 @@ def _seen(plan: Plan, state: State, check: CheckId, health: Health, verdict: Ver
         stale=stale - {check} if check in stale else stale,
         waiting=state.waiting,
         overrides=state.overrides,
+        resting=state.resting,
         underway=tuple(move.looked(check, looked_at) for move in underway) if underway else underway,
     )
 
@@ -159,17 +160,22 @@ def repaired(plan: Plan, state: State, events: tuple[Event, ...], now: datetime)
     return Taken(work.state, tuple(work.events))
 
 
-def moved(plan: Plan, state: State, told: tuple[Event, ...], underway: tuple[Underway, ...], now: datetime) -> Taken:
-    """Return `state` after what a move of a group says of its incident; `underway`: the work of all moves by then.
+def moved(plan: Plan, state: State, told: tuple[Event, ...], expected: Expected, now: datetime) -> Taken:
+    """Return `state` after what a move of a group says of its incident; `expected`: which failures are none by then.
 
     What fails of a move that is over is told once it was looked at since (`reprobe`), if it still fails.
     """
     taken = repaired(plan, state, told, now)
-    if underway == state.underway:
+    if expected == (state.underway, state.resting):
         return taken
-    over = {check for move in underway if move.over is not None for check in move.scope}
+    over = {check for move in expected.underway if move.over is not None for check in move.scope}
     bad = tuple(name for name in sorted(over) if name in state.healths and not state.healths[name].well)
-    return replace(taken, state=replace(taken.state, underway=underway, waiting=True), reprobe=bad)
+    return replace(taken, state=expecting(taken.state, expected), reprobe=bad)
+
+
+def expecting(state: State, expected: Expected) -> State:
+    """Return `state` with which failures are to be expected, because groups move, or run elsewhere."""
+    return replace(state, underway=expected.underway, resting=expected.resting, waiting=True)
 
 
 def pass_time(plan: Plan, state: State, now: datetime) -> Taken:
@@ -270,7 +276,7 @@ def settling(state: State, check: CheckId) -> bool:
         return False
     if health.phase is Phase.SOFT:
         return True
-    return health.confirmed is not Severity.OK and telling(state, check) is None
+    return health.confirmed is not Severity.OK and telling(state, check) is None and not stands_by(state, check)
 
 
 def forget(state: State, now: datetime, after: timedelta) -> State:

@@ -390,7 +390,7 @@ class Daemon:
             await self.jobs.swap(reading.inventory.checks.values())
             self.scheduler.swap(reading.inventory.checks)
             self.automation.swap()
-            self.moves.swap()
+            await self.moves.swap()
             self.sign_of_life.swap()
             self.publishing.swap()
             self.mail_in.swap()

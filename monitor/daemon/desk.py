@@ -22,7 +22,7 @@ from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.impact import Outlook, outlook
 from monitor.core.incident import Incident, Refused
 from monitor.core.maintenance import Window
-from monitor.core.plan import Plan, State, incident_id
+from monitor.core.plan import Plan, State, awake, incident_id
 from monitor.core.rota import Override, Roster, override_to_json, with_override
 from monitor.core.text import say
 from monitor.core.timekeeping import Guard
@@ -278,7 +278,7 @@ class Desk:
         """End an incident that no check ends."""
 
         def end(incident: Incident, now: datetime) -> Event:
-            health = self.state.healths.get(incident.check) if incident.check is not None else None
+            health = awake(self.state).get(incident.check) if incident.check is not None else None
             failing = health is not None and {health.latest, health.confirmed} != {Severity.OK}
             return by_hand.resolve_by_hand(incident, actor, now, legible(words), failing=failing)
 

@@ -15,12 +15,13 @@ from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import IncidentId
 from monitor.core.incident import Refused
-from monitor.core.maintenance import Underway
+from monitor.core.maintenance import Expected
 from monitor.core.text import Text, say
+from monitor.core.watch import expecting
 from monitor.daemon.desk import Desk
 from monitor.daemon.move_letters import notices_of
 from monitor.daemon.move_orders import highest
-from monitor.daemon.move_work import Meanwhile, underway
+from monitor.daemon.move_work import Meanwhile, expected
 from monitor.daemon.moving import told_of
 from monitor.store import AuditEntry, Batch, Loaded, move_id, run_number
 from runbooks.contract import Progress
@@ -51,8 +52,7 @@ class MoveBook:
         self.copied: Callable[[float], Awaitable[object]] | None = None
         self._leases: dict[PlanId, int] = dict(kept.leases)
         self._next, self._recording = kept.next_move, asyncio.Lock()
-        work = underway(self.moves.values(), desk.inventory, clock.now())
-        desk.state = replace(desk.state, underway=work)  # nothing else has the desk yet
+        desk.state = expecting(desk.state, self._expected())  # nothing else has the desk yet
 
     def going(self, plan: PlanId) -> Move | None:
         """Return the move of `plan` that is under way."""
@@ -100,7 +100,7 @@ class MoveBook:
                 await journal.retry()
                 if journal.trouble is not None:
                     raise NotJournaled(journal.trouble)
-            meanwhile = Meanwhile(told_of(event, move), self._underway(move))
+            meanwhile = Meanwhile(told_of(event, move), self._expected(move))
             await self._desk.note_move(event, audit, meanwhile, self._notices(event, move))
             self.moves[move.id] = move
         if event.kind is MoveEventKind.OUTCOME:
@@ -116,9 +116,14 @@ class MoveBook:
         log.info("move", extra={"event": f"move_{event.kind.value}", "move": move.id, "what": words})
         return self.moves[move.id]  # while it was being copied, what is done beside it may have been written down
 
-    def _underway(self, move: Move) -> tuple[Underway, ...]:
-        after = {**self.moves, move.id: move}
-        return underway(after.values(), self._desk.inventory, self._clock.now())
+    def _expected(self, move: Move | None = None) -> Expected:
+        after = self.moves if move is None else {**self.moves, move.id: move}
+        return expected(after.values(), self._desk.inventory, self._clock.now())
+
+    async def swap(self) -> None:
+        """Let the desk expect what the plans of the inventory say, as it is now."""
+        async with self._desk.lock:
+            self._desk.state = expecting(self._desk.state, self._expected())
 
     def _notices(self, event: MoveEvent, move: Move) -> tuple[Notice, ...]:
         desk = self._desk

@@ -372,8 +372,9 @@ class Moves:
             await asyncio.wait([self._tasks[chosen.id]], timeout=PATIENCE)
         return self.moves[chosen.id]
 
-    def swap(self) -> None:
+    async def swap(self) -> None:
         """Let the moves in hand refer to the inventory as it is now."""
+        await self.book.swap()
         for execution in self._executions.values():
             execution.site = self._desk.inventory.actionable
 

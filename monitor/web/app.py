@@ -16,6 +16,7 @@ from starlette.routing import Route
 from alerts.language import speech
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
+from monitor.core.plan import awake, stands_by
 from monitor.core.text import LANGUAGES, Speech, say
 from monitor.core.units import BadUnit, parse_duration
 from monitor.core.verdict import Severity
@@ -157,7 +158,7 @@ class _Api:
                 site=desk.inventory.site.name,
                 now=daemon.clock.now(),
                 checks=self._checks(request),
-                healths=desk.state.healths,
+                healths=awake(desk.state),
                 incidents=[
                     (incident, desk.protocols.get(name, desk.inventory.protocol))
                     for name, incident in desk.state.incidents.items()
@@ -186,6 +187,7 @@ class _Api:
                 desk.state.healths.get(name),
                 words,
                 stale=name in desk.state.stale,
+                rests=stands_by(desk.state, name),
             )
             for name in desk.plan.checks
         ]

@@ -76,6 +76,7 @@ _CHECK = {
         "severity": {"enum": ["ok", "warning", "unknown", "critical", None]},
         "stale": {"type": "boolean", "description": "It has given no result for too long."},
         "flapping": {"type": "boolean", "description": "It comes and goes."},
+        "stands_by": {"type": "boolean", "description": "It fails because its group runs at the other site."},
         "summary": {"type": ["string", "null"]},
     },
 }

@@ -187,9 +187,18 @@ def _by_time(notice: Notice) -> tuple[datetime, NoticeKey]:
 
 
 def health_json(
-    name: CheckId, check: Check | None, health: Health | None, speech: Speech, *, stale: bool = False
+    name: CheckId,
+    check: Check | None,
+    health: Health | None,
+    speech: Speech,
+    *,
+    stale: bool = False,
+    rests: bool = False,
 ) -> dict[str, Any]:
-    """Return what is believed of one check, with its last words. `stale`: it has given no result for too long."""
+    """Return what is believed of one check, with its last words.
+
+    `stale`: it has given no result for too long. `rests`: it fails because what it looks at stands by.
+    """
     return {
         "check": name,
         "kind": None if check is None else check.probe,
@@ -202,6 +211,7 @@ def health_json(
         "summary": None if health is None else speech.render(health.summary),
         "stale": stale,
         "flapping": health is not None and health.flapping,
+        "stands_by": rests,
     }
 
 

@@ -67,6 +67,7 @@ def incident(name="26-0003", **changes):
 def check(name, severity="ok", **changes):
     state = {"latest": severity, "phase": "hard", "since": "2026-11-22T22:10:00.000Z", "summary": LONG}
     state |= {"seen_at": "2026-11-23T02:04:50.000Z", "stale": False, "flapping": False}
+    state |= {"stands_by": False}
     return {"check": name, "severity": severity, **state, **changes}
 
 
@@ -103,6 +104,15 @@ def status_page(status, words=FRENCH, **how):
 
 def incident_page(one, words=FRENCH, *, daemon=True):
     return printed(lambda out: incident_shown.incident_page(out, one, words, "2026-11-23T02:05:00.000Z", daemon=daemon))
+
+
+def test_what_stands_by_is_said_to_do_so_behind_all_that_is_wrong():
+    checks = (check("web-2", "critical", stands_by=True), check("disk", "warning"))
+    out = status_page(site(checks=checks), ENGLISH)
+    line = next(line for line in out.splitlines() if "web-2" in line)
+    assert "STANDS BY" in line
+    assert "CRITICAL" not in line
+    assert out.index("disk") < out.index("web-2")
 
 
 def test_every_state_has_its_word():

@@ -9,12 +9,12 @@ import pytest
 from monitor.core.events import Event, EventKind
 from monitor.core.health import ConfirmPolicy
 from monitor.core.ids import CheckId, NodeId
-from monitor.core.maintenance import LAST_LOOK, Span, Underway
-from monitor.core.plan import Plan, State, Watched
+from monitor.core.maintenance import LAST_LOOK, Expected, Span, Underway
+from monitor.core.plan import Plan, State, Watched, awake, stands_by
 from monitor.core.text import say
 from monitor.core.topology import Node, Topology
 from monitor.core.verdict import Severity, Verdict
-from monitor.core.watch import moved, pass_time, take
+from monitor.core.watch import moved, pass_time, settling, take
 
 START = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 WEB, DISK, PING, BEHIND = CheckId("web"), CheckId("disk"), CheckId("ping"), CheckId("behind")
@@ -44,7 +44,7 @@ class Site:
         self.state, self.log = taken.state, [*self.log, *taken.events]
 
     def move(self, work: Underway | None, seconds: float) -> tuple[CheckId, ...]:
-        taken = moved(self.plan, self.state, (), () if work is None else (work,), at(seconds))
+        taken = moved(self.plan, self.state, (), Expected(() if work is None else (work,)), at(seconds))
         self.state = taken.state
         return taken.reprobe
 
@@ -135,3 +135,70 @@ def test_an_incident_that_was_open_before_goes_on(seen):
     site.see(WEB, Severity.OK, 7)
     assert site.open == {}
     assert EventKind.RESOLVED in [event.kind for event in site.log]
+
+
+class Resting(Site):
+    """web stands by since START, or since it was last touched."""
+
+    def __init__(self, since: float = 0) -> None:
+        super().__init__()
+        self.rest({WEB: at(since)}, since)
+
+    def rest(self, resting: dict[CheckId, datetime], seconds: float) -> None:
+        self.state = moved(self.plan, self.state, (), Expected((), resting), at(seconds)).state
+
+
+def test_what_stands_by_opens_nothing_is_not_hurried_and_is_no_trouble_of_the_site():
+    site = Resting()
+    site.see(WEB, Severity.CRITICAL, 5)
+    site.see(PING, Severity.OK, 6)
+    site.pass_to(100_000)
+    assert site.open == {}
+    assert stands_by(site.state, WEB)
+    assert not settling(site.state, WEB)
+    assert not site.state.waiting, "nothing waits to be told"
+    assert set(awake(site.state)) == {DISK, PING, BEHIND}
+
+
+def test_what_was_seen_ok_at_the_site_that_stands_by_alarms_when_it_fails():
+    site = Resting()
+    site.see(WEB, Severity.OK, 5)
+    assert not stands_by(site.state, WEB)
+    site.see(WEB, Severity.CRITICAL, 10)
+    site.see(PING, Severity.OK, 11)
+    assert site.open == {WEB: at(10)}
+
+
+def test_where_the_group_runs_again_what_stood_by_is_told_at_once():
+    site = Resting()
+    site.see(WEB, Severity.CRITICAL, 5)
+    site.see(PING, Severity.OK, 6)
+    site.rest({}, 50)
+    site.pass_to(51)
+    assert site.open == {WEB: at(5)}
+
+
+def test_an_incident_that_is_open_when_its_group_leaves_stays_open():
+    site = Resting()
+    site.rest({}, 0)
+    site.see(WEB, Severity.CRITICAL, 5)
+    site.see(PING, Severity.OK, 6)
+    site.rest({WEB: at(50)}, 50)
+    site.see(WEB, Severity.CRITICAL, 60)
+    site.pass_to(100)
+    assert site.open == {WEB: at(5)}
+
+
+def test_no_incident_waits_for_what_stands_by_meanwhile():
+    site = Resting()
+    site.rest({}, 0)
+    site.see(PING, Severity.CRITICAL, 5)
+    site.see(WEB, Severity.CRITICAL, 6)
+    assert site.open == {PING: at(5)}
+    site.rest({WEB: at(50)}, 50)  # the group has moved away from the host that was lost
+    site.see(PING, Severity.OK, 60)
+    site.see(WEB, Severity.CRITICAL, 61)
+    site.pass_to(62)
+    assert site.open == {}
+    site.pass_to(100_000)
+    assert site.open == {}

@@ -16,6 +16,8 @@ from failover.phases import Direction
 from failover.run import Move, MoveState
 from failover.underway import ANSWERED_WITHIN
 from monitor.core.ids import CheckId
+from monitor.core.incident import Refused
+from monitor.core.plan import stands_by
 from monitor.core.text import ENGLISH
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.move_work import work_of
@@ -23,10 +25,14 @@ from monitor.daemon.moving import Wanted
 from monitor.web.continuity_json import going_json
 from monitor.web.views import when
 from tests.daemon.test_moves import running
-from tests.two_sites import TwoSites, free_port, two_sites
+from tests.two_sites import Host, TwoSites, free_port, two_sites
 
 CRM, WHO, WEB, ASIDE = PlanId("crm"), "uid:1000", CheckId("web-1"), CheckId("aside")
-SWITCHOVER, DRILL = Wanted(CRM, Direction.SWITCHOVER), Wanted(CRM, Direction.DRILL)
+SWITCHOVER, DRILL, FORCED = (
+    Wanted(CRM, Direction.SWITCHOVER),
+    Wanted(CRM, Direction.DRILL),
+    Wanted(CRM, Direction.FAILOVER),
+)
 
 
 @pytest.fixture
@@ -73,6 +79,14 @@ async def looked(daemon: Daemon, *checks: CheckId) -> None:
     await daemon.desk.tick()
 
 
+async def killed(host: Host) -> None:
+    """Kill the service of `host`, and wait until nobody answers there any more."""
+    host.kill()
+    async with asyncio.timeout(30):
+        while host.runs():
+            await asyncio.sleep(0.01)
+
+
 def opened(daemon: Daemon) -> set[CheckId | None]:
     return {incident.check for incident in daemon.desk.state.incidents.values() if incident.open}
 
@@ -115,3 +129,39 @@ async def test_a_drill_excuses_nothing_at_the_site_that_runs(sites):
         assert work is not None
         assert work.scope == {CheckId("web-2"), CheckId("near-2")}
         assert (work.over, work.span.end - work.span.start) == (move.ended_at, timedelta(minutes=30))
+
+
+async def test_what_stands_by_alarms_nobody_and_what_it_has_left_behind_neither(sites):
+    path = written(sites)
+    async with running(sites, path) as daemon:
+        await looked(daemon, WEB, CheckId("web-2"))
+        assert opened(daemon) == set(), "web-2 is only there to verify the site that stands by"
+        move = await waits_or_ends(daemon, await daemon.moves.start(SWITCHOVER, WHO, loss=None))
+        assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
+        await looked(daemon, WEB, CheckId("web-2"))
+        assert opened(daemon) == set(), "now it is web-1 that stands by"
+    async with running(sites, path) as daemon:
+        await looked(daemon, WEB, CheckId("web-2"))
+        assert opened(daemon) == set()
+        await killed(sites.secours)
+        await looked(daemon, WEB, CheckId("web-2"))
+        assert opened(daemon) == {CheckId("web-2")}, "the site that runs alarms as ever"
+        await daemon.reload(WHO)
+        assert stands_by(daemon.desk.state, WEB)
+
+
+async def test_after_a_forced_move_a_person_can_end_the_incident_of_what_stands_by_since(sites):
+    async with running(sites, written(sites)) as daemon:
+        await looked(daemon, WEB)
+        await killed(sites.centre)
+        await looked(daemon, WEB)
+        (incident,) = daemon.desk.state.incidents.values()
+        with pytest.raises(Refused, match="still fails"):
+            await daemon.desk.resolve(incident.id, WHO, "never mind")
+        move = await waits_or_ends(daemon, await daemon.moves.start(FORCED, WHO, loss=None))
+        assert (move.state, opened(daemon)) == (MoveState.SUCCEEDED, {WEB})
+        assert work_of(move, daemon.desk.inventory) is None, "what a forced move finds failing is told as ever"
+        await looked(daemon, WEB)
+        await daemon.desk.resolve(incident.id, WHO, "it runs at the other site")
+        await looked(daemon, WEB)
+        assert opened(daemon) == set()

@@ -64,6 +64,9 @@ def test_a_check_says_whether_it_is_stale_and_whether_it_comes_and_goes():
     assert (shown["stale"], shown["flapping"]) == (True, True)
     unseen = health_json(CheckId("door"), None, None, speech("en"))
     assert (unseen["stale"], unseen["flapping"]) == (False, False)
+    assert (shown["stands_by"], health_json(CheckId("door"), None, health, speech("en"), rests=True)["stands_by"]) == (
+        False, True,
+    )  # fmt: skip
 
 
 def test_an_incident_tells_who_is_on_it_until_when_that_it_wavers_and_to_which_work_it_belongs():
