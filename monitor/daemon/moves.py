@@ -229,7 +229,8 @@ class Moves:
         async with self.beginning.changing:
             await self.holding.turn()
             await self.guards.renew_spent()
-        held = {name: one.belief.token for name, one in self.holding.held.items() if one.belief is not None}
+        mine = (*self.holding.held.items(), *((move.plan, tenure) for move, tenure in self._under_way()))
+        held = {name: one.belief.token for name, one in mine if one.belief is not None}
         await self.book.note_leases(held)
 
     def watching(self, plan: PlanId) -> Watching:

@@ -72,3 +72,25 @@ async def test_the_clock_is_not_set_back_while_a_move_goes_on(sites):
         await daemon.moves.answer(WHO, "", yes=False)
         await daemon._housekeeping()
         assert not daemon.clock.stepped_by
+
+
+async def test_a_move_whose_lease_got_newer_tokens_is_still_ours_after_a_restart(sites):
+    """A guard that was not told in time has that done, also where a move begins nothing that would journal the token."""
+    (sites.secours.folder / "broken").touch()
+    async with running(sites) as daemon:
+        move = await moved(daemon, SWITCHOVER)
+        ((_, tenure),) = daemon.moves._under_way()
+        for _ in range(3):
+            assert await tenure.anew() is None
+            await daemon.moves.hold()
+    async with running(sites) as daemon:
+        daemon.moves.resume()
+        async with asyncio.timeout(20):
+            while not daemon.moves._under_way() or daemon.moves._under_way()[0][1].belief is None:
+                assert daemon.moves.moves[move.id].state is MoveState.WAITING
+                await asyncio.sleep(0.02)
+        (sites.secours.folder / "broken").unlink()
+        await daemon.moves.answer(WHO, "", yes=True)
+        async with asyncio.timeout(60):
+            ended = await daemon.moves.finished_or_waiting(move.id)
+        assert ended.state is MoveState.SUCCEEDED
