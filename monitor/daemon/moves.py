@@ -230,8 +230,7 @@ class Moves:
             await self.holding.turn()
             await self.guards.renew_spent()
         mine = (*self.holding.held.items(), *((move.plan, tenure) for move, tenure in self._under_way()))
-        held = {name: one.belief.token for name, one in mine if one.belief is not None}
-        await self.book.note_leases(held)
+        await self.book.note_leases({name: one.belief.token for name, one in mine if one.belief is not None})
 
     def watching(self, plan: PlanId) -> Watching:
         """Return what is known of the record of a group's lease, where voters keep it; every look adds to it."""

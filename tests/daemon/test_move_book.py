@@ -75,7 +75,7 @@ async def test_the_clock_is_not_set_back_while_a_move_goes_on(sites):
 
 
 async def test_a_move_whose_lease_got_newer_tokens_is_still_ours_after_a_restart(sites):
-    """A guard that was not told in time has that done, also where a move begins nothing that would journal the token."""
+    """A guard that was not told in time has that done, also where nothing is begun that would journal the token."""
     (sites.secours.folder / "broken").touch()
     async with running(sites) as daemon:
         move = await moved(daemon, SWITCHOVER)
