@@ -143,11 +143,12 @@ def _foreign(known: Known, seen: Seen, record: Record) -> StayPassive | None:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How the lease of a group stands at a site.
+    """How the lease of a group stands at a site. `plan`: what people call the group; `name`: its name in commands.
 
     `passive`: why it is not held, None where it is; `belief`: what is believed of one that is. `age`: seconds since the
     renewal that was answered last was sent; `loop`: how often one is sent. `trouble`: why one was not answered;
-    `unguarded`: why the guard where the group runs, at `runs_at`, could not be told.
+    `unguarded`: why the guard where the group runs, at `runs_at`, could not be told. `stopped`: that guard has stopped
+    the group, and nothing has started it since.
     """
 
     plan: str
@@ -158,6 +159,8 @@ class Keep:
     trouble: Text | None = None
     unguarded: Text | None = None
     runs_at: str = ""
+    stopped: bool = False
+    name: str = ""
 
 
 def keep_verdict(keep: Keep, now: float) -> Verdict:
@@ -176,6 +179,15 @@ def keep_verdict(keep: Keep, now: float) -> Verdict:
             site=keep.runs_at,
             plan=keep.plan,
             why=keep.unguarded,
+        )
+        return Verdict(Severity.CRITICAL, text, metrics)
+    if keep.stopped:
+        text = say(
+            "the guard at {site} has stopped {plan}, for its lease had lapsed; the lease is held again, and nothing "
+            "has started it since: start it there (its runbook, or by hand), or move it: `releve failover run {name}`",
+            site=keep.runs_at,
+            plan=keep.plan,
+            name=keep.name,
         )
         return Verdict(Severity.CRITICAL, text, metrics)
     if keep.age > 2 * keep.loop.total_seconds():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
 from failover.across import GuardSeen, Heard
 from failover.ground import past, runs_at
@@ -49,6 +50,8 @@ class Guards:
         self._taking, self._moving, self._clock = taking, moving, clock
         self.telling = Telling(self._destination, self._due_there, clock)
         holding.end_there = self._end_there
+        self.lapsed_at: dict[PlanId, datetime] = {}
+        """When the guard of a site was last seen to stop a group that is to run there, or to have stopped it (UTC)."""
 
     def _destination(self) -> Destination | None:
         there = self._there()
@@ -105,7 +108,10 @@ class Guards:
                 seen = self.holding.post.alive(name)
             elif name in self._due_there().runs and name not in self.telling.untold:
                 seen = self.telling.seen.get(name)
-            if seen is not None and belief is not None and seen.spent is not None and seen.spent >= belief.token:
+            if seen is None or belief is None or seen.spent is None:
+                continue
+            self.lapsed_at[name] = self._clock.now()
+            if seen.spent >= belief.token:
                 log.warning("a guard has stopped what it was to let run", extra={"event": "guard_lapsed", "plan": name})
                 await tenure.anew(seen.spent)
 

@@ -12,7 +12,7 @@ from monitor.daemon.clock import GuardedClock
 from monitor.daemon.desk import Desk
 from monitor.daemon.handing import Handing
 from monitor.daemon.journal import Journal
-from monitor.daemon.keeping import lease_verdicts
+from monitor.daemon.keeping import lease_verdicts, left_stopped
 from monitor.daemon.moves import Moves
 from monitor.daemon.peer_sender import PeerSender
 from monitor.daemon.peering import peer_verdict
@@ -65,8 +65,9 @@ class Ourselves:
         if itself is not None and selfcheck.SELF in self._desk.plan.checks:
             verdicts += ((selfcheck.SELF, itself),)
         moves, now_boot = self._moves, self._clock.boot()
-        untold = moves.guards.untold_there()
-        leases = lease_verdicts(self._desk.inventory.continuity, moves.moves, moves.holding, now_boot, untold)
+        untold, continuity = moves.guards.untold_there(), self._desk.inventory.continuity
+        stopped = left_stopped(continuity, moves.moves, moves.guards.lapsed_at, self._desk.state.healths)
+        leases = lease_verdicts(continuity, moves.moves, moves.holding, now_boot, untold, stopped)
         verdicts += tuple((selfcheck.lease_check(plan), verdict) for plan, verdict in leases.items())
         for name, verdict in verdicts:
             await self._desk.take(name, verdict, now, 0.0)

@@ -146,6 +146,7 @@ async def test_a_guard_that_has_stopped_for_what_is_held_gets_a_newer_token(here
     await here.guards.renew_spent()
     assert (here.belief.token > before + max(ahead, 0)) is renewed
     assert (here.belief.token != before) is renewed
+    assert (CRM in here.guards.lapsed_at) is (phase is not Guard.HOLDING)
 
 
 async def test_the_guard_of_the_new_site_has_to_be_there(here):

@@ -125,6 +125,8 @@ def held(belief: Belief | None = HELD, age: float = 1.0, **more) -> Keep:
         (held(age=10.1), Severity.WARNING, "is late; it ends in"),
         (held(age=11.0, trouble=say("two voters are gone")), Severity.WARNING, "two voters are gone"),
         (held(unguarded=say("no such folder")), Severity.CRITICAL, "will stop it: no such folder"),
+        (held(stopped=True, runs_at="centre", name="crm"), Severity.CRITICAL, "`releve failover run crm`"),
+        (held(LAPSED, stopped=True, trouble=say("silence")), Severity.UNKNOWN, "does not hold the lease of le CRM"),
         (held(LAPSED, trouble=say("silence")), Severity.UNKNOWN, "does not hold the lease of le CRM any more: silence"),
         (held(None), Severity.UNKNOWN, "not asked for in time"),
         (passive(Why.ELSEWHERE), Severity.OK, "for a reason"),

@@ -12,9 +12,11 @@ import pytest
 from monitor.clock import SystemClock
 from tests.real.sites.course import play
 from tests.real.sites.faults import Faults
+from tests.real.sites.hosts import SERVICES
 from tests.real.sites.judge import Ending, violations
 from tests.real.sites.lab import Lab
 from tests.real.sites.nodes import until
+from tests.real.sites.paper import PLAN
 from tests.real.sites.schedule import UNLED, schedule
 
 SEEDS = range(10)
@@ -86,6 +88,34 @@ def test_the_group_moves_by_itself_away_from_a_site_that_stands_but_whose_releve
     (move,) = lab.releves.moves("secours")
     assert (move["direction"], move["started_by"], move["state"]) == ("failover", "releve", "succeeded"), course.story
     assert lab.releves.guarded("centre").get("phase") == "stopped", course.story
+
+
+def test_what_its_guard_stopped_while_the_voters_were_away_is_told_with_what_to_do_until_somebody_starts_it(lab: Lab):
+    """Nobody else may have run it meanwhile, so that nothing moves and nothing is started behind anybody's back."""
+    token = lab.begin()
+    away = ("secours", "witness")
+    for voter in away:
+        lab.voters.send(voter, signal.SIGSTOP)
+    until(lambda: lab.releves.guarded("centre").get("phase") == "stopped", lab.log)
+    for voter in away:
+        lab.voters.send(voter, signal.SIGCONT)
+    until(lambda: lab.releves.guarded("centre").get("phase") == "holding", lab.log)
+    newer = int(lab.releves.guarded("centre")["token"])
+    assert newer > token
+
+    def told() -> list[str]:
+        incidents = lab.releves.ask("centre", "/api/v1/incidents") or []
+        return [str(one["title"]) for one in incidents if one["status"] != "resolved"]
+
+    stopped = "the guard at centre has stopped the calls"
+    until(lambda: any(stopped in title and f"`releve failover run {PLAN}`" in title for title in told()), lab.log)
+    assert not lab.releves.moves("centre")
+    assert not lab.releves.moves("secours")
+    for service in SERVICES:  # as its runbook does, or a person
+        assert lab.hosts.does("centre", "start", service, newer), lab.log()
+    until(lambda: lab.serving() == "centre", lab.log)
+    until(lambda: not any(stopped in title for title in told()), lab.log)
+    assert violations(lab.client.effects(), lab.rows("centre"), Ending("centre"), lossy=()) == ()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
