@@ -160,7 +160,10 @@ def _lacking(known: Known) -> StandBy | None:
     """Return why there is nothing to go on with."""
     match known.ground:
         case Ground.BROKEN:
-            text = say("the copy of the newer state is not whole: a person decides (releve peer take-over)")
+            text = say(
+                "the copy of the other site's state could not follow to its end, and has yet to come again. If that "
+                "site is lost: stop this Relève, take over what there is (releve peer take-over --yes), and start it"
+            )
             return StandBy(Why.BROKEN, text)
         case Ground.DAMAGED:
             text = say(

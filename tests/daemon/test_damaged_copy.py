@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,13 +39,19 @@ def sites(store: Store, tmp_path: Path, pki: Pki) -> Sites:
     return Sites(store, tmp_path / "other", pki)
 
 
-def damage(data: Path, first: int = FURTHER) -> Path:
+def damage(data: Path, first: int = FURTHER, table: str = "") -> Path:
+    """Let the disk give back something else from page `first` on, or where `table` begins."""
     copy = current_copy(data / PEER)
     assert copy is not None
     path = copy / STATE_FILE
+    pages = range(first, path.stat().st_size // PAGE)
+    if table:
+        with closing(sqlite3.connect(path)) as database:
+            ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+        pages = range(page - 1, page)
     with path.open("r+b") as file:
-        for at in range(first * PAGE, path.stat().st_size, PAGE):
-            file.seek(at)
+        for page in pages:
+            file.seek(page * PAGE)
             file.write(os.urandom(64))
     return copy
 
@@ -124,3 +132,18 @@ async def test_who_has_a_damaged_copy_says_that_it_could_not_go_on(sites: Sites)
             with pytest.raises(NotTaken) as caught:
                 await peer_line.request(line, "POST", "relief", relief)
     assert caught.value.why is wire.Why.UNABLE
+
+
+async def test_damage_that_a_row_comes_upon_is_taken_for_such(sites: Sites) -> None:
+    standing = await copied(sites)
+    sites.note("further")
+    with Replica(sites.data / PEER) as replica:
+        piece = sites.store.feed.after(replica.reached().cursor or 0, 2**20)
+        assert piece is not None and piece.rows
+        assert replica._engine is not None
+        replica._engine.dispose()  # what it has in memory would hide it
+        damage(sites.data, table="audit")
+        with pytest.raises(Corrupt):
+            replica.take(standing, piece)
+        assert replica.admit(standing) is Admission.ANEW
+    assert footing(sites.data).ground is Ground.DAMAGED

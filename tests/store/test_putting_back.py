@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -29,14 +31,19 @@ def secours(store: Store, tmp_path: Path, start: datetime) -> Path:
     return tmp_path / "secours"
 
 
+@pytest.mark.parametrize("table", ["feed_state", "audit"])
 def test_a_damaged_copy_is_set_aside_and_what_is_put_back_is_gone_on_with(
-    secours: Path, tmp_path: Path, start: datetime
+    secours: Path, tmp_path: Path, start: datetime, table: str
 ) -> None:
     copy = current_copy(secours / PEER)
     assert copy is not None
-    (copy / STATE_FILE).write_bytes(b"no database" * 1000)
+    with closing(sqlite3.connect(copy / STATE_FILE)) as database:
+        ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+    with (copy / STATE_FILE).open("r+b") as file:
+        file.seek(4096 * (page - 1))
+        file.write(b"no page" * 500)
     damaged = (copy / STATE_FILE).read_bytes()
-    assert footing(secours).ground is Ground.DAMAGED
+    assert footing(secours).ground is (Ground.COPY if table == "audit" else Ground.DAMAGED), "nobody read all of it"
     done = put_back(secours, tmp_path / "old.zip", start, actor="uid:0")
     assert done.aside is not None
     assert (done.aside / copy.name / STATE_FILE).read_bytes() == damaged

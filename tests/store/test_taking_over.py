@@ -276,13 +276,17 @@ def test_what_there_is_to_go_on_with_is_known_before_and_after_and_in_between(
     assert seen == sorted(seen, key=list(dict.fromkeys(seen)).index), "nothing of it is taken back"
 
 
-def test_a_copy_that_cannot_follow_is_no_ground(centre: tuple[Store, Standing], secours: Path) -> None:
+def test_a_copy_that_cannot_follow_is_no_ground_until_a_person_takes_over_what_there_is(
+    centre: tuple[Store, Standing], secours: Path, start: datetime
+) -> None:
     _store, standing = centre
     with Replica(secours / PEER) as replica:
         first = (replica.reached().cursor or 0) + 1
         with pytest.raises(Diverged):
             replica.take(standing, Piece(first, ('["-","audit",{"seq":9999}]', '[".","2026-11-23T02:00:00+00:00"]')))
     assert footing(secours) == Footing(Ground.BROKEN, 0)
+    take_over(secours, start, actor="uid:1")
+    assert footing(secours) == Footing(Ground.OWN, 0)
 
 
 def test_whoever_takes_over_by_itself_keeps_its_life_its_figures_and_what_people_put_there(
