@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from failover.itself import Known, Lead, Role, StandBy, Why, next_role
+from failover.itself import Ground, Known, Lead, Role, StandBy, Why, next_role
 from tests.failover.two_releves_explored import (
     BEGIN,
     TOKENS,
@@ -100,7 +102,13 @@ def deaf(known: Known) -> Role:
     return Lead(known.token) if isinstance(role, StandBy) and role.why is Why.SPEAKS else role
 
 
+def blind(known: Known) -> Role:
+    """Count a damaged copy as none, and go on with what lies beside it."""
+    return next_role(replace(known, ground=Ground.OWN) if known.ground is Ground.DAMAGED else known)
+
+
 WRONG = {
+    "an older state is gone on with where the copy of the newer one is damaged": (Rules(next_role=blind), (1, 1, 0)),
     "who is named does not wait for the last of the state": (Rules(next_role=at_once), (0, 2, 1)),
     "who stands by does not listen": (Rules(next_role=deaf), (1, 1, 0)),
     "who was superseded goes on": (Rules(superseded_by=lambda _seen, _token: None), (1, 0, 0)),

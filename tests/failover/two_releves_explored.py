@@ -55,7 +55,7 @@ class Side(NamedTuple):
     """One site. `left`: ticks for which its lease may be believed in; `token`: of the lease that it had last.
 
     `silent`: ticks since the other was heard; `relieved`: it said that all has come. `alone`: it once began without the
-    lease.
+    lease. `damaged`: the disk has damaged its copy.
     """
 
     does: Is = Is.GONE
@@ -66,6 +66,7 @@ class Side(NamedTuple):
     silent: int = 0
     relieved: bool = False
     alone: bool = False
+    damaged: bool = False
 
 
 class World(NamedTuple):
@@ -145,7 +146,7 @@ def ground(side: Side) -> tuple[Ground, int]:
     """Return what there is to go on with, as `monitor.store.whose.footing` does, and the highest token of it."""
     token = max((one.token for one in (side.own, side.copy) if one is not None), default=0)
     if side.copy is not None and (side.own is None or side.copy.rank > side.own.rank):
-        return Ground.COPY, token
+        return (Ground.DAMAGED if side.damaged else Ground.COPY), token
     return (Ground.NOTHING if side.own is None else Ground.OWN), token
 
 
@@ -201,6 +202,8 @@ def _takes(world: World, x: int, role: Lead) -> World:
     side, found, other = world.sides[x], ground(world.sides[x])[0], world.sides[1 - x]
     if found is Ground.COPY and side.silent < TTL and not (ours and side.relieved) and other.does >= Is.ACTIVE:
         raise Broken(f"{'AB'[x]} goes on while it hears the other")
+    if found is Ground.DAMAGED:
+        raise Broken(f"{'AB'[x]} goes on with what is older")
     taken = world._replace(record=(x, token), age=0)
     if found is Ground.COPY:
         # Taken back meanwhile, the other one may have written more.
@@ -265,7 +268,7 @@ def _speaks(world: World, x: int, rules: Rules) -> Iterator[tuple[str, World]]:
         return
     if other.does is Is.PASSIVE:
         if _admitted(other, ours, rules):
-            yield "sends", put(world, 1 - x, copy=ours, silent=0, relieved=False)
+            yield "sends", put(world, 1 - x, copy=ours, silent=0, relieved=False, damaged=False)
     elif other.does in (Is.ACTIVE, Is.TAKING):
         theirs = offered(other)
         newer = other.does is Is.ACTIVE and theirs is not None and theirs.rank > ours.rank
@@ -293,7 +296,7 @@ def _ends(world: World, x: int, rules: Rules) -> Iterator[tuple[str, World]]:
         yield "writes its last", put(world, x, own=longer)._replace(writes=world.writes - 1)
     ended, ours = put(world, x, does=Is.PASSIVE, silent=0, relieved=False, left=0), offered(side)
     if world.line and ours is not None and other.does is Is.PASSIVE and _admitted(other, ours, rules):
-        yield "has ended and says so", put(ended, 1 - x, copy=ours, silent=0, relieved=True)
+        yield "has ended and says so", put(ended, 1 - x, copy=ours, silent=0, relieved=True, damaged=False)
     yield "has ended", ended
 
 
@@ -317,6 +320,8 @@ def _faults(world: World) -> Iterator[tuple[str, World]]:
     for x in SITES:
         if world.sides[x].does is not Is.GONE:
             yield f"{'AB'[x]} is killed", put(spent, x, does=Is.GONE, left=0, silent=0, relieved=False)
+        if ground(world.sides[x])[0] is Ground.COPY and world.sides[x].does in (Is.GONE, Is.PASSIVE):
+            yield f"the copy of {'AB'[x]} is damaged", put(spent, x, damaged=True)
         if world.voters[x]:
             yield (
                 f"{'AB'[x]} loses the voters",
