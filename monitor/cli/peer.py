@@ -193,6 +193,8 @@ def take_over(settings: Settings, yes: bool, as_json: bool) -> int:
             raise Failure(
                 say("Nothing was done: no copy of the other Relève's state is here, and so nothing can be taken over")
             )
+        if seen.damaged is not None:
+            raise Failure(_said(seen, words))
         warn(words.render(_said(seen, words)))
         raise Failure(
             say("Nothing was done. With --yes this Relève goes on with that; the other one must not run then")
@@ -227,10 +229,10 @@ def take_over(settings: Settings, yes: bool, as_json: bool) -> int:
 def _seen(settings: Settings) -> Seen | None:
     from monitor.store import StoreError
     from monitor.store.folder import PEER
-    from monitor.store.whose import look_at
+    from monitor.store.whose import examine
 
     try:
-        return look_at(settings.data / PEER)
+        return examine(settings.data / PEER)
     except StoreError as error:
         raise Failure(error.text) from error
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from monitor.store.archive import Restored, restore, set_aside
 from monitor.store.ballast import SIZE
-from monitor.store.errors import Corrupt, translated
+from monitor.store.errors import translated
 from monitor.store.folder import PEER, WriterLock, sync_folder
-from monitor.store.replica import CURRENT, inspected
-from monitor.store.whose import Seen, look_at
+from monitor.store.replica import CURRENT
+from monitor.store.whose import examine
 
 
 def put_back(
@@ -29,8 +29,8 @@ def put_back(
     lock = WriterLock(peer)
     try:
         done = restore(folder, source, now, actor=actor, replace=over, ballast=ballast)
-        seen = look_at(peer)
-        if seen is None or _is_whole(seen):
+        seen = examine(peer)
+        if seen is None or seen.reached.cursor is not None:
             return done
         with translated(peer):
             aside = done.aside or set_aside(folder, [], now)
@@ -41,14 +41,3 @@ def put_back(
         return replace(done, aside=aside)
     finally:
         lock.release()
-
-
-def _is_whole(seen: Seen) -> bool:
-    """Whether it could be gone on with; also what nobody has read since it was damaged is found."""
-    if seen.reached.cursor is None:
-        return False
-    try:
-        inspected(seen.path)
-    except Corrupt:
-        return False
-    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from failover.itself import Ground
@@ -13,7 +13,7 @@ from monitor.store.errors import Corrupt, OlderSchema, corrupt, translated
 from monitor.store.feed import Standing
 from monitor.store.folder import PEER, STATE_FILE
 from monitor.store.opening import open_store
-from monitor.store.replica import Reached, current_copy, reached_in
+from monitor.store.replica import Reached, current_copy, inspected, reached_in
 from monitor.store.taking_over import is_begun
 
 
@@ -45,6 +45,18 @@ def look_at(folder: Path) -> Seen | None:
         return _read(current)
     except Corrupt as error:
         return Seen(None if known is None else known.standing, Reached(None), current, str(error))
+
+
+def examine(folder: Path) -> Seen | None:
+    """Return the same as `look_at`, once all of the copy was read: damage that nobody has come upon is found, too."""
+    seen = look_at(folder)
+    if seen is None or seen.damaged is not None:
+        return seen
+    try:
+        inspected(seen.path)
+    except Corrupt as error:
+        return replace(seen, reached=Reached(None), damaged=str(error))
+    return seen
 
 
 def _read(current: Path) -> Seen:
@@ -80,7 +92,7 @@ def superseded(folder: Path) -> bool:
     """
     seen = look_at(folder / PEER)
     if seen is not None and seen.standing is None and seen.damaged is not None:
-        raise corrupt(seen.path, seen.damaged)  # whether it is newer nobody knows
+        raise corrupt(seen.path, "it does not say whose it is")  # nor whether it is the newer one
     if seen is None or seen.standing is None:
         return False
     own = own_standing(folder)

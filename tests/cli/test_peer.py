@@ -1,6 +1,13 @@
 """`releve peer`: what is said where there is no other Relève, or nothing of it here."""
 
 import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+from monitor.store import open_store
+from monitor.store.archive import back_up
+from monitor.store.replica import Replica
 
 SITE = """
 site: {name: Petit site, timezone: Africa/Douala, language: en}
@@ -32,6 +39,35 @@ def test_without_a_copy_that_is_said_and_nothing_can_be_taken_over(releve, tmp_p
     assert code == 2
     assert "There is no copy" in err
     assert not (tmp_path / "data" / "state.db").exists()
+
+
+def test_a_copy_whose_damage_nobody_has_come_upon_is_not_called_whole_and_a_backup_helps(releve, tmp_path):
+    now = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    with open_store(tmp_path / "centre", write=True, ballast=0) as store:
+        standing = store.feed.start()
+        back_up(store.folder, tmp_path / "all.zip", now, history=False)
+    with Replica(tmp_path / "data" / "peer") as replica:
+        replica.install(standing, tmp_path / "all.zip")
+        path = replica.path / "state.db"
+    assert releve("peer", "status")[0] == 0
+    with closing(sqlite3.connect(path)) as database:
+        ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'audit'")
+    with path.open("r+b") as file:
+        file.seek(4096 * (page - 1))
+        file.write(b"no page" * 500)
+    code, out, _err = releve("peer", "status")
+    assert code == 1
+    assert "damaged on the disk here" in out
+    code, out, _err = releve("peer", "status", "--json")
+    assert (code, json.loads(out)["whole"]) == (1, False)
+    for arguments in ((), ("--yes",)):
+        code, _out, err = releve("peer", "take-over", *arguments)
+        assert code == 2
+        assert "releve restore FILE --yes" in err
+    code, out, _err = releve("restore", str(tmp_path / "all.zip"), "--yes")
+    assert code == 0
+    assert "What was there before lies in" in out
+    assert "There is no copy" in releve("peer", "status")[1]
 
 
 def test_only_the_active_one_hands_over(releve):
