@@ -108,7 +108,8 @@ def _planned(plan: Plan, seen: Seen, source: SiteId, target: SiteId) -> Hold | N
             Why.SOURCE,
             say("{site}, where it runs, is not seen up (by {names}), so that it cannot stop in order", site=source,
                 names=names),
-            say("{site} itself; or a failover, which does without it", site=source),
+            say("{site} itself; or a failover, which does without it: `releve failover run {plan} --forced`",
+                site=source, plan=plan.id),
         )  # fmt: skip
     hold = unready(target, seen.site(target))
     if hold is not None:

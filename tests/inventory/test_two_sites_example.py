@@ -13,6 +13,7 @@ from failover.phases import Direction
 from failover.tasks import tasks_of
 from monitor import cli
 from monitor.core.text import ENGLISH
+from monitor.daemon.peering import ends
 from monitor.inventory.json_schema import json_schema
 from monitor.inventory.load import Loaded, load
 from monitor.inventory.problems import Level, Problems
@@ -20,7 +21,8 @@ from monitor.inventory.yaml_nodes import plain_data, read
 
 NAME = "inventory-two-sites.yaml"
 VARIABLES = ("RELEVE_MAIL_URL", "RELEVE_SQL_PASSWORD")
-FILES = (".ssh/releve", ".releve/etcd-ca.pem", ".releve/etcd.pem", ".releve/etcd-key.pem")
+PEMS = ("ca.pem", "cert.pem", "key.pem", "etcd-ca.pem", "etcd.pem", "etcd-key.pem")
+FILES = (".ssh/releve", *(f".releve/{name}" for name in PEMS))
 CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
 
 
@@ -42,6 +44,9 @@ def test_it_has_no_problem_once_its_secrets_are_there(loaded):
     found: Continuity = loaded.inventory.continuity
     assert (found.mode, found.here.id) == (Mode.QUORUM, "centre")
     assert found.sites[CENTRE].devices == {"sql-1", "calls-1"}
+    both = ends(loaded.inventory)
+    assert both is not None, "two Relèves that do not know each other both tell everybody everything"
+    assert [site.id for site in both] == [CENTRE, SECOURS]
 
 
 def test_without_its_secrets_it_only_warns(project, monkeypatch, tmp_path):
