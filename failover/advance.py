@@ -158,7 +158,7 @@ def _again(move: Move) -> Enter | Ask:
     text = say(
         "the guard at {site} has stopped {count} times what was started there, for the lease lapsed. Yes starts it "
         "again, no ends the move here. {where}",
-        site=move.target,
+        site=move.called(move.target),
         count=count,
         where=whereabouts(move),
     )
@@ -187,10 +187,10 @@ def whereabouts(move: Move) -> Text:
         return say(
             "{plan} runs at {site}; what the drill brought up at {standby} is still there, and is to be torn down",
             plan=move.plan,
-            site=at,
-            standby=move.target,
+            site=move.called(at),
+            standby=move.called(move.target),
         )
-    return say("{plan} runs at {site}", plan=move.plan, site=at)
+    return say("{plan} runs at {site}", plan=move.plan, site=move.called(at))
 
 
 def _in_phase(move: Move, plan: Plan, phase: Phase, fenced: Fenced, now: datetime) -> Next:
@@ -311,7 +311,7 @@ def _sync(move: Move) -> Next:
     worst = behind[0]
     text = say(
         "not everything has arrived at {site}: {check}: {why}. Yes goes on without it, no ends the move here. {where}",
-        site=move.target,
+        site=move.called(move.target),
         check=worst.check,
         why=worst.text,
         where=whereabouts(move),
@@ -332,7 +332,7 @@ def _verify(move: Move, plan: Plan) -> Next:
     text = say(
         "{check} is not OK at {site}: {why}. Yes looks again, no ends the move here",
         check=due[0],
-        site=move.target,
+        site=move.called(move.target),
         why=seen.text if seen is not None else Text("?"),
     )
     return Ask(None, text)
@@ -340,7 +340,7 @@ def _verify(move: Move, plan: Plan) -> Next:
 
 def _ended(move: Move) -> Next:
     if move.direction is not Direction.DRILL:
-        text = say("{plan} runs at {site}, and was seen to work there", plan=move.plan, site=move.target)
+        text = say("{plan} runs at {site}, and was seen to work there", plan=move.plan, site=move.called(move.target))
         return End(MoveState.SUCCEEDED, text)
     failed = _first(move, ActionState.FAILED, Phase.UP)
     if failed is not None:
@@ -350,7 +350,7 @@ def _ended(move: Move) -> Next:
     bad = next((seen for seen in latest.values() if not seen.ok), None)
     if bad is not None:
         return End(MoveState.FAILED, say("the drill failed: {check}: {why}", check=bad.check, why=bad.text))
-    return End(MoveState.SUCCEEDED, say("the drill was done: {site} can take over", site=move.target))
+    return End(MoveState.SUCCEEDED, say("the drill was done: {site} can take over", site=move.called(move.target)))
 
 
 def _needs_fence(move: Move, phase: Phase) -> bool:

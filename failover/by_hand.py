@@ -53,8 +53,8 @@ def may_start(
     if to == source or to not in (plan.active, plan.standby):
         return _already(plan, to, source)
     old = source if source is not None else plan.other(to)
-    hold = (_planned(plan, seen, old, to) if direction.planned else _forced(seen, to)) or (
-        _untold(to, untold) or unfenced(old, group.unfenced) or unleased(lease)
+    hold = (_planned(plan, seen, old, to) if direction.planned else _forced(plan, seen, to)) or (
+        _untold(plan, to, untold) or unfenced(plan, old, group.unfenced) or unleased(lease)
     )
     if hold is not None:
         return hold
@@ -64,15 +64,15 @@ def may_start(
     return Act(direction, old, to, group.loss, text, remarks=remarks)
 
 
-def _untold(target: SiteId, untold: Mapping[SiteId, Text]) -> Hold | None:
+def _untold(plan: Plan, target: SiteId, untold: Mapping[SiteId, Text]) -> Hold | None:
     """A guard that hears nothing of a move stops what that starts, and one that does not run stops nothing later."""
     if target not in untold:
         return None
     return Hold(
         Why.GUARD,
-        say("nothing is started at {site} of which the guard there cannot be told: {why}", site=target,
-            why=untold[target]),
-        say("the line to {site} and the guard there; or carry it out at {site}", site=target),
+        say("nothing is started at {site} of which the guard there cannot be told: {why}",
+            site=plan.called(target), why=untold[target]),
+        say("the line to {site} and the guard there; or carry it out at {site}", site=plan.called(target)),
     )  # fmt: skip
 
 
@@ -91,11 +91,10 @@ def target_of(plan: Plan, direction: Direction, source: SiteId | None, target: S
 
 def _already(plan: Plan, target: SiteId, source: SiteId | None) -> Hold:
     if target == source:
-        text = say("{plan} runs at {site} already", plan=plan.id, site=target)
+        text = say("{plan} runs at {site} already", plan=plan.id, site=plan.called(target))
     else:
-        text = say("{site} is none of the two sites of {plan}", plan=plan.id, site=target)
-    lift = say("another site: {plan} can run at {active} and at {standby}", plan=plan.id, active=plan.active,
-               standby=plan.standby)  # fmt: skip
+        text = say("{site} is none of the two sites of {plan}", plan=plan.id, site=plan.called(target))
+    lift = say("the other site: `--to {active}` or `--to {standby}`", active=plan.active, standby=plan.standby)
     return Hold(Why.ALREADY, text, lift)
 
 
@@ -103,15 +102,15 @@ def _planned(plan: Plan, seen: Seen, source: SiteId, target: SiteId) -> Hold | N
     """What a planned move needs besides: both sites, and a copy that can be seen."""
     sighted, loss = seen.site(source), seen.group(plan.id).loss
     if not sighted.up:
-        names = called(sighted.down or sighted.silent)
+        names, site = called(sighted.down or sighted.silent, plan.titles), plan.called(source)
         return Hold(
             Why.SOURCE,
-            say("{site}, where it runs, is not seen up (by {names}), so that it cannot stop in order", site=source,
+            say("{site}, where it runs, is not seen up (by {names}), so that it cannot stop in order", site=site,
                 names=names),
             say("{site} itself; or a failover, which does without it: `releve failover run {plan} --forced`",
-                site=source, plan=plan.id),
+                site=site, plan=plan.id),
         )  # fmt: skip
-    hold = unready(target, seen.site(target))
+    hold = unready(plan, target, seen.site(target))
     if hold is not None:
         return hold
     if not loss.known:
@@ -123,10 +122,10 @@ def _planned(plan: Plan, seen: Seen, source: SiteId, target: SiteId) -> Hold | N
     return None
 
 
-def _forced(seen: Seen, target: SiteId) -> Hold | None:
+def _forced(plan: Plan, seen: Seen, target: SiteId) -> Hold | None:
     """A failover goes where it can: only to a site that everybody sees down it does not."""
     sighted = seen.site(target)
-    return unready(target, sighted) if sighted.sight in (Sight.LOST, Sight.LONE) else None
+    return unready(plan, target, sighted) if sighted.sight in (Sight.LOST, Sight.LONE) else None
 
 
 def _drill(
@@ -140,27 +139,32 @@ def _drill(
     if plan.parts.get(at, Part()).drill is None:
         return Hold(
             Why.NO_DRILL,
-            say("the plan {plan} does not say how to drill {site}", plan=plan.id, site=at),
+            say("the plan {plan} does not say how to drill {site}", plan=plan.id, site=plan.called(at)),
             say("`drill:` under this site in the inventory"),
         )
     sighted, group = seen.site(source), seen.group(plan.id)
     if group.incident is not None or sighted.sight in (Sight.LOST, Sight.LONE, Sight.SPLIT):
         return Hold(
             Why.INCIDENT,
-            say("{site} is in trouble, and what takes over has to be free for that", site=source),
+            say("{site} is in trouble, and what takes over has to be free for that", site=plan.called(source)),
             say("the end of the incident"),
         )
-    hold = unready(at, seen.site(at))
+    hold = unready(plan, at, seen.site(at))
     if hold is not None:
         return hold
     given = word is not None and word.covers(Direction.DRILL, at, NO_LOSS, now)
     text = say(
-        "{plan} is brought up beside at {site}, verified and torn down; nobody is switched", plan=plan.id, site=at
+        "{plan} is brought up beside at {site}, verified and torn down; nobody is switched",
+        plan=plan.id,
+        site=plan.called(at),
     )
     remarks = _announced(plan, seen)
     if _is_guarded(plan, at):
         remarks += (
-            say("the guard at {site} stops what it guards there, also when a drill has brought it up", site=at),
+            say(
+                "the guard at {site} stops what it guards there, also when a drill has brought it up",
+                site=plan.called(at),
+            ),
         )
     return Act(Direction.DRILL, source, at, NO_LOSS, None if given else text, remarks=remarks)
 
@@ -168,8 +172,8 @@ def _drill(
 def _question(plan: Plan, direction: Direction, target: SiteId, loss: Loss) -> Text:
     """What the person says yes to: the loss stands in it, before anything is done."""
     if direction.planned:
-        return say("{plan} stops, and goes on at {site}; nothing is lost", plan=plan.id, site=target)
-    return say("{plan} starts at {site} by force: {loss}", plan=plan.id, site=target, loss=loss.text)
+        return say("{plan} stops, and goes on at {site}; nothing is lost", plan=plan.id, site=plan.called(target))
+    return say("{plan} starts at {site} by force: {loss}", plan=plan.id, site=plan.called(target), loss=loss.text)
 
 
 def _remarks(
@@ -180,11 +184,13 @@ def _remarks(
         found.append(say("it is not certain what time it is, so the times in the report may be wrong"))
     sighted = seen.site(source)
     if direction.planned and sighted.down:
-        names = called(sighted.down)
-        found.append(say("{site} is seen down by {names}", site=source, names=names))
+        names = called(sighted.down, plan.titles)
+        found.append(say("{site} is seen down by {names}", site=plan.called(source), names=names))
     if not direction.planned and sighted.sight in (Sight.UP, Sight.SPLIT):
-        names = called(sighted.up)
-        found.append(say("{site} is seen up by {names}: a switchover would lose nothing", site=source, names=names))
+        names = called(sighted.up, plan.titles)
+        found.append(
+            say("{site} is seen up by {names}: a switchover would lose nothing", site=plan.called(source), names=names)
+        )
     if not direction.planned:
         over = too_much(plan, seen.group(plan.id).loss)
         found += [over] if over is not None else []

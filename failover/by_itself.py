@@ -10,7 +10,7 @@ from failover.decide import decide
 from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why
 from failover.lease import free_in
 from failover.model import Plan, SiteId
-from failover.vantage import Asking, Kept
+from failover.vantage import NO_TITLES, Asking, Kept
 from monitor.core.text import Quantity, Text, say, verbatim
 
 
@@ -37,8 +37,11 @@ def by_itself(
     return checked if isinstance(checked, Hold) else found
 
 
-def untakeable(kept: Kept, by: Asking) -> Text | None:
-    """Return why the lease could not be taken by whoever asks, as its record is known; None where it could."""
+def untakeable(kept: Kept, by: Asking, titles: Mapping[SiteId, str] = NO_TITLES) -> Text | None:
+    """Return why the lease could not be taken by whoever asks, as its record is known; None where it could.
+
+    `titles`: what people call the sites.
+    """
     if kept.heard is None or by.now - kept.heard > by.fresh or kept.seen is None:
         return say("no majority of the voters says how the lease stands")
     record = kept.record
@@ -51,7 +54,7 @@ def untakeable(kept: Kept, by: Asking) -> Text | None:
         return say("nobody holds the lease, but somebody may have until just now; free in {time}", time=_span(left))
     return say(
         "{holder} holds the lease; free in {time} if it is not renewed",
-        holder=verbatim(record.holder),
+        holder=verbatim(titles.get(SiteId(record.holder), record.holder)),
         time=_span(left),
     )
 

@@ -115,11 +115,11 @@ def _not_now(case: _Case) -> Hold | None:
     if unled:
         return None if known_idle(group) else _unled(case.plan, source)
     if sighted.sight is not Sight.LOST:
-        return unsure(source, sighted)
+        return unsure(case.plan, source, sighted)
     if case.plan.kinds and group.incident is None:
         return Hold(
             Why.NO_INCIDENT,
-            say("{site} is seen down, but no incident is open that this plan answers", site=source),
+            say("{site} is seen down, but no incident is open that this plan answers", site=case.plan.called(source)),
             say("an incident of the kind {kinds}, once it is confirmed", kinds=", ".join(case.plan.kinds)),
         )
     return None
@@ -151,57 +151,70 @@ def _until_due(case: _Case) -> Hold | None:
         return None
     return Hold(
         Why.RUNS,
-        say("{site} is seen up; it moves by itself when the incident lasts too long", site=case.source),
+        say(
+            "{site} is seen up; it moves by itself when the incident lasts too long", site=case.plan.called(case.source)
+        ),
         say("the age of the incident, or a person: `releve failover run {plan}`", plan=case.plan.id),
         case.due,
     )
 
 
-def unsure(site: SiteId, seen: Sighted) -> Hold:
-    """Return why `site` is not believed to be lost, when it is not seen up either."""
+def unsure(plan: Plan, source: SiteId, seen: Sighted) -> Hold:
+    """Return why the site of `plan` is not believed to be lost, when it is not seen up either."""
+    site, titles = plan.called(source), plan.titles
     if seen.sight is Sight.UNSEEN:
         return Hold(
             Why.UNSEEN,
             say("nobody can tell whether {site} is up", site=site),
-            say("a vantage point that sees it; look why none does: {names}", names=called(seen.silent)),
+            say("a vantage point that sees it; look why none does: {names}", names=called(seen.silent, titles)),
         )
     if seen.sight is Sight.LONE:
         return Hold(
             Why.LONE,
-            say("{site} is seen down by {names} only, which does not suffice", names=called(seen.down), site=site),
-            say("another vantage point that sees the same; silent: {names}", names=called(seen.silent)),
+            say(
+                "{site} is seen down by {names} only, which does not suffice",
+                names=called(seen.down, titles),
+                site=site,
+            ),
+            say("another vantage point that sees the same; silent: {names}", names=called(seen.silent, titles)),
         )
     return Hold(
         Why.SPLIT,
-        say("{site} is seen down by {down}, but up by {up}", down=called(seen.down), up=called(seen.up), site=site),
+        say(
+            "{site} is seen down by {down}, but up by {up}",
+            down=called(seen.down, titles),
+            up=called(seen.up, titles),
+            site=site,
+        ),
         say("the link between them, or the end of what still answers there"),
     )
 
 
 def _not_there(case: _Case) -> Hold | None:
     """What stands against it where the group would run, and where it ran."""
-    return unready(case.target, case.seen.site(case.target)) or unfenced(case.source, case.group.unfenced)
+    plan, target = case.plan, case.target
+    return unready(plan, target, case.seen.site(target)) or unfenced(plan, case.source, case.group.unfenced)
 
 
-def unready(target: SiteId, seen: Sighted) -> Hold | None:
+def unready(plan: Plan, target: SiteId, seen: Sighted) -> Hold | None:
     """Return why nothing moves to `target`; None when it is seen up by all who see it."""
     if seen.sight is Sight.UP:
         return None
-    by = called(seen.down or seen.silent)
+    site, by = plan.called(target), called(seen.down or seen.silent, plan.titles)
     return Hold(
         Why.TARGET,
-        say("{site}, where it would run, is not seen up (by {names})", site=target, names=by),
-        say("{site} itself, once it is seen up", site=target),
+        say("{site}, where it would run, is not seen up (by {names})", site=site, names=by),
+        say("{site} itself, once it is seen up", site=site),
     )
 
 
-def unfenced(source: SiteId, why: Text | None) -> Hold | None:
+def unfenced(plan: Plan, source: SiteId, why: Text | None) -> Hold | None:
     """Return why nothing moves away from `source` that could still have an effect; None when a fence can be proven."""
     if why is None:
         return None
     return Hold(
         Why.NOT_FENCED,
-        say("{site} could not be proven isolated: {why}", site=source, why=why),
+        say("{site} could not be proven isolated: {why}", site=plan.called(source), why=why),
         say("one fence of the plan that works"),
     )
 

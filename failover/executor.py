@@ -142,7 +142,7 @@ class Execution:
         if again:
             text = say(
                 "the lease lapsed, and the guard at {site} stopped what was started there: it is started again",
-                site=self.move.target,
+                site=self.move.called(self.move.target),
             )
             await self._note(MoveEventKind.PHASE, text, data={"phase": phase.value, "again": True})
         elif phase is not Phase.BACK:
@@ -178,7 +178,7 @@ class Execution:
         text = say(
             "the guard at {site} does not say that it holds for this move, and would stop what is started there. See "
             "to it there (`releve guard status`). Yes looks again, no ends the move here. {where}",
-            site=site,
+            site=move.called(site),
             where=advance.whereabouts(move),
         )
         await self._note(MoveEventKind.ASKED, text)

@@ -71,6 +71,7 @@ class Known:
     `runs_at`: where the group runs by the journal of moves. `moving`: a move of it goes on here. `seen`: the lease as
     it was read just now, None where nobody has looked. `token`: the highest that the journal knows. `from_here`: this
     is the Relève that works for both sites, so that it keeps on the lease of what it moved to the other one.
+    `called`: what people call `runs_at`.
     """
 
     plan: str
@@ -80,6 +81,7 @@ class Known:
     seen: Seen | Refused | None = None
     token: int = 0
     from_here: bool = False
+    called: str = ""
 
 
 def holds(belief: Belief | None, now: float) -> bool:
@@ -108,7 +110,7 @@ def _away(known: Known) -> StayPassive:
     if known.runs_at is None:
         text = say("{plan} runs nowhere as far as is known: nobody keeps its lease", plan=known.plan)
         return StayPassive(Why.NOWHERE, text)
-    text = say("{plan} runs at {site}: its lease is not kept here", plan=known.plan, site=known.runs_at)
+    text = say("{plan} runs at {site}: its lease is not kept here", plan=known.plan, site=known.called or known.runs_at)
     return StayPassive(Why.ELSEWHERE, text)
 
 

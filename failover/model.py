@@ -216,7 +216,7 @@ class Plan:
 
     `by`: the age of the incident at which it starts by itself, where `start` is BY. `hold_down`: after a move, none
     starts by itself for so long. `most`: moves by itself a day. `lag_ceiling`: data that may be lost without a person's
-    word. `drill_every`: a drill that is older is told.
+    word. `drill_every`: a drill that is older is told. `titles`: what people call its sites.
     """
 
     id: PlanId
@@ -235,6 +235,11 @@ class Plan:
     lag_ceiling: timedelta = timedelta(0)
     drill_every: timedelta = timedelta(days=90)
     told: Told = field(default_factory=Told)
+    titles: Mapping[SiteId, str] = field(default_factory=dict)
+
+    def called(self, site: SiteId) -> str:
+        """Return what people call `site`."""
+        return self.titles.get(site, str(site))
 
     def other(self, site: SiteId) -> SiteId:
         """Return the site of the two that `site` is not."""

@@ -45,6 +45,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "lag_ceiling": plan.lag_ceiling.total_seconds(),
         "drill_every": plan.drill_every.total_seconds(),
         "told": {"plan": list(plan.told.plan), "report": list(plan.told.report)},
+        "titles": dict(plan.titles),
     }
 
 
@@ -72,6 +73,7 @@ def plan_from_json(data: Mapping[str, Any]) -> Plan:
         lag_ceiling=timedelta(seconds=data["lag_ceiling"]),
         drill_every=timedelta(seconds=data["drill_every"]),
         told=Told(tuple(data["told"]["plan"]), tuple(data["told"]["report"])),
+        titles={SiteId(site): title for site, title in data.get("titles", {}).items()},
     )
 
 

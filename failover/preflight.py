@@ -76,6 +76,7 @@ class Preflight:
     `reasons`: why it is not ready, what a person should mend first comes first; none when it is. `remarks`: what a
     person should know all the same. `loss`: what would be lost now. `exercised_at`: when it was last seen to run at
     `to`, in a drill or for good. `untried`: nothing stands against it but that nobody has tried it for too long.
+    `title`: what people call `to`.
     """
 
     runs_at: SiteId | None
@@ -88,6 +89,7 @@ class Preflight:
     asked: Text | None = None
     needed: bool = False
     untried: bool = False
+    title: str = ""
 
     @property
     def ready(self) -> bool:
@@ -112,8 +114,8 @@ class Preflight:
         if self.moving is not None:
             return say("the move {move} is under way", move=self.moving)
         if self.ready:
-            return say("ready to move to {site}", site=self.to)
-        return say("not ready to move to {site}: {why}", site=self.to, why=_joined(self.reasons))
+            return say("ready to move to {site}", site=self.title or self.to)
+        return say("not ready to move to {site}: {why}", site=self.title or self.to, why=_joined(self.reasons))
 
     @property
     def alarm(self) -> Text:
@@ -137,7 +139,16 @@ def preflight(plan: Plan, data: Iterable[DataSet], seen: Standing, now: datetime
     lost = loss(seen.measured, now)
     at = _exercised_at(to, seen.history)
     if seen.moving is not None:
-        return Preflight(source, to, lost, exercised_at=at, moving=seen.moving, asked=seen.asked, needed=seen.needed)
+        return Preflight(
+            source,
+            to,
+            lost,
+            exercised_at=at,
+            moving=seen.moving,
+            asked=seen.asked,
+            needed=seen.needed,
+            title=plan.called(to),
+        )
     reasons: list[Text] = []
     remarks: list[Text] = []
     if source is None:
@@ -148,12 +159,22 @@ def preflight(plan: Plan, data: Iterable[DataSet], seen: Standing, now: datetime
         stands = hindered(plan, source, seen)
         unproven = prospect(plan.fences_of(source), stands)
         if unproven is not None:
-            reasons.append(say("{site} could not be proven isolated: {why}", site=source, why=unproven))
+            reasons.append(say("{site} could not be proven isolated: {why}", site=plan.called(source), why=unproven))
         remarks += _of_fences(plan, source, seen.history, stands if unproven is None else {})
     untried = tuple(_of_exercise(plan, to, seen.history, at, now))
     remarks += _of_start(plan, source, seen)
     only = bool(untried) and not reasons
-    return Preflight(source, to, lost, (*reasons, *untried), tuple(remarks), at, needed=seen.needed, untried=only)
+    return Preflight(
+        source,
+        to,
+        lost,
+        (*reasons, *untried),
+        tuple(remarks),
+        at,
+        needed=seen.needed,
+        untried=only,
+        title=plan.called(to),
+    )
 
 
 def _of_start(plan: Plan, source: SiteId | None, seen: Standing) -> Iterable[Text]:
@@ -167,9 +188,9 @@ def _of_start(plan: Plan, source: SiteId | None, seen: Standing) -> Iterable[Tex
     names = seen.vantages.get(source, ())
     yield say(
         "it moves by itself once {site} is lost: seen down by {count} of these at least, and up by none: {names}",
-        site=source,
+        site=plan.called(source),
         count=enough(len(names)),
-        names=called(names),
+        names=called(names, plan.titles),
     )
     if plan.start is Start.BY and plan.by is not None:
         yield say("it moves by itself when an incident that it answers has lasted for {age}", age=plan.by)
@@ -208,10 +229,12 @@ def _of_site(plan: Plan, to: SiteId, seen: Standing) -> Iterable[Text]:
     for fence in plan.fences_of(to):
         if isinstance(fence, Guarded) and fence.check is not None and (why := _not_well(fence.check, seen)) is not None:
             yield say(
-                "nothing is started at {site} without its guard, which was not seen to run: {why}", site=to, why=why
+                "nothing is started at {site} without its guard, which was not seen to run: {why}",
+                site=plan.called(to),
+                why=why,
             )
     if not gates and not part.verify and not told:
-        yield say("nothing says whether {site} is there", site=to)
+        yield say("nothing says whether {site} is there", site=plan.called(to))
 
 
 def hindered(plan: Plan, source: SiteId, seen: Standing) -> dict[int, Text]:
@@ -239,12 +262,12 @@ def _not_well(check: CheckId, seen: Standing) -> Text | None:
 def _of_fences(plan: Plan, source: SiteId, history: History, hindered: Mapping[int, Text]) -> Iterable[Text]:
     """What a person should know of the fences although one of them could be used."""
     for why in hindered.values():
-        yield say("one fence of {site} could not be used: {why}", site=source, why=why)
+        yield say("one fence of {site} could not be used: {why}", site=plan.called(source), why=why)
     for fence in plan.fences_of(source):
         if isinstance(fence, Guarded) and fence.check is None:
-            yield say("nobody watches whether the guard of {site} runs", site=source)
+            yield say("nobody watches whether the guard of {site} runs", site=plan.called(source))
     if not any(move.ok and move.direction.moves and plan.other(move.target) == source for move in history):
-        yield say("no fence of {site} was used yet in a move", site=source)
+        yield say("no fence of {site} was used yet in a move", site=plan.called(source))
 
 
 def _exercised_at(to: SiteId, history: History) -> datetime | None:
@@ -256,9 +279,12 @@ def _exercised_at(to: SiteId, history: History) -> datetime | None:
 def _of_exercise(plan: Plan, to: SiteId, history: History, at: datetime | None, now: datetime) -> Iterable[Text]:
     drills = [move for move in history if move.direction is Direction.DRILL and move.target == to]
     if drills and not drills[-1].ok and (at is None or at < drills[-1].ended_at):
-        yield say("the last drill at {site} failed, {age} ago", site=to, age=_whole(now - drills[-1].ended_at))
+        yield say(
+            "the last drill at {site} failed, {age} ago", site=plan.called(to), age=_whole(now - drills[-1].ended_at)
+        )
     elif at is None:
-        yield say("it was never tried whether it runs at {site}: `releve failover drill {plan}`", site=to, plan=plan.id)
+        yield say("it was never tried whether it runs at {site}: `releve failover drill {plan}`", site=plan.called(to),
+            plan=plan.id)  # fmt: skip
     elif now - at > plan.drill_every:
         yield say(
             "the last drill was {age} ago, {most} at most: `releve failover drill {plan}`",

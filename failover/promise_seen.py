@@ -20,7 +20,7 @@ class Wanted:
     """What the inventory asks for. `site`: where the group runs; `primary` and `standby`: the device there and the
     other one. `degrade_after`: seconds that commits wait for a copy which is not there. `synchronous`: False where it
     is not asked for any more, and what was promised is to be taken back. `after`: the token of the last move that
-    changed where the group runs: what was promised before it is void."""
+    changed where the group runs: what was promised before it is void. `called`: what people call `site`."""
 
     synchronous: bool
     site: str
@@ -28,6 +28,7 @@ class Wanted:
     standby: NodeId
     degrade_after: float
     after: int = 0
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True)

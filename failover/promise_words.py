@@ -101,7 +101,7 @@ def _waiting(view: View, why: Why) -> tuple[Severity, Text]:
     if why is Why.KEPT:
         text = say(
             "every commit on {primary} waits for {copy}, and the voters know it: the loss of {site} loses no data",
-            site=wanted.site,
+            site=wanted.called or wanted.site,
             **where,
         )
         return Severity.OK, text

@@ -202,6 +202,10 @@ class Move:
         """Return whether every action of `phase` was carried out."""
         return all(self.records[n].state is ActionState.DONE for n in self.of(phase))
 
+    def called(self, site: SiteId) -> str:
+        """Return what people called `site` when the move began."""
+        return str(self.frozen.get("titles", {}).get(site, site))
+
     @property
     def had_effect(self) -> bool:
         """Whether anything was done or asked of a site: an action was begun that did not provably come to nothing, or

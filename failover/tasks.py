@@ -25,7 +25,7 @@ def subject_of(plan: Plan, site: SiteId, at: Site) -> Subject:
     check = verify[0] if verify else CheckId("")
     if check not in at.checks:
         raise StepFailed(
-            say("plan {plan} has no check that verifies {site}", plan=plan.id, site=site),
+            say("plan {plan} has no check that verifies {site}", plan=plan.id, site=plan.called(site)),
             remedy=say("Give one under `verify` in the inventory"),
         )
     return Subject(check, at)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from failover.lease import Record, Watched, free_in
 from failover.model import Site, SiteId
@@ -30,13 +31,18 @@ RESERVED = frozenset({HERE, VOTERS, PEER})
 
 
 _WORDS: Mapping[str, Text] = {VOTERS: say("the voters"), PEER: say("the Relève that stands there")}
+NO_TITLES: Mapping[SiteId, str] = MappingProxyType({})
+"""Where nobody says what people call the sites: they are called by their names."""
 
 
-def called(names: Iterable[str]) -> Text | str:
-    """Return what people read of the vantage points `names`; a dash for none. HERE and those of the inventory stay."""
+def called(names: Iterable[str], titles: Mapping[SiteId, str] = NO_TITLES) -> Text | str:
+    """Return what people read of the vantage points `names`; a dash for none. HERE and those of the inventory stay.
+
+    `titles`: what people call the sites, of which our own is one that looks.
+    """
     found: Text | str = ""
     for name in names:
-        word = _WORDS.get(name, name)
+        word = _WORDS.get(name) or titles.get(SiteId(name), name)
         found = say("{one}, {other}", one=found, other=word) if found else word
     return found or "-"
 

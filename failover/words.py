@@ -97,7 +97,7 @@ def started(
         "{plan}: {direction} to {site} begins ({move})",
         plan=order.plan.title,
         direction=what,
-        site=order.target,
+        site=order.plan.called(order.target),
         move=name,
     )
     return MoveEvent(name, at, MoveEventKind.STARTED, actor, text, None, body)

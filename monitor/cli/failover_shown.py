@@ -104,10 +104,9 @@ def _meanwhile(group: dict[str, Any]) -> list[Text]:
 
     Where it runs nowhere and the move asks, the question says that already.
     """
-    move, two = group["move"], (group["to"], group["normally_at"], group["runs_at"])
-    titles = {one["site"]: one["title"] for one in two if one is not None}
+    move = group["move"]
     if move["runs_at"] is not None:
-        return [say("runs at {site}", site=titles.get(move["runs_at"], move["runs_at"]))]
+        return [say("runs at {site}", site=move["titles"][move["runs_at"]])]
     return [] if move["question"] else [say("runs nowhere now, as far as Relève knows")]
 
 
@@ -190,7 +189,7 @@ def _of_phase(phase: dict[str, Any], words: Speech) -> list[str]:
         found.append(words.render(say("told: {names}", names=", ".join(names))))
     for fence in phase["fences"]:
         span, how = timedelta(seconds=fence["stops_within_s"] or 0), FENCE[fence["kind"]]
-        found.append(words.render(say(how, site=fence["site"], span=span)))
+        found.append(words.render(say(how, site=fence["title"], span=span)))
     if phase["checks"]:
         found.append(words.render(say("checks: {names}", names=", ".join(phase["checks"]))))
     if not (found or phase["actions"]):

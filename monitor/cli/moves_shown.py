@@ -28,7 +28,8 @@ def prepared_page(out: Console, prepared: dict[str, Any], words: Speech) -> None
     what = say(WORDS[Direction(prepared["direction"])])
     head = say(
         "{title} ({plan}): {what} from {source} to {target}",
-        title=prepared["title"], plan=prepared["plan"], what=what, source=prepared["from"], target=prepared["to"],
+        title=prepared["title"], plan=prepared["plan"], what=what,
+        source=prepared["titles"][prepared["from"]], target=prepared["titles"][prepared["to"]],
     )  # fmt: skip
     out.print(unbroken(words.render(head), style="bold"))
     if prepared["direction"] == Direction.FAILOVER.value:
@@ -85,12 +86,12 @@ def _tasks(move: dict[str, Any], words: Speech) -> Table:
 
 
 def _facts(move: dict[str, Any], what: str, words: Speech, now: datetime) -> tuple[tuple[str, str], ...]:
-    question, promised = move["question"], move["promised"]
+    question, promised, titles = move["question"], move["promised"], move["titles"]
     return (
         (N_("Kind"), what),
-        (N_("From"), move["from"]),
-        (N_("To"), move["to"]),
-        (N_("Runs at"), move["runs_at"] or words.translate(NOWHERE)),
+        (N_("From"), titles[move["from"]]),
+        (N_("To"), titles[move["to"]]),
+        (N_("Runs at"), titles[move["runs_at"]] if move["runs_at"] else words.translate(NOWHERE)),
         (N_("Incident"), move["incident"] or ""),
         (N_("Started by"), person(move["started_by"])),
         (N_("Why"), move["reason"]),

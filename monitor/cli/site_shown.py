@@ -132,7 +132,8 @@ def _going_moves(out: Console, moves: list[dict[str, Any]], words: Speech, now: 
     """Each move of a group that goes on: what it does since when, or what it asks."""
     for move in moves:
         what = words.translate(WORDS[Direction(move["direction"])])
-        head = say("{move}: {what} to {site}: {plan}", move=move["id"], what=what, site=move["to"], plan=move["title"])
+        site = move["titles"][move["to"]]
+        head = say("{move}: {what} to {site}: {plan}", move=move["id"], what=what, site=site, plan=move["title"])
         out.print()
         out.print(Styled.assemble(state_word(RUN_STATE, move["state"], words), "  ", unbroken(words.render(head))))
         if move["question"]:

@@ -248,7 +248,7 @@ class Deciding:
             return say("this Relève does not hold the lease that makes it the active one")
         if plan.id in self._moves.holding.held:
             return None
-        return untakeable(self._moves.watching(plan.id).kept, sighting.asking())
+        return untakeable(self._moves.watching(plan.id).kept, sighting.asking(), plan.titles)
 
     async def _begin(self, plan: Plan, act: Act, alone: Alone) -> None:
         pace, now = self._pace.setdefault(plan.id, _Pace()), asyncio.get_running_loop().time()
@@ -256,7 +256,7 @@ class Deciding:
             return
         pace.begin = now + AGAIN
         wanted = Wanted(plan.id, Direction.FAILOVER, act.target)
-        said = Said(RELEVE, because=because(plan.id, act.source, alone.seen))
+        said = Said(RELEVE, because=because(plan, act.source, alone.seen))
         try:
             await self._moves.start_alone(wanted, said, alone)
         except Refused as error:
@@ -299,7 +299,7 @@ def _asked(plan: Plan, hold: Hold, source: SiteId | None) -> Text:
     return say(
         "{plan} does not move to {site} by itself: {why}. It does when a person says so: `{command}`",
         plan=plan.title,
-        site=plan.standby if source is None else plan.other(source),
+        site=plan.called(plan.standby if source is None else plan.other(source)),
         why=hold.text,
         command=f"releve failover run {plan.id} --forced",
     )
@@ -314,20 +314,18 @@ def _told(plan: Plan, hold: Hold) -> Text:
     )
 
 
-def because(plan: PlanId, source: SiteId, seen: Seen) -> Text:
+def because(plan: Plan, source: SiteId, seen: Seen) -> Text:
     """Return why Relève begins a move of `plan` away from `source` by itself, as its plan and its report say it."""
-    sighted, group = seen.site(source), seen.group(plan)
+    sighted, group, site = seen.site(source), seen.group(plan.id), plan.called(source)
     if sighted.sight is Sight.LOST:
-        names = called(sighted.down)
-        return say("begun by itself: {site} is lost, as seen by {names}", site=source, names=names)
+        names = called(sighted.down, plan.titles)
+        return say("begun by itself: {site} is lost, as seen by {names}", site=site, names=names)
     if stands_unled(sighted) and group.stopped is not None:
-        return say(
-            "begun by itself: {site} stands, but its lease has lapsed, and {why}", site=source, why=group.stopped
-        )
+        return say("begun by itself: {site} stands, but its lease has lapsed, and {why}", site=site, why=group.stopped)
     if stands_unled(sighted) and group.failing:
         return say(
             "begun by itself: {site} stands, but its lease has lapsed, and nothing that verifies {plan} answers there",
-            site=source,
-            plan=plan,
+            site=site,
+            plan=plan.id,
         )
-    return say("begun by itself: {site} is seen up, but the incident lasts too long", site=source)
+    return say("begun by itself: {site} is seen up, but the incident lasts too long", site=site)

@@ -80,13 +80,15 @@ def _verdict(
     if tenure is None:
         own = [move for move in moves.values() if move.plan == name]
         moving = any(move.direction.moves and not move.state.over for move in own)
-        passive = holding.why.get(name) or next_step(Known(name, continuity.here.id, runs_at(plan, past(own)), moving))
+        at = runs_at(plan, past(own))
+        known = Known(name, continuity.here.id, at, moving, called="" if at is None else plan.called(at))
+        passive = holding.why.get(name) or next_step(known)
         assert isinstance(passive, StayPassive)  # nobody takes what nobody has looked at
         return keep_verdict(Keep(called, passive), now)
     belief, sent = tenure.belief, leases.ttl.total_seconds() * (1 - DRIFT)
     age = 0.0 if belief is None else now - (belief.valid_until - sent)
     runs = runs_at(plan, past(move for move in moves.values() if move.plan == name))
     untold = holding.untold.get(name) if runs in (None, continuity.here.id) else there.get(name)
-    site = str(runs or continuity.here.id)
+    site = plan.called(runs or continuity.here.id)
     keep = Keep(called, None, belief, age, leases.loop, tenure.trouble, untold, site, stopped, str(name))
     return keep_verdict(keep, now)

@@ -211,6 +211,7 @@ class Promising:
             data.waits.devices[plan.other(grip.site)],
             data.waits.degrade_after.total_seconds(),
             grip.after,
+            plan.called(grip.site),
         )
         promise = EtcdPromise(voters, data.id, record_name(plan.id), str(here.id))
         primary, copy = self._targets()[wanted.primary], self._targets()[wanted.standby]

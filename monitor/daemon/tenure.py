@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from failover.lease import Belief, Held, Lease, Refused, Seen, Standing, Why
 from failover.lease_etcd import EtcdLease, Watching
 from failover.lease_local import LocalLease
 from failover.model import Continuity, Leases, PlanId, Site, SiteId
+from failover.vantage import NO_TITLES
 from monitor.clock import Clock
 from monitor.core.text import ENGLISH, Quantity, Text, say, verbatim
 from monitor.store.folder import SESSION_FILE
@@ -55,8 +57,13 @@ class Tenure:
         every: timedelta,
         stride: int = 1,
         leases: Leases | None = None,
+        titles: Mapping[SiteId, str] = NO_TITLES,
     ) -> None:
-        """`stride`: by how much a token rises at most when nobody else held the lease in between."""
+        """`stride`: by how much a token rises at most when nobody else held the lease in between.
+
+        `titles`: what people call the sites.
+        """
+        self._titles = titles
         self.leases = leases
         self._lease, self._holder, self._clock = lease, holder, clock
         self._every, self._stride = every.total_seconds(), stride
@@ -99,7 +106,9 @@ class Tenure:
         at that site instead, and its lease is kept from here. Asked again and again, it waits for nothing.
         """
         self._steady, here = True, SiteId(self._holder)
-        known = Known(plan, here, elsewhere or here, seen=await self._lease.look(), token=above, from_here=True)
+        at, looked = elsewhere or here, await self._lease.look()
+        called = self._titles.get(at, str(at))
+        known = Known(plan, here, at, seen=looked, token=above, from_here=True, called=called)
         step = next_step(known)
         if isinstance(step, StayPassive):
             return step
@@ -228,7 +237,8 @@ class Tenure:
             return found.text
         if found.standing in (Standing.FREE, Standing.OURS, Standing.ABSENT):
             return None
-        holder = verbatim("?" if found.record is None else found.record.holder)
+        name = "?" if found.record is None else found.record.holder
+        holder = verbatim(self._titles.get(SiteId(name), name))
         if found.free_in is None:
             return say("{holder} holds the lease", holder=holder)
         left = Quantity(found.free_in, "s")
@@ -294,18 +304,18 @@ def tenure_of(continuity: Continuity, plan: PlanId, folder: Path, clock: Clock, 
 
     `watching`: what is known of its record from looks before, where voters keep it.
     """
-    leases = continuity.leases or Leases()
+    leases, titles = continuity.leases or Leases(), {name: one.title for name, one in continuity.sites.items()}
     holder, session = str(continuity.here.id) if continuity.here else NOBODY, session_in(folder)
     name, ttl = record_name(plan), leases.ttl.total_seconds()
     if leases.etcd is not None:
         voters = Voters(leases.etcd, leases.retry.total_seconds(), clock)
         lease = EtcdLease(voters, name, holder, session, ttl, clock, watching)
-        return Tenure(lease, holder, clock, leases.loop, leases=leases)
+        return Tenure(lease, holder, clock, leases.loop, leases=leases, titles=titles)
     sites = sorted(site.id for site in continuity.sites.values() if not site.witness)
     rank = next((n for n, site in enumerate(sites) if _is(continuity.here, site)), 0)
     count = max(1, len(sites))
     local = LocalLease(folder, f"lease-{name}", holder, session, ttl, clock, sites=count, rank=rank)
-    return Tenure(local, holder, clock, leases.loop, count)
+    return Tenure(local, holder, clock, leases.loop, count, titles=titles)
 
 
 def record_name(plan: PlanId) -> str:

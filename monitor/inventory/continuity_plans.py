@@ -90,10 +90,10 @@ def _plan(name: str, entry: Entry, scope: Scope, sites: Mapping[SiteId, Site]) -
     _look_at_sites(keys, entry, table, scope, sites)
     if scope.problems.errors > before:
         return None
-    return Drafted(_made(name, keys, laid, where), table, laid)
+    return Drafted(_made(name, keys, laid, where, sites), table, laid)
 
 
-def _made(name: str, keys: PlanKeys, laid: Laid, where: str) -> Plan:
+def _made(name: str, keys: PlanKeys, laid: Laid, where: str, sites: Mapping[SiteId, Site]) -> Plan:
     usual = Plan(PlanId(""), "", SiteId(""), SiteId(""), {}, (), keys.rto)
     return Plan(
         id=PlanId(name),
@@ -114,6 +114,7 @@ def _made(name: str, keys: PlanKeys, laid: Laid, where: str) -> Plan:
         told=Told()
         if keys.tell is None
         else Told(tuple(dict.fromkeys(keys.tell.plan or ())), tuple(dict.fromkeys(keys.tell.report or ()))),
+        titles={site: sites[site].title for site in map(SiteId, (keys.active, keys.standby)) if site in sites},
     )
 
 

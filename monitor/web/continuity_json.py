@@ -95,7 +95,7 @@ def going_json(move: Move, inventory: Inventory, speech: Speech) -> dict[str, An
     `runs_at`: where the group runs by now, None for nowhere, or nobody can tell. `work`: which checks alarm nobody
     while it goes on, and until when at the longest; None where all do.
     """
-    phase, question, work = move.phase, move.question, work_of(move, inventory)
+    phase, question, work, sites = move.phase, move.question, work_of(move, inventory), inventory.continuity.sites
     checks = () if work is None else sorted(work.scope & inventory.plan.checks.keys())
     return {
         "id": move.id,
@@ -103,6 +103,9 @@ def going_json(move: Move, inventory: Inventory, speech: Speech) -> dict[str, An
         "title": move.frozen.get("title") or move.plan,
         "direction": move.direction.value,
         "to": move.target,
+        "titles": {
+            site: sites[site].title if site in sites else move.called(site) for site in (move.source, move.target)
+        },
         "runs_at": move.runs_at,
         "state": move.state.value,
         "started_at": when(move.started_at),
@@ -264,7 +267,7 @@ def _phase(
             for task in tasks
             if task.phase is phase
         ],
-        "fences": [_fence(one) for one in plan.fences_of(way[0])] if phase is Phase.FENCE else [],
+        "fences": [_fence(one, plan) for one in plan.fences_of(way[0])] if phase is Phase.FENCE else [],
         "checks": [str(name) for name in _checks(inventory, plan, phase, direction, way)],
         "told": list(told.get(phase, ())),
     }
@@ -290,11 +293,16 @@ def _number(fence: int | None) -> int | None:
     return None if fence is None else fence + 1
 
 
-def _fence(fence: Fence) -> dict[str, Any]:
+def _fence(fence: Fence, plan: Plan) -> dict[str, Any]:
     match fence:
         case Isolation(site, _):
-            return {"kind": "isolation", "site": site, "stops_within_s": None}
+            return {"kind": "isolation", "site": site, "title": plan.called(site), "stops_within_s": None}
         case Token(site, _):
-            return {"kind": "token", "site": site, "stops_within_s": None}
+            return {"kind": "token", "site": site, "title": plan.called(site), "stops_within_s": None}
         case Guarded(site, stops_within):
-            return {"kind": "guard", "site": site, "stops_within_s": stops_within.total_seconds()}
+            return {
+                "kind": "guard",
+                "site": site,
+                "title": plan.called(site),
+                "stops_within_s": stops_within.total_seconds(),
+            }

@@ -16,7 +16,10 @@ from runbooks.run import ActionRecord
 
 
 def move_json(move: Move, speech: Speech, progress: Progress | None = None) -> dict[str, Any]:
-    """Return one move: its plan as tasks, what became of each, its phases with their times, and its journal."""
+    """Return one move: its plan as tasks, what became of each, its phases with their times, and its journal.
+
+    `titles`: what people call its two sites, by the names under which they are asked for.
+    """
     question = move.question
     return {
         "id": move.id,
@@ -25,6 +28,7 @@ def move_json(move: Move, speech: Speech, progress: Progress | None = None) -> d
         "direction": move.direction.value,
         "from": move.source,
         "to": move.target,
+        "titles": {site: move.called(site) for site in (move.source, move.target)},
         "incident": move.incident,
         "started_by": move.started_by,
         "started_at": when(move.started_at),
@@ -123,6 +127,7 @@ def prepared_json(prepared: Prepared, speech: Speech) -> dict[str, Any]:
         "direction": answer.direction.value,
         "from": answer.source,
         "to": answer.target,
+        "titles": {site: plan.called(site) for site in (answer.source, answer.target)},
         "at": prepared.at.isoformat(),
         "loss": {"text": speech.render(loss.text), "at_most_s": _seconds(loss.at_most), "known": loss.known},
         "remarks": [speech.render(one) for one in answer.remarks],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -106,7 +107,7 @@ def test_ready_stands_in_the_first_line_and_what_would_be_lost_below(releve, kno
     assert lines[2].startswith("  if it moved now: at most the last ")
     assert lines[2].endswith(" of crm-db would be lost")
     assert lines[3].startswith("  takes 30\N{NO-BREAK SPACE}min at most; last tried: ")
-    assert "  (no fence of centre was used yet in a move)" in lines
+    assert "  (no fence of Douala was used yet in a move)" in lines
     assert "la base" in out
     assert "No daemon runs" in lines[-1]
 
@@ -120,7 +121,7 @@ def test_not_ready_says_why_at_once_and_ends_with_one(releve, known):
     assert reasons[0].startswith("  - la base is 20\N{NO-BREAK SPACE}min")
     assert reasons[1:] == [
         "  - sql-2-ping fails: refused",
-        "  - centre could not be proven isolated: its guard was not seen to run: guard-1 fails: refused",
+        "  - Douala could not be proven isolated: its guard was not seen to run: guard-1 fails: refused",
         "  - the last drill was 97\N{NO-BREAK SPACE}d ago, 90\N{NO-BREAK SPACE}d at most: `releve failover drill crm`",
     ]
 
@@ -185,13 +186,22 @@ def test_the_status_of_the_site_shows_a_move_under_way_and_its_answers_come_firs
     name = moves[0].move
     known(moves=moves)
     lines = releve("status")[1].splitlines()
-    at = lines.index(f"waits for an answer  {name}: forced move to secours: crm")
+    at = lines.index(f"waits for an answer  {name}: forced move to Yaoundé: crm")
     assert lines[at + 1] == "  Is it cut?"
     told = lines.index("To do:")
     assert [line.partition("failover ")[2] for line in lines[told + 2 : told + 4]] == [
         f"answer yes {name}",
         f"answer no {name}",
     ]
+
+
+def test_a_site_is_called_by_its_title_wherever_people_read(releve, known):
+    known(moves=drilled(97), bad=("sql-2-ping", "guard-1"), lag=1200)
+    pages = [("status",), ("plan",), ("plan", "--to", "centre"), ("plan", "--forced"), ("plan", "--drill")]
+    for page in pages:
+        assert not re.search(r"\b(centre|secours)\b", releve("failover", *page)[1]), page
+    known(moves=asking("failover"))
+    assert not re.search(r"\b(centre|secours)\b", releve("failover", "status")[1] + releve("status")[1])
 
 
 def test_a_move_under_way_that_asks_nothing_needs_nobody(releve, known):
@@ -236,7 +246,7 @@ def test_the_dry_run_stands_in_the_fixed_order_and_names_where_a_person_is_asked
     assert "Only if the old site cannot be fenced: the old site is started again" in lines
     assert "  told: it" in lines
     assert "  told: everybody" in lines
-    assert "  the guard of centre stops everything within 10\N{NO-BREAK SPACE}s of the end of its lease" in lines
+    assert "  the guard of Douala stops everything within 10\N{NO-BREAK SPACE}s of the end of its lease" in lines
     assert "  checks: lag" in lines
     assert "  checks: port-2" in lines
     assert lines[-1] == "This is a simulation: nothing was asked of any host."
@@ -258,7 +268,7 @@ def test_to_where_it_runs_normally_it_is_a_move_back(releve):
     back = json.loads(releve("failover", "plan", "--to", "centre", "--json")[1])
     assert (back["direction"], back["from"]["site"], back["to"]["site"]) == ("failback", "secours", "centre")
     fences = next(phase["fences"] for phase in back["phases"] if phase["phase"] == "fence")
-    assert fences == [{"kind": "isolation", "site": "secours", "stops_within_s": None}]
+    assert fences == [{"kind": "isolation", "site": "secours", "title": "Yaoundé", "stops_within_s": None}]
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ async def test_the_first_judgement_does_not_wait_for_what_is_never_seen(daemon):
     await daemon.readiness.tick()
     told = daemon.desk.state.healths[OWN]
     assert told.latest is Severity.WARNING
-    assert ENGLISH.render(told.summary).startswith("le CRM: not ready to move to secours: nobody can say how far")
+    assert ENGLISH.render(told.summary).startswith("le CRM: not ready to move to Yaoundé: nobody can say how far")
 
 
 async def test_it_is_judged_again_soon_while_it_is_not_ready_and_hourly_once_it_is(daemon):

@@ -430,9 +430,11 @@ def test_more_trouble_never_makes_a_move_easier(
 
 @given(plans, seens, leases, histories)
 def test_every_no_is_a_sentence_that_can_be_read(plan: Plan, seen: Seen, lease: LeaseSeen, history: History) -> None:
-    found = decide(plan, seen, lease, history, NOW)
+    found = decide(replace(plan, titles={CENTRE: "Douala", SECOURS: "Yaoundé"}), seen, lease, history, NOW)
     if isinstance(found, Hold):
         told = ENGLISH.render(found.text) + ENGLISH.render(found.lifted_by)
         assert told
         assert "?" not in told
+        assert CENTRE not in told, "people know it by its title"
+        assert SECOURS not in told
         assert found.until is None or found.until >= NOW

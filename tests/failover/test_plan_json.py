@@ -52,12 +52,20 @@ def whole_plan() -> Plan:
         data=(DataSetId("crm-db"),),
         lag_ceiling=timedelta(minutes=5),
         told=Told(("ocm-it",), ("all",)),
+        titles={CENTRE: "Douala", SECOURS: "Yaoundé"},
     )
 
 
 def test_a_plan_comes_out_of_the_journal_as_it_went_in():
     plan = whole_plan()
     assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
+
+
+def test_a_plan_of_a_journal_that_had_no_titles_calls_its_sites_by_their_names():
+    data = plan_to_json(whole_plan())
+    del data["titles"]
+    plan = plan_from_json(data)
+    assert (plan.called(CENTRE), whole_plan().called(CENTRE)) == ("centre", "Douala")
 
 
 def test_a_step_that_this_version_does_not_know_is_named():

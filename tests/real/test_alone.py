@@ -229,9 +229,9 @@ async def test_a_lost_site_is_taken_over_by_itself_and_loses_nothing_where_the_v
         move = await over(daemon)
         assert move.state is MoveState.SUCCEEDED, ENGLISH.render(move.text)
         assert (move.started_by, move.direction, move.target) == (RELEVE, Direction.FAILOVER, "secours")
-        assert "lost, as seen by secours, the voters" in ENGLISH.render(move.reason)
+        assert "lost, as seen by Yaoundé, the voters" in ENGLISH.render(move.reason)
         assert effects(world) == {"isolate centre": 1, "start web-2": 1}
-        await says(daemon, f"forced move to secours begins ({move.id})")
+        await says(daemon, f"forced move to Yaoundé begins ({move.id})")
         notices = await daemon.journal.ask(daemon.journal.store.notices)
         assert {notice.key.step for notice in notices} >= {Step.DEPLOYMENT_PLAN, Step.FAILOVER_REPORT}
         await until(lambda: world.plan in daemon.moves.holding.held, "its lease is held from here on")
@@ -254,9 +254,9 @@ async def test_a_lost_site_is_taken_over_by_itself_and_loses_nothing_where_the_v
 async def test_who_is_only_cut_off_moves_nothing_and_says_so_and_announced_work_is_left_alone(world, cluster):
     async with Line(cluster.ports) as line, watching(world, world.inventory(*line.ports)) as daemon:
         await world.sites.centre.fail()
-        await says(daemon, "centre is seen down by secours, but up by the voters")
+        await says(daemon, "Douala is seen down by Yaoundé, but up by the voters")
         line.cut()
-        await says(daemon, "centre is seen down by secours only")
+        await says(daemon, "Douala is seen down by Yaoundé only")
         now = daemon.clock.now()
         work = Window("patch", frozenset({CheckId("door-1")}), Span(now, now + timedelta(hours=1)), nodes=(HOST,))
         await daemon.desk.announce(work, "uid:0")
