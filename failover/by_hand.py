@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from failover.decide import HALTED, moving, nowhere, too_much, unfenced, unleased, unready
-from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, Word, runs_at
+from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, runs_at
 from failover.loss import NOTHING, Loss
 from failover.model import Guarded, Part, Plan, SiteId
 from failover.phases import Direction
@@ -28,7 +28,6 @@ def may_start(
     now: datetime,
     *,
     target: SiteId | None = None,
-    word: Word | None = None,
     untold: Mapping[SiteId, Text] = NOBODY,
 ) -> Hold | Act:
     """Return whether a person may begin a move of the group of `plan` in `direction`, to `target` if one is named.
@@ -37,7 +36,7 @@ def may_start(
 
     A planned move needs both sites up and a copy whose lag is known; a failover only the fence, the lease, and a site
     to run at. A person may do it in the hold-down, in announced work and more often than `most`: that is remarked, and
-    so is what will be lost. Act needs the person's `word` to exactly this before it begins.
+    so is what will be lost. Act says to what the person has to give a word (`Word`) before it begins.
     """
     group = seen.group(plan.id)
     if group.moving is not None:
@@ -46,7 +45,7 @@ def may_start(
         return HALTED
     source = runs_at(plan, history)
     if direction is Direction.DRILL:
-        return _drill(plan, seen, source, target, word, now)
+        return _drill(plan, seen, source, target)
     if source is None and direction is not Direction.FAILOVER:
         return nowhere(plan)
     to = target_of(plan, direction, source, target)
@@ -59,9 +58,7 @@ def may_start(
     if hold is not None:
         return hold
     remarks = _remarks(plan, direction, seen, old, history, now)
-    given = word is not None and word.covers(direction, to, group.loss, now)
-    text = None if given else _question(plan, direction, to, group.loss)
-    return Act(direction, old, to, group.loss, text, remarks=remarks)
+    return Act(direction, old, to, group.loss, _question(plan, direction, to, group.loss), remarks=remarks)
 
 
 def _untold(plan: Plan, target: SiteId, untold: Mapping[SiteId, Text]) -> Hold | None:
@@ -128,9 +125,7 @@ def _forced(plan: Plan, seen: Seen, target: SiteId) -> Hold | None:
     return unready(plan, target, sighted) if sighted.sight in (Sight.LOST, Sight.LONE) else None
 
 
-def _drill(
-    plan: Plan, seen: Seen, source: SiteId | None, target: SiteId | None, word: Word | None, now: datetime
-) -> Hold | Act:
+def _drill(plan: Plan, seen: Seen, source: SiteId | None, target: SiteId | None) -> Hold | Act:
     if source is None:
         return nowhere(plan)
     at = plan.other(source) if target is None else target
@@ -152,7 +147,6 @@ def _drill(
     hold = unready(plan, at, seen.site(at))
     if hold is not None:
         return hold
-    given = word is not None and word.covers(Direction.DRILL, at, NO_LOSS, now)
     text = say(
         "{plan} is brought up beside at {site}, verified and torn down; nobody is switched",
         plan=plan.id,
@@ -166,7 +160,7 @@ def _drill(
                 site=plan.called(at),
             ),
         )
-    return Act(Direction.DRILL, source, at, NO_LOSS, None if given else text, remarks=remarks)
+    return Act(Direction.DRILL, source, at, NO_LOSS, text, remarks=remarks)
 
 
 def _question(plan: Plan, direction: Direction, target: SiteId, loss: Loss) -> Text:

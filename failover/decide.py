@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from failover.ground import Act, Group, History, Hold, LeaseSeen, Seen, Why, Word, due_at, runs_at
+from failover.ground import Act, Group, History, Hold, LeaseSeen, Seen, Why, due_at, runs_at
 from failover.loss import Loss
 from failover.model import Mode, Plan, SiteId, Start
 from failover.phases import Direction
@@ -45,13 +45,11 @@ class _Case(NamedTuple):
     due: datetime | None
 
 
-def decide(
-    plan: Plan, seen: Seen, lease: LeaseSeen, history: History, now: datetime, *, word: Word | None = None
-) -> Hold | Act:
+def decide(plan: Plan, seen: Seen, lease: LeaseSeen, history: History, now: datetime) -> Hold | Act:
     """Return whether the group of `plan` moves at `now`, away from a site that is lost or does not work for too long.
 
-    Hold(LEASE) is the last reason: whoever gets it may take the lease, and asks again. `word`: a person's yes, to which
-    Act no longer needs one. It lifts no Hold; what a person may do beyond that, `by_hand.may_start` says.
+    Hold(LEASE) is the last reason: whoever gets it may take the lease, and asks again. What a person may do
+    beyond that, `by_hand.may_start` says.
     """
     group = seen.group(plan.id)
     source = runs_at(plan, history)
@@ -66,7 +64,7 @@ def decide(
         return nowhere(plan)
     due = due_at(plan, group.incident, history) if waits and group.incident is not None else None
     case = _Case(plan, seen, group, lease, history, now, source, plan.other(source), due)
-    return _not_now(case) or _not_there(case) or _not_again(case) or unleased(lease) or _act(case, word)
+    return _not_now(case) or _not_there(case) or _not_again(case) or unleased(lease) or _act(case)
 
 
 def moving(move: str) -> Hold:
@@ -280,10 +278,8 @@ def unleased(lease: LeaseSeen) -> Hold | None:
     return Hold(Why.LEASE, text, say("the lease, which is taken by itself once it is free and the voters agree"))
 
 
-def _act(case: _Case, word: Word | None) -> Act:
+def _act(case: _Case) -> Act:
     group, target = case.group, case.target
-    if word is not None and word.covers(Direction.FAILOVER, target, group.loss, case.now):
-        return Act(Direction.FAILOVER, case.source, target, group.loss)
     early = case.due is not None and case.now < case.due
     asks = _asks_for_good(case) or too_much(case.plan, group.loss)
     if asks is None and early:

@@ -272,15 +272,19 @@ def _decided(
     history = _history(home, alone=alone)
     if wants:
         direction = Direction(wants)
-        word = Word("awa", NOW, direction, SITES[x], None)
-        found = may_start(plan_of(Fence.GUARD), direction, ground, lease, history, NOW, target=SITES[x], word=word)
+        found = may_start(plan_of(Fence.GUARD), direction, ground, lease, history, NOW, target=SITES[x])
     else:
         found = by_itself(plan_of(Fence.GUARD), ground, lease, history, NOW)
     if not isinstance(found, Act):
         return "lease" if found.why is Why.LEASE else "no", found.why
     if found.target != SITES[x]:
         return "no", "the other one's"
-    return ("ask", "") if found.needs_word is not None else (found.direction.value, "")
+    if wants:
+        word = Word("awa", NOW, Direction(wants), SITES[x], None)
+        asks = not word.covers(found.direction, found.target, found.loss, NOW)
+    else:
+        asks = found.needs_word is not None
+    return ("ask", "") if asks else (found.direction.value, "")
 
 
 def _history(home: tuple[int, int], *, alone: bool) -> History:

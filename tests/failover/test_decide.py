@@ -171,7 +171,7 @@ def test_a_group_that_runs_at_its_standby_moves_back_when_that_is_lost() -> None
         (NOTHING, NOTHING, replace(LOSS, at_most=5 * MINUTE + timedelta(seconds=1)), "more may be lost"),
     ],
 )
-def test_a_person_is_asked_where_releve_may_not_decide_alone_and_the_word_lifts_that(
+def test_a_person_is_asked_where_releve_may_not_decide_alone(
     plan: dict[str, Any], lease: dict[str, Any], loss: Loss, words: str
 ) -> None:
     ground = (replace(PLAN, **plan), replace(SEEN, **group(loss=loss)), replace(LEASE, **lease), ())
@@ -179,10 +179,6 @@ def test_a_person_is_asked_where_releve_may_not_decide_alone_and_the_word_lifts_
     assert isinstance(act, Act)
     assert act.needs_word is not None
     assert words in ENGLISH.render(act.needs_word)
-    word = Word("awa", NOW, Direction.FAILOVER, SECOURS, loss.at_most if loss.known else None)
-    said = decide(*ground, NOW, word=word)
-    assert isinstance(said, Act)
-    assert said.needs_word is None
 
 
 @pytest.mark.parametrize(
@@ -198,10 +194,7 @@ def test_a_person_is_asked_where_releve_may_not_decide_alone_and_the_word_lifts_
     ],
 )
 def test_a_word_counts_for_what_was_stated_when_it_was_given(word: Word, counts: bool) -> None:
-    seen = replace(SEEN, **group(loss=replace(LOSS, at_most=10 * MINUTE)))
-    act = decide(PLAN, seen, LEASE, (), NOW, word=word)
-    assert isinstance(act, Act)
-    assert (act.needs_word is None) is counts
+    assert word.covers(Direction.FAILOVER, SECOURS, replace(LOSS, at_most=10 * MINUTE), NOW) is counts
 
 
 @pytest.mark.parametrize(
@@ -349,7 +342,6 @@ moves = st.builds(
     st.sampled_from(Direction), st.booleans(),
 )  # fmt: skip
 histories = st.lists(moves, max_size=3).map(lambda them: tuple(sorted(them, key=lambda move: move.ended_at)))
-words = st.none() | st.builds(Word, st.just("awa"), st.just(NOW), st.just(Direction.FAILOVER), st.just(SECOURS), spans)
 
 
 def ease(found: Hold | Act) -> int:
@@ -357,11 +349,11 @@ def ease(found: Hold | Act) -> int:
     return 0 if isinstance(found, Hold) else 1 if found.needs_word is not None else 2
 
 
-@given(plans, seens, leases, histories, words)
+@given(plans, seens, leases, histories)
 def test_a_move_by_itself_stands_on_everything_that_it_has_to(
-    plan: Plan, seen: Seen, lease: LeaseSeen, history: History, word: Word | None
+    plan: Plan, seen: Seen, lease: LeaseSeen, history: History
 ) -> None:
-    found = decide(plan, seen, lease, history, NOW, word=word)
+    found = decide(plan, seen, lease, history, NOW)
     if isinstance(found, Hold):
         return
     known = seen.groups[CRM]
@@ -377,7 +369,7 @@ def test_a_move_by_itself_stands_on_everything_that_it_has_to(
     )
     assert seen.sites[found.target].sight is Sight.UP
     assert found.source == runs_at(plan, history)
-    if found.needs_word is None and word is None:
+    if found.needs_word is None:
         assert lease.mode is Mode.QUORUM
         assert plan.start is not Start.PERSON
         assert known.loss.known
@@ -419,13 +411,11 @@ def troubles(seen: Seen, lease: LeaseSeen, history: History) -> list[tuple[Seen,
     ]
 
 
-@given(plans, seens, leases, histories, words)
-def test_more_trouble_never_makes_a_move_easier(
-    plan: Plan, seen: Seen, lease: LeaseSeen, history: History, word: Word | None
-) -> None:
-    before = ease(decide(plan, seen, lease, history, NOW, word=word))
+@given(plans, seens, leases, histories)
+def test_more_trouble_never_makes_a_move_easier(plan: Plan, seen: Seen, lease: LeaseSeen, history: History) -> None:
+    before = ease(decide(plan, seen, lease, history, NOW))
     for worse in troubles(seen, lease, history):
-        assert ease(decide(plan, *worse, NOW, word=word)) <= before
+        assert ease(decide(plan, *worse, NOW)) <= before
 
 
 @given(plans, seens, leases, histories)
