@@ -82,8 +82,8 @@ CASES: list[tuple[Why, dict[str, Any], dict[str, Any], dict[str, Any], History]]
     (Why.HOLD_DOWN, NOTHING, NOTHING, NOTHING, (moved(9 * MINUTE, ok=False),)),
     (Why.SPENT, NOTHING, NOTHING, NOTHING, (moved(11 * MINUTE),)),
     (Why.SPENT, {"most": 0}, NOTHING, NOTHING, (moved(),)),
-    (Why.HOLD_DOWN, NOTHING, NOTHING, NOTHING, (moved(MINUTE / 3, vain=True),)),
-    (Why.SPENT, NOTHING, NOTHING, NOTHING, (moved(11 * MINUTE), moved(MINUTE / 3, vain=True))),
+    (Why.HOLD_DOWN, NOTHING, NOTHING, NOTHING, (moved(MINUTE / 12, vain=True),)),
+    (Why.SPENT, NOTHING, NOTHING, NOTHING, (moved(11 * MINUTE), moved(MINUTE / 12, vain=True))),
     (Why.LEASE, NOTHING, NOTHING, {"left": None}, ()),
     (Why.LEASE, NOTHING, NOTHING, {"left": timedelta(seconds=-1)}, ()),
     (Why.LEASE, NOTHING, NOTHING, {"left": timedelta(seconds=1)}, ()),
@@ -126,7 +126,7 @@ def test_a_move_that_ended_before_anything_was_done_neither_rests_the_group_nor_
     assert isinstance(decide(PLAN, SEEN, LEASE, (moved(timedelta(0), by="awa", ok=False, vain=True),), NOW), Act)
 
 
-def test_tries_that_come_to_nothing_again_and_again_wait_longer_each_time_and_are_about_ten_a_day() -> None:
+def test_tries_that_come_to_nothing_again_and_again_wait_longer_each_time_and_are_about_a_dozen_a_day() -> None:
     history: History = ()
     at, waits = NOW, list[timedelta]()
     while at < NOW + DAY:
@@ -137,8 +137,8 @@ def test_tries_that_come_to_nothing_again_and_again_wait_longer_each_time_and_ar
         assert held.until is not None
         waits, at = [*waits, held.until - at], held.until
         assert isinstance(decide(PLAN, SEEN, LEASE, history, at), Act)
-    assert waits[:4] == [MINUTE / 2, MINUTE, 2 * MINUTE, 4 * MINUTE]
-    assert len(waits) == 12
+    assert waits[:4] == [timedelta(seconds=seconds) for seconds in (10, 20, 40, 80)]
+    assert len(waits) == 14
 
 
 def test_a_move_by_a_person_does_not_count_among_those_by_itself() -> None:
