@@ -48,8 +48,15 @@ class Receiver:
     last found whole, or damaged, by reading all of it (boot seconds).
     """
 
-    def __init__(self, data: Path, wanted: Listening, clock: Clock | None = None, guard: Aside | None = None) -> None:
-        """Open the copy; `guard` answers for the guard of this site.
+    def __init__(
+        self,
+        data: Path,
+        wanted: Listening,
+        clock: Clock | None = None,
+        guard: Aside | None = None,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        """Open the copy; `guard` answers for the guard of this site. All of it is read every `look_every` seconds.
 
         Raises WriterBusy while another process has it, and other StoreError.
         """
@@ -59,6 +66,7 @@ class Receiver:
         self._worker, self._alone = Worker("peer"), asyncio.Lock()
         self._refused: tuple[wire.Why, Standing] | None = None
         self._looks: set[asyncio.Task[None]] = set()
+        self._look_every = look_every
         self.looked_at = self._clock.boot()
         self.heard_at: float | None = None
         self.session: str | None = None
@@ -96,7 +104,7 @@ class Receiver:
         self.looked_at = self._clock.boot()
 
     async def _look_now_and_then(self) -> None:
-        wait = LOOK_EVERY
+        wait = self._look_every
         while True:
             await asyncio.sleep(wait)
             began = self._clock.boot()
@@ -104,7 +112,7 @@ class Receiver:
                 await self.look()
             except StoreError as error:  # the disk is full: what was found cannot be written down
                 log.warning("the copy cannot be looked at", extra={"event": "copy_unseen", "why": str(error)})
-            wait = max(LOOK_EVERY, LOOK_SHARE * (self._clock.boot() - began))
+            wait = max(self._look_every, LOOK_SHARE * (self._clock.boot() - began))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         """Answer, and say in one word why something is not taken."""

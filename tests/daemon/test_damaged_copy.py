@@ -13,6 +13,7 @@ from failover.itself import Ground
 from monitor.daemon import peer_line
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.peer_line import Destination, NotTaken
+from monitor.daemon.peer_receiver import Receiver
 from monitor.store import Corrupt, Store, StoreError, open_store
 from monitor.store.condition import CONDITION
 from monitor.store.feed import Standing
@@ -132,6 +133,19 @@ async def test_who_has_a_damaged_copy_says_that_it_could_not_go_on(sites: Sites)
             with pytest.raises(NotTaken) as caught:
                 await peer_line.request(line, "POST", "relief", relief)
     assert caught.value.why is wire.Why.UNABLE
+
+
+async def test_damage_is_found_by_itself_before_the_copy_is_needed(sites: Sites) -> None:
+    sites.note("before")
+    receiver = Receiver(sites.data, sites.listening(), look_every=0.05)
+    async with receiver.receiving():
+        sites.port = receiver.port
+        async with sites.sending():
+            await until(lambda: same(sites, receiver))
+            broken = damage(sites.data, table="audit")
+            await until(lambda: not broken.exists())
+            await until(lambda: same(sites, receiver))
+    assert footing(sites.data).ground is Ground.COPY
 
 
 async def test_damage_that_a_row_comes_upon_is_taken_for_such(sites: Sites) -> None:

@@ -28,6 +28,7 @@ from monitor.daemon.standby import Standby
 from monitor.inventory.model import Inventory
 from monitor.store import AuditEntry, Batch, Store, open_store
 from monitor.store.archive import back_up
+from monitor.store.condition import condition_of
 from monitor.store.folder import PEER, prepare
 from monitor.store.replica import Replica
 from monitor.store.taking_over import _begin
@@ -201,3 +202,28 @@ async def test_on_a_full_disk_it_looks_in_the_room_that_is_kept_back(
     finally:
         hook.remove(Engine, "before_cursor_execute", no_room)
     assert not ballast.exists()
+
+
+async def test_a_copy_that_can_no_longer_be_read_is_given_up_as_soon_as_that_is_seen(
+    tmp_path: Path, inventory: Inventory, own: OwnLease
+) -> None:
+    data, now = tmp_path / "data", SystemClock().now()
+    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
+        standing = theirs.feed.start(7)
+        back_up(theirs.folder, tmp_path / "all.zip", now, history=False)
+    with Replica(data / PEER) as replica:
+        replica.install(standing, tmp_path / "all.zip")
+        copy = replica.path
+    assert copy is not None
+    stop, standby = asyncio.Event(), Standby(data, inventory, own, SystemClock())
+    waiting = asyncio.create_task(standby.until_active(stop))
+    async with asyncio.timeout(20):
+        while standby.role is None:
+            await asyncio.sleep(0.02)
+        with (copy / "state.db").open("r+b") as file:
+            file.write(b"no database" * 10_000)
+        while (known := condition_of(data / PEER, copy.name)) is None or known.damaged is None:
+            await asyncio.sleep(0.02)
+        stop.set()
+        assert not await waiting
+    assert known.standing == standing

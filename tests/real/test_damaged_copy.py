@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,14 +48,16 @@ def two(
 
 
 def damage(data: Path) -> None:
-    """Let the disk give back something else for every page of the copy's database but the first."""
+    """Let the disk give back something else where the copy's trail begins; whose it is can still be read."""
     copy = current_copy(data / PEER)
     assert copy is not None
     path = copy / STATE_FILE
+    with closing(sqlite3.connect(path)) as database:
+        ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'audit'")
+        database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     with path.open("r+b") as file:
-        for at in range(PAGE, path.stat().st_size, PAGE):
-            file.seek(at)
-            file.write(os.urandom(64))
+        file.seek(PAGE * (page - 1))
+        file.write(os.urandom(64))
 
 
 @pytest.mark.parametrize("lost", ["damaged", "never there"])
