@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 RENEWED_EVERY = 3600.0
 """Seconds between two looks at whether our certificate was renewed."""
+SHOWN_WITHIN = 10.0
+"""Seconds in which whoever connects has to show a certificate: each one that waits has one of our open files, of which
+there is an end. Two answers over a satellite and a busy line take three."""
 Answer = Callable[["web.Request"], Awaitable["web.StreamResponse"]]
 Aside = Callable[["web.Request"], Awaitable["web.StreamResponse | None"]]
 """Answers what it knows about, and with None what it does not."""
@@ -76,14 +79,25 @@ async def door(wanted: Listening, answer: Answer) -> AsyncIterator[int]:
     renewing = asyncio.create_task(_renew(context, wanted.identity), name="peer certificate")
     try:
         try:
-            await web.TCPSite(runner, wanted.host, wanted.port, ssl_context=context, backlog=16).start()
+            # Not aiohttp's own site, which leaves a stranger a minute.
+            server = await asyncio.get_running_loop().create_server(
+                runner.server,  # type: ignore[arg-type]
+                wanted.host,
+                wanted.port,
+                ssl=context,
+                backlog=16,
+                ssl_handshake_timeout=SHOWN_WITHIN,
+            )
         except OSError as error:
             address = f"{wanted.host}:{wanted.port}"
             text = say("cannot listen on {address}: {why}", address=address, why=reason(error))
             raise CannotReceive(text) from error
-        port: int = runner.addresses[0][1]
-        log.info("the other Relève is let in", extra={"event": "peer_door", "port": port})
-        yield port
+        try:
+            port: int = server.sockets[0].getsockname()[1]
+            log.info("the other Relève is let in", extra={"event": "peer_door", "port": port})
+            yield port
+        finally:
+            server.close()
     finally:
         renewing.cancel()
         await runner.cleanup()

@@ -276,6 +276,15 @@ async def test_who_has_no_certificate_of_the_authority_gets_no_answer(sites: Sit
         assert receiver.heard_at is None
 
 
+async def test_a_stranger_who_shows_nothing_is_not_waited_for(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.daemon.peer_door.SHOWN_WITHIN", 0.2)
+    async with sites.receiving(), asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection(HOST, sites.port)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+
+
 async def test_a_certificate_that_is_made_for_another_name_is_not_heard(sites: Sites) -> None:
     async with sites.receiving() as receiver, visitor(sites.pki.identity("printer.example.org")) as session:
         async with session.post(f"https://{HOST}:{receiver.port}/peer/v1/ping") as response:
