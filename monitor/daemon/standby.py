@@ -98,7 +98,6 @@ class Standby:
                     self._began, receiver.session = self._clock.boot(), self._own.session
                     chosen = await self._chosen(receiver, stop)
                 if chosen is not None and await self._led(*chosen):
-                    self._alarm.over()
                     return True
             return False
         finally:
@@ -195,7 +194,10 @@ class Standby:
         if why is not None:
             return False
         self._own.lead(found.token, self._clock.now())
-        return found.ground not in (Ground.COPY, Ground.TAKEN) or await self._has_taken_over()
+        if found.ground in (Ground.COPY, Ground.TAKEN) and not await self._has_taken_over():
+            return False
+        self._alarm.over()
+        return True
 
     async def _has_taken_over(self) -> bool:
         """Return whether the copy is our state by now."""

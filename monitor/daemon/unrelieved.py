@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -73,8 +73,11 @@ class Alarm:
         self.why = None
         if self._since is not None:
             self._since, self._told = None, {}
-            with suppress(OSError):
-                (self._folder / FILE).unlink(missing_ok=True)
+            self._forget()
+
+    def _forget(self) -> None:
+        with suppress(OSError):
+            (self._folder / FILE).unlink(missing_ok=True)
 
     async def _tell(self, why: Text) -> bool:
         """Tell everybody who is to be told now, by each of their channels in turn; return whether all were reached."""
@@ -92,7 +95,10 @@ class Alarm:
             parcels = [made for who in left if (made := self._parcel(about, who, tried.get(who, set()), now))]
             if not parcels:
                 break
-            for end in await asyncio.to_thread(self._handed_over, parcels):
+            came = await asyncio.to_thread(self._handed_over, parcels)
+            if self._since is None:
+                return True  # over meanwhile
+            for end in came:
                 key = end.parcel.notice.key
                 tried.setdefault(key.recipient, set()).add(end.parcel.notice.channel)
                 extra = {"event": "unrelieved_told", "to": key.recipient, "fate": end.fate.value}
@@ -100,7 +106,10 @@ class Alarm:
                 if end.fate is Fate.ACCEPTED:
                     left.discard(key.recipient)
                     self._told[key.recipient] = Told(now, key.n)
-            await asyncio.to_thread(self._keep)
+            await asyncio.to_thread(self._keep, _body(self._since, self._told))
+            if self._since is None:
+                self._forget()
+                return True
         return not left
 
     def _handed_over(self, parcels: Sequence[Parcel]) -> list[Sounding]:
@@ -123,17 +132,19 @@ class Alarm:
         notice = Notice(key, now, now, name, message, channel, address, language)
         return Parcel(notice, self._inventory.channels[channel], contact.name, site.name)
 
-    def _keep(self) -> None:
+    def _keep(self, body: bytes) -> None:
         """Write down who was told. Where that fails, they are told once more after a restart, and not before."""
-        assert self._since is not None
-        told = {who: {"at": one.at.isoformat(), "times": one.times} for who, one in self._told.items()}
-        body = json.dumps({"since": self._since.isoformat(), "told": told}).encode()
         try:
             prepare(self._folder)
             with translated(self._folder):
                 written(self._folder / FILE, body)
         except StoreError as error:
             log.warning("who was told is not written down", extra={"event": "unrelieved_disk", "why": str(error)})
+
+
+def _body(since: datetime, told: Mapping[str, Told]) -> bytes:
+    people = {who: {"at": one.at.isoformat(), "times": one.times} for who, one in told.items()}
+    return json.dumps({"since": since.isoformat(), "told": people}).encode()
 
 
 def _language(contact: Contact, usual: str) -> str:
