@@ -107,7 +107,7 @@ def test_what_its_guard_stopped_while_the_voters_were_away_is_told_with_what_to_
         incidents = lab.releves.ask("centre", "/api/v1/incidents") or []
         return [str(one["title"]) for one in incidents if one["status"] != "resolved"]
 
-    stopped = "the guard at centre has stopped the calls"
+    stopped = "the guard at Centre has stopped the calls"
     until(lambda: any(stopped in title and f"`releve failover run {PLAN}`" in title for title in told()), lab.log)
     assert not lab.releves.moves("centre")
     assert not lab.releves.moves("secours")
