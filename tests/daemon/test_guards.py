@@ -12,7 +12,7 @@ import pytest
 
 from failover.across import GuardSeen, Heard
 from failover.guard import Phase as Guard
-from failover.guard_files import Places, exchange
+from failover.guard_files import Places, Record, exchange, write_record
 from failover.lease import Belief
 from failover.lease_etcd import Watching
 from failover.model import Continuity, Etcd, Guarded, Leases, Plan, PlanId, Site, SiteId
@@ -147,6 +147,15 @@ async def test_a_guard_that_has_stopped_for_what_is_held_gets_a_newer_token(here
     assert (here.belief.token > before + max(ahead, 0)) is renewed
     assert (here.belief.token != before) is renewed
     assert (CRM in here.guards.lapsed_at) is (phase is not Guard.HOLDING)
+
+
+async def test_what_a_guard_has_stopped_is_known_by_its_record_alone_and_where_somebody_can_read_it(here):
+    assert await here.guards.stopped(CRM, CENTRE) is None
+    for phase, proven, found in ((Guard.STOPPED, AT, 7), (Guard.STOPPED, None, None), (Guard.HOLDING, None, None)):
+        write_record(here.places.record(CRM), Record(CRM, CENTRE, phase, 7, boot_id(), AT, proven))
+        assert await here.guards.stopped(CRM, CENTRE) == found
+    here.there = None
+    assert await here.guards.stopped(CRM, SECOURS) is None
 
 
 async def test_the_guard_of_the_new_site_has_to_be_there(here):
