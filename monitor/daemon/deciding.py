@@ -14,18 +14,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from failover.advance import whereabouts
 from failover.by_itself import by_itself, untakeable
-from failover.decide import unleased
+from failover.decide import moving, unleased
 from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, past, runs_at
 from failover.model import Leases, Mode, Plan, PlanId, Site, SiteId, Start
 from failover.phases import Direction
-from failover.run import Move
+from failover.run import Move, Question
 from failover.unled import stands_unled
 from failover.vantage import VOTERS, Sight, called, still_since
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
-from monitor.core.incident import Refused
+from monitor.core.incident import Call, Refused
 from monitor.core.text import ENGLISH, Text, say
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.beginning import Alone
@@ -123,7 +124,7 @@ class Deciding:
         self._look, self._speaks = look, speaks
         self.held: dict[PlanId, Held] = {}
         self._pace: dict[PlanId, _Pace] = {}
-        self._told: set[tuple[PlanId, IncidentId, Why]] = set()
+        self._told: set[tuple[PlanId, IncidentId, Why, str, datetime | None]] = set()
 
     async def turn(self) -> None:
         """Look where something speaks for a move, and begin those against which nothing stands.
@@ -209,10 +210,9 @@ class Deciding:
             log.exception("nothing was decided about a group", extra={"event": "decide_bug", "plan": plan.id})
 
     async def _consider(self, plan: Plan, turn: _Turn, sighting: Sighting) -> None:
-        moves, going = self._moves.book.of(plan.id), self._moves.book.going(plan.id)
-        halted = self._moves.halted()
-        moving = None if going is None else going.id
-        seen = await sighting.seen(plan, moves, moving=moving, halted=halted, strict=True)
+        moves, halted = self._moves.book.of(plan.id), self._moves.halted()
+        # As if nothing were under way: only so it is known whether a drill is what holds it up.
+        seen = await sighting.seen(plan, moves, moving=None, halted=halted, strict=True)
         seen_at, history = self._clock.boot(), past(moves)
         seen = await self._lapse_seen(plan, runs_at(plan, history), seen, sighting)
         now = self._clock.now()
@@ -223,12 +223,14 @@ class Deciding:
             answer = by_itself(plan, seen, lease, history, now, untold=await self._moves.untold(plan, answer.target))
         if isinstance(answer, Act):
             why = self._untakeable(plan, sighting)
-            missing = None if why is None else unleased(LeaseSeen(turn.mode, why=why))
-            if missing is None:
-                await self._begin(plan, answer, Alone(seen, seen_at))
-                return
-            answer = missing
-        await self._note(plan, answer, history, now)
+            answer = answer if why is None else unleased(LeaseSeen(turn.mode, why=why)) or answer
+        going = self._moves.book.going(plan.id)
+        if going is not None:
+            await self._note(plan, moving(going.id), history, now, _held_up(going, answer))
+        elif isinstance(answer, Act):
+            await self._begin(plan, answer, Alone(seen, seen_at))
+        else:
+            await self._note(plan, answer, history, now)
 
     async def _lapse_seen(self, plan: Plan, source: SiteId | None, seen: Seen, sighting: Sighting) -> Seen:
         """Return `seen` as it is once the lease of `source` has lapsed, if nobody else sees that up and it lapses soon.
@@ -270,29 +272,76 @@ class Deciding:
         else:
             self.held.pop(plan.id, None)
 
-    async def _note(self, plan: Plan, hold: Hold, history: History, now: datetime) -> None:
+    async def _note(self, plan: Plan, hold: Hold, history: History, now: datetime, drill: Move | None = None) -> None:
         """Keep why it does not move, and tell the incident once for each reason that lasts as long as a lease.
 
-        What passes sooner is only the way to a decision. Where nothing but a person's word is missing, one is called.
+        What passes sooner is only the way to a decision. Where nothing but a person's word is missing, one is called;
+        and where nothing but `drill` stands against it: at once if that asks, for then it does not end by itself.
         """
         before = self.held.get(plan.id)
         same = before is not None and before.hold.why is hold.why
         held = self.held[plan.id] = Held(hold, before.since if before is not None and same else now)
         incident = self._moves.sighting.incident(plan)
-        if incident is None or (plan.id, incident.id, hold.why) in self._told:
+        run, asks = str(plan.id if drill is None else drill.id), None if drill is None else drill.question
+        if incident is None:
             return
-        calls = hold.why is Why.WORD and hold.until is None
-        if calls and any(call.person and call.run == plan.id for call in incident.calls):
+        key = (plan.id, incident.id, hold.why, run, None if asks is None else asks.at)
+        if key in self._told:
+            return
+        calls = drill is not None or _lacks_a_word(hold)
+        if calls and any(_is_for(call, run, asks) for call in incident.calls):
             return  # a life before this one has called
-        if not calls and now - held.since < (self._desk.inventory.continuity.leases or Leases()).ttl:
+        at_once = calls if drill is None else asks is not None
+        if not at_once and now - held.since < (self._desk.inventory.continuity.leases or Leases()).ttl:
             return
-        self._told.add((plan.id, incident.id, hold.why))
+        self._told.add(key)
         if calls:
-            text = _asked(plan, hold, runs_at(plan, history))
-            event = Event(incident.id, now, EventKind.CALLED, RELEVE, text, run=str(plan.id))
+            text = _asked(plan, hold, runs_at(plan, history)) if drill is None else _in_the_way(plan, drill)
+            event = Event(incident.id, now, EventKind.CALLED, RELEVE, text, run=run)
         else:
             event = Event(incident.id, now, EventKind.NOTE, RELEVE, _told(plan, hold))
         await self._desk.note_run(None, (event,))
+
+
+def _lacks_a_word(answer: Hold | Act) -> bool:
+    """Whether nothing but a person's word is missing, and time alone does not replace it."""
+    return isinstance(answer, Hold) and answer.why is Why.WORD and answer.until is None
+
+
+def _is_for(call: Call, run: str, asks: Question | None) -> bool:
+    """Whether `call` called a person for `run`, which asks `asks` by now."""
+    return call.person and call.run == run and (asks is None or call.at >= asks.at)
+
+
+def _held_up(going: Move, answer: Hold | Act) -> Move | None:
+    """Return the drill `going` where it alone stands against what `answer` says of the group without it."""
+    stands_alone = isinstance(answer, Act) or _lacks_a_word(answer)
+    return going if stands_alone and not going.direction.moves else None
+
+
+def _in_the_way(plan: Plan, drill: Move) -> Text:
+    """Say what to type: ended by itself, the drill would leave behind what it had brought up, and nobody know it."""
+    if drill.question is None:
+        return say(
+            "{plan} cannot move to {site} by itself: the drill {move} is under way. {where}. Wait for its end, or end "
+            "it as it stands: `{stop}`",
+            plan=plan.title,
+            site=plan.called(plan.other(drill.source)),
+            move=drill.id,
+            where=whereabouts(drill),
+            stop=f"releve failover stop {drill.id}",
+        )
+    return say(
+        "{plan} cannot move to {site} by itself: the drill {move} waits for an answer. {where}. It asks: {question}. "
+        "`{answer}`; or end it as it stands: `{stop}`",
+        plan=plan.title,
+        site=plan.called(plan.other(drill.source)),
+        move=drill.id,
+        where=whereabouts(drill),
+        question=drill.question.text,
+        answer=f"releve failover answer yes {drill.id}",
+        stop=f"releve failover stop {drill.id}",
+    )
 
 
 def _asked(plan: Plan, hold: Hold, source: SiteId | None) -> Text:

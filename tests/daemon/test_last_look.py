@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from failover.ground import Why
 from failover.model import PlanId, SiteId
 from failover.phases import Direction
 from failover.vantage import LAPSE_LASTS, Lapsed, Sight, Sighted
-from monitor.core.events import RELEVE
+from monitor.core.events import RELEVE, EventKind
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Refused
 from monitor.core.maintenance import Span, Window
@@ -178,7 +179,54 @@ async def test_a_drill_that_goes_on_and_on_is_told_when_the_site_is_lost_meanwhi
         await lose_the_centre(sites, daemon)
         await daemon.deciding.turn()
         assert not daemon.moves.moves[move.id].state.over
+        held = daemon.deciding.held[CRM]
+        assert held.hold.why is Why.MOVING
+        assert await calls(daemon) == [], "it may be about to end"
+        recorded(daemon, 16)
+        moves = daemon.moves
+        later = Deciding(daemon.desk, daemon.clock, moves, daemon.glance, moves.speaks, lambda: True)
+        later.held[CRM] = replace(held, since=held.since - timedelta(seconds=15))
+        await later.turn()
+        (called,) = await calls(daemon)
+        assert f"`releve failover stop {move.id}`" in called
+
+
+async def calls(daemon: Daemon) -> list[str]:
+    """What a person was called for in the incident of the plan."""
+    incident = daemon.moves.sighting.incident(daemon.desk.inventory.continuity.plans[CRM])
+    assert incident is not None
+    found = await daemon.journal.ask(daemon.journal.store.events, incident.id)
+    return [ENGLISH.render(one.text) for one in found if one.kind is EventKind.CALLED]
+
+
+async def test_a_person_is_called_at_once_where_a_drill_that_asks_is_all_that_stands_against_a_move(sites):
+    start, broken = (sites.work("web-2", sites.secours, script, RUNS) for script in ("start", "not-there"))
+    drill = {"up": [start], "verify": ["web-2"], "down": [broken | {"done": ["false"]}]}
+    parts = {
+        "centre": {"verify": ["web-1"]},
+        "secours": {"start": [[start]], "verify": ["web-2"], "drill": drill},
+    }
+    async with at_secours(sites, plan=ALONE | {"sites": parts}) as daemon:
+        recorded(daemon, 1)
+        begun = await daemon.moves.start(Wanted(CRM, Direction.DRILL), "uid:0", loss=None)
+        async with asyncio.timeout(30):
+            move = await daemon.moves.finished_or_waiting(begun.id)
+        assert move.question is not None
+        await lose_the_centre(sites, daemon)
+        moves = daemon.moves
+        not_ours = Deciding(daemon.desk, daemon.clock, moves, daemon.glance, moves.speaks, lambda: False)
+        await not_ours.turn()
+        assert not_ours.held[CRM].hold.why is Why.MOVING
+        assert await calls(daemon) == [], "more than the drill stands against it"
+        after_a_start = Deciding(daemon.desk, daemon.clock, moves, daemon.glance, moves.speaks, lambda: True)
+        for deciding in (daemon.deciding, daemon.deciding, after_a_start):
+            await deciding.turn()
         assert daemon.deciding.held[CRM].hold.why is Why.MOVING
+        (called,) = await calls(daemon)
+        assert f"`releve failover answer yes {move.id}`" in called
+        assert f"`releve failover stop {move.id}`" in called
+        assert "what the drill brought up at Yaoundé is still there" in called
+        assert (list(moves.moves), moves.moves[move.id].state.over) == ([move.id], False), "nothing begins beside it"
 
 
 async def test_only_the_active_one_of_two_begins_a_move_and_says_so(sites):
