@@ -41,7 +41,8 @@ class Alone:
 class Beginning:
     """Begins moves, one at a time. `taking`: the lease of each group of which a move is being prepared.
 
-    `changing` is held while a lease changes hands between moves and what holds it without one.
+    `changing` is held while a lease changes hands between moves and what holds it without one. `closing`: nothing
+    begins here any more, for Relève is about to stop, or another one decides by now.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Beginning:
         self._note_lapse, self._halted = note_lapse, halted
         self._sighting, self._holding, self._tenure = sighting, holding, tenure
         self.taking: dict[PlanId, Tenure] = {}
-        self.changing = asyncio.Lock()
+        self.changing, self.closing = asyncio.Lock(), False
 
     @property
     def _continuity(self) -> Continuity:
@@ -114,6 +115,11 @@ class Beginning:
         except StepFailed as error:
             raise Refused(say("{plan} cannot move: {why}", plan=plan.id, why=error.text)) from error
 
+    def must_be_open(self) -> None:
+        """Raise Refused once nothing begins any more."""
+        if self.closing:
+            raise Refused(say("Relève is about to stop, and begins nothing"))
+
     async def begin(
         self, wanted: Wanted, said: Said, carry: Callable[[Move, Tenure | None], None], alone: Alone | None = None
     ) -> Move:
@@ -124,6 +130,7 @@ class Beginning:
         to whoever has seen its record stand still.
         """
         async with self.changing:
+            self.must_be_open()  # everything may have been handed over while it was waited for
             plan = plan_of(self._continuity, wanted.plan)
             going = self._book.going(plan.id)
             if going is not None:

@@ -96,6 +96,7 @@ class Handing:
         if refused is not None:
             raise Refused(say("the lease of Relève was not handed over: {why}", why=refused.text))
         self._to, leader = to, self._own.leader
+        self._moves.beginning.closing = True  # whoever waits for the lock begins nothing behind our back
         try:
             for name, tenure in held.items():
                 self._moves.holding.held.pop(name, None)

@@ -101,7 +101,7 @@ class Moves:
         self._footings: dict[MoveId, Footing] = {}
         self._tasks: dict[MoveId, asyncio.Task[None]] = {}
         self._starting: set[asyncio.Task[Move]] = set()
-        self._closing, self._answering = False, asyncio.Lock()
+        self._answering = asyncio.Lock()
 
     @property
     def _continuity(self) -> Continuity:
@@ -166,8 +166,7 @@ class Moves:
         return await whole(self._start(wanted, Said(actor, legible(words), loss, stated_at)), self._starting)
 
     async def _start(self, wanted: Wanted, said: Said, alone: Alone | None = None) -> Move:
-        if self._closing:
-            raise Refused(say("Relève is about to stop, and begins nothing"))
+        self.beginning.must_be_open()
         ending = [self._tasks[m.id] for m in self.moves.values() if m.plan == wanted.plan and m.id in self._tasks]
         if ending and self.book.going(wanted.plan) is None:
             await asyncio.wait(ending, timeout=PATIENCE)  # the last move is about to give its lease back
@@ -250,7 +249,7 @@ class Moves:
                 self._begin(move, Footing(self, tenure, taken_up=True))
 
     def _begin(self, move: Move, footing: Footing) -> None:
-        if self._closing:
+        if self.beginning.closing:
             if footing.tenure is not None:  # else it would be renewed for as long as this process lives
                 self._tasks[move.id] = asyncio.create_task(footing.tenure.leave())
             return  # it is on disk, and is taken up after the start
@@ -390,7 +389,7 @@ class Moves:
 
     async def close(self) -> None:
         """Let actions in hand end, and begin none."""
-        self._closing = True
+        self.beginning.closing = True
         for execution in self._executions.values():
             execution.leave()
         await let_end(tuple(self._starting), PATIENCE)

@@ -265,19 +265,33 @@ def full_disk(daemon: Daemon) -> Iterator[None]:
 
 async def test_a_stop_waits_for_the_move_that_is_just_beginning_and_leaves_no_lease_behind(sites):
     async with running(sites) as daemon:
-        async with daemon.moves.beginning.changing:
-            starting = asyncio.create_task(daemon.moves.start(SWITCHOVER, WHO, loss=None))
-            for _ in range(5):
-                await asyncio.sleep(0)  # it waits for its turn
-            closing = asyncio.create_task(daemon.moves.close())
-            for _ in range(5):
+        starting = asyncio.create_task(daemon.moves.start(SWITCHOVER, WHO, loss=None))
+        async with asyncio.timeout(30):
+            while not daemon.moves.beginning.taking:
                 await asyncio.sleep(0)
+        closing = asyncio.create_task(daemon.moves.close())
         move = await starting
         await closing
         assert not move.state.over, "it is on disk, and is taken up after the start"
         assert [task for task in asyncio.all_tasks() if task.get_name().startswith("lease of")] == []
         with refused("about to stop"):
             await daemon.moves.start(SWITCHOVER, WHO, loss=None)
+    assert sites.effects() == []
+
+
+async def test_what_still_waits_for_its_turn_when_a_stop_comes_begins_nothing(sites):
+    async with running(sites) as daemon:
+        async with daemon.moves.beginning.changing:
+            starting = asyncio.create_task(daemon.moves.start(DRILL, WHO, loss=None))
+            for _ in range(5):
+                await asyncio.sleep(0)  # it waits for its turn
+            closing = asyncio.create_task(daemon.moves.close())
+            for _ in range(5):
+                await asyncio.sleep(0)
+        with refused("about to stop"):
+            await starting
+        await closing
+        assert daemon.moves.moves == {}
     assert sites.effects() == []
 
 
