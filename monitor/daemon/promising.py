@@ -197,7 +197,16 @@ class Promising:
         due = [one for one in continuity.data.values() if one.waits is not None and one.id in plans]
         known = {one.id for one in due}
         self._standing = {name: record for name, record in self._standing.items() if name in known}
-        await asyncio.gather(*(self._look(one, plans[one.id], continuity, voters) for one in due))
+        await asyncio.gather(*(self._look_or_say(one, plans[one.id], continuity, voters) for one in due))
+
+    async def _look_or_say(self, data: DataSet, plan: Plan, continuity: Continuity, voters: Voters) -> None:
+        """A fault of our own about one data set keeps no other from being looked at, and counts as no promise."""
+        try:
+            await self._look(data, plan, continuity, voters)
+        except Exception:
+            log.exception("a promise was not looked at", extra={"event": "promising_bug", "data": data.id})
+            self._standing.pop(data.id, None)
+            self._doubt(data.id)
 
     async def _look(self, data: DataSet, plan: Plan, continuity: Continuity, voters: Voters) -> None:
         assert data.waits is not None
