@@ -29,13 +29,13 @@ def reached(move: Move) -> Reached:
     The service is lost: of a failover, `since`; of a planned move, when the old site began to be stopped; of a drill,
     where nobody loses anything, when the standby began to be brought up.
     """
-    verified, began = _verified_at(move), _lost_at(move)
+    verified, began = verified_at(move), _lost_at(move)
     rto = None if verified is None or began is None else max(ZERO, verified - began)
     return Reached(rto, _lost(move))
 
 
-def _verified_at(move: Move) -> datetime | None:
-    """When the last check of the last look was OK; None where one was not, or nobody looked."""
+def verified_at(move: Move) -> datetime | None:
+    """Return when the last check of the last look was OK; None where one was not, or nobody looked."""
     span = move.span(Phase.VERIFY)
     if span is None:
         return None

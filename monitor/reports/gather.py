@@ -7,11 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
+from alerts.notice import Notice, Step
 from alerts.protocol_json import protocol_from_json
-from monitor.core.ids import CheckId, NodeId
+from failover.run import Move
+from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import Incident
 from monitor.inventory.model import Inventory
 from monitor.reports.material import Curve, KindFacts, Material, Relation
+from monitor.reports.moved import answers
 from monitor.store import HistoryUnavailable, Series, Store
 from probes.registry import BrokenKind, UnknownKind, load
 
@@ -32,11 +35,15 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
     Raises StoreError, but a history of measurements that cannot be read is only said to be so.
     """
     frozen = store.protocol(incident.id)
+    end = incident.resolved_at or now
+    moves = tuple(one for one in store.moves_during(incident.began_at, end) if answers(one, incident, end))
     found = Material(
         incident=incident,
         now=now,
         notices=(*store.notices(incident.id, limit=MOST_NOTICES), *store.told_by_many(incident)),
         runs=tuple(store.runs(incident.id)),
+        moves=moves,
+        move_reports=tuple(one for move in moves for one in _reports(store, move)),
         protocol=None if frozen is None else protocol_from_json(frozen[1]),
         protocol_version="" if frozen is None else frozen[0],
         audit_head=store.audit_head(),
@@ -46,6 +53,11 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
     if inventory is not None:
         found = _named(found, inventory)
     return _measured(found, store, inventory)
+
+
+def _reports(store: Store, move: Move) -> list[Notice]:
+    told = store.notices(IncidentId(move.id), limit=MOST_NOTICES)
+    return [one for one in told if one.key.step is Step.FAILOVER_REPORT]
 
 
 def _named(found: Material, inventory: Inventory) -> Material:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from alerts.agreement import Protocol
 from alerts.notice import Notice
+from failover.run import Move
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Incident
 from monitor.core.text import Text
@@ -57,13 +58,16 @@ class Material:
     `protocol`: the one in force when it was opened, `protocol_version` its hash; None where none was kept. `people`:
     names of contacts by id. `nodes`: the device of each check. `works`: titles of announced work, by name and language.
     `since`, `until`: what `curves` cover; `cut`: the incident lasted longer. `unmeasured`: why measurements cannot be
-    read. `starts`: when Relève was started since the incident was opened.
+    read. `starts`: when Relève was started since the incident was opened. `moves`: those that belong to it, oldest
+    first, with the messages of their reports.
     """
 
     incident: Incident
     now: datetime
     notices: tuple[Notice, ...] = ()
     runs: tuple[Run, ...] = ()
+    moves: tuple[Move, ...] = ()
+    move_reports: tuple[Notice, ...] = ()
     protocol: Protocol | None = None
     protocol_version: str = ""
     site: str = ""

@@ -23,8 +23,8 @@ GRACE = dict.fromkeys((*BY_TIME, Step.CONFERENCE_UPDATED, Step.CONFERENCE_CANCEL
 class Milestones:
     """The key moments; None for what has not happened. `told_client` and `told_own`: the first message that left.
 
-    `repair_started`: the first run of a runbook that changed anything, or was to; `repaired`: a re-probe proved it, or
-    the root cause recovered.
+    `repair_started`: the first run of a runbook that changed anything, or was to, or the first move of a group;
+    `repaired`: a re-probe proved it, or the root cause recovered.
     """
 
     began: datetime
@@ -48,7 +48,10 @@ def milestones(material: Material) -> Milestones:
         told_client=first_sent(material.notices, Audience.CLIENT) if is_live(material) else None,
         told_own=first_sent(material.notices, Audience.INTERNAL),
         acknowledged=first_of(incident, EventKind.ACKNOWLEDGED),
-        repair_started=min((run.started_at for run in material.runs if is_real(run)), default=None),
+        repair_started=min(
+            (*(run.started_at for run in material.runs if is_real(run)), *(move.started_at for move in material.moves)),
+            default=None,
+        ),
         repaired=_repaired(incident, material.runs),
         resolved=incident.resolved_at,
     )

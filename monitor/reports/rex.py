@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from failover.run import Move
 from monitor.core.text import Speech, Text, say
 from monitor.reports.document import Document, Facts, Section, Tone, Words, harmless
 from monitor.reports.material import Material
@@ -157,9 +158,25 @@ def _data(material: Material, missing: tuple[Gap, ...]) -> dict[str, Any]:
             {"stage": one.stage.value, "episode": one.episode, "at": _when(one.at), "by": one.by}
             for one in incident.review.versions
         ],
+        "moves": [_moved(move) for move in material.moves],
         "gaps": [gap.name for gap in missing],
         "audit_head": material.audit_head,
         "written_at": _when(material.now),
+    }
+
+
+def _moved(move: Move) -> dict[str, Any]:
+    return {
+        "id": move.id,
+        "plan": move.plan,
+        "direction": move.direction.value,
+        "from": move.source,
+        "to": move.target,
+        "state": move.state.value,
+        "started_at": _when(move.started_at),
+        "ended_at": _when(move.ended_at),
+        "rto_s": None if move.rto is None else move.rto.total_seconds(),
+        "rpo_s": None if move.rpo is None else move.rpo.total_seconds(),
     }
 
 

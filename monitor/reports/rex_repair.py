@@ -1,4 +1,4 @@
-"""What was done about it: each run of a runbook with every attempt, every action, its evidence and its proof."""
+"""What was done about it: each move of a group, each run of a runbook with all its attempts, evidence and proof."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from monitor.reports.document import Block, Facts, Heading, Listing, Section, Ta
 from monitor.reports.evidence import evidence_words
 from monitor.reports.milestones import is_real
 from monitor.reports.pen import Pen
+from monitor.reports.rex_moves import moves
 from runbooks.run import Run, RunEvent, RunEventKind, RunState
 
 MOST_RUNS = 8
@@ -54,10 +55,12 @@ class Act:
 
 
 def repair(pen: Pen) -> Section:
-    """Return every run, the real ones before those that were only simulated."""
+    """Return every move, then every run, the real ones before those that were only simulated."""
     runs = sorted(pen.material.runs, key=lambda run: (not is_real(run), run.started_at))
-    blocks: list[Block] = []
-    if not runs:
+    blocks: list[Block] = [*moves(pen)]
+    if not runs and blocks:
+        blocks.insert(0, pen.paragraph(say("What was done is the move below; no runbook was started.")))
+    elif not runs:
         blocks.append(
             pen.paragraph(say("No runbook was started for this incident. What people did stands in the timeline."))
         )

@@ -18,6 +18,7 @@ from monitor.reports.milestones import (
     milestones,
 )
 from monitor.reports.pen import Pen
+from monitor.reports.rex_moves import ending
 from runbooks.run import RunState
 
 
@@ -167,8 +168,11 @@ def _ending(pen: Pen) -> Text:
 
 
 def _repair(pen: Pen) -> Text:
-    """What the last run came to: after a relapse, what repaired it the time before is no news."""
+    """What the last run or move came to: after a relapse, what repaired it the time before is no news."""
     runs = sorted((run for run in pen.material.runs if is_real(run)), key=lambda run: run.started_at)
+    move = max(pen.material.moves, key=lambda one: one.started_at, default=None)
+    if move is not None and not any(run.started_at > move.started_at for run in runs):
+        return ending(pen, move)
     if not runs:
         return (
             say("No runbook is at work") if pen.material.incident.open else say("It ended without a runbook of Relève")

@@ -9,6 +9,7 @@ from alerts.internal_words import event_text
 from monitor.core.events import Event, EventKind
 from monitor.core.text import Text, say
 from monitor.reports.document import Section, Table, Tone, Words
+from monitor.reports.moved import story
 from monitor.reports.pen import Pen
 
 MOST = 60
@@ -52,6 +53,9 @@ KINDS = {
     EventKind.REVIEW_CLOSED: say("Review"),
 }
 
+MOVE = say("Move")
+"""The step of a line that a move of a group wrote."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -67,7 +71,7 @@ class Line:
 
 def timeline(pen: Pen) -> Section:
     """Return the story as a table."""
-    lines = gathered(pen.material.incident.timeline)
+    lines = gathered(story(pen.material.incident, pen.material.moves))
     left_out = max(0, len(lines) - MOST)
     shown = lines if not left_out else [*lines[: MOST // 2], *lines[-(MOST // 2) :]]
     rows = [_row(pen, line) for line in shown]
@@ -102,9 +106,13 @@ def gathered(events: Iterable[Event]) -> list[Line]:
 
 def _row(pen: Pen, line: Line) -> tuple[Words, ...]:
     event = line.first
-    kind = KINDS.get(event.kind)
+    kind = MOVE if _tells_of_move(pen, event) else KINDS.get(event.kind)
     step = pen.w(kind if kind is not None else event.kind.value)
     return pen.exact(event.at), pen.w(pen.who(event.actor)), step, pen.w(_told(pen, line))
+
+
+def _tells_of_move(pen: Pen, event: Event) -> bool:
+    return event.kind is EventKind.NOTE and any(event.run == move.id for move in pen.material.moves)
 
 
 def _told(pen: Pen, line: Line) -> Text | str:

@@ -73,6 +73,12 @@ def latest(limit: int, plan: PlanId | None = None) -> Select[tuple[str]]:
     return query if plan is None else query.where(moves.c.plan == plan)
 
 
+def during(since: datetime, until: datetime, limit: int) -> Select[tuple[str]]:
+    """Return the query of the `limit` latest moves that were under way at some time from `since` to `until` (UTC)."""
+    under_way = (moves.c.started_at <= until, or_(moves.c.ended_at.is_(None), moves.c.ended_at >= since))
+    return select(moves.c.id).where(*under_way).order_by(moves.c.number.desc()).limit(limit)
+
+
 def named(move: MoveId) -> Select[tuple[str]]:
     """Return the query of one move."""
     return select(moves.c.id).where(moves.c.id == move)

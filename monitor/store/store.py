@@ -231,6 +231,10 @@ class Store:
         """Return the latest moves, of one plan or of all, oldest first."""
         return list(self._read(lambda c: moves.get(c, moves.latest(limit, plan))).values())
 
+    def moves_during(self, since: datetime, until: datetime, *, limit: int = 100) -> list[Move]:
+        """Return the latest moves that were under way at some time from `since` to `until` (UTC), oldest first."""
+        return list(self._read(lambda c: moves.get(c, moves.during(since, until, limit))).values())
+
     def move(self, name: MoveId) -> Move | None:
         """Return one move with its journal, or None."""
         return self._read(lambda connection: moves.get(connection, moves.named(name))).get(name)
