@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 EVERY = 2.0
 """Seconds between two looks at the leases: by as much a takeover may come late."""
+AT_ONCE = 16
+"""Leases that are looked at together: one after the other, slow voters would let what they said of the first grow too
+old to decide by before the last is looked at."""
 JUDGED_EVERY = 10.0
 """Seconds between two judgements of the voters."""
 
@@ -68,6 +71,14 @@ class Voting:
             self._due = began + JUDGED_EVERY
             verdict = margin(await look_at(voters))
             await self._report(verdict, self._clock.boot() - began)
-        for plan in continuity.plans:
-            # Who looks only is no holder, and no record names it.
-            await EtcdLease(voters, record_name(plan), "-", "-", ttl, self._clock, self._watching(plan)).look()
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def look(plan: PlanId) -> None:
+            async with places:
+                # Who looks only is no holder, and no record names it.
+                await EtcdLease(voters, record_name(plan), "-", "-", ttl, self._clock, self._watching(plan)).look()
+
+        plans = tuple(continuity.plans)
+        for plan, error in zip(plans, await asyncio.gather(*map(look, plans), return_exceptions=True), strict=True):
+            if isinstance(error, Exception):
+                log.error("a lease was not looked at", exc_info=error, extra={"event": "voting_bug", "plan": plan})
