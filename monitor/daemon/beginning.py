@@ -183,8 +183,8 @@ class Beginning:
         if alone is not None:
             said = replace(said, loss=act.loss.at_most, stated_at=prepared.at)  # what the plan allows, and no more
         # What may be lost is judged as of when it was measured: both sites were looked at in between.
-        order = order_of(plan, act, said, self._sighting.incident(plan), prepared.at)
-        order = replace(order, since=self._sighting.lost_since(plan, now))
+        order = order_of(plan, act, said, self._sighting.incident(plan, act.source), prepared.at)
+        order = replace(order, since=self._sighting.lost_since(plan, act.source, now))
         await book.must_be_journaled()
         name, before = book.new_name(now), None if tenure is None else tenure.before
         event = started(

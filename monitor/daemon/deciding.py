@@ -281,7 +281,7 @@ class Deciding:
         before = self.held.get(plan.id)
         same = before is not None and before.hold.why is hold.why
         held = self.held[plan.id] = Held(hold, before.since if before is not None and same else now)
-        incident = self._moves.sighting.incident(plan)
+        incident = self._moves.sighting.incident(plan, runs_at(plan, history))
         run, asks = str(plan.id if drill is None else drill.id), None if drill is None else drill.question
         if incident is None:
             return

@@ -23,6 +23,7 @@ from monitor.core.incident import Incident
 from monitor.core.text import Text
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.announced import work_on
+from monitor.daemon.concern import answered
 from monitor.daemon.desk import Desk
 from monitor.daemon.figures import as_of
 from monitor.daemon.move_orders import data_of
@@ -93,7 +94,7 @@ class Sighting:
         # Where we stand ourselves it is led, and its lease is about to be held again.
         if source is not None and source != self._by and source in sites and stands_unled(sites[source]):
             group = await self._known_idle(plan, source, sites[source], group)
-        group = self._with_what_is_told(plan, group)
+        group = self._with_what_is_told(plan, source, group)
         return Seen(sites, {plan.id: group}, clock=self._desk.trusted(), halted=halted)
 
     async def _known_idle(self, plan: Plan, source: SiteId, sight: Sighted, group: Group) -> Group:
@@ -133,14 +134,14 @@ class Sighting:
         mine = [move for move in moves if move.plan == plan.id]
         source, down = runs_at(plan, past(mine)), {site for site, sight in seen.sites.items() if not sight.up}
         group = replace(seen.group(plan.id), loss=await self._loss(plan, source, down, mine))
-        group = self._with_what_is_told(plan, group)
+        group = self._with_what_is_told(plan, source, group)
         return replace(seen, groups={**seen.groups, plan.id: group}, clock=self._desk.trusted(), halted=halted)
 
-    def _with_what_is_told(self, plan: Plan, group: Group) -> Group:
+    def _with_what_is_told(self, plan: Plan, source: SiteId | None, group: Group) -> Group:
         """`group` with its incident, and with the work that is announced on it."""
         checks = [check for site in (plan.active, plan.standby) for check in self.vantage(plan, site)]
         work = work_on(self._desk.inventory, self._desk.state.windows, plan, checks, self._clock.now())
-        incident = self.incident(plan)
+        incident = self.incident(plan, source)
         return replace(
             group,
             incident=None if incident is None else incident.began_at,
@@ -244,18 +245,18 @@ class Sighting:
             return Believed(Severity.OK, False, health.summary)
         return Believed(health.confirmed, False, health.summary)
 
-    def incident(self, plan: Plan) -> Incident | None:
-        """Return the oldest open incident that `plan` answers."""
-        found = [one for one in self._desk.state.incidents.values() if one.open and one.kind in plan.kinds]
-        return min(found, key=lambda one: one.began_at, default=None)
+    def incident(self, plan: Plan, source: SiteId | None) -> Incident | None:
+        """Return the oldest open incident that `plan` answers while its group runs at `source`."""
+        found = answered(plan, source, self._desk.state.incidents.values(), self._desk.inventory)
+        return next(iter(found), None)
 
-    def lost_since(self, plan: Plan, now: datetime) -> datetime:
-        """Return from when the service of `plan` counts as lost (UTC): `now` where no incident says so.
+    def lost_since(self, plan: Plan, source: SiteId, now: datetime) -> datetime:
+        """Return from when the service of `plan` at `source` counts as lost (UTC): `now` where no incident says so.
 
         It is when the service was last seen to work. The first look that failed may be one of a Relève that took over,
         long after the loss that nobody saw. After a longer time in which nobody looked nothing can be said of it.
         """
-        incident = self.incident(plan)
+        incident = self.incident(plan, source)
         if incident is None:
             return now
         health = None if incident.check is None else self._desk.state.healths.get(incident.check)

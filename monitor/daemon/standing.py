@@ -18,6 +18,7 @@ from monitor.core.ids import CheckId
 from monitor.core.plan import State, silence_limit
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
+from monitor.daemon.concern import answered
 from monitor.daemon.selfcheck import archive_check
 from monitor.inventory.model import Inventory
 from monitor.store import HistoryUnavailable, Store
@@ -96,7 +97,7 @@ def _standing(
         asked=None if going is None else asked_of_nobody(going),
         mode=inventory.continuity.mode,
         vantages={site: _vantages(inventory, site) for site in gates},
-        needed=any(one.open and one.kind in plan.kinds for one in state.incidents.values()),
+        needed=bool(answered(plan, runs_at(plan, past(moves)), state.incidents.values(), inventory)),
     )
 
 

@@ -102,23 +102,35 @@ def _of_list(drafted: Drafted, key: str, n: int) -> At:
 
 
 def look_at_incident(drafted: Drafted, continuity: Continuity, checks: Mapping[CheckId, Check], scope: Scope) -> None:
-    """Warn of a plan that is to begin by itself, and waits for an incident that the loss of the site does not open.
+    """Warn of a plan that is to begin by itself, and waits for an incident that the loss of a site does not open.
 
-    What is behind a gate of its own device is covered by that, and opens none.
+    What is behind a gate of its own device is covered by that, and opens none. What stands at neither site sees the
+    service wherever it runs.
     """
     plan = drafted.plan
-    there = continuity.sites[plan.active].devices
-    if plan.start is Start.PERSON or not plan.kinds or not there:
+    if plan.start is Start.PERSON or not plan.kinds:
         return
+    devices = {site: continuity.sites[site].devices for site in (plan.active, plan.standby)}
+    elsewhere = [one for one in checks.values() if not any(one.node in there for there in devices.values())]
     gated = {check.node for check in checks.values() if check.gate}
-    first = [one for one in checks.values() if one.node in there and (one.gate or one.node not in gated)]
-    if first and not any(one.kind in plan.kinds for one in first):
+    for site, there in devices.items():
+        first = [one for one in checks.values() if one.node in there and (one.gate or one.node not in gated)]
+        if not first or any(one.kind in plan.kinds for one in (*first, *elsewhere)):
+            continue
         message = say(
             "the loss of {site} opens no incident of the kind {kinds}, and the plan waits for one to begin by itself",
-            site=plan.active,
+            site=site,
             kinds=", ".join(plan.kinds),
         )
-        hint = say("write incident: {kind} at {check}", kind=plan.kinds[0], check=first[0].id)
+        if site == plan.active:
+            hint = say("write incident: {kind} at {check}", kind=plan.kinds[0], check=first[0].id)
+        else:
+            hint = say(
+                "write incident: {kind} at a check that sees the service wherever it runs; or another kind at {check}, "
+                "and that one beside {kind} in the plan: what fails where nothing runs interrupts nobody",
+                kind=plan.kinds[0],
+                check=first[0].id,
+            )
         scope.problems.warn(drafted.at("incident"), f"{drafted.where}.incident", message, hint)
 
 

@@ -52,7 +52,7 @@ async def lose_the_centre(sites: TwoSites, daemon: Daemon) -> None:
     await sites.centre.fail()
     recorded(daemon, 16)
     await daemon.scheduler.look(CheckId("door-1"))
-    assert daemon.moves.sighting.incident(daemon.desk.inventory.continuity.plans[CRM]) is not None
+    assert daemon.moves.sighting.incident(daemon.desk.inventory.continuity.plans[CRM], CENTRE) is not None
 
 
 async def looked(daemon: Daemon) -> Alone:
@@ -193,7 +193,7 @@ async def test_a_drill_that_goes_on_and_on_is_told_when_the_site_is_lost_meanwhi
 
 async def calls(daemon: Daemon) -> list[str]:
     """What a person was called for in the incident of the plan."""
-    incident = daemon.moves.sighting.incident(daemon.desk.inventory.continuity.plans[CRM])
+    incident = daemon.moves.sighting.incident(daemon.desk.inventory.continuity.plans[CRM], CENTRE)
     assert incident is not None
     found = await daemon.journal.ask(daemon.journal.store.events, incident.id)
     return [ENGLISH.render(one.text) for one in found if one.kind is EventKind.CALLED]

@@ -42,16 +42,16 @@ async def test_an_outage_counts_from_the_last_look_that_was_well(daemon, machine
     (incident,) = desk.state.incidents.values()
     assert incident.began_at == machine.now()
     expected = worked_at if from_the_last_good else incident.began_at
-    assert sighting.lost_since(PLAN, machine.now()) == expected
+    assert sighting.lost_since(PLAN, CENTRE, machine.now()) == expected
 
 
 async def test_without_an_incident_it_is_lost_from_now_on_and_never_seen_well_from_the_first_bad_look(daemon, machine):
     desk, sighting = daemon.desk, daemon.moves.sighting
-    assert sighting.lost_since(PLAN, machine.now()) == machine.now()
+    assert sighting.lost_since(PLAN, CENTRE, machine.now()) == machine.now()
     began = machine.now()
     await desk.take(DOOR, BAD, began, 0.0)
     machine.pass_(60)
     await desk.take(DOOR, GOOD, machine.now(), 0.0)
     machine.pass_(1)
     await desk.take(DOOR, BAD, machine.now(), 0.0)
-    assert sighting.lost_since(PLAN, machine.now()) == began, "what worked in between changes nothing of that"
+    assert sighting.lost_since(PLAN, CENTRE, machine.now()) == began, "what worked in between changes nothing of that"

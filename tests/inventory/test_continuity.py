@@ -41,7 +41,7 @@ checks:
   db-1: {probe: service, device: sql-1, name: postgresql}
   db-2: {probe: service, device: sql-2, name: postgresql}
   port-1: {probe: tcp, device: sql-1, port: 5432, incident: site-lost}
-  port-2: {probe: tcp, device: sql-2, port: 5432}
+  port-2: {probe: tcp, device: sql-2, port: 5432, incident: site-lost}
   lag: {probe: tcp, device: sql-2, port: 5433}
 incidents: {site-lost: {interruption: always}}
 sites:
@@ -484,11 +484,29 @@ def test_two_sites_of_one_name_are_refused_within_a_file_and_between_two(read, l
     ]
 
 
+def test_what_sees_the_service_from_neither_site_opens_the_incident_wherever_it_runs(read, lines):
+    reading = read(
+        changed(
+            ("device: sql-1, port: 5432, incident: site-lost}", "device: sql-1, port: 5432}"),
+            ("device: sql-2, port: 5432, incident: site-lost}", "device: sql-2, port: 5432}"),
+            ("  lag: {", "  calls: {probe: tcp, device: router, port: 5060, incident: site-lost}\n  lag: {"),
+        )
+    )
+    assert lines(reading.problems, Level.WARNING) == []
+
+
 WARNINGS = {
     "an incident that the loss of the site does not open": (
-        changed(("port: 5432, incident: site-lost}", "port: 5432}")),
+        changed(("device: sql-1, port: 5432, incident: site-lost}", "device: sql-1, port: 5432}")),
         "33:15 plans.crm.incident: the loss of centre opens no incident of the kind site-lost, and the plan waits for "
         "one to begin by itself (write incident: site-lost at db-1)",
+    ),
+    "an incident that the loss of the site where it may run later does not open": (
+        changed(("device: sql-2, port: 5432, incident: site-lost}", "device: sql-2, port: 5432}")),
+        "33:15 plans.crm.incident: the loss of secours opens no incident of the kind site-lost, and the plan waits for "
+        "one to begin by itself (write incident: site-lost at a check that sees the service wherever it runs; or "
+        "another kind at db-2, and that one beside site-lost in the plan: what fails where nothing runs interrupts "
+        "nobody)",
     ),
     "an incident that is covered by another": (
         changed(

@@ -1,0 +1,28 @@
+"""Which open incidents a plan answers: those of its kinds, except what fails where its group does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from failover.model import Plan, SiteId
+from monitor.core.incident import Incident
+from monitor.inventory.model import Inventory
+
+
+def answered(
+    plan: Plan, source: SiteId | None, incidents: Iterable[Incident], inventory: Inventory
+) -> tuple[Incident, ...]:
+    """Return the open ones of `incidents` that `plan` answers while its group runs at `source`, the oldest first.
+
+    What fails at the site that stands by is no reason to move there. All count where nobody knows where the group runs.
+    """
+    other = None if source is None else inventory.continuity.sites.get(plan.other(source))
+    elsewhere = frozenset() if other is None else other.devices
+    found = [one for one in incidents if one.open and one.kind in plan.kinds and _node(one, inventory) not in elsewhere]
+    return tuple(sorted(found, key=lambda one: one.began_at))
+
+
+def _node(incident: Incident, inventory: Inventory) -> str | None:
+    """The device on which an incident began; None where a person opened it, or its check is gone."""
+    check = None if incident.check is None else inventory.checks.get(incident.check)
+    return None if check is None else check.node
