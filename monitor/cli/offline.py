@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from monitor.cli.context import Failure, Settings
+from monitor.cli.context import Failure, Settings, log_to_stderr
 from monitor.cli.reading import inventory_of
 from monitor.core.text import say
 
@@ -106,6 +106,7 @@ def _as_daemon(settings: Settings, work: Callable[[Daemon, str], Awaitable[R]]) 
     from monitor.core.incident import Refused
     from monitor.store import StoreError
 
+    log_to_stderr()  # a person reads the answer here; what a daemon logs beside it is shown with RELEVE_DEBUG
     try:
         return asyncio.run(_started(settings, work))
     except (StoreError, Refused) as error:

@@ -87,11 +87,12 @@ async def test_nobody_at_the_terminal_is_a_no(sites):
 async def test_a_question_without_a_daemon_is_answered_by_another_command(sites):
     (sites.secours.folder / "broken").touch()
     await sites.centre.fail()
-    code, out, _ = await failover(sites, "run", "crm", "--forced", said="crm\n")
+    code, out, asked = await failover(sites, "run", "crm", "--forced", said="crm\n")
     assert (code, "failover answer yes F" in out) == (1, True)
     (sites.secours.folder / "broken").unlink()
     code, out, err = await failover(sites, "answer", "yes", "--note", "the disk is back")
     assert code == 0, err
+    assert [line for line in (asked + err).splitlines() if "not sent" in line] == [], "that is in the log of a daemon"
     assert (whats(sites), sites.secours.runs()) == (["isolate centre", "start web-2", "start web-2"], True)
     code, _, err = await failover(sites, "stop")
     assert (code, "no move is under way" in err) == (2, True)
