@@ -55,13 +55,20 @@ def _lost_at(move: Move) -> datetime | None:
 def _lost(move: Move) -> timedelta | None:
     """What was missing of the worst copy when nothing could be written any more; of a drill, what would have been.
 
-    Where it could not be measured, what was stated before the word of a person.
+    A site that was gone when the loss was stated has written nothing since: what was stated holds where the copy cannot
+    be measured, and also where it can, for the figure of a copy to which nothing comes any more grows with the clock.
+    Of one that stood it is no bound, for it wrote on until its fence.
     """
+    forced = move.direction is Direction.FAILOVER
+    stated = move.loss if move.lost or not forced else None
     if not move.data:
-        return ZERO if move.direction.planned else move.loss
+        return ZERO if move.direction.planned else stated
     measured = [ZERO if is_kept(move, data) else _latest_lag(move, data.checks) for data in move.data]
     known = [lag for lag in measured if lag is not None]
-    return max(known) if len(known) == len(measured) else move.loss
+    if len(known) < len(measured):
+        return stated
+    worst = max(known)
+    return min(worst, stated) if forced and stated is not None else worst
 
 
 def is_kept(move: Move, data: DataProof) -> bool:

@@ -141,9 +141,9 @@ class Move:
 
     `source`: where the group ran, `target`: where it is to run; of a drill, where the standby is brought up. `frozen`:
     the plan as it was at the beginning (JSON-ready). `since`: from when the service counts as lost. `loss`: what may be
-    lost, as it was stated and accepted; None where nothing may be. `failed_at`: when the present phase failed. `token`:
-    that of the latest intent, or of the beginning; `before`: the highest that whoever ran the group before may hold,
-    None if nobody knows.
+    lost, as it was stated and accepted; None where nothing may be. `lost`: the old site was gone when that was stated.
+    `failed_at`: when the present phase failed. `token`: that of the latest intent, or of the beginning; `before`: the
+    highest that whoever ran the group before may hold, None if nobody knows.
     `spans`: the phases so far, in order. `rto`, `rpo`: reached, once it has ended well.
     `answers`: every yes of a person, with the task that it was about.
     """
@@ -161,6 +161,7 @@ class Move:
     since: datetime
     reason: Text
     loss: timedelta | None = None
+    lost: bool = False
     incident: IncidentId | None = None
     state: MoveState = MoveState.RUNNING
     records: tuple[ActionRecord, ...] = ()
@@ -276,6 +277,7 @@ def _started(event: MoveEvent) -> Move:
         since=datetime.fromisoformat(data["since"]),
         reason=text_from_json(data["reason"]),
         loss=_span_of(data["loss"]),
+        lost=data.get("lost", False),
         incident=None if incident is None else IncidentId(incident),
         token=data.get("token"),
         before=data.get("before"),

@@ -90,6 +90,11 @@ class Sighted:
     down: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
 
+    @property
+    def gone(self) -> bool:
+        """Whether it is seen down, and up by nobody. Where too few see it, only a person can say that it is lost."""
+        return self.sight in (Sight.LOST, Sight.LONE)
+
 
 def sighted(
     looks: Iterable[Look], vantages: Collection[str], sites: Iterable[SiteId], now: datetime

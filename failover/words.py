@@ -43,6 +43,7 @@ class Order:
     """What is to be done: `plan` goes from `source` to `target`; in a drill, `target` is brought up beside it.
 
     `since`: from when the service counts as lost; `loss`: what may be lost, as a person accepted it, None for nothing.
+    `lost`: the old site was gone when that was stated, so that it did not grow any more.
     """
 
     plan: Plan
@@ -53,6 +54,7 @@ class Order:
     since: datetime
     loss: timedelta | None = None
     incident: str | None = None
+    lost: bool = False
 
 
 def started(
@@ -89,6 +91,7 @@ def started(
         "since": order.since.isoformat(),
         "reason": text_to_json(order.reason),
         "loss": None if order.loss is None else order.loss.total_seconds(),
+        "lost": order.lost,
         "before": before,
         "incident": order.incident,
     }

@@ -11,6 +11,7 @@ from failover.by_hand import may_start, target_of
 from failover.by_itself import by_itself
 from failover.ground import Act, Hold, LeaseSeen, Seen, past, runs_at
 from failover.model import Continuity, Leases, Plan, PlanId, SiteId
+from failover.phases import Direction
 from failover.run import Move
 from failover.tasks import tasks_of
 from failover.words import started
@@ -111,7 +112,7 @@ class Beginning:
         try:
             site = self._desk.inventory.actionable
             tasks = tasks_of(plan, answer.direction, answer.source, answer.target, site)
-            return Prepared(plan, answer, now, tasks)
+            return Prepared(plan, answer, now, tasks, seen.site(answer.source).gone)
         except StepFailed as error:
             raise Refused(say("{plan} cannot move: {why}", plan=plan.id, why=error.text)) from error
 
@@ -184,7 +185,10 @@ class Beginning:
             said = replace(said, loss=act.loss.at_most, stated_at=prepared.at)  # what the plan allows, and no more
         # What may be lost is judged as of when it was measured: both sites were looked at in between.
         order = order_of(plan, act, said, self._sighting.incident(plan, act.source), prepared.at)
-        order = replace(order, since=self._sighting.lost_since(plan, act.source, now))
+        stated_at = prepared.at if said.stated_at is None else said.stated_at
+        lost = act.direction is Direction.FAILOVER and prepared.gone
+        lost = lost and self._sighting.was_gone(plan, act.source, stated_at)
+        order = replace(order, since=self._sighting.lost_since(plan, act.source, now), lost=lost)
         await book.must_be_journaled()
         name, before = book.new_name(now), None if tenure is None else tenure.before
         event = started(

@@ -60,12 +60,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The dry run: what `may_start` says at `at` (UTC), and every task in order; no task where it says no."""
+    """The dry run: what `may_start` says at `at` (UTC), and every task in order; no task where it says no.
+
+    `gone`: the site that is left is seen down, and up by nobody.
+    """
 
     plan: Plan
     answer: Act | Hold
     at: datetime
     tasks: tuple[Task, ...] = ()
+    gone: bool = False
 
 
 @dataclass(slots=True)

@@ -265,6 +265,19 @@ class Sighting:
             return incident.began_at
         return worked_at
 
+    def was_gone(self, plan: Plan, source: SiteId, at: datetime) -> bool:
+        """Return whether `source`, which is seen down, wrote nothing any more `at` that time already.
+
+        By the voters: its renewal had failed to come. Where they have nothing of it, or there are none: all by which it
+        is seen has failed without a break since then.
+        """
+        lost_at = self._lost_at(plan, source)
+        if lost_at is not None:
+            return lost_at <= at
+        healths = [self._desk.state.healths.get(check) for check in self.vantage(plan, source)]
+        down = [one is not None and one.latest is Severity.CRITICAL and one.turned_at <= at for one in healths]
+        return bool(down) and all(down)
+
     async def look_at(self, plan: Plan, site: SiteId) -> Look:
         """Look at `site` now: up if anything there answers, down if nothing does, unknown where nobody can look."""
         return await self._look_by(self._by, self.vantage(plan, site), site)

@@ -84,7 +84,7 @@ def _report(pen: Pen, move: Move) -> Words:
         return pen.gap(say("no message left") if move.state.over else say("not yet"))
     names = pen.names(tuple(dict.fromkeys(pen.contact(one.key.recipient) for one in sent)))
     first = min(one.sent_at for one in sent if one.sent_at is not None)
-    return pen.w(say("{move}, mailed to {names} (first at {at})", move=move.id, names=names, at=pen.at(first)))
+    return pen.w(say("{move}, mailed to {names} (the first: {at})", move=move.id, names=names, at=pen.at(first)))
 
 
 def ending(pen: Pen, move: Move) -> Text:

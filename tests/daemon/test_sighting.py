@@ -19,6 +19,7 @@ from monitor.clock import SystemClock
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.maintenance import Span, Window
 from monitor.core.text import ENGLISH
+from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.daemon.peer_door import Listening, holding
@@ -172,3 +173,30 @@ async def test_a_fence_that_cannot_be_used_now_counts_as_none_for_what_begins_by
         assert unfenced is not None
         assert "door-2 fails" in ENGLISH.render(unfenced)
         assert (await seen(daemon)).group(CRM).unfenced is None, "a person may have it tried"
+
+
+async def test_a_site_counts_as_gone_from_when_its_renewal_failed_to_come(sites):
+    async with at_secours(sites) as daemon:
+        await lost(sites)
+        recorded(daemon, 300)
+        found, sighting = (await seen(daemon)).site(CENTRE), daemon.moves.sighting
+        plan, now = daemon.desk.inventory.continuity.plans[CRM], daemon.clock.now()
+        assert found.gone
+        assert sighting.was_gone(plan, CENTRE, now - timedelta(seconds=290))
+        assert not sighting.was_gone(plan, CENTRE, now - timedelta(seconds=299))
+
+
+async def test_without_a_record_of_the_voters_a_site_counts_as_gone_once_all_that_sees_it_fails(sites):
+    async with at_secours(sites) as daemon:
+        sighting, plan = daemon.moves.sighting, daemon.desk.inventory.continuity.plans[CRM]
+        checks = sighting.vantage(plan, CENTRE)
+        before = daemon.clock.now()
+        assert not (await seen(daemon)).site(CENTRE).gone
+        assert checks
+        assert not sighting.was_gone(plan, CENTRE, daemon.clock.now())
+        await lost(sites)
+        async with asyncio.timeout(30):
+            while any(daemon.desk.state.healths[one].latest is not Severity.CRITICAL for one in checks):
+                await seen(daemon)
+        assert sighting.was_gone(plan, CENTRE, daemon.clock.now())
+        assert not sighting.was_gone(plan, CENTRE, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,6 +41,7 @@ def move_of(
     direction: str,
     *events: MoveEvent,
     loss: float | None = None,
+    lost: bool = True,
     data: tuple[str, ...] = ("crm",),
     promised: tuple[str, ...] = (),
     tasks: tuple[Task, ...] = (),
@@ -64,6 +66,7 @@ def move_of(
         since=(BEGAN - timedelta(seconds=60)).isoformat(),
         reason=text_to_json(say("works")),
         loss=loss,
+        lost=lost,
         before=None,
         incident=None,
     )
@@ -133,6 +136,51 @@ def span(seconds: float | None) -> timedelta | None:
 )  # fmt: skip
 def test_what_was_reached(move, rto, rpo):
     assert reached(move) == Reached(span(rto), span(rpo))
+
+
+def copied(*lags: float | None) -> tuple[MoveEvent, ...]:
+    """The looks at a copy once the old site is fenced."""
+    return (phase(Phase.SYNC, 5), *(seen(Phase.SYNC, 6 + n, "crm-lag", lag=lag) for n, lag in enumerate(lags)))
+
+
+@pytest.mark.parametrize(
+    ("direction", "lost", "stated", "lags", "rpo"),
+    [
+        pytest.param("failover", True, 8.8, (15.0,), 8.8, id="gone: the figure went on growing, nothing was written"),
+        pytest.param("failover", True, 19.0, (22.0,), 19.0, id="gone, as a person was told"),
+        pytest.param("failover", True, 9.0, (4.0,), 4.0, id="gone: the copy turned out to have more"),
+        pytest.param("failover", True, 9.0, (4.0, 15.0), 9.0, id="gone: looked at again much later"),
+        pytest.param("failover", True, None, (15.0,), 15.0, id="gone: nobody could say, and then it was measured"),
+        pytest.param("failover", True, 9.0, (None,), 9.0, id="gone: the copy could not be measured"),
+        pytest.param("failover", True, 9.0, (), 9.0, id="gone: nobody looked at the copy"),
+        pytest.param("failover", True, None, (None,), None, id="gone: nobody could ever say"),
+        pytest.param("failover", False, 8.8, (15.0,), 15.0, id="it stood, and wrote until its fence"),
+        pytest.param("failover", False, 9.0, (4.0,), 4.0, id="it stood: the copy caught up until the fence"),
+        pytest.param("failover", False, 9.0, (None,), None, id="it stood: what was stated before is no bound"),
+        pytest.param("switchover", False, None, (0.0,), 0.0, id="a planned move loses nothing"),
+        pytest.param("switchover", False, None, (3.0,), 3.0, id="a planned move that went on without the rest"),
+        pytest.param("drill", False, None, (7.0,), 7.0, id="a drill: what would have been lost"),
+    ],
+)
+def test_what_was_lost_is_bounded_by_what_was_stated_only_where_the_site_was_gone_by_then(
+    direction: str, lost: bool, stated: float | None, lags: tuple[float | None, ...], rpo: float | None
+) -> None:
+    assert reached(move_of(direction, *copied(*lags), loss=stated, lost=lost)).rpo == span(rpo)
+
+
+@pytest.mark.parametrize(("lost", "rpo"), [(True, 9.0), (False, None)])
+def test_without_a_data_set_that_is_measured_what_was_stated_holds_while_the_site_is_gone(
+    lost: bool, rpo: float | None
+) -> None:
+    assert reached(move_of("failover", loss=9.0, data=(), lost=lost)).rpo == span(rpo)
+
+
+def test_a_journal_that_does_not_say_that_the_site_was_gone_claims_no_smaller_loss() -> None:
+    move = move_of("failover", *copied(15.0), loss=8.8)
+    first = move.log[0]
+    old = replace(first, data={name: value for name, value in first.data.items() if name != "lost"})
+    again = replay((old, *move.log[1:]))[NAME]
+    assert (again.lost, reached(again).rpo) == (False, timedelta(seconds=15))
 
 
 def test_what_was_promised_is_not_lost_whatever_nobody_could_measure():

@@ -174,7 +174,7 @@ def test_the_review_names_the_move_with_its_way_what_it_reached_and_where_its_re
         "How it ended": "the move succeeded: les appels aboutissent à Yaoundé",
         "RTO": "20\xa0s, within the promised 30\xa0min", "RPO": "8.8\xa0s, within the promised 5\xa0min",
         "Report of the move":
-            "F26-0001, mailed to Administrateur SI, Desk ATT (first at 14:05, Douala time)",
+            "F26-0001, mailed to Administrateur SI, Desk ATT (the first: 14:05, Douala time)",
     }  # fmt: skip
     document = rex(found, ENGLISH)
     assert "The group appels was moved to Yaoundé (F26-0001)" in str(document.sections[0])
