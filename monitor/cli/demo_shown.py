@@ -11,8 +11,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text as Styled
 
+from alerts.language import translation
 from monitor.cli.shown import moment, unbroken
-from monitor.core.text import N_, Quantity, Speech, Text, say
+from monitor.core.text import LANGUAGES, N_, Quantity, Speech, Text, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 SITE, RELEVE, MAIL, SMS, PERSON = N_("site"), "Relève", N_("mail"), "SMS", N_("person")
 STYLE = {SITE: "bold yellow", RELEVE: "cyan", MAIL: "green", SMS: "magenta", PERSON: "bold white"}
 MAIL_LINES = 4
-"""Lines of a message that are shown: what, impact, next message."""
+"""Lines of a message that are shown: what, impact, next message, and the first of the facts."""
+WAY = N_("From:")
+"""The first fact of a move. By itself it reads as the sender, so the line that says where to follows it."""
 EVENT = {
     "opened": N_("incident {id} is opened"),
     "reopened": N_("incident {id} is opened again"),
@@ -120,7 +123,7 @@ class Teller:
         who = MAIL if channel == "mail" else SMS
         head = say("{what}: {detail}", what=f"→ {to}", detail=subject) if subject else f"→ {to}"
         self.line(at, who, head, STYLE[who])
-        lines = [line for line in text.splitlines() if line.strip()][:MAIL_LINES]
+        lines = first_lines(text)
         if self.out.is_terminal:
             self.out.print(Panel(unbroken("\n".join(lines)), border_style=STYLE[who], padding=(0, 1)))
             return
@@ -136,6 +139,13 @@ class Teller:
         width = max(len(self.words.translate(name)) for name in STYLE)
         name = self.words.translate(who)
         return Styled.assemble((f"{clock} {after:>10}  ", "dim"), (f"{name:<{width}}", STYLE[who]), " ")
+
+
+def first_lines(text: str) -> list[str]:
+    """Return the lines of a message that are shown, whatever language its reader speaks."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    shown, way = lines[:MAIL_LINES], tuple(translation(language)(WAY) for language in LANGUAGES)
+    return lines[: MAIL_LINES + 1] if shown and shown[-1].startswith(way) else shown
 
 
 def progress(runs: Iterable[Mapping[str, Any]], words: Speech) -> str:
