@@ -40,7 +40,7 @@ def _facts(pen: Pen, move: Move) -> Facts:
         (say("From"), pen.w(pen.name(move.called(move.source)))),
         (say("To"), pen.w(pen.name(move.called(move.target)))),
         (say("Started by"), pen.w(_starter(pen, move))),
-        (say("Why"), pen.w(move.reason)),
+        *([(say("Why"), pen.w(move.reason))] if move.reason else []),  # a person need not say it, nor later
         (say("Began"), pen.exact(move.started_at)),
         (say("Ended"), pen.gap(say("not yet")) if move.ended_at is None else pen.exact(move.ended_at)),
         (say("How it ended"), _end(pen, move)),

@@ -18,7 +18,7 @@ from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
 from monitor.core.incident import replay as incidents_of
-from monitor.core.text import say, verbatim
+from monitor.core.text import say, text_to_json, verbatim
 from monitor.core.verdict import Severity
 from monitor.reports.document import Facts, Table, Tone, Words
 from monitor.reports.gather import material
@@ -185,6 +185,10 @@ def test_the_review_names_the_move_with_its_way_what_it_reached_and_where_its_re
     steps = [(row[1].text, row[2].text, row[3].text) for row in table.rows]
     assert ("Relève", "Move", "Douala is proven to have no further effect") in steps
     assert ("paul", "Move", "answer to the move F26-0001: oui : vu sur place") in steps
+
+
+def test_a_person_who_gave_no_reason_leaves_no_gap_that_nobody_can_fill(stories: Stories) -> None:
+    assert "Why" not in facts_of(reviewed(stories, moved(by="awa", reason=text_to_json(verbatim("")))))
 
 
 def test_what_a_move_did_not_reach_is_shown_as_such(stories: Stories) -> None:
