@@ -98,7 +98,14 @@ class Beginning:
             untold = await self._untold(plan, to) if wanted.direction.moves else {}
             now = self._clock.now()
             answer = may_start(
-                plan, wanted.direction, seen, lease, past(mine), now, target=wanted.target, untold=untold
+                plan,
+                wanted.direction,
+                seen,
+                lease,
+                self._book.history(plan.id),
+                now,
+                target=wanted.target,
+                untold=untold,
             )
         else:
             untold = await self._untold(plan, wanted.target)
@@ -106,7 +113,7 @@ class Beginning:
             now = self._clock.now()
             if self._clock.boot() - alone.at > SEEN_FOR:
                 raise Refused(say("both sites were looked at too long ago, and are looked at again"))
-            answer = by_itself(plan, seen, lease, past(mine), now, untold=untold)
+            answer = by_itself(plan, seen, lease, self._book.history(plan.id), now, untold=untold)
         if isinstance(answer, Hold):
             return Prepared(plan, answer, now)
         try:

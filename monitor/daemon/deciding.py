@@ -213,7 +213,7 @@ class Deciding:
         moves, halted = self._moves.book.of(plan.id), self._moves.halted()
         # As if nothing were under way: only so it is known whether a drill is what holds it up.
         seen = await sighting.seen(plan, moves, moving=None, halted=halted, strict=True)
-        seen_at, history = self._clock.boot(), past(moves)
+        seen_at, history = self._clock.boot(), self._moves.book.history(plan.id)
         seen = await self._lapse_seen(plan, runs_at(plan, history), seen, sighting)
         now = self._clock.now()
         # As if the lease were ours: it is taken only where nothing else is missing.
@@ -268,7 +268,7 @@ class Deciding:
                 extra = {"event": "move_not_begun", "plan": plan.id, "why": ENGLISH.render(error.text)}
                 log.warning("a move by itself was not begun", extra=extra)
             hold = Hold(Why.LEASE, text, say("the next try, which comes by itself"))
-            await self._note(plan, hold, past(self._moves.book.of(plan.id)), self._clock.now())
+            await self._note(plan, hold, self._moves.book.history(plan.id), self._clock.now())
         else:
             self.held.pop(plan.id, None)
 

@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.notice import Notice
+from failover.ground import History, past
 from failover.model import PlanId
+from failover.resting import at_least_ago
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, fold
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
@@ -49,6 +51,7 @@ class MoveBook:
         self._desk, self._clock = desk, clock
         self.moves: dict[MoveId, Move] = dict(kept.moves)
         self.progress: dict[MoveId, Progress] = {}
+        self._over_since = {name: clock.boot() for name, move in self.moves.items() if move.state.over}
         self.copied: Callable[[float], Awaitable[object]] | None = None
         self._leases: dict[PlanId, int] = dict(kept.leases)
         self._next, self._recording = kept.next_move, asyncio.Lock()
@@ -66,6 +69,16 @@ class MoveBook:
     def of(self, plan: PlanId) -> list[Move]:
         """Return the moves of `plan`, oldest first."""
         return [move for move in self.moves.values() if move.plan == plan]
+
+    def history(self, plan: PlanId) -> History:
+        """Return the moves of `plan` that are over, oldest first, by how long ago that is at least.
+
+        Where the clock was set back since, that is not what it says, and is known since this Relève began to run.
+        """
+        now, boot = self._clock.now(), self._clock.boot()
+        known = {name: timedelta(seconds=boot - since) for name, since in self._over_since.items()}
+        mine = (move for move in self.of(plan) if move.ended_at is not None)
+        return tuple(at_least_ago(one, now, known.get(move.id, timedelta(0))) for move in mine for one in past([move]))
 
     def highest(self, plan: PlanId) -> int:
         """Return the highest token of the group that is known here."""
@@ -103,6 +116,8 @@ class MoveBook:
             meanwhile = Meanwhile(told_of(event, move), self._expected(move))
             await self._desk.note_move(event, audit, meanwhile, self._notices(event, move))
             self.moves[move.id] = move
+            if move.state.over:
+                self._over_since[move.id] = self._clock.boot()
         if event.kind is MoveEventKind.OUTCOME:
             self.progress.pop(move.id, None)
         if event.kind is MoveEventKind.INTENT and journal.trouble is not None:

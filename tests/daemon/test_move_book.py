@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from failover.ground import Act
+from failover.model import PlanId
+from failover.phases import Direction
 from failover.run import MoveEvent, MoveEventKind, MoveState
 from monitor.clock import SystemClock
-from monitor.core.text import say
+from monitor.core.text import ENGLISH, say
 from monitor.daemon.clock import GuardedClock
+from monitor.daemon.daemon import Daemon
+from monitor.daemon.moving import Wanted
 from tests.daemon.test_moves import SWITCHOVER, WHO, moved, running
 from tests.two_sites import TwoSites, two_sites
 
@@ -50,10 +55,20 @@ async def test_what_waits_for_the_other_releve_goes_on_with_what_was_written_mea
 class Stepped(SystemClock):
     """The machine's clock, which somebody has set by `by`."""
 
-    by = timedelta(0)
+    by = ahead = timedelta(0)
+    """`ahead`: so much later it is in truth."""
 
     def now(self) -> datetime:
-        return super().now() + self.by
+        return super().now() + self.by + self.ahead
+
+    def boot(self) -> float:
+        return super().boot() + self.ahead.total_seconds()
+
+
+async def allowed_now(daemon: Daemon, wanted: Wanted) -> Act:
+    answer = (await daemon.moves.planned(wanted)).answer
+    assert isinstance(answer, Act), answer
+    return answer
 
 
 async def test_the_clock_is_not_set_back_while_a_move_goes_on(sites):
@@ -94,3 +109,41 @@ async def test_a_move_whose_lease_got_newer_tokens_is_still_ours_after_a_restart
         async with asyncio.timeout(60):
             ended = await daemon.moves.finished_or_waiting(move.id)
         assert ended.state is MoveState.SUCCEEDED
+
+
+async def test_a_clock_that_is_set_back_makes_no_group_rest_longer_than_its_plan_says(sites):
+    machine = Stepped()
+    async with running(
+        sites, clock_from=lambda kept: GuardedClock(kept, machine, "boot", synchronised=lambda: True)
+    ) as daemon:
+        move = await moved(daemon, SWITCHOVER)
+        book = daemon.moves.book
+        (ended,) = book.history(move.plan)
+        machine.by = -timedelta(hours=1)
+        daemon.clock.now()
+        await daemon._housekeeping()
+        assert not daemon.clock.stepped_by
+        (known,) = book.history(move.plan)
+        assert known.ended_at <= daemon.clock.now() < ended.ended_at
+        assert known.ended_at - known.began_at == ended.ended_at - ended.began_at
+        machine.by = timedelta(0)
+        daemon.clock.now()
+        await daemon._housekeeping()
+        (again,) = book.history(move.plan)
+        assert again == ended, "what the clock says holds again"
+
+
+async def test_the_rest_after_a_move_ends_by_the_clock_that_nobody_sets(sites):
+    machine, back = Stepped(), Wanted(PlanId("crm"), Direction.FAILBACK)
+    async with running(
+        sites, clock_from=lambda kept: GuardedClock(kept, machine, "boot", synchronised=lambda: True)
+    ) as daemon:
+        await moved(daemon, SWITCHOVER)
+        machine.by = -timedelta(hours=1)
+        daemon.clock.now()
+        await daemon._housekeeping()
+        told = [ENGLISH.render(one) for one in (await allowed_now(daemon, back)).remarks]
+        assert [one for one in told if "the last move was less than" in one] != []
+        machine.ahead = timedelta(minutes=11)
+        told = [ENGLISH.render(one) for one in (await allowed_now(daemon, back)).remarks]
+        assert [one for one in told if "the last move was less than" in one] == []
