@@ -323,8 +323,8 @@ def _in_the_way(plan: Plan, drill: Move) -> Text:
     """Say what to type: ended by itself, the drill would leave behind what it had brought up, and nobody know it."""
     if drill.question is None:
         return say(
-            "{plan} cannot move to {site} by itself: the drill {move} is under way. {where}. Wait for its end, or end "
-            "it as it stands: `{stop}`",
+            "{plan} cannot move to {site} by itself: the drill {move} is under way. {where}. Wait for its end; or tear "
+            "down what it brought up and then end it, for the move begins right after: `{stop}`",
             plan=plan.title,
             site=plan.called(plan.other(drill.source)),
             move=drill.id,
@@ -333,7 +333,7 @@ def _in_the_way(plan: Plan, drill: Move) -> Text:
         )
     return say(
         "{plan} cannot move to {site} by itself: the drill {move} waits for an answer. {where}. It asks: {question}. "
-        "`{answer}`; or end it as it stands: `{stop}`",
+        "`{answer}`; or tear down what it brought up and then end it, for the move begins right after: `{stop}`",
         plan=plan.title,
         site=plan.called(plan.other(drill.source)),
         move=drill.id,

@@ -226,6 +226,7 @@ async def test_a_person_is_called_at_once_where_a_drill_that_asks_is_all_that_st
         assert f"`releve failover answer yes {move.id}`" in called
         assert f"`releve failover stop {move.id}`" in called
         assert "what the drill brought up at Yaoundé is still there" in called
+        assert "tear down what it brought up and then end it" in called, "the move would begin beside it"
         assert (list(moves.moves), moves.moves[move.id].state.over) == ([move.id], False), "nothing begins beside it"
 
 
