@@ -114,6 +114,9 @@ def _inventory(
     # The door's own loss explains that of what stands behind it.
     for name in ("door-1", "hermes-1"):
         checks[name]["incident"] = "site-lost"
+    # It interrupts nobody as long as nothing runs there, and lets the group go back by itself once it does.
+    for name in ("door-2", "hermes-2"):
+        checks[name]["incident"] = "secours-lost"
     checks["copy"] = {"probe": "replication", "device": "sql-1", "standby": "sql-2", **every}
     return {
         "site": {"name": "Douala", "timezone": "Africa/Douala", "language": "en"},
@@ -125,7 +128,7 @@ def _inventory(
         "operations": {"to": ["admin"]},
         "devices": devices,
         "checks": checks,
-        "incidents": {"site-lost": {"interruption": "always"}},
+        "incidents": {"site-lost": {"interruption": "always"}, "secours-lost": {}},
         "sites": {
             **{
                 site: {
@@ -150,7 +153,8 @@ def _inventory(
         "plans": {
             PLAN: {
                 "title": "the calls", "active": "centre", "standby": "secours", "start": "on_loss",
-                "incident": "site-lost", "data": ["crm-db"], "rto": "5 min", "hold_down": "0s", "most": "24 per day",
+                "incident": ["site-lost", "secours-lost"],
+                "data": ["crm-db"], "rto": "5 min", "hold_down": "0s", "most": "24 per day",
                 "lag_ceiling": "5 min",
                 "fences": [fence for site in SITES for fence in _fences(site, hosts)],
                 "tell": {"plan": ["ocm-it"], "report": ["all"]},
