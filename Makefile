@@ -1,6 +1,7 @@
 # run    sets up what Relève itself needs, then plays a full disk on the simulated site, which Relève repairs
 # test   the gate: lint, types, floors, tests; the same here and in CI
 # lint   the gate without the tests
+# collected  finds the tests, and keeps what was compiled
 # bench  ratios against named peers; figures for people, never asserted
 # soak   long runs that kill and starve the daemon
 # lock   writes both lock files anew from pyproject.toml
@@ -19,12 +20,14 @@ CATALOGUE := templates/locale
 export PYTHONDONTWRITEBYTECODE :=
 
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench soak lock messages clean
+.PHONY: run test lint collected bench soak lock messages clean
 
 run: $(VENV)/.run
 	@$(BIN)/releve demo --scenario hmp-disk-full
 
-test: lint
+# Types are looked at by one core; the other one compiles all tests meanwhile, which each worker would do by itself.
+test:
+	@$(MAKE) --no-print-directory --jobs=2 lint collected
 	@$(BIN)/pytest -q -rs -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.test
@@ -33,11 +36,14 @@ lint: $(VENV)/.test
 	@$(BIN)/mypy $(FLOORS)
 	@$(BIN)/lint-imports > $(VENV)/floors.txt || { cat $(VENV)/floors.txt; exit 1; }
 
+collected: $(VENV)/.test
+	@$(BIN)/pytest --collect-only -qq > $(VENV)/collected.txt || { tail -n 30 $(VENV)/collected.txt; exit 1; }
+
 bench: $(VENV)/.run
 	@for one in bench/*.py; do echo "$$one"; $(BIN)/python "$$one" || exit 1; done
 
 soak: $(VENV)/.test
-	@$(BIN)/pytest -q -p no:randomly -n 2 --dist worksteal soak
+	@$(BIN)/pytest -q -p no:randomly -n 4 --dist worksteal soak
 	@RELEVE_EVERY_WRITE=1 $(BIN)/pytest -q -n $(WORKERS) tests/scenarios/test_cut_runs.py
 
 # Each set-up step leaves a stamp, so that the second time costs nothing.
