@@ -38,5 +38,5 @@ def unrelieved_sheet(about: Unrelieved, context: Context) -> Sheet:
         ),
         facts=((context.t(say("Why:")), context.t(about.why)),),
         colour=RED,
-        todo=("releve peer status", "releve restore FILE --yes"),
+        todo=("releve peer status",),  # what helps stands in the why: a backup put back would undo a take-over
     )

@@ -13,6 +13,7 @@ from failover.phases import Direction
 from failover.run import Move as Moved
 from failover.run import MoveState
 from failover.vantage import Sight, Sighted
+from monitor.core.events import RELEVE
 from monitor.core.text import Text, say
 from runbooks.decide import YES_LASTS
 
@@ -92,7 +93,7 @@ class LeaseSeen:
 class Move:
     """A move of the past. `by`: who began it. `runs_at`: where the group ran afterwards, None for nobody knows.
 
-    `vain`: it ended before anything was done or asked of a site.
+    `vain`: it ended before anything was done or asked of a site, but not because a person stopped what Relève began.
     """
 
     direction: Direction
@@ -204,7 +205,7 @@ def past(moves: Iterable[Moved]) -> History:
             move.started_by,
             move.state is MoveState.SUCCEEDED,
             move.runs_at,
-            vain=not move.had_effect,
+            vain=not move.had_effect and not (move.started_by == RELEVE and move.state is MoveState.STOPPED),
         )
         for move in moves
         if move.ended_at is not None

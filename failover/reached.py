@@ -57,10 +57,12 @@ def _lost(move: Move) -> timedelta | None:
 
     A site that was gone when the loss was stated has written nothing since: what was stated holds where the copy cannot
     be measured, and also where it can, for the figure of a copy to which nothing comes any more grows with the clock.
-    Of one that stood it is no bound, for it wrote on until its fence.
+    Of one that stood it is no bound, for it wrote on until its fence; nor is it where it may rest on a promise that did
+    not hold.
     """
     forced = move.direction is Direction.FAILOVER
-    stated = move.loss if move.lost or not forced else None
+    broken = any(data.promised is not None and not is_kept(move, data) for data in move.data)
+    stated = move.loss if (move.lost and not broken) or not forced else None
     if not move.data:
         return ZERO if move.direction.planned else stated
     measured = [ZERO if is_kept(move, data) else _latest_lag(move, data.checks) for data in move.data]

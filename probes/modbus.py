@@ -103,7 +103,7 @@ async def read_registers(target: Target, spans: Collection[Span], io: Io) -> dic
             found = await _read(target, access, groups, io, asked)
     except TimeoutError as error:
         # Whoever still waited for its turn has heard nothing, and leaves the connection to who is asking.
-        if asked:
+        if asked and not asked[-1].left:
             await io.sessions.drop(_key(target, access))
         heard = bool(asked) and asked[-1].heard
         raise ProbeFault(*(_explained(_Garbage(), target, access) if heard else _silent(target, access))) from error
@@ -142,7 +142,9 @@ async def _read(
             async with asyncio.timeout(io.remaining() * SHARE_OF_KEPT):
                 return await _all(line, access.unit, groups, asked)
         except (TimeoutError, _Gone, _Garbage):
-            await io.sessions.drop(key)
+            # Whoever still waited for its turn knows nothing of it; one ended from here has a follower already.
+            if asked and not line.left:
+                await io.sessions.drop(key)
         line = await io.sessions.shared(key, make, _Line.close)
     while True:
         try:

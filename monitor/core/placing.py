@@ -137,7 +137,7 @@ class Work(Following):
             keeps_silent(self.plan, self.state, gate, since, self.now) for gate in found.by
         ):
             return False
-        if found.place is Place.COVERED:
+        if found.place is Place.COVERED and not self._works_without(health, found.by):
             cause = self._cause(found.by)
             if cause is None or self._is_held(cause):
                 return False
@@ -174,6 +174,15 @@ class Work(Following):
         if telling(self.state, loud) is None and self.state.healths[loud].latest is Severity.OK:
             self._place_if_wavering(loud)
         return telling(self.state, loud)
+
+    def _works_without(self, health: Health, causes: tuple[CheckId, ...]) -> bool:
+        """Whether what failed by `health` was seen OK while each of `causes` stood by: then they explain nothing of it,
+        and would for as long as the group runs at the other site."""
+        state, ok_at = self.state, health.ok_at
+        return ok_at is not None and all(
+            stands_by(state, name) and ok_at > max(state.resting[name], state.healths[name].failing_since)
+            for name in causes
+        )
 
     def _place_if_wavering(self, check: CheckId) -> None:
         if self.state.healths[check].flapping:

@@ -60,6 +60,7 @@ class Telling:
         self._wanted, self._due, self._clock = wanted, due, clock
         self._alone, self._stack = asyncio.Lock(), AsyncExitStack()
         self._line: Line | None = None
+        self._asks: asyncio.Task[Text | None] | None = None
         self._to: Destination | None = None
         self._reading: Reading | None = None
         self.heard: dict[PlanId, Heard] = {}
@@ -82,6 +83,12 @@ class Telling:
         """Hear what that guard says now; return why not, None when `seen` is of now."""
         if self._wanted() is None:
             return say("the inventory names no Relève there")
+        # Each group asks by itself, and who hangs there is waited for once: what was not sent yet is asked for all.
+        if self._asks is None or self._asks.done():
+            self._asks = asyncio.create_task(self._asked(), name="guard line")
+        return await asyncio.shield(self._asks)
+
+    async def _asked(self) -> Text | None:
         try:
             await self._talk(None)
         except NotTaken as error:
@@ -103,6 +110,9 @@ class Telling:
 
     async def close(self) -> None:
         """Let go of the connection; what was told lapses by itself, or is told again after the start."""
+        if self._asks is not None:
+            self._asks.cancel()
+            await asyncio.gather(self._asks, return_exceptions=True)
         async with self._alone:
             await self._hang_up()
 
@@ -123,6 +133,7 @@ class Telling:
     async def _talk(self, due: Callable[[], Due] | None) -> None:
         """Tell what is due, or None: only ask. Raises NotTaken."""
         async with self._alone:
+            self._asks = None if due is None else self._asks
             try:
                 line = await self._open()
                 now = self._clock.boot()

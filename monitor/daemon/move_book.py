@@ -137,7 +137,8 @@ class MoveBook:
 
     async def swap(self) -> None:
         """Let the desk expect what the plans of the inventory say, as it is now."""
-        async with self._desk.lock:
+        # A move is known here a moment after the desk has its event: in between, that would be taken back.
+        async with self._recording, self._desk.lock:
             self._desk.state = expecting(self._desk.state, self._expected())
 
     def _notices(self, event: MoveEvent, move: Move) -> tuple[Notice, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -127,6 +128,7 @@ class Standby:
                 chosen = await self._turn(receiver)
             except StoreError as error:  # a copy takes the place of another at this moment, or the disk is full
                 log.warning("the copy is not looked at", extra={"event": "standby_blind", "why": str(error)})
+                await self._blind(receiver, error.text)
             else:
                 if chosen is not None:
                     return chosen
@@ -135,7 +137,7 @@ class Standby:
 
     async def _turn(self, receiver: Receiver) -> tuple[Lead, Footing] | None:
         found, seen, now = await self._footing(), await self._own.look(), self._clock.boot()
-        heard = self._began if receiver.heard_at is None else max(self._began, receiver.heard_at)
+        heard = self._heard(receiver)
         if self._doubts(found, receiver, heard, now):
             # Found out only while it is taken over, the lease would be ours, and nobody's.
             await receiver.look()
@@ -164,6 +166,16 @@ class Standby:
         self._complete = receiver.relieved and isinstance(seen, Seen) and seen.standing is Standing.OURS
         return role, found
 
+    def _heard(self, receiver: Receiver) -> float:
+        return self._began if receiver.heard_at is None else max(self._began, receiver.heard_at)
+
+    async def _blind(self, receiver: Receiver, why: Text) -> None:
+        """Let people be told while nobody is the active one, and what lies here cannot even be looked at."""
+        seen, silent = await self._own.look(), self._clock.boot() - self._heard(receiver)
+        role = next_role(Known(Ground.DAMAGED, seen, silent, self._ttl))
+        if isinstance(role, StandBy):
+            self._alarmed(replace(role, text=why), silent)
+
     def _doubts(self, found: Footing, receiver: Receiver, heard: float, now: float) -> bool:
         """Return whether all of the copy is to be read: it is about to count, or what was seen of it is damaged."""
         if found.ground is Ground.DAMAGED:
@@ -176,6 +188,8 @@ class Standby:
             case StandBy(why=Why.HELD):
                 self._failed = None
                 self._alarm.over()
+            case StandBy() if silent < self._ttl:
+                self._alarm.why = None  # it speaks: whether it leads is soon known, and that it is gone is not true
             case StandBy(why=Why.BROKEN | Why.DAMAGED | Why.NOTHING) if silent >= self._ttl:
                 self._alarm.why = role.text
             case Lead() if self._failed is not None:

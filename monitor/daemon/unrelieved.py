@@ -34,8 +34,9 @@ from monitor.store.folder import PEER, prepare, written
 
 FILE = "unrelieved"
 """In the folder of the copies: since when, and who was told."""
-LOOK_EVERY, AGAIN = 1.0, 30.0
-"""Seconds between two looks at whether somebody is to be told, and after an attempt that did not reach everybody."""
+LOOK_EVERY, AGAIN, AT_LAST = 1.0, 30.0, 900.0
+"""Seconds between two looks at whether somebody is to be told, after an attempt that did not reach everybody, and at
+most after several: a server that takes a message and does not say so in time hands each one over."""
 PATIENCE = timedelta(seconds=60)
 """For one attempt."""
 _MOST_BYTES = 256 * 1024
@@ -58,15 +59,17 @@ class Alarm:
 
     async def run(self) -> None:
         """Tell whoever is to be told, until cancelled."""
+        failures = 0
         while True:
-            wait = LOOK_EVERY
+            reached = True
             try:
-                if self.why is not None and not await self._tell(self.why):
-                    wait = AGAIN
+                if self.why is not None:
+                    reached = await self._tell(self.why)
             except Exception:  # the edge of the task: who stands by goes on receiving
                 log.exception("nobody could be told", extra={"event": "unrelieved_bug"})
-                wait = AGAIN
-            await asyncio.sleep(wait)
+                reached = False
+            failures = 0 if reached else failures + 1
+            await asyncio.sleep(pause(failures))
 
     def over(self) -> None:
         """Take it that somebody is the active Relève."""
@@ -87,6 +90,11 @@ class Alarm:
         if self._since is None:
             self._since = now
             log.error("nobody watches any more", extra={"event": "unrelieved", "why": ENGLISH.render(why)})
+            # Before the first message, whose name it is in: killed before that is noted, it is sent again under it.
+            await asyncio.to_thread(self._keep, _body(now, self._told))
+            if self._since is None:
+                self._forget()
+                return True  # over meanwhile
         about = Unrelieved(self._since, why, other=both[1].title, here=both[0].title)
         people = self._inventory.roster().people(self._inventory.protocol.operations, now)
         known = [one for one in people if one in self._inventory.contacts]
@@ -140,6 +148,11 @@ class Alarm:
                 written(self._folder / FILE, body)
         except StoreError as error:
             log.warning("who was told is not written down", extra={"event": "unrelieved_disk", "why": str(error)})
+
+
+def pause(failures: int) -> float:
+    """Return how many seconds to wait after so many attempts in a row that did not reach everybody."""
+    return min(AGAIN * float(1 << min(failures - 1, 12)), AT_LAST) if failures else LOOK_EVERY
 
 
 def _body(since: datetime, told: Mapping[str, Told]) -> bytes:

@@ -36,7 +36,11 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
     """
     frozen = store.protocol(incident.id)
     end = incident.resolved_at or now
-    moves = tuple(one for one in store.moves_during(incident.began_at, end) if answers(one, incident, end))
+    moves = tuple(
+        one
+        for one in store.moves_during(incident.began_at, end)
+        if answers(one, incident, end, stands_by=_stands_by(one, incident, inventory))
+    )
     found = Material(
         incident=incident,
         now=now,
@@ -53,6 +57,14 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
     if inventory is not None:
         found = _named(found, inventory)
     return _measured(found, store, inventory)
+
+
+def _stands_by(move: Move, incident: Incident, inventory: Inventory | None) -> bool:
+    """Whether `incident` began on a device of the site to which `move` moves its group."""
+    if inventory is None or incident.check is None:
+        return False
+    check, site = inventory.checks.get(incident.check), inventory.continuity.sites.get(move.target)
+    return check is not None and site is not None and check.node in site.devices
 
 
 def _reports(store: Store, move: Move) -> list[Notice]:

@@ -23,7 +23,7 @@ GRACE = dict.fromkeys((*BY_TIME, Step.CONFERENCE_UPDATED, Step.CONFERENCE_CANCEL
 class Milestones:
     """The key moments; None for what has not happened. `told_client` and `told_own`: the first message that left.
 
-    `repair_started`: the first run of a runbook that changed anything, or was to, or the first move of a group;
+    `repair_started`: the first run of a runbook that changed anything, or was to, or move of a group that did anything;
     `repaired`: a re-probe proved it, or the root cause recovered.
     """
 
@@ -49,7 +49,10 @@ def milestones(material: Material) -> Milestones:
         told_own=first_sent(material.notices, Audience.INTERNAL),
         acknowledged=first_of(incident, EventKind.ACKNOWLEDGED),
         repair_started=min(
-            (*(run.started_at for run in material.runs if is_real(run)), *(move.started_at for move in material.moves)),
+            (
+                *(run.started_at for run in material.runs if is_real(run)),
+                *(move.started_at for move in material.moves if move.had_effect),
+            ),
             default=None,
         ),
         repaired=_repaired(incident, material.runs),

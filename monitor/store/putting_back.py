@@ -9,7 +9,7 @@ from pathlib import Path
 from monitor.store.archive import Restored, restore, set_aside
 from monitor.store.ballast import SIZE
 from monitor.store.errors import translated
-from monitor.store.folder import PEER, WriterLock, sync_folder
+from monitor.store.folder import PEER, TAKING, WriterLock, sync_folder
 from monitor.store.replica import CURRENT
 from monitor.store.whose import examine
 
@@ -33,6 +33,9 @@ def put_back(
         if seen is None or seen.reached.cursor is not None:
             return done
         with translated(peer):
+            # First: whoever goes on with a take-over of what is no longer there sets aside what was put back.
+            (peer / TAKING).unlink(missing_ok=True)
+            sync_folder(peer)
             aside = done.aside or set_aside(folder, [], now)
             seen.path.rename(aside / seen.path.name)
             (peer / CURRENT).unlink(missing_ok=True)

@@ -230,6 +230,7 @@ def _clear(folder: Path, peer: Path, begun: dict[str, Any]) -> None:
     """Set aside what lies in the folder, and note that from here on what lies there is ours."""
     if begun["aside"] is not None:
         aside = folder / begun["aside"]
+        aside.mkdir(mode=0o700, exist_ok=True)  # a backup that was put back meanwhile set it aside
         for entry in _in_the_way(folder, by_itself=begun.get("by_itself", False)):
             if entry != aside:
                 entry.rename(aside / entry.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -202,3 +203,19 @@ def test_no_incident_waits_for_what_stands_by_meanwhile():
     assert site.open == {}
     site.pass_to(100_000)
     assert site.open == {}
+
+
+def test_what_stands_by_explains_no_failure_of_what_works_without_it():
+    site = Resting()
+    site.plan = replace(site.plan, topology=replace(site.plan.topology, needs={DISK: (WEB,)}))
+    site.see(WEB, Severity.CRITICAL, 5)
+    site.see(DISK, Severity.CRITICAL, 6)  # it is about to follow its group
+    site.see(PING, Severity.OK, 7)
+    site.pass_to(1000)
+    assert site.open == {}, "as far as anybody knows it needs what stands by"
+    site.see(DISK, Severity.OK, 1001)
+    site.see(WEB, Severity.CRITICAL, 1999)
+    site.see(DISK, Severity.CRITICAL, 2000)
+    site.see(PING, Severity.OK, 2001)
+    site.pass_to(2002)
+    assert site.open == {DISK: at(2000)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from failover.model import PlanId, SiteId
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
+from monitor.core.joining import Joined
 from monitor.core.text import say
 from monitor.core.verdict import Severity
 from monitor.daemon.concern import answered
@@ -63,3 +65,13 @@ def test_the_oldest_open_one_of_its_kinds_comes_first(inventory):
         incident("26-0001", "port-1", before - timedelta(hours=1), kind="other"),
     ]
     assert [one.id for one in answered(plan, CENTRE, found, inventory)] == ["26-0003", "26-0004"]
+
+
+@pytest.mark.parametrize(
+    ("joined", "source", "counts"),
+    [("port-1", CENTRE, True), ("port-2", CENTRE, False), ("gone", CENTRE, False)],
+)
+def test_a_loss_that_a_person_put_into_an_incident_of_the_other_site_is_answered(inventory, joined, source, counts):
+    plan = inventory.continuity.plans[PlanId("crm")]
+    both = replace(incident("26-0001", "port-2"), covered=(CheckId(joined),), joined=Joined(by_hand=(CheckId(joined),)))
+    assert bool(answered(plan, source, [both], inventory)) is counts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from failover.across import GuardSeen, Heard
 from failover.guard import Phase as Guard
@@ -20,7 +23,7 @@ from failover.phases import Direction, Phase
 from failover.run import Move, MoveId, MoveState, Span
 from monitor.clock import SystemClock, boot_id
 from monitor.core.text import ENGLISH, say
-from monitor.daemon.guard_line import Due
+from monitor.daemon.guard_line import PATIENCE, Due
 from monitor.daemon.guards import Guards
 from monitor.daemon.holding import Holding
 from monitor.daemon.peer_line import Destination
@@ -186,3 +189,20 @@ async def test_what_the_guard_of_the_other_site_may_have_heard_is_not_forgotten_
         here.there = there
         assert here.guards.heard(CRM, SECOURS) == told
     assert here.guards.heard(CRM, CENTRE) is None
+
+
+async def test_a_releve_that_hangs_there_is_waited_for_once_and_not_once_for_each_group(here, tmp_path):
+    """Stopped in its tracks it still takes connections: one group after the other would wait for the answer."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    identity = Identity(*(Secret(f"file:{tmp_path / name}.pem") for name in ("ca", "cert", "key")))
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        here.there = (SECOURS, Destination(f"https://127.0.0.1:{hangs.getsockname()[1]}", identity))
+        began = CLOCK.boot()
+        found = await asyncio.gather(*(here.guards.stopped(CRM, SECOURS) for _ in range(4)))
+        took = CLOCK.boot() - began
+    assert found == [None] * 4
+    assert took < 2 * PATIENCE, took

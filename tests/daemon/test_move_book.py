@@ -14,6 +14,7 @@ from failover.model import PlanId
 from failover.phases import Direction
 from failover.run import MoveEvent, MoveEventKind, MoveState
 from monitor.clock import SystemClock
+from monitor.core.ids import CheckId
 from monitor.core.text import ENGLISH, say
 from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
@@ -147,3 +148,24 @@ async def test_the_rest_after_a_move_ends_by_the_clock_that_nobody_sets(sites):
         machine.ahead = timedelta(minutes=11)
         told = [ENGLISH.render(one) for one in (await allowed_now(daemon, back)).remarks]
         assert [one for one in told if "the last move was less than" in one] == []
+
+
+async def test_an_inventory_that_is_taken_just_as_a_move_ends_does_not_take_it_for_one_that_goes_on(sites):
+    """Else what it stopped alarms nobody for the rest of its time, and where the group runs by now stands by."""
+    (sites.secours.folder / "broken").touch()
+    async with running(sites) as daemon:
+        move, book = await moved(daemon, SWITCHOVER), daemon.moves.book
+        assert move.state is MoveState.WAITING
+        data = {"state": "succeeded", "rto": None, "rpo": None}
+        over = MoveEvent(move.id, daemon.clock.now(), MoveEventKind.ENDED, "releve", say("it runs there"), None, data)
+        async with daemon.desk.lock:
+            ending = asyncio.create_task(book.record(over))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            taking = asyncio.create_task(book.swap())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.gather(ending, taking)
+        (work,) = daemon.desk.state.underway
+        assert work.over == over.at
+        assert CheckId("web-2") not in daemon.desk.state.resting

@@ -18,9 +18,11 @@ from sqlalchemy import Engine
 from sqlalchemy import event as hook
 
 from failover.itself import Alone, StandBy, Why
+from failover.lease import Record, Seen, Standing
 from monitor.cli.run import _Asked, _obey_signals
 from monitor.clock import SystemClock
 from monitor.core.events import RELEVE
+from monitor.core.text import ENGLISH, say
 from monitor.core.verdict import Severity
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.own_lease import OwnLease
@@ -227,3 +229,51 @@ async def test_a_copy_that_can_no_longer_be_read_is_given_up_as_soon_as_that_is_
         stop.set()
         assert not await waiting
     assert known.standing == standing
+
+
+async def test_people_are_told_where_an_older_state_that_is_damaged_hides_which_is_the_newer_one(
+    tmp_path: Path, inventory: Inventory, own: OwnLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, now = tmp_path / "data", SystemClock().now()
+    with open_store(data, write=True, ballast=0) as ours:
+        ours.feed.start(3)
+    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
+        standing = theirs.feed.start(7)
+        back_up(theirs.folder, tmp_path / "all.zip", now, history=False)
+    with Replica(data / PEER) as replica:
+        replica.install(standing, tmp_path / "all.zip")
+    leads = Record("secours", "there", 7, 3.0)
+    seen = [Seen(Standing.HELD, leads, 0.0)]
+
+    async def look() -> Seen:
+        return seen[0]
+
+    monkeypatch.setattr(own, "look", look)  # no voter is installed here
+    stop, standby = asyncio.Event(), Standby(data, inventory, own, SystemClock())
+    waiting = asyncio.create_task(standby.until_active(stop))
+    async with asyncio.timeout(30):
+        while standby.role is None:
+            await asyncio.sleep(0.02)
+        with (data / "state.db").open("r+b") as file:
+            file.write(b"no database" * 10_000)
+        seen[0] = Seen(Standing.FREE, leads, 0.0)
+        while standby._alarm.why is None:
+            await asyncio.sleep(0.02)
+        assert str(data / "state.db") in ENGLISH.render(standby._alarm.why)
+        seen[0] = Seen(Standing.HELD, leads, 0.0)
+        while standby._alarm.why is not None:
+            await asyncio.sleep(0.02)
+        stop.set()
+        assert not await waiting
+
+
+async def test_nobody_is_told_any_more_that_the_other_gives_no_sign_of_life_once_it_does(
+    tmp_path: Path, inventory: Inventory, own: OwnLease
+) -> None:
+    standby = Standby(tmp_path / "data", inventory, own, SystemClock())
+    damaged, silent = StandBy(Why.DAMAGED, say("damaged")), StandBy(Why.SILENT, say("no voter answers"))
+    standby._alarmed(damaged, 3.0)
+    standby._alarmed(silent, 4.0)
+    assert standby._alarm.why == damaged.text
+    standby._alarmed(silent, 0.1)
+    assert standby._alarm.why is None

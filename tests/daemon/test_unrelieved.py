@@ -17,7 +17,7 @@ from failover.itself import Ground, Known, StandBy, next_role
 from failover.lease import Seen, Standing
 from lab.mailbox import Mailbox
 from monitor.core.text import Text
-from monitor.daemon.unrelieved import FILE, Alarm
+from monitor.daemon.unrelieved import FILE, Alarm, pause
 from monitor.inventory.model import Inventory
 from monitor.store.folder import PEER
 from tests.daemon.conftest import NOW, Hand
@@ -104,6 +104,17 @@ async def test_everybody_of_operations_is_told_once_in_their_language_by_a_chann
     assert not (data / PEER / FILE).exists()
 
 
+async def test_who_can_still_take_over_what_there_is_is_not_told_to_put_a_backup_back(
+    tmp_path: Path, inventory: Inventory, mailbox: Mailbox, machine: Hand
+) -> None:
+    role = next_role(Known(Ground.BROKEN, Seen(Standing.FREE, None, 0.0), 20.0, 15.0))
+    assert isinstance(role, StandBy)
+    assert await Alarm(tmp_path / "data", inventory, machine)._tell(role.text)
+    text = mailbox.letters[0].text
+    assert "releve peer take-over --yes" in " ".join(text.split())
+    assert "releve restore" not in text
+
+
 async def test_who_was_not_reached_is_told_as_soon_as_a_channel_works(
     tmp_path: Path,
     inventory: Inventory,
@@ -125,6 +136,30 @@ async def test_who_was_not_reached_is_told_as_soon_as_a_channel_works(
         await until(lambda: len(mailbox.letters) == 2)
 
 
+async def test_killed_between_telling_and_noting_it_tells_once_more_under_the_same_name(
+    tmp_path: Path, inventory: Inventory, mailbox: Mailbox, machine: Hand, why: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    for life in range(2):
+        alarm = Alarm(tmp_path / "data", inventory, machine)
+
+        def until_somebody_was_told(
+            body: bytes, life: int = life, noting: Callable[[bytes], None] = alarm._keep
+        ) -> None:
+            if len(mailbox.letters) > life:
+                raise Killed
+            noting(body)
+
+        monkeypatch.setattr(alarm, "_keep", until_somebody_was_told)
+        with pytest.raises(Killed):
+            await alarm._tell(why)
+        machine.pass_(5)
+    assert [letter.to for letter in mailbox.letters] == ["eva@example.org"] * 2
+    assert len({letter.message_id for letter in mailbox.letters}) == 1
+
+
 async def test_while_somebody_is_the_active_one_nobody_is_told(
     tmp_path: Path, inventory: Inventory, mailbox: Mailbox, machine: Hand
 ) -> None:
@@ -142,3 +177,12 @@ def test_a_person_is_told_again_after_an_hour_and_by_a_clock_that_was_set_back()
     told = {"a": Told(NOW, 1), "b": Told(NOW - REMIND, 2), "c": Told(NOW + 2 * REMIND, 1)}
     assert due(("a", "b", "c", "d"), told, NOW) == ("b", "c", "d")
     assert due(("a",), told, NOW + REMIND - timedelta(seconds=1)) == ()
+
+
+def test_a_channel_that_takes_messages_and_does_not_say_so_hands_over_a_few_in_an_hour_and_not_a_hundred() -> None:
+    assert [pause(n) for n in (0, 1, 2, 3, 6, 99)] == [1.0, 30.0, 60.0, 120.0, 900.0, 900.0]
+    at, tries = 0.0, 0
+    while at < 3600.0:
+        tries += 1
+        at += pause(tries)
+    assert tries <= 9

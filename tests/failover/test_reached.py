@@ -203,7 +203,10 @@ def test_a_promise_of_another_database_than_the_one_that_was_promoted_is_none():
     for kept in (True, False):
         move = move_of("failover", outcome(kept), loss=9.0, promised=("crm",), tasks=(task,))
         assert is_kept(move, move.data[0]) is kept
-        assert reached(move).rpo == timedelta(seconds=0 if kept else 9)
+        assert reached(move).rpo == (timedelta(0) if kept else None)
+        # Nothing was to be lost, by that promise: what was measured counts where it did not hold.
+        move = move_of("failover", *copied(40.0), outcome(kept), loss=0.0, promised=("crm",), tasks=(task,))
+        assert reached(move).rpo == timedelta(seconds=0 if kept else 40)
     # Cut off in the middle, or promoted by somebody before: nobody compared, and nothing is claimed.
     done = MoveEvent(NAME, BEGAN, MoveEventKind.OUTCOME, "releve", say("so"), 0, {"ok": True, "changed": True})
     for found in ((), (done,)):

@@ -24,6 +24,7 @@ from failover.run import (
     task_to_json,
 )
 from failover.run_json import event_from_json, event_to_json
+from monitor.core.events import RELEVE
 from monitor.core.ids import NodeId
 from monitor.core.text import say, text_to_json
 from runbooks.contract import Action, Effect
@@ -193,3 +194,22 @@ def test_where_a_group_runs_is_what_the_later_move_says_also_where_the_clock_was
     assert away.ended_at is not None
     home = replace(away, source=SECOURS, target=CENTRE, ended_at=away.ended_at - timedelta(hours=1))
     assert [one.runs_at for one in past([away, home])] == [SECOURS, CENTRE]
+
+
+@pytest.mark.parametrize(
+    ("by", "state", "vain"),
+    [
+        (RELEVE, MoveState.STOPPED, False),
+        (RELEVE, MoveState.LEASE_LOST, True),
+        (RELEVE, MoveState.FAILED, True),
+        ("uid:1000", MoveState.STOPPED, True),
+    ],
+)
+def test_what_releve_began_and_a_person_stopped_rests_the_group_however_early_it_was(
+    by: str, state: MoveState, vain: bool
+):
+    """Else Relève would begin it again ten seconds after a person has said stop."""
+    first = replace(started("failover"), actor=by)
+    move = fold(fold(fold(None, first), phase(Phase.ANNOUNCE)), ended(state))
+    assert move is not None
+    assert [one.vain for one in past([move])] == [vain]

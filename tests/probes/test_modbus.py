@@ -240,6 +240,22 @@ async def test_who_waits_for_a_slow_answer_to_another_is_told_of_silence_and_tak
         await over.wait()
 
 
+async def test_who_waits_for_a_kept_connection_leaves_it_to_who_is_asking(
+    controller, fault: Fault, make_io: Callable[..., Io]
+):
+    device, port = controller
+    assert await read_registers(target(port), [(100, 1)], make_io()) == {100: 1}
+    device.pause = asyncio.Event()
+    first = asyncio.create_task(read_registers(target(port), [(100, 1)], make_io(30.0)))
+    async with asyncio.timeout(5):
+        while len(device.asked) < 2:
+            await asyncio.sleep(0.01)
+    assert "does not answer on Modbus port" in (await fault(target(port), 0.3))[0]
+    device.pause.set()
+    assert await first == {100: 1}
+    assert len(device.asked) == 2, "it was not cut off, and had to ask once"
+
+
 async def test_who_waits_behind_one_that_gives_up_asks_on_a_connection_of_its_own(
     controller, fault: Fault, make_io: Callable[..., Io]
 ):

@@ -20,6 +20,7 @@ from monitor.core.incident import Incident
 from monitor.core.incident import replay as incidents_of
 from monitor.core.text import say, text_to_json, verbatim
 from monitor.core.verdict import Severity
+from monitor.inventory.load import load
 from monitor.reports.document import Facts, Table, Tone, Words
 from monitor.reports.gather import material
 from monitor.reports.material import Material
@@ -27,6 +28,7 @@ from monitor.reports.moved import DONE, answers, story
 from monitor.reports.rex import rex
 from monitor.reports.rex_moves import STATES
 from monitor.store import Batch, open_store
+from tests.inventory.test_continuity import GOOD
 from tests.reports.moves import BEGAN, NAME, THROUGH, Course, moved
 
 ENGLISH, FRENCH = speech("en", "Africa/Douala"), speech("fr", "Africa/Douala")
@@ -187,6 +189,12 @@ def test_the_review_names_the_move_with_its_way_what_it_reached_and_where_its_re
     assert ("paul", "Move", "answer to the move F26-0001: oui : vu sur place") in steps
 
 
+def test_a_move_that_ended_before_it_did_anything_began_no_repair(stories: Stories) -> None:
+    vain = Course(incident=INCIDENT).phases(1, (Phase.ANNOUNCE,)).ended(2, MoveState.LEASE_LOST, say("lost")).folded()
+    moments = [rex(replace(stories["link"](), moves=moves), ENGLISH).data["moments"] for moves in ((), (vain,))]
+    assert moments[1]["repair_started"] == moments[0]["repair_started"] != "2026-11-23T13:05:00.000Z"
+
+
 def test_a_person_who_gave_no_reason_leaves_no_gap_that_nobody_can_fill(stories: Stories) -> None:
     assert "Why" not in facts_of(reviewed(stories, moved(by="awa", reason=text_to_json(verbatim("")))))
 
@@ -241,6 +249,18 @@ def test_the_moves_of_an_incident_and_their_reports_are_gathered(tmp_path: Path)
         assert material(store, lasting(60, 90), None, at(90)).moves == ()
         assert store.moves_during(at(9), at(10)) == list(found.moves)
         assert store.moves_during(at(-9), at(-1)) == store.moves_during(at(10), at(11)) == []
+
+
+@pytest.mark.parametrize(("check", "belongs"), [("port-1", True), ("port-2", False), ("calls", True)])
+def test_what_fails_at_the_site_to_which_a_group_moves_is_not_answered_by_its_kind(
+    tmp_path: Path, check: str, belongs: bool
+) -> None:
+    (tmp_path / "inventory.yaml").write_text(GOOD, "utf-8")
+    inventory = load(tmp_path / "inventory.yaml").inventory
+    incident, course = lasting(-9000, None, check, "calls-lost"), Course(incident="26-0010").phases(1, THROUGH)
+    with open_store(tmp_path / "data", write=True, ballast=0) as store:
+        store.commit(Batch(events=incident.timeline, move_events=tuple(course.events)))
+        assert bool(material(store, incident, inventory, at(90)).moves) is belongs
 
 
 def _plan_key() -> NoticeKey:

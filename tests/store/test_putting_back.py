@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from failover.itself import Ground
-from monitor.store import AuditEntry, Batch, Store, WriterBusy
+from monitor.store import AuditEntry, Batch, Store, WriterBusy, open_store
 from monitor.store.archive import back_up
 from monitor.store.folder import PEER, STATE_FILE
 from monitor.store.putting_back import put_back
 from monitor.store.replica import Replica, current_copy
+from monitor.store.taking_over import _begin, take_over
 from monitor.store.whose import footing
 
 
@@ -70,3 +71,31 @@ def test_where_there_is_no_other_site_a_backup_is_put_back_as_ever(
     assert put_back(tmp_path / "alone", tmp_path / "all.zip", start, actor="uid:0").aside is None
     assert footing(tmp_path / "alone").ground is Ground.OWN
     assert not (tmp_path / "alone" / PEER).exists()
+
+
+@pytest.mark.parametrize("hurt", [True, False])
+def test_a_take_over_that_was_cut_short_keeps_nobody_from_going_on_with_what_was_put_back(
+    tmp_path: Path, start: datetime, hurt: bool
+) -> None:
+    data = tmp_path / "data"
+    with open_store(data, write=True, ballast=0) as ours:
+        ours.commit(Batch(audit=(AuditEntry("uid:1", "of long ago"),)))
+        back_up(data, tmp_path / "ours.zip", start, history=False)
+    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
+        standing = theirs.feed.start(7)
+        theirs.commit(Batch(audit=(AuditEntry("uid:1", "of today"), AuditEntry("uid:1", "of now"))))
+        back_up(theirs.folder, tmp_path / "theirs.zip", start, history=False)
+    with Replica(data / PEER) as replica:
+        replica.install(standing, tmp_path / "theirs.zip")
+        copy = replica.path
+    assert copy is not None
+    _begin(data, start, AuditEntry("releve", "take over", {}, start), 8, 0, by_itself=True)  # and killed there
+    if hurt:
+        (copy / "state.db").write_bytes(b"no database" * 10_000)
+    put_back(data, tmp_path / "ours.zip", start, actor="uid:1", over=True, ballast=0)
+    found = footing(data)
+    assert found.ground is (Ground.OWN if hurt else Ground.TAKEN)
+    if not hurt:
+        take_over(data, start, actor="releve", token=9, by_itself=True)
+    with open_store(data, write=True, ballast=0) as store:
+        assert store.verify_audit().entries == (2 if hurt else 3)
