@@ -39,6 +39,11 @@ SCHEMAS: dict[str, Any] = {
                     "id": {"type": "string"},
                     "direction": {"type": "string"},
                     "to": {"type": "string"},
+                    "titles": {
+                        "type": "object",
+                        "description": "What people call the two sites, by name.",
+                        "additionalProperties": {"type": "string"},
+                    },
                     "state": {"enum": ["running", "waiting"]},
                     "started_at": _TIME,
                     "phase": {"type": ["string", "null"]},
