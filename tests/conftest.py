@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 # A shared two-core machine stalls for longer than any honest deadline: a slow example is no failure, a wrong one is.
 settings.register_profile("releve", deadline=None)
 settings.load_profile("releve")
+
+# A shell lets what it runs in the background ignore ^C, and so would every command that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # pytest-asyncio looks for a current loop before it sets its own; while none was ever set, looking makes one that
 # nobody closes, and some later test fails by the warning.

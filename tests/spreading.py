@@ -14,8 +14,8 @@ WHOLE = ("tests/real/", "tests/scenarios/")
 """Where tests are long, for they wait for real components and daemons. A module stays together: it shares those."""
 FEW = {"tests/real/test_sites.py": 3, "tests/scenarios/test_demo.py": 1, "tests/scenarios/test_cut_runs.py": 1}
 """The modules of the longest tests, and how many of those stay together: one worker has no time for all of them."""
-FREE_OF_LONG = 0.3
-"""Which part of a stretch, its end, has no long tests: those of a minute are over when the short ones are."""
+FREE_OF_LONG = 0.6
+"""Which part of a stretch, its end, has no long tests: so much is needed for those of a minute to be over in time."""
 
 
 class Part(NamedTuple):

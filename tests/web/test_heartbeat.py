@@ -116,8 +116,8 @@ async def test_a_job_with_the_token_is_heard_and_its_check_set_at_once(served):
     status, answer = await called(served, "/heartbeat/backup-night", body=b"42 files, 3 GB", headers=bearer())
     assert (status, answer["check"], answer["ok"]) == (200, "backup-night", True)
     assert kept(served)[BACKUP].last.text == "42 files, 3 GB"
+    await until(lambda: served.said()[1].endswith("ago: 42 files, 3 GB"))
     await until(lambda: served.said()[0] is served.believed() is Severity.OK)
-    assert served.said()[1].endswith("ago: 42 files, 3 GB")
 
 
 @pytest.mark.parametrize(
