@@ -132,9 +132,14 @@ def _beside(reached: timedelta | None, promised: timedelta | None, context: Cont
         return "" if promised is None else context.t(say("not known (promised: {promised})", promised=promised))
     if promised is None:
         return context.span(reached)
+    return context.t(beside(reached, promised))
+
+
+def beside(reached: timedelta, promised: timedelta) -> Text:
+    """Return what was reached beside what was promised."""
     if reached <= promised:
-        return context.t(say("{reached}, within the promised {promised}", reached=reached, promised=promised))
-    return context.t(say("{reached}, MORE than the promised {promised}", reached=reached, promised=promised))
+        return say("{reached}, within the promised {promised}", reached=reached, promised=promised)
+    return say("{reached}, MORE than the promised {promised}", reached=reached, promised=promised)
 
 
 def _colour(move: Moved, *, report: bool) -> str:

@@ -6,7 +6,7 @@ an older token than it holds now does not run any more, or not for long: nothing
 
 from __future__ import annotations
 
-from failover.model import Guarded, Plan
+from failover.model import Plan
 from failover.phases import Phase
 from failover.run import STARTING, Move, MoveEventKind
 from runbooks.run import ActionState
@@ -17,8 +17,7 @@ LASTS = (*STARTING, Phase.SWITCH, Phase.VERIFY)
 
 def stopped_since(move: Move, plan: Plan, token: int) -> bool:
     """Return whether the guard of the new site has stopped what `move` started there, which holds `token` now."""
-    guarded = any(isinstance(fence, Guarded) for fence in plan.fences_of(move.target))
-    if not guarded or not move.direction.moves or move.phase not in LASTS:
+    if plan.guard_of(move.target) is None or not move.direction.moves or move.phase not in LASTS:
         return False
     under = {event.task: event.data["token"] for event in move.log if event.kind is MoveEventKind.INTENT}
     return any(

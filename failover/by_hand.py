@@ -9,7 +9,7 @@ from types import MappingProxyType
 from failover.decide import HALTED, moving, nowhere, too_much, unfenced, unleased, unready
 from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, runs_at
 from failover.loss import NOTHING, Loss
-from failover.model import Guarded, Part, Plan, SiteId
+from failover.model import Part, Plan, SiteId
 from failover.phases import Direction
 from failover.vantage import Sight, called
 from monitor.core.text import Text, say
@@ -71,10 +71,6 @@ def _untold(plan: Plan, target: SiteId, untold: Mapping[SiteId, Text]) -> Hold |
             site=plan.called(target), why=untold[target]),
         say("the line to {site} and the guard there; or carry it out at {site}", site=plan.called(target)),
     )  # fmt: skip
-
-
-def _is_guarded(plan: Plan, site: SiteId) -> bool:
-    return any(isinstance(fence, Guarded) for fence in plan.fences_of(site))
 
 
 def target_of(plan: Plan, direction: Direction, source: SiteId | None, target: SiteId | None) -> SiteId:
@@ -153,7 +149,7 @@ def _drill(plan: Plan, seen: Seen, source: SiteId | None, target: SiteId | None)
         site=plan.called(at),
     )
     remarks = _announced(plan, seen)
-    if _is_guarded(plan, at):
+    if plan.guard_of(at) is not None:
         remarks += (
             say(
                 "the guard at {site} stops what it guards there, also when a drill has brought it up",

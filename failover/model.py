@@ -249,6 +249,16 @@ class Plan:
         """Return what proves that `site` has no further effect."""
         return tuple(fence for fence in self.fences if fence.site == site)
 
+    def guard_of(self, site: SiteId) -> Guarded | None:
+        """Return the guard that stops the group at `site`, if the plan names one."""
+        return next((fence for fence in self.fences_of(site) if isinstance(fence, Guarded)), None)
+
+    @property
+    def guard_checks(self) -> frozenset[CheckId]:
+        """The checks that see whether its guards run."""
+        guards = (fence for fence in self.fences if isinstance(fence, Guarded))
+        return frozenset(guard.check for guard in guards if guard.check is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Continuity:

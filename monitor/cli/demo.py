@@ -19,7 +19,7 @@ import click
 from lab.scenarios import SCENARIOS, Act, Once, Scenario
 from monitor.cli import demo_sites
 from monitor.cli.context import ExitCode, Failure, Settings, console, emit_json, pass_settings
-from monitor.cli.demo_json import iso, received_json
+from monitor.cli.demo_json import received_json
 from monitor.core.text import N_, Text, say
 
 if TYPE_CHECKING:
@@ -340,15 +340,16 @@ def _show_end(told: Told, changed: Sequence[Difference], words: Speech, teller: 
 def _result(told: Told, changed: Sequence[Difference], words: Speech) -> dict[str, Any]:
     """Return what CONTRACT.md promises of `demo --json`, and what `ok` was computed from."""
     from lab.proof import FIRST, concerned_told
+    from monitor.web.views import when
 
     first = concerned_told(told.evidence, told.story, FIRST)
     return {
         "scenario": told.scenario.name,
         "incident": told.incident.get("id"),
-        "fault_at": iso(told.story.fault_at),
+        "fault_at": when(told.story.fault_at),
         "detected_at": told.incident.get("opened_at"),
-        "first_notice_at": iso(first[0].at) if first else None,
-        "repaired_at": iso(told.story.repaired_at),
+        "first_notice_at": when(first[0].at) if first else None,
+        "repaired_at": when(told.story.repaired_at),
         "resolved_at": told.incident.get("resolved_at"),
         "notices": told.incident.get("notices", []),
         "runs": told.incident.get("runs", []),

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.proof import Received
 
 
-def iso(at: datetime | None) -> str | None:
-    """Return `at` (UTC) to the millisecond, with Z; None for None."""
-    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def received_json(received: Iterable[Received]) -> list[dict[str, Any]]:
     """Return what the servers outside received, in order."""
+    from monitor.web.views import when
+
     return [
         {
-            "at": iso(one.at),
+            "at": when(one.at),
             "channel": one.channel,
             "to": one.to,
             "incident": one.reference,

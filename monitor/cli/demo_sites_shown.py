@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from monitor.cli.context import emit_json, print_table
-from monitor.cli.demo_json import iso, received_json
+from monitor.cli.demo_json import received_json
 from monitor.cli.moves_shown import reached_words
 from monitor.core.text import N_, Speech, Text, say
 
@@ -91,6 +91,7 @@ def result(
     """Return the story JSON-ready: what was reached, when, and what the servers hold."""
     from lab.adapt_two import every
     from lab.proof_two import REPORT, updates
+    from monitor.web.views import when
 
     move, incident = told.move, told.incident
     first = [one for one in evidence.received if one.to == people.client and one.step == "first_notice"]
@@ -99,11 +100,11 @@ def result(
         "scenario": told.scenario,
         "mode": told.after.get("mode"),
         "incident": incident.get("id"),
-        "fault_at": iso(told.moments.get("fault_at")),
-        "cut_at": iso(told.moments.get("cut_at")),
+        "fault_at": when(told.moments.get("fault_at")),
+        "cut_at": when(told.moments.get("cut_at")),
         "detected_at": incident.get("opened_at"),
-        "first_notice_at": iso(first[0].at) if first else None,
-        "repaired_at": iso(told.moments.get("verified_at")),
+        "first_notice_at": when(first[0].at) if first else None,
+        "repaired_at": when(told.moments.get("verified_at")),
         "resolved_at": incident.get("resolved_at"),
         "rto_s": move.get("rto_s"),
         "rpo_s": move.get("rpo_s"),
@@ -112,10 +113,10 @@ def result(
         "lost": {
             "recordings": len(evidence.lost),
             "copied": len(evidence.copied),
-            "oldest_at": iso(evidence.lost[0]) if evidence.lost else None,
+            "oldest_at": when(evidence.lost[0]) if evidence.lost else None,
         },
         "updates": [
-            {"at": iso(one.at), "n": one.n, "due_at": iso(due.get(one.message_id))}
+            {"at": when(one.at), "n": one.n, "due_at": when(due.get(one.message_id))}
             for one in updates(evidence.received, people, incident.get("id", ""))
         ],
         "every_s": every().total_seconds(),
@@ -130,7 +131,7 @@ def result(
         "problems": [words.render(problem) for problem in told.problems],
         "received": received_json(evidence.received),
         "effects": [
-            {"at": iso(one.at), "token": one.token, "host": one.host, "what": one.what} for one in evidence.effects
+            {"at": when(one.at), "token": one.token, "host": one.host, "what": one.what} for one in evidence.effects
         ],
         "samples": {
             "looks": len(evidence.samples),

@@ -281,7 +281,8 @@ class Deciding:
         before = self.held.get(plan.id)
         same = before is not None and before.hold.why is hold.why
         held = self.held[plan.id] = Held(hold, before.since if before is not None and same else now)
-        incident = self._moves.sighting.incident(plan, runs_at(plan, history))
+        source = runs_at(plan, history)
+        incident = self._moves.sighting.incident(plan, source)
         run, asks = str(plan.id if drill is None else drill.id), None if drill is None else drill.question
         if incident is None:
             return
@@ -296,7 +297,7 @@ class Deciding:
             return
         self._told.add(key)
         if calls:
-            text = _asked(plan, hold, runs_at(plan, history)) if drill is None else _in_the_way(plan, drill)
+            text = _asked(plan, hold, source) if drill is None else _in_the_way(plan, drill)
             event = Event(incident.id, now, EventKind.CALLED, RELEVE, text, run=run)
         else:
             event = Event(incident.id, now, EventKind.NOTE, RELEVE, _told(plan, hold))

@@ -16,13 +16,8 @@ from failover.guard_files import (
     sign_of_life,
     stopped_for,
 )
-from failover.model import Guarded, Plan, SiteId
+from failover.model import SiteId
 from monitor.clock import Clock, boot_id
-
-
-def is_guarded(plan: Plan, site: SiteId) -> bool:
-    """Return whether a guard at `site` stops the group of `plan` there."""
-    return any(isinstance(fence, Guarded) for fence in plan.fences_of(site))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from failover.run import Move
 from monitor.clock import Clock
 from monitor.core.text import Text, say
 from monitor.daemon.guard_line import Due, Telling
-from monitor.daemon.guard_post import is_guarded
 from monitor.daemon.holding import Holding
 from monitor.daemon.move_book import MoveBook
 from monitor.daemon.moving import fences, may_run_at
@@ -65,7 +64,7 @@ class Guards:
 
     def due(self, site: SiteId) -> Due:
         """Return what the guard at `site` is to be told of every group that it guards."""
-        plans = {name: plan for name, plan in self._continuity().plans.items() if is_guarded(plan, site)}
+        plans = {name: plan for name, plan in self._continuity().plans.items() if plan.guard_of(site) is not None}
         runs, over = dict[PlanId, Tenure](), dict[PlanId, int]()
         # While a move is being prepared the group runs as before; a lease that is just changing hands says nothing.
         for name, tenure in (*self.holding.held.items(), *self._taking.items()):
@@ -123,7 +122,7 @@ class Guards:
 
     async def _end_there(self, name: PlanId, token: int) -> bool:
         plan, site = self._continuity().plans.get(name), self.site_there
-        guarded = plan is not None and site is not None and is_guarded(plan, site)
+        guarded = plan is not None and site is not None and plan.guard_of(site) is not None
         return not (guarded or name in self.telling.heard) or await self.telling.end(name, token)
 
     def heard(self, plan: PlanId, site: SiteId) -> Heard | None:
@@ -146,8 +145,7 @@ class Guards:
             self.holding.end_here(plan, token)
         elif self.site_there == site:
             await self.telling.end(plan, token)
-        seen = await self._seen(plan, site)
-        return None if seen is None else seen.stopped
+        return await self.stopped(plan, site)
 
     async def stopped(self, plan: PlanId, site: SiteId) -> int | None:
         """Return the token up to which the record of the guard at `site` says that all stopped; it is told nothing.
@@ -182,7 +180,9 @@ class Guards:
         found = dict[SiteId, Text]()
         here = self._continuity().here
         for site in (plan.active, plan.standby) if only is None else (only,):
-            if here is not None and is_guarded(plan, site) and (why := await self._why_untold(plan, site)) is not None:
+            if here is None or plan.guard_of(site) is None:
+                continue
+            if (why := await self._why_untold(plan, site)) is not None:
                 found[site] = why
         return found
 

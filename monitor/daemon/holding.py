@@ -19,7 +19,7 @@ from monitor.clock import Clock, SystemClock
 from monitor.core.reasons import reason
 from monitor.core.text import ENGLISH, Text
 from monitor.daemon.guard_line import WORDS, Due
-from monitor.daemon.guard_post import GuardPost, is_guarded
+from monitor.daemon.guard_post import GuardPost
 from monitor.daemon.tenure import Tenure
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class Holding:
     async def _ended(self, name: PlanId, plan: Plan | None, belief: Belief) -> bool:
         here = self._continuity().here
         # A life before this one may have told it, and an inventory before this one had it guarded.
-        guarded = plan is not None and here is not None and is_guarded(plan, here.id)
+        guarded = plan is not None and here is not None and plan.guard_of(here.id) is not None
         told = not (guarded or name in self.heard) or self.end_here(name, belief.token)
         return await self.end_there(name, belief.token) and told
 

@@ -77,17 +77,16 @@ def _verdict(
     plan, tenure = continuity.plans[name], holding.held.get(name)
     assert continuity.here is not None
     called = plan.title or str(name)
+    own = [move for move in moves.values() if move.plan == name]
+    runs = runs_at(plan, past(own))
     if tenure is None:
-        own = [move for move in moves.values() if move.plan == name]
         moving = any(move.direction.moves and not move.state.over for move in own)
-        at = runs_at(plan, past(own))
-        known = Known(name, continuity.here.id, at, moving, called="" if at is None else plan.called(at))
+        known = Known(name, continuity.here.id, runs, moving, called="" if runs is None else plan.called(runs))
         passive = holding.why.get(name) or next_step(known)
         assert isinstance(passive, StayPassive)  # nobody takes what nobody has looked at
         return keep_verdict(Keep(called, passive), now)
     belief, sent = tenure.belief, leases.ttl.total_seconds() * (1 - DRIFT)
     age = 0.0 if belief is None else now - (belief.valid_until - sent)
-    runs = runs_at(plan, past(move for move in moves.values() if move.plan == name))
     untold = holding.untold.get(name) if runs in (None, continuity.here.id) else there.get(name)
     site = plan.called(runs or continuity.here.id)
     keep = Keep(called, None, belief, age, leases.loop, tenure.trouble, untold, site, stopped, str(name))

@@ -77,8 +77,9 @@ class MoveBook:
         """
         now, boot = self._clock.now(), self._clock.boot()
         known = {name: timedelta(seconds=boot - since) for name, since in self._over_since.items()}
-        mine = (move for move in self.of(plan) if move.ended_at is not None)
-        return tuple(at_least_ago(one, now, known.get(move.id, timedelta(0))) for move in mine for one in past([move]))
+        return tuple(
+            at_least_ago(one, now, known.get(move.id, timedelta(0))) for move in self.of(plan) for one in past([move])
+        )
 
     def highest(self, plan: PlanId) -> int:
         """Return the highest token of the group that is known here."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from failover.ground import past, runs_at
-from failover.model import Continuity, DataSet, DataSetId, Guarded, SiteId
+from failover.model import Continuity, DataSet, DataSetId, SiteId
 from failover.phases import Direction
 from failover.run import Move
 from failover.underway import named, seen_at, span_of, touched
@@ -117,10 +117,4 @@ def _needed(continuity: Continuity) -> frozenset[CheckId]:
     """What is watched for another reason than that a group runs."""
     seen_by = {one for site in continuity.sites.values() for checks in site.seen_by.values() for one in checks}
     data = {one for data in continuity.data.values() for one in data.checks}
-    guards = {
-        fence.check
-        for plan in continuity.plans.values()
-        for fence in plan.fences
-        if isinstance(fence, Guarded) and fence.check is not None
-    }
-    return frozenset(seen_by | data | guards)
+    return frozenset(seen_by | data).union(*(plan.guard_checks for plan in continuity.plans.values()))

@@ -17,7 +17,6 @@ from failover.run import Move, MoveEvent, MoveEventKind, Task
 from failover.vantage import Look
 from monitor.core.events import Event, EventKind
 from monitor.core.text import Text, say
-from monitor.daemon.guard_post import is_guarded
 from monitor.daemon.tenure import Tenure
 
 
@@ -141,7 +140,7 @@ class Footing:
 
     async def guard_holds(self, move: Move, site: SiteId) -> bool:
         """Return whether the guard of `site` says that it holds for our token; True where none stands there."""
-        if not is_guarded(move.thawed(), site):
+        if move.thawed().guard_of(site) is None:
             return True
         belief = self.belief(move)
         if self.tenure is None or belief is None:
@@ -153,7 +152,7 @@ class Footing:
 
     async def go_back(self, move: Move) -> Text | None:
         """Take a new token for what goes back where a guard may have stopped for this one; return why not."""
-        if self.tenure is None or not is_guarded(move.thawed(), move.source):
+        if self.tenure is None or move.thawed().guard_of(move.source) is None:
             return None
         return await self.tenure.anew()
 

@@ -20,7 +20,7 @@ from failover.lease import LARGEST_TOKEN
 from failover.model import Continuity, Leases, PlanId, SiteId
 from monitor.clock import boot_id
 from monitor.daemon import peer_wire as wire
-from monitor.daemon.guard_post import GuardPost, is_guarded
+from monitor.daemon.guard_post import GuardPost
 from monitor.daemon.peer_door import refusal, taken
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class GuardDesk:
         here = continuity.here
         if here is None:
             return {}
-        return {name: here.id for name, plan in continuity.plans.items() if is_guarded(plan, here.id)}
+        return {name: here.id for name, plan in continuity.plans.items() if plan.guard_of(here.id) is not None}
 
     def _seen(self) -> dict[PlanId, GuardSeen]:
         post = self._post()

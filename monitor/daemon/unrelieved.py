@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from alerts.agreement import Contact
 from alerts.canary import Fate, Sounding, sound_all
 from alerts.compose import compose
 from alerts.context import Context
@@ -132,7 +131,7 @@ class Alarm:
         channel, address = way
         times = self._told[who].times if who in self._told else 0
         key = NoticeKey(NAMED, Audience.INTERNAL, Step.PERSON_CALLED, times + 1, who)
-        language = _language(contact, site.language)
+        language = contact.language or site.language
         context = Context(site.name, speech(language, site.timezone), now, channel=channel, unrelieved=about)
         message = compose(Planned(key, now), None, context)
         domain = urlsplit(site.url).hostname or MAIL_DOMAIN
@@ -158,10 +157,6 @@ def pause(failures: int) -> float:
 def _body(since: datetime, told: Mapping[str, Told]) -> bytes:
     people = {who: {"at": one.at.isoformat(), "times": one.times} for who, one in told.items()}
     return json.dumps({"since": since.isoformat(), "told": people}).encode()
-
-
-def _language(contact: Contact, usual: str) -> str:
-    return contact.language or usual
 
 
 def _moment(said: str) -> datetime:

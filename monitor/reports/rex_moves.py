@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from alerts.move_words import beside
 from alerts.notice import NoticeState
 from failover.phases import Direction
 from failover.run import Move, MoveState
@@ -71,9 +72,7 @@ def _beside(pen: Pen, reached: timedelta | None, promised: timedelta | None) -> 
         return pen.gap(None if promised is None else say("not known (promised: {promised})", promised=promised))
     if promised is None:
         return Words(pen.span(reached))
-    if reached <= promised:
-        return pen.w(say("{reached}, within the promised {promised}", reached=reached, promised=promised), Tone.GOOD)
-    return pen.w(say("{reached}, MORE than the promised {promised}", reached=reached, promised=promised), Tone.BAD)
+    return pen.w(beside(reached, promised), Tone.GOOD if reached <= promised else Tone.BAD)
 
 
 def _report(pen: Pen, move: Move) -> Words:

@@ -17,14 +17,13 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Table, delete, func, select
 
+from failover.lease import LARGEST_TOKEN
 from monitor.store.tables import STATE, feed, feed_state, insert, moment
 
 FED: dict[str, Table] = {t.name: t for t in STATE.sorted_tables if t not in (feed, feed_state)}
 """The tables that are copied, by their name: all of the state."""
 LEFT_OUT = "batches"
 """A key of `meta` that only the writer itself asks for; in each commit it would be the larger part of what is sent."""
-LARGEST = 2**53
-"""Of the numbers of a standing: the highest token that a lease can have (`failover.lease.LARGEST_TOKEN`)."""
 _STANDING = "standing"
 _PREFIX = "feed_"
 
@@ -59,7 +58,7 @@ def standing_from_json(data: Any) -> Standing:
     epoch, numbers = str(data["epoch"]), tuple(data[name] for name in ("token", "term", "serial"))
     if not all(type(number) is int for number in numbers):
         raise TypeError("no standing")
-    if not 0 < len(epoch) <= 64 or min(numbers) < 0 or max(numbers) > LARGEST:
+    if not 0 < len(epoch) <= 64 or min(numbers) < 0 or max(numbers) > LARGEST_TOKEN:
         raise ValueError("no standing")
     return Standing(epoch, *numbers)
 
