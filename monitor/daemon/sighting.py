@@ -23,12 +23,12 @@ from monitor.core.incident import Incident
 from monitor.core.text import Text
 from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.announced import work_on
-from monitor.daemon.concern import answered
 from monitor.daemon.desk import Desk
 from monitor.daemon.figures import as_of
 from monitor.daemon.move_orders import data_of
 from monitor.daemon.promised import Promises
 from monitor.daemon.standing import fenced_by
+from monitor.inventory.concern import answered
 from monitor.store import HistoryUnavailable
 from runbooks.contract import Promised
 
@@ -107,7 +107,7 @@ class Sighting:
         return replace(group, stopped=stopped, failing=failing)
 
     async def _stopped_by(self, plan: Plan, source: SiteId) -> Text | None:
-        guard = next((one for one in plan.fences_of(source) if isinstance(one, Guarded)), None)
+        guard = plan.guard_of(source)
         if guard is None:
             return None
         verdict = None if guard.check is None else await self._verdict(guard.check)

@@ -18,8 +18,8 @@ from monitor.core.ids import CheckId
 from monitor.core.plan import State, silence_limit
 from monitor.core.text import Text, say
 from monitor.core.verdict import Severity
-from monitor.daemon.concern import answered
 from monitor.daemon.selfcheck import archive_check
+from monitor.inventory.concern import answered
 from monitor.inventory.model import Inventory
 from monitor.store import HistoryUnavailable, Store
 from runbooks.contract import StepFailed
@@ -62,7 +62,8 @@ def judged(
         seen = _standing(inventory, plan, data, state, own, figure, now)
         kept = promised or {}
         measured = tuple(replace(one, promised_at=kept.get(one.data)) for one in seen.measured)
-        seen = replace(seen, measured=measured)
+        needed = bool(answered(plan, source, state.incidents.values(), inventory))
+        seen = replace(seen, measured=measured, needed=needed)
         found[plan.id] = (seen, preflight(plan, data, seen, now))
     return found
 
@@ -83,7 +84,7 @@ def _standing(
         *(name for names in gates.values() for name in names),
         *(name for part in plan.parts.values() for name in part.verify),
         *(name for of_site in fences.values() for names in of_site.values() for name in names),
-        *(fence.check for fence in plan.fences if isinstance(fence, Guarded) and fence.check is not None),
+        *plan.guard_checks,
     }
     believed = {name: _believed(inventory, state, name, now) for name in wanted}
     going = next((move for move in moves if not move.state.over), None)
@@ -97,7 +98,6 @@ def _standing(
         asked=None if going is None else asked_of_nobody(going),
         mode=inventory.continuity.mode,
         vantages={site: _vantages(inventory, site) for site in gates},
-        needed=bool(answered(plan, runs_at(plan, past(moves)), state.incidents.values(), inventory)),
     )
 
 

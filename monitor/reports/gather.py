@@ -12,6 +12,7 @@ from alerts.protocol_json import protocol_from_json
 from failover.run import Move
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import Incident
+from monitor.inventory.concern import fails_only_at
 from monitor.inventory.model import Inventory
 from monitor.reports.material import Curve, KindFacts, Material, Relation
 from monitor.reports.moved import answers
@@ -36,11 +37,12 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
     """
     frozen = store.protocol(incident.id)
     end = incident.resolved_at or now
-    moves = tuple(
-        one
-        for one in store.moves_during(incident.began_at, end)
-        if answers(one, incident, end, stands_by=_stands_by(one, incident, inventory))
-    )
+
+    def belongs(move: Move) -> bool:
+        stands_by = inventory is not None and fails_only_at(move.target, incident, inventory)
+        return answers(move, incident, end, stands_by=stands_by)
+
+    moves = tuple(filter(belongs, store.moves_during(incident.began_at, end)))
     found = Material(
         incident=incident,
         now=now,
@@ -57,14 +59,6 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
     if inventory is not None:
         found = _named(found, inventory)
     return _measured(found, store, inventory)
-
-
-def _stands_by(move: Move, incident: Incident, inventory: Inventory | None) -> bool:
-    """Whether `incident` began on a device of the site to which `move` moves its group."""
-    if inventory is None or incident.check is None:
-        return False
-    check, site = inventory.checks.get(incident.check), inventory.continuity.sites.get(move.target)
-    return check is not None and site is not None and check.node in site.devices
 
 
 def _reports(store: Store, move: Move) -> list[Notice]:

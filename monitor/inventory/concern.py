@@ -17,16 +17,19 @@ def answered(
     What fails at the site that stands by is no reason to move there, but what a person put together with that is. All
     count where nobody knows where the group runs.
     """
-    other = None if source is None else inventory.continuity.sites.get(plan.other(source))
-    elsewhere = frozenset() if other is None else other.devices
+    other = None if source is None else plan.other(source)
     ours = (one for one in incidents if one.open and one.kind in plan.kinds)
-    found = [one for one in ours if any(node not in elsewhere for node in _nodes(one, inventory))]
+    found = [one for one in ours if other is None or not fails_only_at(other, one, inventory)]
     return tuple(sorted(found, key=lambda one: one.began_at))
 
 
-def _nodes(incident: Incident, inventory: Inventory) -> tuple[str | None, ...]:
-    """The devices on which an incident began, and each that a person put into it; None where a person opened it, or its
-    check is gone."""
-    joined = (inventory.checks[name].node for name in incident.joined.by_hand if name in inventory.checks)
-    check = None if incident.check is None else inventory.checks.get(incident.check)
-    return (None if check is None else check.node, *joined)
+def fails_only_at(site: SiteId, incident: Incident, inventory: Inventory) -> bool:
+    """Return whether `incident` began on a device of `site`, and a person put nothing into it that stands elsewhere.
+
+    Not where a person opened it, or its check is gone.
+    """
+    known, checks = inventory.continuity.sites.get(site), inventory.checks
+    if known is None or incident.check is None or incident.check not in checks:
+        return False
+    names = (incident.check, *incident.joined.by_hand)
+    return all(checks[name].node in known.devices for name in names if name in checks)

@@ -14,7 +14,7 @@ from monitor.core.incident import Incident
 from monitor.core.joining import Joined
 from monitor.core.text import say
 from monitor.core.verdict import Severity
-from monitor.daemon.concern import answered
+from monitor.inventory.concern import answered
 from monitor.inventory.load import load
 from monitor.inventory.model import Inventory
 from tests.inventory.test_continuity import GOOD
