@@ -131,7 +131,7 @@ def _unled(plan: Plan, site: SiteId) -> Hold:
             "the lease of {plan} at {site} has lapsed, but {site} is seen up, and nobody knows that {plan} does not "
             "work there",
             plan=plan.id,
-            site=site,
+            site=plan.called(site),
         ),
         say(
             "the Relève there; a check that sees its guard run; what verifies it there, once that fails in an incident "
