@@ -22,6 +22,7 @@ from monitor.daemon.rereading import plan_of
 from monitor.inventory.load import load
 from monitor.inventory.model import Inventory
 from monitor.store import Store, open_store
+from tests.two_sites import TwoSites, two_sites
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -188,3 +189,11 @@ async def modem(tmp_path):
     yield spool
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
+    """A centre and a redundant site on loopback; the mails of a move reach nobody."""
+    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
+    async with two_sites(tmp_path / "sites") as made:
+        yield made

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import StringIO
-from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from failover.ground import Hold, Why
@@ -25,17 +22,9 @@ from monitor.daemon.standing import judged
 from monitor.inventory.load import load
 from monitor.store import open_store
 from monitor.web.continuity_json import standing_json
-from tests.two_sites import TwoSites, two_sites
 
 CRM = PlanId("crm")
 GOOD, BAD = Verdict(Severity.OK, say("open")), Verdict(Severity.CRITICAL, say("refused"))
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 async def test_without_three_voters_a_person_is_called_once_at_the_age_of_the_incident_and_nothing_moves(sites):

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
 
 from failover.lease import Belief
 from monitor.daemon import peer_wire as wire
@@ -18,19 +14,11 @@ from monitor.daemon.peer_sender import PeerSender
 from tests.daemon.secours import CLOCK, at_secours
 from tests.daemon.test_moves import DRILL, WHO, refused
 from tests.daemon.test_peer import HOST, Pki, free_port
-from tests.two_sites import TwoSites, two_sites
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 SESSION = "0123456789abcdef" * 2
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 async def test_a_move_that_began_while_the_other_was_asked_is_not_cut_off(sites, tmp_path):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,19 +20,12 @@ from monitor.daemon.daemon import Daemon
 from monitor.daemon.sighting import Sighting
 from monitor.inventory.load import load
 from monitor.store import open_store
-from tests.two_sites import TwoSites, two_sites
+from tests.two_sites import TwoSites
 
 CRM, CENTRE = PlanId("crm"), SiteId("centre")
 GOOD, BAD, BLIND = (Verdict(one, say("seen")) for one in (Severity.OK, Severity.CRITICAL, Severity.UNKNOWN))
 VOTES = {"etcd": {"endpoints": [f"http://127.0.0.1:{n}" for n in (1, 2, 3)]}, "ttl": "15s"}
 STANDS = {"door-1": GOOD, "door-2": GOOD, "web-1": GOOD, "guard-1": GOOD}
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 @dataclass

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import event
@@ -29,19 +28,12 @@ from monitor.daemon.move_orders import Said
 from monitor.daemon.moving import Wanted
 from monitor.store import AuditEntry, Sample
 from tests.daemon.secours import CLOCK, CRM, at_secours, recorded
-from tests.two_sites import RUNS, STOPPED, TwoSites, two_sites
+from tests.two_sites import RUNS, STOPPED, TwoSites
 
 CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
 WANTED = Wanted(CRM, Direction.FAILOVER, SECOURS)
 ALONE = {"start": "on_loss", "lag_ceiling": "1 h", "incident": "site-lost"}
 LOST = {CENTRE: Sighted(Sight.LOST, (), ("secours", "voters")), SECOURS: Sighted(Sight.UP, ("secours",))}
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 async def lose_the_centre(sites: TwoSites, daemon: Daemon) -> None:

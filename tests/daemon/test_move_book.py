@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from failover.ground import Act
 from failover.model import PlanId
@@ -20,14 +16,6 @@ from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from tests.daemon.test_moves import SWITCHOVER, WHO, moved, running
-from tests.two_sites import TwoSites, two_sites
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 async def test_what_waits_for_the_other_releve_goes_on_with_what_was_written_meanwhile(sites):

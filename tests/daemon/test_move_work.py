@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from monitor.daemon.moving import Wanted
 from monitor.web.continuity_json import going_json
 from monitor.web.views import when
 from tests.daemon.test_moves import running
-from tests.two_sites import Host, TwoSites, free_port, two_sites
+from tests.two_sites import Host, TwoSites, free_port
 
 CRM, WHO, WEB, ASIDE = PlanId("crm"), "uid:1000", CheckId("web-1"), CheckId("aside")
 SWITCHOVER, DRILL, FORCED = (
@@ -33,13 +32,6 @@ SWITCHOVER, DRILL, FORCED = (
     Wanted(CRM, Direction.DRILL),
     Wanted(CRM, Direction.FAILOVER),
 )
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 def written(sites: TwoSites) -> Path:

@@ -26,7 +26,7 @@ from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
 from monitor.store import open_store
-from tests.two_sites import TwoSites, two_sites
+from tests.two_sites import TwoSites
 
 CRM, WHO = PlanId("crm"), "uid:1000"
 CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
@@ -36,13 +36,6 @@ SWITCHOVER, FORCED, BACK, DRILL = (
     Wanted(CRM, Direction.FAILBACK),
     Wanted(CRM, Direction.DRILL),
 )
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import yaml
@@ -20,17 +19,10 @@ from monitor.daemon.daemon import Daemon
 from monitor.daemon.moving import Wanted
 from monitor.inventory.load import load
 from monitor.store import open_store
-from tests.two_sites import TwoSites, two_sites
+from tests.two_sites import TwoSites
 
 WEB = CheckId("web-1")
 FORCED = Wanted(PlanId("crm"), Direction.FAILOVER)
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 import trustme
 
 from alerts.notice import Notice, NoticeState, Step
@@ -50,14 +49,6 @@ def free_port(n: int) -> int:
             sock.bind((HOST, port))
             return port
     raise AssertionError("no port")
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    box = Mailbox(SystemClock())
-    box.open()
-    yield box
-    await box.close()
 
 
 class Site:

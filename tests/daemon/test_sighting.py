@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import trustme
@@ -27,17 +25,10 @@ from monitor.daemon.peer_tls import Identity
 from monitor.secret import Secret
 from monitor.store import Sample
 from tests.daemon.secours import at_secours, recorded
-from tests.two_sites import TwoSites, free_port, two_sites
+from tests.two_sites import TwoSites, free_port
 
 CRM, CENTRE, SECOURS = PlanId("crm"), SiteId("centre"), SiteId("secours")
 HOST, CLOCK = "127.0.0.1", SystemClock()
-
-
-@pytest.fixture
-async def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TwoSites]:
-    monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
-    async with two_sites(tmp_path / "sites") as made:
-        yield made
 
 
 async def seen(daemon: Daemon, *, strict: bool = False) -> Seen:

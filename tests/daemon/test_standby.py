@@ -28,7 +28,7 @@ from monitor.daemon.daemon import Daemon
 from monitor.daemon.own_lease import OwnLease
 from monitor.daemon.standby import Standby
 from monitor.inventory.model import Inventory
-from monitor.store import AuditEntry, Batch, Store, open_store
+from monitor.store import AuditEntry, Batch, Store, feed, open_store
 from monitor.store.archive import back_up
 from monitor.store.condition import condition_of
 from monitor.store.folder import PEER, prepare
@@ -206,17 +206,22 @@ async def test_on_a_full_disk_it_looks_in_the_room_that_is_kept_back(
     assert not ballast.exists()
 
 
+def copied(tmp_path: Path, data: Path) -> tuple[feed.Standing, Path]:
+    """Put a whole copy of the state of the centre beside `data`; return whose it is, and where it lies."""
+    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
+        standing = theirs.feed.start(7)
+        back_up(theirs.folder, tmp_path / "all.zip", SystemClock().now(), history=False)
+    with Replica(data / PEER) as replica:
+        replica.install(standing, tmp_path / "all.zip")
+        assert replica.path is not None
+        return standing, replica.path
+
+
 async def test_a_copy_that_can_no_longer_be_read_is_given_up_as_soon_as_that_is_seen(
     tmp_path: Path, inventory: Inventory, own: OwnLease
 ) -> None:
-    data, now = tmp_path / "data", SystemClock().now()
-    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
-        standing = theirs.feed.start(7)
-        back_up(theirs.folder, tmp_path / "all.zip", now, history=False)
-    with Replica(data / PEER) as replica:
-        replica.install(standing, tmp_path / "all.zip")
-        copy = replica.path
-    assert copy is not None
+    data = tmp_path / "data"
+    standing, copy = copied(tmp_path, data)
     stop, standby = asyncio.Event(), Standby(data, inventory, own, SystemClock())
     waiting = asyncio.create_task(standby.until_active(stop))
     async with asyncio.timeout(20):
@@ -234,14 +239,10 @@ async def test_a_copy_that_can_no_longer_be_read_is_given_up_as_soon_as_that_is_
 async def test_people_are_told_where_an_older_state_that_is_damaged_hides_which_is_the_newer_one(
     tmp_path: Path, inventory: Inventory, own: OwnLease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, now = tmp_path / "data", SystemClock().now()
+    data = tmp_path / "data"
     with open_store(data, write=True, ballast=0) as ours:
         ours.feed.start(3)
-    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
-        standing = theirs.feed.start(7)
-        back_up(theirs.folder, tmp_path / "all.zip", now, history=False)
-    with Replica(data / PEER) as replica:
-        replica.install(standing, tmp_path / "all.zip")
+    copied(tmp_path, data)
     leads = Record("secours", "there", 7, 3.0)
     seen = [Seen(Standing.HELD, leads, 0.0)]
 

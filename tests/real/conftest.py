@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -19,6 +19,9 @@ import psutil
 import pytest
 from gufo.snmp import SnmpError
 from gufo.snmp.sync import SnmpSession
+
+from lab.mailbox import Mailbox
+from monitor.clock import SystemClock
 
 SYSTEM_FOLDERS = "/usr/sbin:/sbin:/lib/nut:/usr/lib/nut"
 """Where Debian puts daemons, which an ordinary user's PATH leaves out."""
@@ -417,3 +420,12 @@ def supervisord(require: Require, tmp_path: Path, free_port: Callable[..., int])
     made = Supervisord(program, folder, free_port())
     yield made
     made.stop()
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    """A mail server that takes everything."""
+    box = Mailbox(SystemClock())
+    box.open()
+    yield box
+    await box.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,21 +13,12 @@ import pytest
 import trustme
 
 from lab.mailbox import Mailbox
-from monitor.clock import SystemClock
 from monitor.store.folder import PEER, STATE_FILE, WriterLock
 from monitor.store.replica import current_copy
 from tests.real.etcd_voters import Cluster, three_voters
 from tests.real.two_releves import Releve, kept, tells, until
 
 PAGE = 4096
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    box = Mailbox(SystemClock())
-    box.open()
-    yield box
-    await box.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -37,14 +37,6 @@ def cluster(require: Callable[[str, str], Path], free_port: Callable[[], int]) -
     """Voters of this test's own, who know of no lease yet."""
     with three_voters(require, free_port) as made:
         yield made
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    box = Mailbox(SystemClock())
-    box.open()
-    yield box
-    await box.close()
 
 
 @pytest.fixture
