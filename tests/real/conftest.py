@@ -216,11 +216,14 @@ class Sshd:
         shown = subprocess.run([keygen, "-l", "-E", "sha256", "-f", host], capture_output=True, text=True, check=True)
         self.fingerprint = shown.stdout.split()[1]
         (folder / "authorized_keys").write_text(self.user_key.with_suffix(".pub").read_text())
+        home = folder / "home"  # a shell reads the start-up files of who logs in: those of who runs the tests may speak
+        home.mkdir()
         self._config = folder / "sshd_config"
         self._config.write_text(
             f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\n"
             f"AuthorizedKeysFile {folder / 'authorized_keys'}\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
             "PasswordAuthentication no\nPermitUserRC no\nSubsystem sftp internal-sftp\nLogLevel VERBOSE\n"
+            f"SetEnv HOME={home}\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -26,6 +26,7 @@ PermitRootLogin yes
 PasswordAuthentication no
 PermitUserRC no
 MaxStartups 50
+SetEnv HOME={home}
 LogLevel INFO
 """
 
@@ -48,7 +49,11 @@ class Hosts:
         for name in WHERE:
             self.folders[name].mkdir()
             config = CONFIG.format(
-                port=SSH, address=ADDRESS[name], key=self._host_key, authorized=folder / "authorized"
+                port=SSH,
+                address=ADDRESS[name],
+                key=self._host_key,
+                authorized=folder / "authorized",
+                home=self.folders[name],
             )
             (self.folders[name] / "sshd_config").write_text(config)
         self.service = {name: write_service(self.folders[name], self.notes, name, sipp) for name in SITES}
