@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import quote
 
-import aiohttp
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from yarl import URL
 
@@ -26,6 +25,9 @@ from probes.access import Port
 from probes.contract import Io, ProbeFault, Target, TargetFailure
 from probes.network import patience, unconnected, unresolved
 from probes.params import ParamsMs, Unfit
+
+if TYPE_CHECKING:
+    import aiohttp
 
 LARGEST_BODY = 1_000_000
 """Bytes of a page that are read and searched; also the most that a compressed page may unfold to."""
@@ -107,6 +109,8 @@ class Http:
 
         Raises TargetFailure when there is no answer or none that we may trust, ProbeFault when we cannot ask.
         """
+        import aiohttp  # noqa: PLC0415 - it takes a tenth of a second, which no command should pay
+
         session = await io.sessions.shared("http", _session, lambda session: session.close())
         trust = await _trust(params.ca, io)
         port, wait = params.port or (443 if params.tls else 80), patience(io)
@@ -133,6 +137,8 @@ class Http:
 
 
 async def _session() -> aiohttp.ClientSession:
+    import aiohttp  # noqa: PLC0415 - it takes a tenth of a second, which no command should pay
+
     async def connected(_session: Any, context: Any, _params: Any) -> None:
         context.trace_request_ctx.connected = True
 
@@ -292,6 +298,8 @@ def _silence(port: int, wait: float, *, connected: bool) -> Text:
 
 def _failure(error: Exception, address: str, port: int) -> TargetFailure | ProbeFault:
     """Return what a failed request means."""
+    import aiohttp  # noqa: PLC0415 - it takes a tenth of a second, which no command should pay
+
     match error:
         case aiohttp.ClientConnectorDNSError():
             return unresolved(address)

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import aiohttp
 from pydantic import AfterValidator, Field
 from yarl import URL
 
@@ -26,6 +25,9 @@ from probes.params import Unfit
 from probes.ssh import is_loopback
 from probes.ssh_output import SHORTEST, printable, redacted
 from runbooks.contract import StepFailed, StepUncertain
+
+if TYPE_CHECKING:
+    import aiohttp
 
 LARGEST = 1_000_000
 """Bytes of an answer that are read."""
@@ -145,6 +147,8 @@ async def ask(call: Call) -> Replied:
 
     A redirect is an answer like any other: it is not followed, or what changes something would be done elsewhere.
     """
+    import aiohttp  # noqa: PLC0415 - it takes a tenth of a second, which no command should pay
+
     headers, secrets = _sent(call)
     data = None if call.body is None else json.dumps(call.body).encode()
     trust = await _trust(call)
@@ -197,6 +201,8 @@ def _sent(call: Call) -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def _session() -> aiohttp.ClientSession:
+    import aiohttp  # noqa: PLC0415 - it takes a tenth of a second, which no command should pay
+
     async def connected(_session: Any, context: Any, _params: Any) -> None:
         context.trace_request_ctx.connected = True
 
@@ -258,6 +264,8 @@ def _silent(call: Call, *, connected: bool) -> StepFailed | StepUncertain:
 
 
 def _broken(call: Call, error: Exception, *, connected: bool) -> StepFailed | StepUncertain:
+    import aiohttp  # noqa: PLC0415 - it takes a tenth of a second, which no command should pay
+
     url = shown_url(call.url)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         why = one_line(str(error.certificate_error), LONGEST_SHOWN)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 HEAVY = {
     *("pydantic", "yaml", "sqlalchemy", "alembic", "rich", "aiohttp", "aionut", "apprise", "starlette", "uvicorn"),
     *("jinja2", "babel", "psutil", "plotext", "gufo", "pymodbus", "pysnmp", "icalendar"),
@@ -39,6 +41,12 @@ def test_the_help_of_one_command_imports_that_command_only():
         "monitor.cli.probe",
     }
     assert not HEAVY & modules
+
+
+def test_an_inventory_is_read_without_what_only_the_daemon_needs():
+    modules = imported("--inventory", str(ROOT / "inventory-two-sites.yaml"), "validate")
+    assert "monitor.inventory.load" in modules
+    assert not {"aiohttp", "asyncssh", "sqlalchemy", "alembic", "psycopg", "netmiko", "jinja2"} & modules
 
 
 RUN = """
