@@ -7,12 +7,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from failover.model import Plan
-from failover.phases import Direction
-from failover.tasks import tasks_of
-from monitor.core.ids import CheckId, NodeId
+from monitor.core.ids import CheckId
 from monitor.core.maintenance import Window
+from monitor.inventory.concern import acted_on
 from monitor.inventory.model import Inventory
-from runbooks.contract import StepFailed
 
 
 class Work(NamedTuple):
@@ -31,21 +29,10 @@ def work_on(
     else stands at a site - its desks - may be worked on.
     """
     where = inventory.plan.topology.where
-    nodes = {where[check] for check in seen_by if check in where} | _acted_on(inventory, plan)
+    nodes = {where[check] for check in seen_by if check in where} | acted_on(plan, inventory)
     found: list[Work] = []
     for window in windows:
         span = window.span_at(now)
         if span is not None and any(where.get(check) in nodes for check in window.scope):
             found.append(Work(window.id, span.end))
     return max(found, key=lambda work: work.until, default=None)
-
-
-def _acted_on(inventory: Inventory, plan: Plan) -> set[NodeId]:
-    found = set[NodeId]()
-    for source in (plan.active, plan.standby):
-        try:
-            tasks = tasks_of(plan, Direction.SWITCHOVER, source, plan.other(source), inventory.actionable)
-        except StepFailed:  # it cannot move, and says so where it is asked to
-            continue
-        found |= {task.action.target for task in tasks}
-    return found

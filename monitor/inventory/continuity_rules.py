@@ -104,14 +104,15 @@ def _of_list(drafted: Drafted, key: str, n: int) -> At:
 def look_at_incident(drafted: Drafted, continuity: Continuity, checks: Mapping[CheckId, Check], scope: Scope) -> None:
     """Warn of a plan that is to begin by itself, and waits for an incident that the loss of a site does not open.
 
-    What is behind a gate of its own device is covered by that, and opens none. What stands at neither site sees the
-    service wherever it runs.
+    What is behind a gate of its own device is covered by that, and opens none. What stands at no site that runs a group
+    sees the service wherever it runs.
     """
     plan = drafted.plan
     if plan.start is Start.PERSON or not plan.kinds:
         return
     devices = {site: continuity.sites[site].devices for site in (plan.active, plan.standby)}
-    elsewhere = [one for one in checks.values() if not any(one.node in there for there in devices.values())]
+    placed = {node for site in continuity.sites.values() if not site.witness for node in site.devices}
+    elsewhere = [one for one in checks.values() if one.node not in placed]
     gated = {check.node for check in checks.values() if check.gate}
     for site, there in devices.items():
         first = [one for one in checks.values() if one.node in there and (one.gate or one.node not in gated)]

@@ -12,7 +12,7 @@ from alerts.protocol_json import protocol_from_json
 from failover.run import Move
 from monitor.core.ids import CheckId, IncidentId, NodeId
 from monitor.core.incident import Incident
-from monitor.inventory.concern import fails_only_at
+from monitor.inventory.concern import fails_elsewhere, is_of_another
 from monitor.inventory.model import Inventory
 from monitor.reports.material import Curve, KindFacts, Material, Relation
 from monitor.reports.moved import answers
@@ -26,6 +26,8 @@ LONGEST = timedelta(days=7)
 MOST_OWN, MOST_OTHERS = 6, 8
 """Series of the root cause; checks that it covered, and of the same device, with one series each."""
 MOST_NOTICES = 10_000
+MOST_MOVES = 500
+"""Of the time of one incident: a dozen vain tries a day, and what was done in the end."""
 LARGEST = 1e15
 """A figure beyond that is no measurement: it would flatten all others and, squared, leave the range of a float."""
 
@@ -39,10 +41,12 @@ def material(store: Store, incident: Incident, inventory: Inventory | None, now:
     end = incident.resolved_at or now
 
     def belongs(move: Move) -> bool:
-        stands_by = inventory is not None and fails_only_at(move.target, incident, inventory)
-        return answers(move, incident, end, stands_by=stands_by)
+        foreign = inventory is not None and (
+            fails_elsewhere(move.source, incident, inventory) or is_of_another(move, incident, inventory)
+        )
+        return answers(move, incident, end, foreign=foreign)
 
-    moves = tuple(filter(belongs, store.moves_during(incident.began_at, end)))
+    moves = tuple(filter(belongs, store.moves_during(incident.began_at, end, limit=MOST_MOVES)))
     found = Material(
         incident=incident,
         now=now,

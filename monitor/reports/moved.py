@@ -22,13 +22,13 @@ DONE = {
 """What is true once a phase is over, and whether it is of the old site."""
 
 
-def answers(move: Move, incident: Incident, end: datetime, *, stands_by: bool = False) -> bool:
+def answers(move: Move, incident: Incident, end: datetime, *, foreign: bool = False) -> bool:
     """Return whether `move` belongs to `incident`, which lasted until `end`: it was begun for it, or it moved meanwhile
     what the incident is about.
 
     That is: the plan answers its kind, or a check of the incident verifies the group at one of the two sites. A planned
-    move that was under way when the incident began answers nothing; what fails then may well come from it. `stands_by`:
-    it began on a device of the site to which the group moved; no plan answers that by its kind.
+    move that was under way when the incident began answers nothing; what fails then may well come from it. `foreign`:
+    it began where the group did not run, or on what is another group's; no plan answers that by its kind.
     """
     if not move.direction.moves:
         return False
@@ -40,7 +40,7 @@ def answers(move: Move, incident: Incident, end: datetime, *, stands_by: bool = 
     failed = {str(check) for check in (incident.check, *incident.suppressed) if check is not None}
     parts = move.frozen.get("parts", {})
     verified = {check for site in (move.source, move.target) for check in parts.get(site, {}).get("verify", ())}
-    of_its_kind = not stands_by and incident.kind in move.frozen.get("kinds", ())
+    of_its_kind = not foreign and incident.kind in move.frozen.get("kinds", ())
     return of_its_kind or not failed.isdisjoint(verified)
 
 

@@ -16,6 +16,7 @@ from monitor.reports.document import Block, Facts, Heading, Tone, Words
 from monitor.reports.moved import stated, title
 from monitor.reports.pen import Pen
 
+MOST_MOVES = 8
 STATES = {
     MoveState.RUNNING: say("still at work"),
     MoveState.WAITING: say("waiting for a person's answer"),
@@ -28,10 +29,20 @@ STATES = {
 
 
 def moves(pen: Pen) -> Iterator[Block]:
-    """Yield for each move what it was, from where to where, what it reached, and where its own report is."""
-    for move in pen.material.moves:
-        yield Heading(pen.t(say("{run}: {title}", run=move.id, title=pen.name(title(move)))))
-        yield _facts(pen, move)
+    """Yield for each move what it was, from where to where, what it reached, and where its own report is.
+
+    Of very many those that succeeded are shown before those that did something, and these before vain tries.
+    """
+    found = pen.material.moves
+    by_weight = sorted(found, key=lambda move: (move.state is not MoveState.SUCCEEDED, not move.had_effect))
+    shown = {move.id for move in by_weight[:MOST_MOVES]}
+    for move in found:
+        if move.id in shown:
+            yield Heading(pen.t(say("{run}: {title}", run=move.id, title=pen.name(title(move)))))
+            yield _facts(pen, move)
+    if len(found) > MOST_MOVES:
+        count, command = len(found) - MOST_MOVES, f"releve report rex {pen.material.incident.id} --format json"
+        yield pen.paragraph(say("Moves not shown: {count}; all of them: {command}", count=count, command=command))
 
 
 def _facts(pen: Pen, move: Move) -> Facts:

@@ -59,7 +59,15 @@ def repair(pen: Pen) -> Section:
     runs = sorted(pen.material.runs, key=lambda run: (not is_real(run), run.started_at))
     blocks: list[Block] = [*moves(pen)]
     if not runs and blocks:
-        blocks.insert(0, pen.paragraph(say("What was done is the move below; no runbook was started.")))
+        several = len(pen.material.moves) > 1
+        blocks.insert(
+            0,
+            pen.paragraph(
+                say("What was done are the moves below; no runbook was started.")
+                if several
+                else say("What was done is the move below; no runbook was started.")
+            ),
+        )
     elif not runs:
         blocks.append(
             pen.paragraph(say("No runbook was started for this incident. What people did stands in the timeline."))

@@ -14,22 +14,72 @@ from monitor.core.incident import Incident
 from monitor.core.joining import Joined
 from monitor.core.text import say
 from monitor.core.verdict import Severity
-from monitor.inventory.concern import answered
+from monitor.inventory.concern import answered, is_of_another
 from monitor.inventory.load import load
 from monitor.inventory.model import Inventory
 from tests.inventory.test_continuity import GOOD
+from tests.reports.moves import moved
 
+GROUPS = (
+    GOOD.replace(
+        "checks:\n",
+        "  tel-1: {address: 10.0.1.2}\n  tel-2: {address: 10.0.2.2}\n  paie-3: {address: 10.0.3.1}\n"
+        "  paie-4: {address: 10.0.4.1}\n  temoin-5: {address: 10.0.5.1}\n"
+        "checks:\n  sip-1: {probe: tcp, device: tel-1, port: 5060, incident: site-lost}\n"
+        "  sip-2: {probe: tcp, device: tel-2, port: 5060, incident: site-lost}\n"
+        "  paie-3: {probe: tcp, device: paie-3, port: 443, incident: site-lost}\n"
+        "  paie-4: {probe: tcp, device: paie-4, port: 443, incident: site-lost}\n"
+        "  temoin-5: {probe: tcp, device: temoin-5, port: 2379, incident: site-lost}\n"
+        "  calls: {probe: tcp, device: router, port: 5060, incident: site-lost}\n",
+        1,
+    )
+    .replace("devices: sql-1}", "devices: [sql-1, tel-1]}")
+    .replace(
+        'devices: ["sql-[2-9]"]}',
+        'devices: ["sql-[2-9]", tel-2]}\n  bafoussam: {devices: paie-3}\n  garoua: {devices: paie-4}',
+    )
+    .replace("{title: Témoin, witness: true}", "{title: Témoin, witness: true, devices: temoin-5}")
+    + """\
+  tel:
+    active: centre
+    standby: secours
+    incident: site-lost
+    rto: 30 min
+    fences:
+      - isolation: {at: centre, steps: [{step: ask, text: Ok}]}
+      - isolation: {at: secours, steps: [{step: ask, text: Ok}]}
+    sites: {centre: {verify: sip-1}, secours: {verify: sip-2}}
+  paie:
+    active: bafoussam
+    standby: garoua
+    incident: site-lost
+    rto: 30 min
+    fences:
+      - isolation: {at: bafoussam, steps: [{step: ask, text: Ok}]}
+      - isolation: {at: garoua, steps: [{step: ask, text: Ok}]}
+    sites: {bafoussam: {verify: paie-3}, garoua: {verify: paie-4}}
+"""
+)
+"""Three groups that answer one kind of incident: two between the same two sites, one between two others."""
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CENTRE, SECOURS = SiteId("centre"), SiteId("secours")
 
 
-@pytest.fixture
-def inventory(tmp_path: Path) -> Inventory:
-    path = tmp_path / "inventory.yaml"
-    path.write_text(GOOD, "utf-8")
+def written(text: str, path: Path) -> Inventory:
+    path.write_text(text, "utf-8")
     reading = load(path)
     assert reading.inventory is not None, reading.problems
     return reading.inventory
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Inventory:
+    return written(GOOD, tmp_path / "inventory.yaml")
+
+
+@pytest.fixture
+def groups(tmp_path: Path) -> Inventory:
+    return written(GROUPS, tmp_path / "inventory.yaml")
 
 
 def incident(name: str, check: str | None, began_at: datetime = NOW, kind: str = "site-lost") -> Incident:
@@ -75,3 +125,40 @@ def test_a_loss_that_a_person_put_into_an_incident_of_the_other_site_is_answered
     plan = inventory.continuity.plans[PlanId("crm")]
     both = replace(incident("26-0001", "port-2"), covered=(CheckId(joined),), joined=Joined(by_hand=(CheckId(joined),)))
     assert bool(answered(plan, source, [both], inventory)) is counts
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "check", "counts"),
+    [
+        ("paie", "bafoussam", "paie-3", True),
+        ("paie", "bafoussam", "port-1", False),
+        ("paie", "bafoussam", "port-2", False),
+        ("crm", "centre", "paie-3", False),
+        ("crm", "centre", "temoin-5", True),
+        ("crm", "centre", "calls", True),
+        ("crm", None, "paie-3", True),
+    ],
+)
+def test_what_fails_at_a_site_of_other_groups_moves_none_that_does_not_run_there(groups, name, source, check, counts):
+    plan = groups.continuity.plans[PlanId(name)]
+    assert bool(answered(plan, source, [incident("26-0001", check)], groups)) is counts
+
+
+@pytest.mark.parametrize(
+    ("check", "by_hand", "of_another"),
+    [
+        ("sip-1", (), True),
+        ("port-1", (), False),
+        ("lag", (), False),
+        ("calls", (), False),
+        (None, (), False),
+        ("gone-from-the-inventory", (), False),
+        ("sip-1", ("port-1",), False),
+        ("sip-1", ("sip-2",), True),
+    ],
+)
+def test_of_two_groups_that_share_a_kind_each_has_what_begins_on_its_own_servers(groups, check, by_hand, of_another):
+    joined = Joined(by_hand=tuple(map(CheckId, by_hand)))
+    found = replace(incident("26-0001", check), joined=joined)
+    assert is_of_another(moved(), found, groups) is of_another
+    assert is_of_another(moved(), replace(found, kind="other"), groups) is False

@@ -13,7 +13,7 @@ import pytest
 from alerts.language import speech
 from alerts.notice import Audience, Message, Notice, NoticeKey, NoticeState, Step
 from failover.phases import Direction, Phase
-from failover.run import Move, MoveEventKind, MoveState
+from failover.run import Move, MoveEventKind, MoveId, MoveState
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
@@ -26,10 +26,11 @@ from monitor.reports.gather import material
 from monitor.reports.material import Material
 from monitor.reports.moved import DONE, answers, story
 from monitor.reports.rex import rex
-from monitor.reports.rex_moves import STATES
+from monitor.reports.rex_moves import MOST_MOVES, STATES
 from monitor.store import Batch, open_store
+from tests.inventory.test_concern import GROUPS
 from tests.inventory.test_continuity import GOOD
-from tests.reports.moves import BEGAN, NAME, THROUGH, Course, moved
+from tests.reports.moves import BEGAN, NAME, PLAN, THROUGH, Course, moved
 
 ENGLISH, FRENCH = speech("en", "Africa/Douala"), speech("fr", "Africa/Douala")
 INCIDENT = IncidentId("26-0009")
@@ -261,6 +262,64 @@ def test_what_fails_at_the_site_to_which_a_group_moves_is_not_answered_by_its_ki
     with open_store(tmp_path / "data", write=True, ballast=0) as store:
         store.commit(Batch(events=incident.timeline, move_events=tuple(course.events)))
         assert bool(material(store, incident, inventory, at(90)).moves) is belongs
+
+
+@pytest.mark.parametrize(
+    ("check", "own", "belongs"),
+    [
+        pytest.param("port-1", None, True, id="a server of the group that moved"),
+        pytest.param("sip-1", None, False, id="a server of another group between the same sites"),
+        pytest.param("paie-3", None, False, id="a server of a group between other sites"),
+        pytest.param("calls", None, True, id="what both groups serve"),
+        pytest.param("sip-1", INCIDENT, True, id="the move was begun for it nevertheless"),
+    ],
+)
+def test_of_groups_that_share_a_kind_a_review_tells_the_move_of_its_own(
+    tmp_path: Path, check: str, own: IncidentId | None, belongs: bool
+) -> None:
+    (tmp_path / "inventory.yaml").write_text(GROUPS, "utf-8")
+    inventory = load(tmp_path / "inventory.yaml").inventory
+    frozen = {**PLAN, "kinds": ["site-lost"], "parts": {}}
+    incident = lasting(-9000, None, check, "site-lost")
+    course = Course(plan=frozen, incident=own).phases(1, THROUGH)
+    with open_store(tmp_path / "data", write=True, ballast=0) as store:
+        store.commit(Batch(events=incident.timeline, move_events=tuple(course.events)))
+        assert bool(material(store, incident, inventory, at(90)).moves) is belongs
+
+
+def tries(stories: Stories, states: list[MoveState]) -> Material:
+    """The review of an incident with that many moves, of which the failed ones did nothing."""
+    found = []
+    for n, state in enumerate(states):
+        phases = THROUGH if state is MoveState.SUCCEEDED else THROUGH[:1]
+        move = Course().phases(1, phases).ended(9, state, verbatim("fin")).folded()
+        found.append(replace(move, id=MoveId(f"F26-{n:04}"), started_at=at(n)))
+    return replace(stories["link"](), moves=tuple(found))
+
+
+def repair_of(found: Material) -> list[Any]:
+    return list(next(one for one in rex(found, ENGLISH).sections if one.name == "repair").blocks)
+
+
+def test_of_very_many_moves_the_one_that_did_it_is_shown_and_the_others_are_counted(stories: Stories) -> None:
+    found = tries(stories, [MoveState.FAILED] * 20 + [MoveState.SUCCEEDED] + [MoveState.FAILED] * 3)
+    blocks = repair_of(found)
+    shown = [block.title for block in blocks if isinstance(block, Facts) and block.title.startswith("Move ")]
+    assert shown == [*(f"Move F26-{n:04}" for n in range(MOST_MOVES - 1)), "Move F26-0020"]
+    last = next(block for block in blocks if "Moves not shown" in str(block))
+    assert f"Moves not shown: {24 - MOST_MOVES}; all of them: releve report rex" in str(last)
+    assert len(rex(found, ENGLISH).data["moves"]) == 24
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(1, "What was done is the move below"), (2, "What was done are the moves below"), (MOST_MOVES, "the moves below")],
+)
+def test_as_many_as_a_review_has_room_for_are_all_shown(stories: Stories, count: int, words: str) -> None:
+    blocks = repair_of(replace(tries(stories, [MoveState.SUCCEEDED] * count), runs=()))
+    assert words in str(blocks[0])
+    assert sum(isinstance(block, Facts) for block in blocks) == count
+    assert "not shown" not in str(blocks)
 
 
 def _plan_key() -> NoticeKey:
