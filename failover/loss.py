@@ -12,7 +12,7 @@ nobody reaches any more says of itself may have changed a moment before it was l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from failover.model import DataSetId
@@ -32,7 +32,8 @@ class Measured:
     `lag`, measured at `at` (UTC): the last figure that anybody had, None if there never was one; an observation that
     could not tell leaves it as it was and makes `blind` True. `every`: how often it is measured. `synchronous`: whether
     every commit waited for the copy when it was last measured. `promised_at`: when the voters were told that it does
-    (UTC); None if they were not, or it was taken back, which must come before it is no longer so.
+    (UTC); None if they were not, or it was taken back, which must come before it is no longer so. `title`: what people
+    call the data set; empty for its name.
     """
 
     data: DataSetId
@@ -42,6 +43,7 @@ class Measured:
     blind: bool = False
     synchronous: bool | None = None
     promised_at: datetime | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,14 @@ class Loss:
 
     `at_most`: the time whose changes may be lacking, None where there is no bound. `of`: the data sets that make it so.
     `known`: whether fresh figures say so; if not, `at_most` is only what an old one allows. `measured_at`: when the
-    oldest figure of `of` was taken (UTC), None if one of them never was.
+    oldest figure of `of` was taken (UTC), None if one of them never was. `titles`: what people call those of `of`.
     """
 
     at_most: timedelta | None
     of: tuple[DataSetId, ...]
     known: bool
     measured_at: datetime | None = None
+    titles: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def none(self) -> bool:
@@ -66,7 +69,7 @@ class Loss:
     @property
     def text(self) -> Text:
         """The one line for people."""
-        names = ", ".join(self.of)
+        names = ", ".join(dict.fromkeys(self.titles or self.of))
         if not self.of:
             return say("nobody can say what would be lost: there is no data set")
         if self.none:
@@ -105,21 +108,22 @@ def loss(measured: Iterable[Measured], now: datetime) -> Loss:
         tuple(name for one in worst for name in one.of),
         known=worst[0].known,
         measured_at=min(times) if len(times) == len(worst) else None,
+        titles=tuple(title for one in worst for title in one.titles),
     )
 
 
 def loss_of(measured: Measured, now: datetime) -> Loss:
     """Return what would be lost of one data set at `now` (UTC)."""
-    names = (measured.data,)
+    names, titles = (measured.data,), (measured.title or str(measured.data),)
     if _is_promised(measured):
-        return Loss(NOTHING, names, known=True, measured_at=measured.at)
+        return Loss(NOTHING, names, known=True, measured_at=measured.at, titles=titles)
     if measured.lag is None or measured.at is None or measured.at > now:
         # A figure from the future is one from before the clock was set back: nobody can say how old it is.
-        return Loss(None, names, known=False)
+        return Loss(None, names, known=False, titles=titles)
     age = now - measured.at
     at_most = max(max(measured.lag, NOTHING) + age, LEAST)
     fresh = not measured.blind and age <= MISSED * measured.every
-    return Loss(at_most, names, known=fresh, measured_at=measured.at)
+    return Loss(at_most, names, known=fresh, measured_at=measured.at, titles=titles)
 
 
 def _is_promised(measured: Measured) -> bool:

@@ -322,21 +322,22 @@ class Sighting:
         found = [lag for lag in map(lag_of, verdicts) if lag is not None]
         if found:
             lets_go = any(map(is_not_waited_for, verdicts))
-            return Measured(data.id, every, max(found), self._clock.now(), synchronous=False if lets_go else None)
+            synchronous = False if lets_go else None
+            return Measured(data.id, every, max(found), self._clock.now(), synchronous=synchronous, title=data.title)
         known = (await self._figures(data, self._clock.now())).values()
         if not known:
-            return Measured(data.id, every, blind=True)
+            return Measured(data.id, every, blind=True, title=data.title)
         at, lag = max(known)
-        return Measured(data.id, every, timedelta(seconds=lag), at, blind=True)
+        return Measured(data.id, every, timedelta(seconds=lag), at, blind=True, title=data.title)
 
     async def _measured_before(self, data: DataSet, until: datetime) -> Measured:
         """How far the copy was behind when it was last measured before `until`; of several figures, the worst."""
         every = max((self._every(check) for check in data.checks), default=FRESH)
         known = (await self._figures(data, until)).values()
         if not known:
-            return Measured(data.id, every, blind=True)
+            return Measured(data.id, every, blind=True, title=data.title)
         at, lag = min(known, key=lambda figure: figure[0] - timedelta(seconds=figure[1]))
-        return Measured(data.id, every, timedelta(seconds=lag), at)
+        return Measured(data.id, every, timedelta(seconds=lag), at, title=data.title)
 
     def _every(self, check: CheckId) -> timedelta:
         known = self._desk.inventory.checks.get(check)

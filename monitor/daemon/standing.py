@@ -134,8 +134,9 @@ def _measured(
         if name in figure:
             at, lag = figure[name]
             blind = believed[name].severity in (None, Severity.UNKNOWN)
-            found.append(Measured(data.id, _every(inventory, name), timedelta(seconds=lag), at, blind))
-    return found or [Measured(data.id, timedelta(minutes=1), blind=True)]
+            every = _every(inventory, name)
+            found.append(Measured(data.id, every, timedelta(seconds=lag), at, blind, title=data.title))
+    return found or [Measured(data.id, timedelta(minutes=1), blind=True, title=data.title)]
 
 
 def _every(inventory: Inventory, name: CheckId) -> timedelta:

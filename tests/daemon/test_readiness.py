@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from failover.loss import loss
 from failover.model import PlanId
 from failover.run import MoveEventKind
 from monitor.core.health import Health
@@ -74,12 +75,14 @@ def test_what_matters_is_put_together_from_belief_figures_and_the_inventory(inve
     )  # fmt: skip
     assert (calls.data, calls.lag, calls.every) == ("calls", timedelta(minutes=1), timedelta(minutes=15))
     assert not seen.needed
+    assert "la base" in ENGLISH.render(loss([db], NOW + timedelta(seconds=1)).text)
 
 
 def test_a_data_set_without_a_figure_is_told_as_one(inventory):
     seen, found = standing(inventory, {})
     assert [(one.data, one.lag) for one in seen.measured] == [("crm-db", None), ("calls", None)]
     assert ENGLISH.render(found.reasons[0]) == "nobody can say how far la base is behind"
+    assert "there is no figure of la base" in ENGLISH.render(found.loss.text)
 
 
 def test_a_check_that_sees_nothing_makes_its_figure_worth_nothing(inventory):

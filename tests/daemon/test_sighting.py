@@ -138,7 +138,7 @@ async def test_of_a_lost_site_the_last_figures_count_that_were_taken_while_it_st
         daemon.journal.keep_samples(samples)
         await daemon.journal.flush_samples()
         loss = (await seen(daemon)).group(CRM).loss
-        assert (loss.known, loss.of) == (True, ("crm-db",))
+        assert (loss.known, loss.of, loss.titles) == (True, ("crm-db",), ("la base",))
         assert loss.at_most is not None
         assert timedelta(seconds=26) < loss.at_most < timedelta(seconds=28)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -111,6 +112,30 @@ def test_the_group_loses_what_its_worst_data_set_loses(group, expected, text):
     found = loss(group, NOW)
     assert found == expected
     assert ENGLISH.render(found.text).replace("\u00a0", " ") == text
+
+
+CALLED = replace(FRESH, title="the customers")
+
+
+@pytest.mark.parametrize(
+    ("group", "text"),
+    [
+        ([replace(SAFE, title="the audio")], "no data would be lost: every change of the audio waits for its copy"),
+        ([CALLED], "at most the last 10 s of the customers would be lost"),
+        ([CALLED, replace(FRESH, data=FILES)], "at most the last 10 s of the customers, recordings would be lost"),
+        ([CALLED, CALLED], "at most the last 10 s of the customers would be lost"),
+        ([replace(NEVER, title="the calls")], "nobody can say what would be lost: there is no figure of the calls"),
+        (
+            [replace(STALE, title="the base")],
+            "nobody can say what would be lost: the base was last measured at 02:50. If the copy is intact, at most "
+            "the last 10 min 2 s",
+        ),
+    ],
+)
+def test_people_read_what_each_data_set_is_called_once(group, text):
+    found = loss(group, NOW)
+    assert ENGLISH.render(found.text).replace("\u00a0", " ") == text
+    assert set(found.of) == {one.data for one in group}
 
 
 times = st.one_of(st.none(), st.integers(-100, 1000).map(ago))
