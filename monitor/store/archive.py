@@ -26,9 +26,6 @@ from typing import IO, Any
 from monitor.core.text import Text, say
 from monitor.store.attachments import FOLDER as ATTACHMENTS
 from monitor.store.attachments import kept, may_be_kept
-from monitor.store.audit import AuditEntry
-from monitor.store.ballast import SIZE, Ballast
-from monitor.store.batch import Batch
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import Corrupt, DiskFull, HistoryUnavailable, StoreError, disk_full, translated
 from monitor.store.folder import (
@@ -39,15 +36,14 @@ from monitor.store.folder import (
     LEASES,
     LOCK_FILE,
     PEER,
+    RESTORING,
     SITE_FILE,
     STATE_FILE,
-    WriterLock,
     give_to_owner_of_folder,
-    prepare,
     sync_folder,
 )
 from monitor.store.link_key import kept_key
-from monitor.store.opening import open_locked, open_store
+from monitor.store.opening import open_store
 from monitor.store.store import Store
 from monitor.store.tables import HISTORY_REVISIONS, STATE_REVISIONS
 
@@ -60,7 +56,8 @@ _CHUNK = 2**20
 _SQUEEZE = 1
 """zlib level: samples halve at any level, and a backup should not keep the machine busy."""
 _REVISIONS = {STATE_FILE: STATE_REVISIONS, HISTORY_FILE: HISTORY_REVISIONS}
-_FILES = (*_REVISIONS, KEY_FILE)
+FILES = (*_REVISIONS, KEY_FILE)
+"""What a backup holds besides files that people attached."""
 
 
 class Exists(StoreError):
@@ -80,19 +77,6 @@ class Backup:
     head: str
     has_history: bool
     left_out: Text | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """A backup that was put back: when it was made, the audit `head` in it, and where the files before it lie now.
-
-    `aside` is None where there were none.
-    """
-
-    made_at: datetime
-    head: str
-    has_history: bool
-    aside: Path | None
 
 
 def back_up(folder: Path, target: Path, now: datetime, *, history: bool = True) -> Backup:
@@ -183,47 +167,6 @@ def _seal(path: Path) -> dict[str, Any]:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
 
 
-def restore(
-    folder: Path, source: Path, now: datetime, *, actor: str, replace: bool = False, ballast: int = SIZE
-) -> Restored:
-    """Put the backup `source` into `folder`, after its hashes and databases were checked.
-
-    What lies in `folder` is kept in a folder of its own beside the restored files, and only if `replace` says so;
-    otherwise Exists. Raises WriterBusy while a daemon runs, Corrupt for a damaged backup. `actor` enters the audit
-    trail of the restored state; `ballast` as for `open_store`.
-    """
-    prepare(folder)
-    lock = WriterLock(folder)
-    try:
-        found = occupants(folder)
-        if found and not replace:
-            raise Exists(
-                say(
-                    "{path} is not empty ({names}). With --yes the files there are set aside and the backup takes "
-                    "their place",
-                    path=str(folder),
-                    names=", ".join(entry.name for entry in found),
-                )
-            )
-        with translated(folder), tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as work:
-            manifest = unpack(source, Path(work))
-            aside = set_aside(folder, found, now) if found else None
-            for name in (*_FILES, ATTACHMENTS):
-                if (Path(work) / name).exists():
-                    _hand_over(Path(work) / name, folder)
-                    (Path(work) / name).rename(folder / name)
-            sync_folder(folder)
-    except BaseException:
-        lock.release()
-        raise
-    made_at, head = datetime.fromisoformat(manifest["made_at"]), str(manifest["head"])
-    with open_locked(folder, lock, Ballast(folder / BALLAST_FILE, ballast)) as store:
-        entry = AuditEntry(actor, "restore", {"made_at": made_at.isoformat(), "head": head}, now)
-        store.feed.go_on()  # a copy elsewhere may be further on than what was put back, and cannot follow it
-        store.commit(Batch(audit=(entry,)))
-    return Restored(made_at, head, HISTORY_FILE in manifest["files"], aside)
-
-
 def _new_file(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
@@ -236,23 +179,23 @@ def occupants(folder: Path) -> list[Path]:
     """
     stay = (LOCK_FILE, BALLAST_FILE, HIGHEST_FILE, PEER, SITE_FILE)
     with translated(folder):
-        found = [e for e in folder.iterdir() if e.name not in stay and not e.name.startswith(LEASES)]
+        found = [e for e in folder.iterdir() if e.name not in stay and not e.name.startswith((LEASES, RESTORING))]
         return sorted(entry for entry in found if not entry.is_socket())
 
 
 def set_aside(folder: Path, found: list[Path], now: datetime, named: str = "before") -> Path:
     """Move what is there, logs of the databases included: a log left behind would be played into the restored one."""
     aside = Path(tempfile.mkdtemp(prefix=f"{named}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-", dir=folder))
-    _hand_over(aside, folder)
+    hand_over(aside, folder)
     for entry in found:
         entry.rename(aside / entry.name)
     return aside
 
 
-def _hand_over(made: Path, folder: Path) -> None:
+def hand_over(made: Path, folder: Path) -> None:
     """Let what root restored into the folder of the daemon's user belong to that user, whom it would shut out."""
     for inner in made.iterdir() if made.is_dir() else ():
-        _hand_over(inner, folder)
+        hand_over(inner, folder)
     descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         give_to_owner_of_folder(descriptor, folder)
@@ -298,7 +241,7 @@ def _manifest(source: Path, archive: zipfile.ZipFile) -> Mapping[str, Any]:
         )
     datetime.fromisoformat(manifest["made_at"])
     names = set(manifest["files"])
-    if STATE_FILE not in names or not all(name in _FILES or _is_attached(name) for name in names):
+    if STATE_FILE not in names or not all(name in FILES or _is_attached(name) for name in names):
         raise _damaged(source, ", ".join(sorted(names)))
     return manifest
 

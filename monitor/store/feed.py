@@ -126,15 +126,17 @@ def raise_token(connection: Connection, token: int) -> None:
         put(connection, _STANDING, standing_to_json(replace(now, token=token)))
 
 
-def go_on(connection: Connection) -> None:
+def go_on(connection: Connection, above: Standing | None = None) -> None:
     """Somebody else goes on with the state from here: what comes later is newer than all that the last one writes.
 
-    The feed is stopped; a state that never had one is of nobody yet.
+    `above`: and newer than all that is written under this one. The feed is stopped; a state that never had one, and is
+    to be above none, is of nobody yet.
     """
     stop(connection)
-    before = standing(connection)
-    if before is not None:
-        put(connection, _STANDING, standing_to_json(Standing(uuid4().hex, before.token, before.term + 1)))
+    known = [one for one in (standing(connection), above) if one is not None]
+    if known:
+        token, term = max(one.token for one in known), max(one.term for one in known)
+        put(connection, _STANDING, standing_to_json(Standing(uuid4().hex, token, term + 1)))
 
 
 def stop(connection: Connection) -> None:

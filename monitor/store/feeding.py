@@ -59,11 +59,6 @@ class Feeding:
             self._change(feed.stop)
             self._on = False
 
-    def go_on(self) -> None:
-        """Go on with a state that somebody else wrote, or wrote further: begin no sequence that a copy could follow."""
-        self._change(feed.go_on)
-        self._on = False
-
     @property
     def on(self) -> bool:
         """Whether changes are written down."""

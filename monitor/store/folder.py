@@ -27,6 +27,8 @@ PEER = "peer"
 """The folder of the copy of the other site's state, below that of the own one."""
 TAKING = "taking"
 """A file in it, which is there while that copy becomes the own state."""
+RESTORING = ".restore-"
+"""How the name of the folder begins in which a backup is made ready; it is there until the last file is in place."""
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
     {

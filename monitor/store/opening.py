@@ -8,7 +8,7 @@ from monitor.core.text import say
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import bring_up_to_date, make_engine, make_file, missing, quick_check
 from monitor.store.errors import DiskFull, StoreError, corrupt, translated
-from monitor.store.folder import BALLAST_FILE, HISTORY_FILE, PEER, STATE_FILE, TAKING, WriterLock, prepare
+from monitor.store.folder import BALLAST_FILE, HISTORY_FILE, PEER, RESTORING, STATE_FILE, TAKING, WriterLock, prepare
 from monitor.store.history import History
 from monitor.store.store import Store
 from monitor.store.tables import STATE_REVISIONS
@@ -67,7 +67,7 @@ def _opened(folder: Path, ballast: Ballast, lock: WriterLock | None) -> Store:
 def _refuse_a_lost_state(folder: Path) -> None:
     """A state that is gone beside a history that is there is not begun anew: incident numbers would be given twice.
 
-    Nor is one begun in the middle of taking over the other site's.
+    Nor is one begun in the middle of taking over the other site's, or of putting a backup back.
     """
     state, history = folder / STATE_FILE, folder / HISTORY_FILE
     with translated(folder):
@@ -77,6 +77,14 @@ def _refuse_a_lost_state(folder: Path) -> None:
                 say(
                     "The other site's state is being taken over into {path}, and that was cut short; finish it first "
                     "(releve peer take-over)",
+                    path=str(folder),
+                )
+            )
+        if empty and next(folder.glob(f"{RESTORING}*"), None) is not None:
+            raise StoreError(
+                say(
+                    "A backup was being put back into {path}, and that was cut short; put it back again "
+                    "(releve restore FILE --yes)",
                     path=str(folder),
                 )
             )

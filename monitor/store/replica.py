@@ -40,9 +40,10 @@ SENT = (KEY_FILE, INVENTORY)
 """Files of the state beside its database, and the inventory that is in force at the source."""
 _COPY = "copy-"
 _NAME_BYTES = 64
-_CURSOR, _BROKEN = "cursor", "broken"
-AT, TAKEN = "committed_at", "taken"
-"""Keys of the copy: when its last transaction was committed, and what became of it when it was taken over."""
+CURSOR, _BROKEN = "cursor", "broken"
+AT, MADE, TAKEN = "committed_at", "made_at", "taken"
+"""Keys of the copy: its last row, when its last transaction was committed, when the backup was made that it began with,
+and what became of it when it was taken over."""
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -207,8 +208,8 @@ class Replica:
         with translated(made):
             made.mkdir(mode=0o700)
             try:
-                unpack(backup, made)
-                reached = _prepare_copy(made / STATE_FILE, offered)
+                manifest = unpack(backup, made)
+                reached = _prepare_copy(made / STATE_FILE, offered, manifest["made_at"])
                 sync_folder(made)
                 written(self.folder / CURRENT, made.name.encode())
             except BaseException:
@@ -336,7 +337,7 @@ def _has(copy: Path, name: str, sha256: str) -> bool:
         return name not in SENT or hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 
-def _prepare_copy(path: Path, offered: Standing) -> Reached:
+def _prepare_copy(path: Path, offered: Standing, made_at: str) -> Reached:
     """Make a copy out of the database `path`, as it was backed up at the source. Raises Corrupt."""
     engine = make_engine(path, write=True, synchronous="FULL")
     try:
@@ -346,7 +347,7 @@ def _prepare_copy(path: Path, offered: Standing) -> Reached:
                 raise corrupt(path, "it is of another sequence")
             last = feed.extent(connection).last
             feed.stop(connection)
-            for key, value in ((_CURSOR, last), (AT, None), (_BROKEN, False), (TAKEN, None)):
+            for key, value in ((CURSOR, last), (AT, None), (MADE, made_at), (_BROKEN, False), (TAKEN, None)):
                 feed.put(connection, key, value)
             return Reached(last)
     finally:
@@ -355,7 +356,7 @@ def _prepare_copy(path: Path, offered: Standing) -> Reached:
 
 def reached_in(connection: Connection) -> Reached:
     """Return how far the copy behind `connection` is."""
-    cursor, at = feed.get(connection, _CURSOR), feed.get(connection, AT)
+    cursor, at = feed.get(connection, CURSOR), feed.get(connection, AT)
     if cursor is None or feed.get(connection, _BROKEN):
         return Reached(None)
     return Reached(int(cursor), None if at is None else datetime.fromisoformat(at))
@@ -371,7 +372,7 @@ def _taken(connection: Connection, offered: Standing, piece: Piece) -> Reached:
         return before
     at = _applied(connection, new)
     cursor = before.cursor + len(new)
-    feed.put(connection, _CURSOR, cursor)
+    feed.put(connection, CURSOR, cursor)
     if at is not None:
         feed.put(connection, AT, at.isoformat())
     return Reached(cursor, at or before.committed_at)

@@ -3,9 +3,9 @@
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from monitor.store import open_store
+from monitor.store import AuditEntry, Batch, open_store
 from monitor.store.archive import back_up
 from monitor.store.replica import Replica
 
@@ -74,3 +74,33 @@ def test_only_the_active_one_hands_over(releve):
     code, _out, err = releve("peer", "hand-over", "--yes")
     assert code == 2
     assert "only that one can hand over" in err
+
+
+def test_a_backup_beside_a_newer_copy_is_refused_with_the_command_for_each_wish(releve, tmp_path):
+    now = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    old, data = tmp_path / "old one.zip", tmp_path / "data"
+    with open_store(tmp_path / "centre", write=True, ballast=0) as store:
+        store.feed.start()
+        back_up(store.folder, old, now, history=False)
+        store.commit(Batch(audit=(AuditEntry("uid:1", "note", {}, now + timedelta(hours=3)),)))
+        back_up(store.folder, tmp_path / "all.zip", now + timedelta(hours=4), history=False)
+        standing = store.feed.standing()
+    with Replica(data / "peer") as replica:
+        replica.install(standing, tmp_path / "all.zip")
+    code, out, err = releve("restore", str(old), "--json")
+    assert (code, out) == (2, "")
+    assert "goes up to 2026-11-23 07:00; the backup was made on 2026-11-23 03:00" in err
+    assert "this one gets its state: releve run\n" in err
+    assert "to go on with the copy: releve peer take-over --yes\n" in err
+    assert f"the copy set aside: releve restore '{old}' --yes --over-copy\n" in err
+    assert "Nothing was done: the copy is newer than the backup" in err
+    assert not (data / "state.db").exists()
+    assert releve("peer", "status")[0] == 0
+
+    code, out, _err = releve("restore", str(old), "--yes", "--over-copy", "--json")
+    done = json.loads(out)
+    assert code == 0
+    assert (tmp_path / done["copy"] / "state.db").exists()
+    assert releve("peer", "take-over", "--yes")[0] == 2, "there is no copy any more that would count"
+    code, out, _err = releve("restore", str(old), "--yes")
+    assert (code, "copy of the other" in out) == (0, False)

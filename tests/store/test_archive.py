@@ -28,7 +28,8 @@ from monitor.store import (
     WriterBusy,
     open_store,
 )
-from monitor.store.archive import Exists, back_up, restore
+from monitor.store.archive import Exists, back_up
+from monitor.store.putting_back import put_back
 
 DISK = CheckId("hmp-disk")
 NOBODY = 65534
@@ -59,7 +60,7 @@ def test_a_backup_made_beside_the_writer_comes_back_whole(
     assert (made.path, made.head, made.has_history) == (path, filled.audit_head(), True)
     assert made.size == path.stat().st_size
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    done = restore(other, path, start, actor="uid:7", ballast=0)
+    done = put_back(other, path, start, actor="uid:7", ballast=0)
     assert (done.made_at, done.head, done.aside) == (start, made.head, None)
     with open_store(other, write=False) as restored:
         assert [incident.id for incident in restored.incidents()] == ["26-0001"]
@@ -93,13 +94,13 @@ def test_a_history_that_cannot_be_read_is_left_out(filled: Store, tmp_path: Path
     made = back_up(filled.folder, tmp_path / "backup.zip", start)
     assert not made.has_history
     assert made.left_out
-    assert not restore(tmp_path / "other", made.path, start, actor="uid:7", ballast=0).has_history
+    assert not put_back(tmp_path / "other", made.path, start, actor="uid:7", ballast=0).has_history
 
 
 def test_a_state_without_any_measurement_is_backed_up_too(store: Store, tmp_path: Path, start: datetime) -> None:
     made = back_up(store.folder, tmp_path / "backup.zip", start)
     assert (made.has_history, made.left_out) == (False, None)
-    assert not restore(tmp_path / "other", made.path, start, actor="uid:7", ballast=0).has_history
+    assert not put_back(tmp_path / "other", made.path, start, actor="uid:7", ballast=0).has_history
 
 
 def test_a_damaged_state_makes_no_backup(filled: Store, tmp_path: Path, start: datetime) -> None:
@@ -114,7 +115,7 @@ def test_a_damaged_state_makes_no_backup(filled: Store, tmp_path: Path, start: d
 
 def test_nothing_is_restored_under_a_running_writer(filled: Store, file: Path, start: datetime) -> None:
     with pytest.raises(WriterBusy) as caught:
-        restore(filled.folder, file, start, actor="uid:7", ballast=0, replace=True)
+        put_back(filled.folder, file, start, actor="uid:7", ballast=0, over=True)
     assert caught.value.pid == os.getpid()
 
 
@@ -126,8 +127,8 @@ def test_what_is_there_is_set_aside_only_on_request(
     filled.close()
     shutil.copy(filled.folder / "state.db", filled.folder / "state.db-wal")
     with pytest.raises(Exists, match="--yes"):
-        restore(filled.folder, file, start, actor="uid:7", ballast=0)
-    done = restore(filled.folder, file, start, actor="uid:7", ballast=0, replace=True)
+        put_back(filled.folder, file, start, actor="uid:7", ballast=0)
+    done = put_back(filled.folder, file, start, actor="uid:7", ballast=0, over=True)
     assert done.aside is not None
     assert {entry.name for entry in done.aside.iterdir()} == {"state.db", "state.db-wal", "history.db"}
     with open_store(filled.folder, write=False) as restored:
@@ -211,7 +212,7 @@ def test_a_damaged_backup_is_refused_and_the_folder_left_as_it_is(
     damage(file)
     before = {entry.name: entry.read_bytes() for entry in filled.folder.iterdir()}
     with pytest.raises(Corrupt) as caught:
-        restore(filled.folder, file, start, actor="uid:7", ballast=0, replace=True)
+        put_back(filled.folder, file, start, actor="uid:7", ballast=0, over=True)
     assert dict(caught.value.text.values)["path"] == str(file)
     assert {entry.name: entry.read_bytes() for entry in filled.folder.iterdir()} == before
 
@@ -222,12 +223,12 @@ def test_a_backup_of_a_later_format_asks_for_its_version(file: Path, tmp_path: P
 
     rewrite(file, change)
     with pytest.raises(StoreError, match="newer version"):
-        restore(tmp_path / "other", file, start, actor="uid:7", ballast=0)
+        put_back(tmp_path / "other", file, start, actor="uid:7", ballast=0)
 
 
 def test_a_backup_that_is_not_there_is_named(tmp_path: Path, start: datetime) -> None:
     with pytest.raises(StoreError, match="no file"):
-        restore(tmp_path / "other", tmp_path / "none.zip", start, actor="uid:7", ballast=0)
+        put_back(tmp_path / "other", tmp_path / "none.zip", start, actor="uid:7", ballast=0)
 
 
 def test_what_root_restores_into_anothers_folder_belongs_to_that_user(file: Path, start: datetime) -> None:
@@ -236,7 +237,7 @@ def test_what_root_restores_into_anothers_folder_belongs_to_that_user(file: Path
     with tempfile.TemporaryDirectory() as place:
         os.chown(place, NOBODY, NOBODY)
         for _ in range(2):
-            done = restore(Path(place), file, start, actor="uid:0", replace=True, ballast=0)
+            done = put_back(Path(place), file, start, actor="uid:0", over=True, ballast=0)
         assert done.aside is not None
         made = [done.aside, *done.aside.iterdir(), *Path(place).iterdir()]
         assert {entry.name: entry.stat().st_uid for entry in made if entry.stat().st_uid != NOBODY} == {}

@@ -8,8 +8,9 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.store import DiskFull, StoreError, open_store
-from monitor.store.archive import back_up, restore
+from monitor.store.archive import back_up
 from monitor.store.attachments import FOLDER, keep, kept, may_be_kept, read
+from monitor.store.putting_back import put_back
 
 NAME = "26-0001-0123456789ab-router.log"
 
@@ -89,7 +90,7 @@ def test_a_backup_has_the_files_and_puts_them_back(folder, tmp_path):
     with zipfile.ZipFile(made.path) as archive:
         assert f"{FOLDER}/{NAME}" in archive.namelist()
     (folder / FOLDER / NAME).write_bytes(b"changed since")
-    restored = restore(folder, made.path, SystemClock().now(), actor="uid:0", replace=True, ballast=0)
+    restored = put_back(folder, made.path, SystemClock().now(), actor="uid:0", over=True, ballast=0)
     assert (folder / FOLDER / NAME).read_bytes() == b"what the router said"
     assert (folder / FOLDER / NAME).stat().st_mode & 0o077 == 0
     assert restored.aside is not None
@@ -108,5 +109,5 @@ def test_a_backup_whose_file_would_lie_elsewhere_or_was_changed_is_refused(folde
                     content = content.replace(old.encode(), new.encode())
                 copy.writestr(entry.replace(old, new), content)
         with pytest.raises(StoreError):
-            restore(tmp_path / f"other-{n}", spoilt, SystemClock().now(), actor="uid:0", ballast=0)
+            put_back(tmp_path / f"other-{n}", spoilt, SystemClock().now(), actor="uid:0", ballast=0)
         assert [path.name for path in tmp_path.rglob("*router*") if path.parent != folder / FOLDER] == []

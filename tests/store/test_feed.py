@@ -25,10 +25,11 @@ from monitor.core.plan import incident_id
 from monitor.core.text import say
 from monitor.core.verdict import Severity
 from monitor.store import AuditEntry, Batch, Store, feed, open_store
-from monitor.store.archive import back_up, restore
+from monitor.store.archive import back_up
 from monitor.store.feed import FED, LEFT_OUT, Piece, Standing
 from monitor.store.feed_apply import Diverged, apply
 from monitor.store.folder import STATE_FILE
+from monitor.store.putting_back import put_back
 from monitor.store.replica import Admission, Gap, Replica, Stale, admission
 from monitor.store.tables import STATE, Moment
 from probes.beat import Beat, Job
@@ -345,7 +346,7 @@ def test_a_backup_that_was_put_back_begins_another_sequence(
     source, replica, standing = followed
     folder = source.store.folder
     source.store.close()
-    restore(folder, tmp_path / "all.zip", NOW, actor="uid:0", replace=True, ballast=0)
+    put_back(folder, tmp_path / "all.zip", NOW, actor="uid:0", over=True, ballast=0)
     with open_store(folder, write=True, ballast=0) as again:
         assert not again.feed.on
         anew = again.feed.start()

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from monitor.store import ReadOnlyFolder
-from monitor.store.archive import back_up, restore
+from monitor.store.archive import back_up
 from monitor.store.folder import KEY_FILE
 from monitor.store.link_key import SIZE, link_key
+from monitor.store.putting_back import put_back
 
 
 def test_the_key_is_made_once_for_its_owner_only(tmp_path):
@@ -55,7 +56,7 @@ def test_a_symbolic_link_is_not_followed(tmp_path):
 def test_a_backup_brings_the_key_back(store, tmp_path, start):
     key = link_key(store.folder)
     back_up(store.folder, tmp_path / "backup.zip", start)
-    restore(tmp_path / "other", tmp_path / "backup.zip", start + timedelta(hours=1), actor="uid:1", ballast=0)
+    put_back(tmp_path / "other", tmp_path / "backup.zip", start + timedelta(hours=1), actor="uid:1", ballast=0)
     assert link_key(tmp_path / "other") == key
     assert stat.S_IMODE((tmp_path / "other" / KEY_FILE).stat().st_mode) == 0o600
 
@@ -72,5 +73,5 @@ def test_a_backup_of_before_there_was_a_key_is_put_back(store, tmp_path, start):
         if "history.db" in names:
             with zipfile.ZipFile(tmp_path / "backup.zip") as first:
                 archive.writestr("history.db", first.read("history.db"))
-    done = restore(tmp_path / "other", tmp_path / "old.zip", start, actor="uid:1", ballast=0)
+    done = put_back(tmp_path / "other", tmp_path / "old.zip", start, actor="uid:1", ballast=0)
     assert done.made_at == start

@@ -10,7 +10,8 @@ from failover.phases import Phase
 from failover.run import MoveEvent, MoveEventKind, MoveId, MoveState
 from monitor.core.text import say, text_to_json
 from monitor.store import Batch, Store, move_id, open_store
-from monitor.store.archive import back_up, restore
+from monitor.store.archive import back_up
+from monitor.store.putting_back import put_back
 
 AT = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -83,7 +84,7 @@ def test_a_backup_keeps_the_moves(store: Store, folder: Path, tmp_path: Path) ->
     store.commit(Batch(move_events=(started(1), ended(1))))
     store.close()
     back_up(folder, tmp_path / "kept.zip", AT)
-    restore(tmp_path / "again", tmp_path / "kept.zip", AT, actor="uid:0", ballast=0)
+    put_back(tmp_path / "again", tmp_path / "kept.zip", AT, actor="uid:0", ballast=0)
     with open_store(tmp_path / "again", write=False) as again:
         (move,) = again.moves()
     assert move.state is MoveState.SUCCEEDED
