@@ -4,11 +4,16 @@ Three steps, each of which a kill may cut short and the next call goes on with: 
 standing of its own, so that what the old sender sends is refused from then on, and what it had of a transaction that
 never ended is forgotten; (2) what lies in the folder of the state is set aside; (3) the files of the copy are moved
 there, `state.db` last. While they are, `peer/taking` keeps anybody from beginning a new state.
+
+Before `state.db` is moved, all of it is read from the disk once more: the first reading may be days old, or have been
+answered from memory. One that is damaged by then is given up: what was set aside comes back to its place, and the copy
+is one that was found damaged, as `monitor.store.condition` has it. That, too, is gone on with after a kill.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -20,14 +25,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from monitor.core.text import say
+from monitor.core.text import Text, say, verbatim
 from monitor.store import audit, feed, log
 from monitor.store.archive import occupants, set_aside
 from monitor.store.attachments import FOLDER as ATTACHMENTS
 from monitor.store.audit import AuditEntry
 from monitor.store.ballast import Ballast
+from monitor.store.condition import Condition, condition_of, note
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
-from monitor.store.errors import DiskFull, StoreError, translated
+from monitor.store.errors import Corrupt, DiskFailed, DiskFull, StoreError, corrupt, translated
 from monitor.store.feed import Standing
 from monitor.store.folder import (
     BALLAST_FILE,
@@ -52,6 +58,8 @@ RELIEVED = "relieved"
 """How the names of the folders begin in which lies what was there before a take-over that nobody asked for."""
 KEPT = 5
 """Of those folders so many stay: two sites that change their roles every night are not to fill the disk."""
+_GIVEN_UP = "given_up"
+"""What was found damaged, among what is noted of a take-over that is being taken back."""
 R = TypeVar("R")
 _HISTORY = tuple(f"{HISTORY_FILE}{log}" for log in ("", "-wal", "-shm"))
 _STATE = (*(f"{STATE_FILE}{log}" for log in ("", "-wal", "-shm")), ATTACHMENTS, *SENT)
@@ -126,9 +134,21 @@ def _taken_over(folder: Path, begun: dict[str, Any]) -> TakenOver:
     peer = folder / PEER
     copy = peer / begun["copy"]
     with translated(folder):
+        if _GIVEN_UP in begun:
+            raise _given_up(folder, copy, begun, verbatim(begun[_GIVEN_UP]))
         if not begun["moving"]:
-            _clear(folder, peer, begun)
-        _move(copy, folder)
+            _clear(folder, copy, begun)
+        try:
+            _move(copy, folder, feed.standing_from_json(begun["standing"]))
+        except (Corrupt, DiskFailed) as error:
+            if not (copy / STATE_FILE).exists():
+                raise  # it is in its place, and may have been written since: what lay there before is older
+            begun[_GIVEN_UP] = str(error)
+            known = begun.get("of")
+            of = None if known is None else feed.standing_from_json(known)
+            note(peer, Condition(copy.name, of, str(error)))
+            written(peer / TAKING, json.dumps(begun).encode())
+            raise _given_up(folder, copy, begun, error.text) from error
         (peer / CURRENT).unlink(missing_ok=True)
         shutil.rmtree(copy, ignore_errors=True)
         for old in sorted(folder.glob(f"{RELIEVED}-*"))[:-KEPT]:
@@ -140,6 +160,30 @@ def _taken_over(folder: Path, begun: dict[str, Any]) -> TakenOver:
         feed.standing_from_json(begun["standing"]),
         None if at is None else datetime.fromisoformat(at),
         None if aside is None else folder / aside,
+    )
+
+
+def _given_up(folder: Path, copy: Path, begun: dict[str, Any], why: Text) -> Corrupt:
+    """Put everything where it was before the take-over; return what is said of it."""
+    for name in begun.get("files", (ATTACHMENTS, *SENT)):
+        if (folder / name).exists() and not (copy / name).exists():
+            (folder / name).rename(copy / name)
+    aside = None if begun["aside"] is None else folder / begun["aside"]
+    for entry in [] if aside is None or not aside.is_dir() else list(aside.iterdir()):
+        entry.rename(folder / entry.name)
+    sync_folder(copy)
+    sync_folder(folder)
+    if aside is not None and aside.is_dir():
+        aside.rmdir()
+    (folder / PEER / TAKING).unlink()
+    sync_folder(folder / PEER)
+    return Corrupt(
+        say(
+            "{why}. Nothing was taken over: the copy of the other Relève's state is damaged, and what lay in {path} "
+            "before is there as it was",
+            why=why,
+            path=str(folder),
+        )
     )
 
 
@@ -183,6 +227,10 @@ def _begin(
         quick_check(engine, path)
         with translated(path), engine.begin() as connection:
             begun = _marked(connection, entry, now, token, skipped)
+    except Corrupt as error:
+        known = condition_of(peer, copy.name)
+        note(peer, Condition(copy.name, None if known is None else known.standing, str(error)))
+        raise
     finally:
         engine.dispose()
     with translated(path), closing(sqlite3.connect(path)) as alone:
@@ -218,7 +266,8 @@ def _marked(connection: Connection, entry: AuditEntry, now: datetime, token: int
             log.leave_out(connection, skipped)
         feed.go_on(connection)
         after = feed.begin(connection, token)
-        begun = {"standing": feed.standing_to_json(after), "committed_at": at}
+        of = None if before is None else feed.standing_to_json(before)
+        begun = {"standing": feed.standing_to_json(after), "committed_at": at, "of": of}
         feed.put(connection, TAKEN, begun)
         data = {"epoch": after.epoch, "of": None if before is None else before.epoch, "committed_at": at}
         audit.append(connection, (replace(entry, data=data),), now)
@@ -226,7 +275,7 @@ def _marked(connection: Connection, entry: AuditEntry, now: datetime, token: int
     return dict(begun)
 
 
-def _clear(folder: Path, peer: Path, begun: dict[str, Any]) -> None:
+def _clear(folder: Path, copy: Path, begun: dict[str, Any]) -> None:
     """Set aside what lies in the folder, and note that from here on what lies there is ours."""
     if begun["aside"] is not None:
         aside = folder / begun["aside"]
@@ -236,16 +285,36 @@ def _clear(folder: Path, peer: Path, begun: dict[str, Any]) -> None:
                 entry.rename(aside / entry.name)
         sync_folder(aside)
         sync_folder(folder)
-    begun["moving"] = True
-    written(peer / TAKING, json.dumps(begun).encode())
+    begun |= {"moving": True, "files": sorted(one.name for one in copy.iterdir() if one.name != STATE_FILE)}
+    written(folder / PEER / TAKING, json.dumps(begun).encode())
 
 
-def _move(copy: Path, folder: Path) -> None:
+def _move(copy: Path, folder: Path, standing: Standing) -> None:
+    if not (copy / STATE_FILE).exists() and (folder / STATE_FILE).exists():
+        _read_anew(folder / STATE_FILE)
     if not copy.is_dir():
         return
     for entry in sorted(copy.iterdir(), key=lambda entry: entry.name == STATE_FILE):
         if entry.name == STATE_FILE:
             sync_folder(folder)
+            if _read_anew(entry) != standing:
+                raise corrupt(entry, "it does not say who took it over")
         entry.rename(folder / entry.name)
     sync_folder(folder)
     sync_folder(copy)
+
+
+def _read_anew(path: Path) -> Standing | None:
+    """Read all of the state in `path` from the disk, and return whose it says to be. Raises Corrupt or DiskFailed."""
+    with path.open("rb") as file:
+        # What the system has in memory says nothing of what the disk will give back after the next start.
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    engine = make_engine(path, write=False, synchronous="FULL")
+    try:
+        quick_check(engine, path)
+        with translated(path), engine.connect() as connection:
+            return feed.standing(connection)
+    except (KeyError, TypeError, ValueError) as error:
+        raise corrupt(path, f"a value that cannot be read: {error}") from error
+    finally:
+        engine.dispose()

@@ -17,7 +17,7 @@ import trustme
 from sqlalchemy import Engine
 from sqlalchemy import event as hook
 
-from failover.itself import Alone, StandBy, Why
+from failover.itself import Alone, Ground, StandBy, Why
 from failover.lease import Record, Seen, Standing
 from monitor.cli.run import _Asked, _obey_signals
 from monitor.clock import SystemClock
@@ -34,6 +34,7 @@ from monitor.store.condition import condition_of
 from monitor.store.folder import PEER, prepare
 from monitor.store.replica import Replica
 from monitor.store.taking_over import _begin
+from monitor.store.whose import Footing, footing
 from tests.daemon.test_peer_story import free_port
 
 OPERATIONS = "operations: {to: [admin]}\n"
@@ -165,6 +166,28 @@ async def test_a_take_over_that_was_cut_short_is_finished_also_where_nobody_can_
         known = found.feed.standing()
     assert known is not None
     assert known.token == 8
+
+
+async def test_a_copy_that_was_damaged_since_its_take_over_was_cut_short_lets_nobody_go_on_with_what_is_older(
+    tmp_path: Path, inventory: Inventory, own: OwnLease
+) -> None:
+    data, now = tmp_path / "data", SystemClock().now()
+    with open_store(data, write=True, ballast=0) as ours:
+        ours.commit(Batch(audit=(AuditEntry("uid:1", "of long ago"),)))
+    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
+        standing = theirs.feed.start(7)
+        back_up(theirs.folder, tmp_path / "all.zip", now, history=False)
+    with Replica(data / PEER) as replica:
+        replica.install(standing, tmp_path / "all.zip")
+        copy = replica.path
+    assert copy is not None
+    _begin(data, now, AuditEntry(RELEVE, "take over", {}, now), 8, 0, by_itself=True)  # and killed there
+    (copy / "state.db").write_bytes(b"no database" * 10_000)
+    standby = Standby(data, inventory, own, SystemClock())
+    assert not await standby.begins_active()
+    assert footing(data) == Footing(Ground.DAMAGED, 7)
+    with open_store(data, write=True, ballast=0) as found:
+        assert found.verify_audit().entries == 1
 
 
 async def test_told_to_end_while_it_makes_way_for_the_other_it_ends(

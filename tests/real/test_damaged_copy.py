@@ -13,8 +13,12 @@ import pytest
 import trustme
 
 from lab.mailbox import Mailbox
+from monitor.clock import SystemClock
+from monitor.core.events import RELEVE
+from monitor.store import AuditEntry
 from monitor.store.folder import PEER, STATE_FILE, WriterLock
 from monitor.store.replica import current_copy
+from monitor.store.taking_over import _begin
 from tests.real.etcd_voters import Cluster, three_voters
 from tests.real.two_releves import Releve, kept, tells, until
 
@@ -51,7 +55,7 @@ def damage(data: Path) -> None:
         file.write(os.urandom(64))
 
 
-@pytest.mark.parametrize("lost", ["damaged", "never there"])
+@pytest.mark.parametrize("lost", ["damaged", "damaged meanwhile", "never there"])
 async def test_where_the_other_one_is_lost_for_good_what_is_said_to_do_helps(
     two: tuple[Releve, Releve, Cluster], tmp_path: Path, mailbox: Mailbox, lost: str
 ) -> None:
@@ -75,6 +79,19 @@ async def test_where_the_other_one_is_lost_for_good_what_is_said_to_do_helps(
         assert "take_over_failed" not in secours.log.read_text()
         code, out, _err = await secours.says("peer", "status")
         assert (code, "is damaged on the disk here" in out) == (1, True)
+    elif lost == "damaged meanwhile":
+        secours.start()
+        await until(lambda: secours.receives)
+        secours.send(signal.SIGTERM)
+        centre.send(signal.SIGKILL)
+        now = SystemClock().now()
+        _begin(secours.data, now, AuditEntry(RELEVE, "take over", {}, now), 2, 0, by_itself=True)  # and killed there
+        damage(secours.data)
+        secours.start()
+        await until(lambda: "take_over_failed" in secours.log.read_text())
+        await until(lambda: "has yet to come again" in secours.log.read_text())
+        assert secours.log.read_text().count("take_over_failed") == 1
+        assert not (secours.data / STATE_FILE).exists(), "nothing is gone on with"
     else:
         centre.send(signal.SIGKILL)
         secours.start()
@@ -85,7 +102,7 @@ async def test_where_the_other_one_is_lost_for_good_what_is_said_to_do_helps(
     secours.send(signal.SIGTERM)
     code, out, err = await secours.says("restore", str(backup), "--yes")
     assert code == 0, out + err
-    assert bool(list(secours.data.glob("before-*/copy-*/state.db"))) is (lost == "damaged")
+    assert bool(list(secours.data.glob("before-*/copy-*/state.db"))) is (lost != "never there")
     secours.start()
     await until(lambda: secours.active)
     await tells(secours)

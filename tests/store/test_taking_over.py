@@ -7,7 +7,9 @@ import random
 import shutil
 import sqlite3
 import sys
+from bisect import bisect_left
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,14 +20,14 @@ from sqlalchemy import event as hook
 from alerts.notice import Notice, NoticeState
 from failover.itself import Ground
 from monitor.core.events import Event
-from monitor.store import AuditEntry, Batch, Store, StoreError, WriterBusy, open_store
+from monitor.store import AuditEntry, Batch, Corrupt, Store, StoreError, WriterBusy, open_store
 from monitor.store.archive import back_up
 from monitor.store.feed import Piece, Standing
 from monitor.store.feed_apply import Diverged
 from monitor.store.folder import PEER, SESSION_FILE, TAKING
 from monitor.store.link_key import link_key
-from monitor.store.replica import Admission, Replica, Stale
-from monitor.store.taking_over import KEPT, SKIPPED, go_on_after, take_over
+from monitor.store.replica import Admission, Replica, Stale, current_copy
+from monitor.store.taking_over import KEPT, SKIPPED, _begin, go_on_after, take_over
 from monitor.store.whose import Footing, footing, own_standing, superseded
 
 KILLED = 86
@@ -167,8 +169,11 @@ def test_nothing_is_taken_over_while_a_releve_runs_here_or_receives(secours: Pat
         take_over(secours, start, actor="uid:0")
 
 
-def killed_at(event: int, folder: Path, start: datetime) -> bool:
-    """Take over in a process that is gone at its `event`th call to the system; return whether it was."""
+def killed_at(event: int, folder: Path, start: datetime, *, fails: bool = False) -> bool:
+    """Take over in a process that is gone at its `event`th call to the system; return whether it was.
+
+    `fails`: at its end it says that the copy is damaged.
+    """
     child = os.fork()
     if child == 0:
         left = [event]
@@ -182,9 +187,11 @@ def killed_at(event: int, folder: Path, start: datetime) -> bool:
         sys.addaudithook(count)
         try:
             take_over(folder, start, actor="uid:0")
+        except Corrupt:
+            os._exit(0 if fails else 1)
         except BaseException:
             os._exit(1)
-        os._exit(0)
+        os._exit(1 if fails else 0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in (0, KILLED)
     return code == KILLED
@@ -216,6 +223,134 @@ def test_killed_anywhere_it_goes_on_where_it_was(
     else:
         pytest.fail("it never comes to an end")
     assert event > 20
+
+
+def damaged(copy: Path) -> None:
+    """Let the disk give back something else where the trail of `copy` begins."""
+    with closing(sqlite3.connect(copy / "state.db")) as database:
+        ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'audit'")
+    with (copy / "state.db").open("r+b") as file:
+        file.seek(4096 * (page - 1))
+        file.write(b"no page" * 500)
+
+
+@pytest.fixture
+def besides(secours: Path) -> Path:
+    """The folder of the other site, with a state of its own and an attached file besides the copy."""
+    link_key(secours)
+    with open_store(secours, write=True, ballast=0) as own:
+        own.commit(Batch(audit=(AuditEntry("uid:9", "of our own"),)))
+    (secours / "attachments").mkdir()
+    (secours / "attachments" / "ours.txt").write_text("x")
+    return secours
+
+
+def own_files(folder: Path) -> dict[str, bytes]:
+    files = [folder / "links.key", folder / "attachments" / "ours.txt"]
+    with open_store(folder, write=False) as own:
+        assert own.verify_audit().entries == 1
+    return {one.name: one.read_bytes() for one in files}
+
+
+def given_up(folder: Path, before: dict[str, bytes], sender: Standing, backup: Path) -> None:
+    """All is where it was, nobody goes on with the copy, and another one is asked for and can be taken over."""
+    assert own_files(folder) == before
+    assert not (folder / PEER / TAKING).exists()
+    assert not [*folder.glob("before-*"), *folder.glob("relieved-*")]
+    assert footing(folder).ground is Ground.DAMAGED
+    with Replica(folder / PEER, own_standing(folder)) as replica:
+        assert replica.path is not None
+        assert (replica.path / "links.key").exists(), "it may be all that is left"
+        assert replica.admit(sender) is Admission.ANEW
+        replica.install(sender, backup)
+    assert footing(folder).ground is Ground.COPY
+
+
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_a_copy_that_was_damaged_since_it_was_begun_is_given_up_and_all_is_as_before(
+    centre: tuple[Store, Standing], besides: Path, start: datetime, tmp_path: Path, by_itself: bool
+) -> None:
+    store, standing = centre
+    before, copy = own_files(besides), current_copy(besides / PEER)
+    assert copy is not None
+    _begin(besides, start, AuditEntry("releve", "take over", {}, start), 0, 0, by_itself=by_itself)  # and killed there
+    damaged(copy)
+    with pytest.raises(Corrupt, match="Nothing was taken over"):
+        take_over(besides, start, actor="releve", by_itself=by_itself)
+    given_up(besides, before, standing, tmp_path / "all.zip")
+    take_over(besides, start, actor="uid:0")
+    assert footing(besides).ground is Ground.OWN
+    with open_store(besides, write=False) as taken:
+        assert [one.id for one in taken.incidents()] == [one.id for one in store.incidents()]
+
+
+def test_damage_while_its_files_are_moved_is_found_before_the_last_one_is(
+    centre: tuple[Store, Standing], besides: Path, start: datetime, tmp_path: Path
+) -> None:
+    before = own_files(besides)
+
+    def hurt(name: str, args: tuple[object, ...]) -> None:
+        moved = Path(str(args[0])) if name == "os.rename" else Path()
+        if moved.name == "links.key" and moved.parent.name.startswith("copy-"):
+            damaged(moved.parent)
+
+    child = os.fork()
+    if child == 0:
+        sys.addaudithook(hurt)
+        try:
+            take_over(besides, start, actor="uid:0")
+        except Corrupt:
+            os._exit(KILLED)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == KILLED
+    given_up(besides, before, centre[1], tmp_path / "all.zip")
+
+
+def test_killed_anywhere_while_it_is_given_up_it_ends_with_all_as_before(
+    centre: tuple[Store, Standing], besides: Path, start: datetime, tmp_path: Path
+) -> None:
+    before = own_files(besides)
+    moving = cut_when(lambda folder: not list((folder / PEER).glob("copy-*/links.key")), besides, start, tmp_path)
+    damaged(next((moving / PEER).glob("copy-*")))
+    for event in range(random.randrange(5), 1000, 5):
+        folder = Path(shutil.copytree(moving, tmp_path / "try" / str(event)))
+        killed = killed_at(event, folder, start, fails=True)
+        if killed and (folder / PEER / TAKING).exists():
+            begins_anew(folder, killed=True)
+            with pytest.raises(Corrupt, match="damaged"):
+                take_over(folder, start, actor="uid:0")
+        given_up(folder, before, centre[1], tmp_path / "all.zip")
+        shutil.rmtree(folder)
+        if not killed:
+            break
+    else:
+        pytest.fail("it never comes to an end")
+    assert event > 20
+
+
+def cut_when(holds: Callable[[Path], bool], secours: Path, start: datetime, tmp_path: Path) -> Path:
+    """The folder as a kill left it at the first call to the system after which `holds` does, for good."""
+
+    def tried(event: int) -> Path:
+        folder = tmp_path / "cut" / str(event)
+        if not folder.exists():
+            shutil.copytree(secours, folder)
+            killed_at(event, folder, start)
+        return folder
+
+    return tried(bisect_left(range(1024), True, key=lambda event: holds(tried(event))))
+
+
+def test_damage_of_what_is_in_its_place_already_is_told_and_brings_nothing_older_back(
+    besides: Path, start: datetime, tmp_path: Path
+) -> None:
+    folder = cut_when(lambda folder: not list((folder / PEER).glob("copy-*/state.db")), besides, start, tmp_path)
+    damaged(folder)
+    with pytest.raises(Corrupt, match="damaged"):
+        take_over(folder, start, actor="uid:0")
+    assert (next(folder.glob("before-*")) / "state.db").exists()
+    assert footing(folder).ground is Ground.TAKEN
 
 
 def begins_anew(folder: Path, *, killed: bool) -> None:
