@@ -90,8 +90,8 @@ class EtcdLease:
             wait = 0.0 if ours else self._free_in(record)
             if wait > 0:
                 return _held(record, wait)
-            self._note_lapse(record)
             wanted = taken(record, self._mine, above)
+            self._note_lapse(record, wanted.token)
             done = await self._voters.swap(self._key, _revision(read.kept), encode(wanted))
             if isinstance(done, Written):
                 return Held(extended(wanted.token, done.sent, wanted.ttl))
@@ -217,13 +217,18 @@ class EtcdLease:
         self._watching.kept = replace(self._watching.kept, seen=seen, record=None, heard=None)
         self._last = None if read.kept is None else decode(read.kept.value)
         self._watching.kept = replace(self._watching.kept, record=self._last, heard=read.arrived)
+        lapsed = self._watching.kept.lapsed
+        if lapsed is not None and self._last is not None and self._last.holder == lapsed.holder:
+            # They have it, or had it since: what the record says itself is all that counts.
+            self._watching.kept = replace(self._watching.kept, lapsed=None)
         return self._last
 
-    def _note_lapse(self, record: Record | None) -> None:
-        """Note how whoever has the lease lost it, before it is taken: nobody can read that once it is ours."""
+    def _note_lapse(self, record: Record | None, token: int) -> None:
+        """Note how whoever has the lease lost it, before it is taken under `token`: nobody can read that once it is
+        ours. Where it is not taken, no record of ours will have that token."""
         seen = self._watching.seen
         if record is not None and record.held and record.holder != self._mine.holder and seen is not None:
-            lapsed = Lapsed(record.holder, seen.since, self._clock.boot())
+            lapsed = Lapsed(record.holder, seen.since, self._clock.boot(), token)
             self._watching.kept = replace(self._watching.kept, lapsed=lapsed)
 
     def _free_in(self, record: Record | None) -> float:

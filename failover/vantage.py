@@ -122,16 +122,20 @@ def vantages(site: Site, here: str, *, voters: bool) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """The lease of `holder` had not been renewed since `still`, and another site took it at `at` (CLOCK_BOOTTIME)."""
+    """The lease of `holder` had not been renewed since `still`, and another site took it at `at` (CLOCK_BOOTTIME).
+
+    `left`: the token under which it was taken for a move that has not begun yet; 0 where that is not known.
+    """
 
     holder: str
     still: float
     at: float
+    left: int = 0
 
 
 LAPSE_LASTS = 60.0
 """Seconds for which the end of a lease says that its holder's site is lost, once somebody else has it: as long as a
-decision takes which needed that lease to be made."""
+decision takes which needed that lease to be made. Longer only while the record is the one of that taking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +169,9 @@ def kept_view(kept: Kept, site: SiteId, by: Asking) -> View:
     """Return what the voters say of `site`, where the group runs, to whoever asks.
 
     UP while it holds the group's lease and renews it; DOWN once the record has stood still for so long that it may be
-    taken, and for a while after we took it for that. UNKNOWN where no majority has answered lately, and where the
-    record is not the site's for any other reason: whoever gave it back, or never had it, need not be lost.
+    taken, and after we took it for that: for a while, and while nobody has had it since. UNKNOWN where no majority has
+    answered lately, and where the record is not the site's for any other reason: whoever gave it back, or never had
+    it, need not be lost.
     """
     record = kept.record
     if kept.heard is None or by.now - kept.heard > by.fresh or kept.seen is None:
@@ -190,7 +195,18 @@ def still_since(kept: Kept, site: SiteId, now: float) -> float | None:
 def _lapsed(kept: Kept, site: SiteId, now: float) -> Lapsed | None:
     """How `site` lost the lease to us, as long as that counts."""
     one = kept.lapsed
-    return one if one is not None and one.holder == site and now - one.at <= LAPSE_LASTS else None
+    if one is None or one.holder != site:
+        return None
+    return one if in_vain(kept) or now - one.at <= LAPSE_LASTS else None
+
+
+def in_vain(kept: Kept) -> bool:
+    """Return whether a lapsed lease was taken for a move that never began, and nobody has had it since.
+
+    The record says so itself, for no token comes twice: whoever holds the lease for a group that runs writes another.
+    """
+    one, record = kept.lapsed, kept.record
+    return one is not None and record is not None and record.token == one.left and record.holder != one.holder
 
 
 def view_of(look: Look | None, now: datetime) -> View:

@@ -20,6 +20,7 @@ from monitor.core.incident import Refused
 from monitor.core.text import Text, say
 from monitor.daemon.desk import Desk
 from monitor.daemon.holding import Holding
+from monitor.daemon.lapses import Lapses
 from monitor.daemon.move_book import MoveBook
 from monitor.daemon.move_orders import Said, allowed, data_of, entry_of, order_of, plan_of
 from monitor.daemon.moving import Prepared, Wanted
@@ -55,16 +56,16 @@ class Beginning:
         holding: Holding,
         tenure: Callable[[PlanId], Tenure],
         untold: Callable[[Plan, SiteId | None], Awaitable[Mapping[SiteId, Text]]],
-        note_lapse: Callable[[PlanId], None],
+        lapses: Lapses,
         halted: Callable[[], bool],
     ) -> None:
         """`tenure`: returns the lease of a group, untaken; `untold`: by site, why its guard could not be told now.
 
-        `note_lapse` keeps how the site where a group runs has lost its lease, before that is taken from it. `halted`:
-        whether a person has stopped everything.
+        `lapses` keeps how the site where a group runs has lost its lease, until a move has begun. `halted`: whether a
+        person has stopped everything.
         """
         self._desk, self._clock, self._book, self._untold = desk, clock, book, untold
-        self._note_lapse, self._halted = note_lapse, halted
+        self._lapses, self._halted = lapses, halted
         self._sighting, self._holding, self._tenure = sighting, holding, tenure
         self.taking: dict[PlanId, Tenure] = {}
         self.changing, self.closing = asyncio.Lock(), False
@@ -169,6 +170,7 @@ class Beginning:
     async def hold_or_give_back(self, plan: Plan, tenure: Tenure) -> None:
         """Go on holding the lease of a group that runs here, and let every other one go; `changing` is held."""
         if tenure.belief is not None and self._holding.wants(plan):
+            self._lapses.end(plan.id)
             other, self._holding.held[plan.id] = self._holding.held.get(plan.id), tenure
             if other is not None:
                 await other.leave()
@@ -179,9 +181,10 @@ class Beginning:
     async def _begun(self, plan: Plan, wanted: Wanted, said: Said, tenure: Tenure | None, alone: Alone | None) -> Move:
         book, why = self._book, None
         if tenure is not None:
-            if alone is not None:
-                self._note_lapse(plan.id)
+            lapse = self._lapses.before(plan.id)
             why = await tenure.take(book.highest(plan.id), knows_the_other=self._knows(plan))
+            if tenure.belief is not None:
+                self._lapses.taken(plan.id, tenure.belief.token, lapse)
         left = None
         if tenure is not None and tenure.belief is not None:
             left = timedelta(seconds=tenure.belief.valid_until - self._clock.boot())
@@ -210,6 +213,8 @@ class Beginning:
         except Refused as error:
             await book.give_up(move, error.text)
             raise
+        if tenure is not None:
+            self._lapses.end(plan.id)
         return move
 
     def _knows(self, plan: Plan) -> bool:

@@ -21,8 +21,8 @@ from failover.ground import Act, History, Hold, LeaseSeen, Seen, Why, past, runs
 from failover.model import Leases, Mode, Plan, PlanId, Site, SiteId, Start
 from failover.phases import Direction
 from failover.run import Move, Question
-from failover.unled import stands_unled
-from failover.vantage import VOTERS, Sight, called, still_since
+from failover.unled import known_idle, stands_unled
+from failover.vantage import PEER, VOTERS, Sight, called, still_since
 from monitor.clock import Clock
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import CheckId, IncidentId
@@ -215,6 +215,7 @@ class Deciding:
         seen = await sighting.seen(plan, moves, moving=None, halted=halted, strict=True)
         seen_at, history = self._clock.boot(), self._moves.book.history(plan.id)
         seen = await self._lapse_seen(plan, runs_at(plan, history), seen, sighting)
+        self._end_lapse(plan, runs_at(plan, history), seen)
         now = self._clock.now()
         # As if the lease were ours: it is taken only where nothing else is missing.
         lease = LeaseSeen(turn.mode, turn.ttl)
@@ -244,6 +245,17 @@ class Deciding:
             await asyncio.sleep(GLANCE)
             seen = sighting.voted_again(plan, source, seen)
         return seen
+
+    def _end_lapse(self, plan: Plan, source: SiteId | None, seen: Seen) -> None:
+        """Let the lease be kept for `source` again once its Relève speaks, and its guard can be told.
+
+        Not while the group is known not to work there, for it is about to leave.
+        """
+        sight = seen.site(source) if source is not None else None
+        if sight is None or PEER not in sight.up or not self._moves.lapses.stands(plan):
+            return
+        if not (stands_unled(sight) and known_idle(seen.group(plan.id))):
+            self._moves.lapses.end(plan.id)
 
     def _untakeable(self, plan: Plan, sighting: Sighting) -> Text | None:
         if not self._leads():

@@ -29,6 +29,10 @@ async def _nobody_there(_plan: PlanId, _token: int) -> bool:
     return True
 
 
+def _nothing(_plan: PlanId) -> None:
+    return None
+
+
 class Holding:
     """`continuity`: what the inventory says now; `wanted`: whether a group runs here and no move of it is under way.
 
@@ -50,6 +54,10 @@ class Holding:
         self._continuity, self._wanted, self._make, self._highest = continuity, wanted, make, highest
         self._clock, self._at_the_other = clock or SystemClock(), there
         self.end_there: Callable[[PlanId, int], Awaitable[bool]] = _nobody_there
+        self.over: Callable[[PlanId], None] = _nothing
+        """Told of a group whose lease is held from now on as that of one that runs: no lapse of it counts any more."""
+        self.in_vain: Callable[[Plan], bool] = lambda _plan: False
+        """Whether the lease of a group was taken from a lost site for a move that could not begin yet."""
         self.places = places
         self.held: dict[PlanId, Tenure] = {}
         self.why: dict[PlanId, StayPassive] = {}
@@ -70,7 +78,8 @@ class Holding:
         voters = continuity.leases is not None and continuity.leases.etcd is not None
         if not voters or continuity.here is None or plan.id not in continuity.plans:
             return False
-        return self._wanted(plan) or self._at_the_other(plan) is not None
+        # What nobody there can be told of is not kept for them, while a move from there is tried again and again.
+        return self._wanted(plan) or (self._at_the_other(plan) is not None and not self.in_vain(plan))
 
     async def turn(self) -> None:
         """Take what is wanted and not held, and give back what is held and not wanted, once the guard knows.
@@ -136,6 +145,7 @@ class Holding:
             await tenure.leave()
             raise
         if why is None:
+            self.over(name)
             self.held[name] = tenure
             self.why.pop(name, None)
             log.info("the lease is held", extra={"event": "lease_held", "plan": name})

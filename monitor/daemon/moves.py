@@ -13,7 +13,7 @@ from failover.across import GuardSeen, Heard
 from failover.executor import Execution
 from failover.ground import past, runs_at
 from failover.lease_etcd import Watching
-from failover.model import Continuity, Leases, Plan, PlanId, SiteId
+from failover.model import Continuity, Plan, PlanId, SiteId
 from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState
 from failover.vantage import Look
 from monitor.clock import Clock
@@ -79,6 +79,10 @@ class Moves:
         self.holding = Holding(
             lambda: self._continuity, self._is_ours, self._tenure, self.book.highest, clock=clock, there=self._is_theirs
         )
+        self.lapses = lapses.Lapses(
+            desk.journal.store.folder, clock, self.watching, lambda: self.sighting.asking().ttl, self.book.highest
+        )
+        self.holding.over, self.holding.in_vain = self.lapses.end, self.lapses.stands
         self.beginning = Beginning(
             desk,
             clock,
@@ -87,7 +91,7 @@ class Moves:
             self.holding,
             self._tenure,
             self.untold,
-            self._note_lapse,
+            self.lapses,
             self.halted,
         )
         self.guards = Guards(
@@ -95,7 +99,8 @@ class Moves:
             self.beginning.taking, self._under_way, clock,
         )  # fmt: skip
         self._watching: dict[PlanId, Watching] = {} if watching is None else watching
-        for name, one in lapses.read(desk.journal.store.folder, self._continuity.plans, clock.boot()).items():
+        tokens = {name: self.book.highest(name) for name in self._continuity.plans}
+        for name, one in lapses.read(desk.journal.store.folder, tokens, clock.boot()).items():
             self.watching(name).kept = replace(self.watching(name).kept, lapsed=one)
         self._executions: dict[MoveId, Execution] = {}
         self._footings: dict[MoveId, Footing] = {}
@@ -186,12 +191,6 @@ class Moves:
     async def untold(self, plan: Plan, site: SiteId | None = None) -> Mapping[SiteId, Text]:
         """Return why the guard of a site, or only of `site`, could not be told now of a move there."""
         return await self.guards.untold(plan, site)
-
-    def _note_lapse(self, plan: PlanId) -> None:
-        ttl, now = (self._continuity.leases or Leases()).ttl.total_seconds(), self._clock.boot()
-        one = lapses.lapsed(self.watching(plan).kept, ttl, now)
-        if one is not None:
-            lapses.write(self._desk.journal.store.folder, plan, one)
 
     def _is_theirs(self, plan: Plan) -> SiteId | None:
         """The other site, where the group of `plan` runs there and the Relève there hears from us."""
@@ -305,6 +304,7 @@ class Moves:
         if tenure is not None:
             if execution.move.state.over:
                 async with self.beginning.changing:
+                    self.lapses.end(execution.plan.id)  # it may have been noted once more when the move was taken up
                     await self.beginning.hold_or_give_back(execution.plan, tenure)
             else:
                 await tenure.leave()

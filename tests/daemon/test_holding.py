@@ -209,3 +209,27 @@ async def test_what_is_held_by_voters_that_the_inventory_has_no_longer_is_taken_
     assert anew.belief.token > token
     assert not any(lease.released for lease in leases), "nobody else could have it meanwhile"
     await holding.close()
+
+
+async def test_the_lease_of_a_lost_site_is_not_kept_for_it_while_a_move_from_there_is_tried_again(here):
+    """Its guard cannot be told; and once the lease were kept for it, nothing would say that it is lost."""
+    ended, vain = list[PlanId](), [True]
+    holding = Holding(
+        lambda: CONTINUITY,
+        lambda _plan: False,
+        lambda _name: Tenure(here.lease, "centre", CLOCK, timedelta(seconds=5)),
+        lambda _name: 0,
+        Places(here.beliefs),
+        there=lambda _plan: SECOURS,
+    )
+    holding.over, holding.in_vain = ended.append, lambda _plan: vain[0]
+    write(here, Record("centre", "c" * 32, 3, 15.0, held=False))
+    await holding.turn()
+    assert (holding.held, ended) == ({}, [])
+    vain[0] = False
+    await holding.turn()
+    assert (list(holding.held), ended) == ([CRM], [CRM])
+    belief = holding.held[CRM].belief
+    assert belief is not None
+    assert belief.token > 3, "no lapse goes on under the token of whoever holds it for a group that runs"
+    await holding.close()

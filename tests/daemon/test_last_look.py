@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from failover.ground import Why
+from failover.lease_etcd import Watching
 from failover.model import PlanId, SiteId
 from failover.phases import Direction
 from failover.vantage import LAPSE_LASTS, Lapsed, Sight, Sighted
@@ -20,7 +21,8 @@ from monitor.core.events import RELEVE, EventKind
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Refused
 from monitor.core.maintenance import Span, Window
-from monitor.core.text import ENGLISH
+from monitor.core.text import ENGLISH, say
+from monitor.core.verdict import Severity, Verdict
 from monitor.daemon.beginning import SEEN_FOR, Alone
 from monitor.daemon.daemon import Daemon
 from monitor.daemon.deciding import Deciding, Held
@@ -245,3 +247,49 @@ async def test_a_try_that_fails_for_the_same_reason_again_is_logged_once(sites, 
             held = deciding.held
         assert "then was not: no voter answers" in ENGLISH.render(held[CRM].hold.text)
     assert [one.event for one in caplog.records if getattr(one, "event", "") == "move_not_begun"] == ["move_not_begun"]
+
+
+async def taken_in_vain(sites: TwoSites, daemon: Daemon) -> Watching:
+    """The lease of the lost centre was taken long ago for a move that never began, and was given back."""
+    before = daemon.clock.now() - timedelta(seconds=LAPSE_LASTS + 50)
+    daemon.journal.keep_samples([Sample(CheckId("crm-copy"), "age", "s", before, 1.0)])
+    await lose_the_centre(sites, daemon)
+    recorded(daemon, 1, holder="secours", token=9, held=False)
+    watching, now = daemon.moves.watching(CRM), CLOCK.boot()
+    long_ago = Lapsed("centre", now - LAPSE_LASTS - 40, now - LAPSE_LASTS - 1, left=9)
+    watching.kept = replace(watching.kept, lapsed=long_ago)
+    return watching
+
+
+async def test_a_lease_that_was_taken_in_vain_says_for_as_long_as_it_stands_that_the_site_is_lost(sites):
+    async with at_secours(sites, plan=ALONE) as daemon:
+        watching = await taken_in_vain(sites, daemon)
+        await looked(daemon)
+        await daemon.deciding.turn()
+        assert "no voter answers" in ENGLISH.render(daemon.deciding.held[CRM].hold.text), "nothing else is missing"
+        assert watching.kept.lapsed is not None
+        await daemon.automation.stop("uid:0")
+        await daemon.deciding.turn()
+        assert daemon.deciding.held[CRM].hold.why is Why.HALTED
+        assert watching.kept.lapsed is not None, "whatever stands in the way meanwhile"
+
+
+@pytest.mark.parametrize(("works", "ends"), [(True, True), (False, False)])
+async def test_the_lapse_ends_once_the_releve_there_speaks_unless_the_group_is_known_not_to_work(sites, works, ends):
+    async with at_secours(sites, plan=ALONE, releve="https://127.0.0.1:2") as daemon:
+        watching = await taken_in_vain(sites, daemon)
+        spoke = [False]
+
+        async def speaks(_site: SiteId) -> bool:
+            return spoke[0]
+
+        async def look(check: CheckId) -> Verdict:
+            fails = (not spoke[0] and check == "door-1") or (not works and check == "web-1")
+            return Verdict(Severity.CRITICAL if fails else Severity.OK, say("seen"))
+
+        deciding = Deciding(daemon.desk, daemon.clock, daemon.moves, look, speaks, lambda: False)
+        await deciding.turn()
+        assert watching.kept.lapsed is not None, "nobody there could be told anything"
+        spoke[0] = True
+        await deciding.turn()
+        assert (watching.kept.lapsed is None) is ends

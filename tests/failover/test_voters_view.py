@@ -21,6 +21,8 @@ RENEWED = Kept(THEIRS, Watched(1, NOW - 3), NOW - 1)
 STILL = Kept(THEIRS, Watched(1, NOW - 15), NOW - 1)
 TAKEN = Kept(OURS, Watched(2, NOW - 1), NOW - 1)
 LAPSED = Lapsed("centre", NOW - 20, NOW - 2)
+LONG_AGO = Lapsed("centre", NOW - LAPSE_LASTS - 20, NOW - LAPSE_LASTS - 1, left=8)
+GIVEN_BACK = replace(OURS, held=False)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,21 @@ LAPSED = Lapsed("centre", NOW - 20, NOW - 2)
         pytest.param(
             replace(TAKEN, lapsed=replace(LAPSED, at=NOW - LAPSE_LASTS - 1)), BY, View.UNKNOWN, id="taken long ago",
         ),
+        pytest.param(replace(TAKEN, lapsed=LONG_AGO), BY, View.DOWN, id="taken long ago, and as it was taken"),
+        pytest.param(
+            replace(TAKEN, lapsed=LONG_AGO, record=GIVEN_BACK), BY, View.DOWN, id="given back long ago, and so since"
+        ),
+        pytest.param(
+            replace(TAKEN, lapsed=LONG_AGO, record=replace(OURS, token=9)), BY, View.UNKNOWN, id="held since",
+        ),
+        pytest.param(
+            replace(TAKEN, lapsed=LONG_AGO, record=replace(THEIRS, token=8, held=False)), BY, View.UNKNOWN,
+            id="theirs under the token that was to be ours",
+        ),
+        pytest.param(
+            replace(TAKEN, lapsed=LONG_AGO, heard=NOW - 11), BY, View.UNKNOWN, id="as it was taken, for all we know",
+        ),
+        pytest.param(replace(TAKEN, lapsed=LONG_AGO, record=None), BY, View.UNKNOWN, id="its record is gone"),
         pytest.param(TAKEN, BY, View.UNKNOWN, id="kept by us for the other site"),
         pytest.param(replace(RENEWED, lapsed=LAPSED), BY, View.UP, id="theirs again"),
     ],
@@ -61,6 +78,8 @@ def test_a_lease_that_is_ours_says_nothing_against_our_own_site() -> None:
         (STILL, NOW - 15),
         (replace(TAKEN, lapsed=LAPSED), NOW - 20),
         (replace(TAKEN, lapsed=replace(LAPSED, at=NOW - LAPSE_LASTS - 1)), None),
+        (replace(TAKEN, lapsed=LONG_AGO), LONG_AGO.still),
+        (replace(TAKEN, lapsed=LONG_AGO, record=replace(OURS, token=9)), None),
         (TAKEN, None),
         (replace(STILL, record=replace(THEIRS, held=False)), None),
         (Kept(), None),

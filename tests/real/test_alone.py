@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,22 +23,27 @@ from alerts.notice import Step
 from failover.etcd import Voters
 from failover.ground import Why
 from failover.lease import Record, Seen
-from failover.lease_etcd import EtcdLease
+from failover.lease_etcd import EtcdLease, Watching
 from failover.model import Etcd, PlanId
 from failover.phases import Direction
 from failover.promise_etcd import EtcdPromise
 from failover.promise_record import Record as Promise
 from failover.promise_record import TakenBack
 from failover.run import Move, MoveState
+from failover.vantage import LAPSE_LASTS, in_vain
 from monitor.cli import demo_daemon
 from monitor.clock import SystemClock
 from monitor.core.events import RELEVE, EventKind
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.maintenance import Span, Window
 from monitor.core.text import ENGLISH
+from monitor.daemon import deciding
+from monitor.daemon.clock import GuardedClock
 from monitor.daemon.daemon import Daemon
+from monitor.daemon.lapses import Lapses
 from monitor.daemon.moving import Wanted
 from monitor.daemon.selfcheck import promise_check
+from monitor.daemon.tenure import tenure_of
 from monitor.inventory.load import load
 from monitor.store import open_store
 from monitor.store.tables import audit
@@ -50,6 +55,7 @@ PATIENCE = 60.0
 NAMES = (PlanId(f"alone-{n}") for n in count())
 CLOCK = SystemClock()
 HOST = NodeId("centre-host")
+MINUTES = LAPSE_LASTS + 30
 ENVIRONMENT = {"RELEVE_TEST_MAIL": "mailto://127.0.0.1:1"}
 
 
@@ -117,6 +123,30 @@ def _elsewhere(etcd: Etcd, ports: tuple[int, ...]) -> Etcd:
     return Etcd(tuple(f"https://127.0.0.1:{port}" for port in ports), etcd.ca, etcd.cert, etcd.key)
 
 
+class Later(SystemClock):
+    """The machine's clock, `ahead` seconds later than it is."""
+
+    ahead = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead)
+
+    def boot(self) -> float:
+        return super().boot() + self.ahead
+
+
+class StoppedOnce(Later):
+    """As if all of Relève had been stopped for a while, once, at the moment when `when` is true."""
+
+    def __init__(self, when: Callable[[], bool]) -> None:
+        self._when, self._stopped = when, False
+
+    def boot(self) -> float:
+        if not self._stopped and self._when():
+            self.ahead, self._stopped = self.ahead + MINUTES, True
+        return super().boot()
+
+
 @pytest.fixture
 async def world(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setenv("RELEVE_TEST_MAIL", "mailto://127.0.0.1:1")
@@ -130,16 +160,23 @@ async def world(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatc
 
 
 @asynccontextmanager
-async def watching(world: World, path: Path, gate: str = "door-1") -> AsyncIterator[Daemon]:
-    """The daemon, once it has seen the lease of the centre, and `gate` once."""
+async def watching(
+    world: World, path: Path, gate: str = "door-1", machine: Later | None = None, holder: str = "centre"
+) -> AsyncIterator[Daemon]:
+    """The daemon, by the clock of `machine`, once it has seen the lease of `holder`, and `gate` once."""
     reading = load(path)
     assert reading.inventory is not None, [ENGLISH.render(problem.message) for problem in reading.problems]
-    daemon = await Daemon.start(reading.inventory, open_store(world.sites.folder / "data", write=True, ballast=0))
+    later = machine or Later()
+    daemon = await Daemon.start(
+        reading.inventory,
+        open_store(world.sites.folder / "data", write=True, ballast=0),
+        clock_from=lambda kept: GuardedClock(kept, later, "boot", synchronised=lambda: True),
+    )
     await daemon.jobs.hear(CheckId("crm-copy"), ok=True)
     running = asyncio.create_task(daemon.run())
     try:
         kept = daemon.moves.watching(world.plan)
-        await until(lambda: kept.kept.record is not None and kept.kept.record.holder == "centre", "the lease")
+        await until(lambda: kept.kept.record is not None and kept.kept.record.holder == holder, "the lease")
         await until(lambda: gate in daemon.desk.state.healths, "a first look")
         yield daemon
     finally:
@@ -358,3 +395,53 @@ async def lease(world: World) -> AsyncIterator[Callable[[], Awaitable[Record]]]:
         yield record
     finally:
         await reading.close()
+
+
+async def test_a_move_that_could_not_begin_is_tried_again_for_longer_than_a_lapse_is_remembered(world, monkeypatch):
+    monkeypatch.setattr(deciding, "AGAIN", 1.0)
+    daemons: list[Daemon] = []
+
+    def taking() -> bool:
+        tenures = daemons[0].moves.beginning.taking if daemons else {}
+        return world.plan in tenures and tenures[world.plan].belief is not None
+
+    machine = StoppedOnce(taking)
+    async with watching(world, world.inventory(), machine=machine) as daemon:
+        daemons.append(daemon)
+        await world.lose_the_centre()
+        kept = daemon.moves.watching(world.plan)
+        await until(lambda: machine.ahead and in_vain(kept.kept) and not kept.kept.record.held, "that it is given back")
+        assert daemon.moves.moves == {}
+        machine.ahead += MINUTES
+        move = await over(daemon)
+        assert (move.state, move.started_by) == (MoveState.SUCCEEDED, RELEVE), ENGLISH.render(move.text)
+        assert effects(world) == {"isolate centre": 1, "start web-2": 1}
+        assert kept.kept.lapsed is None, "from here on the lease is that of a group that runs"
+        assert list(daemon.journal.store.folder.glob("lapsed-*")) == []
+
+
+async def test_who_is_killed_once_the_lease_is_taken_and_comes_back_minutes_later_decides_anew(world):
+    path = world.inventory()
+    async with watching(world, path) as daemon:
+        await until(lambda: "crm-copy" in daemon.desk.state.healths, "the age of the copy")
+        continuity = daemon.desk.inventory.continuity
+    await world.lose_the_centre()
+    # What a Relève does between its decision and the first line of the move, and no more.
+    folder, seen = world.sites.folder / "data", Watching()
+    tenure = tenure_of(continuity, world.plan, folder, CLOCK, seen)
+    lapses = Lapses(folder, CLOCK, lambda _plan: seen, lambda: 5.0, lambda _plan: 0)
+    end = time.monotonic() + PATIENCE
+    while await tenure.look() is not None:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.1)
+    before = lapses.before(world.plan)
+    assert await tenure.take(0, knows_the_other=True) is None
+    assert tenure.belief is not None
+    lapses.taken(world.plan, tenure.belief.token, before)
+    await tenure.leave()
+    machine = Later()
+    machine.ahead = MINUTES
+    async with watching(world, path, machine=machine, holder="secours") as daemon:
+        move = await over(daemon)
+        assert (move.state, move.started_by) == (MoveState.SUCCEEDED, RELEVE), ENGLISH.render(move.text)
+        assert effects(world) == {"isolate centre": 1, "start web-2": 1}

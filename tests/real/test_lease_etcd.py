@@ -20,6 +20,7 @@ from failover.etcd import Read, Unanswered, Voters, Written
 from failover.lease import DRIFT, Belief, Held, May, Refused, Released, Seen, Standing, Why, may_act
 from failover.lease_etcd import PREFIX, EtcdLease, Watching
 from failover.model import Continuity, Etcd, Leases, PlanId, Site, SiteId
+from failover.vantage import in_vain
 from failover.voters import VoterState, look_at, margin
 from monitor.clock import SystemClock
 from monitor.core.text import ENGLISH, Text
@@ -322,6 +323,27 @@ async def test_a_releve_keeps_its_lease_and_another_has_it_once_the_first_has_go
         await second.give_back()
     async with left(centre.tenure()) as again:
         assert await until(again.look, lambda why: why is None) is None
+
+
+async def test_that_a_lease_was_taken_in_vain_is_known_until_it_is_held_for_a_group_or_theirs_again(cluster, tmp_path):
+    plan = next(NAMES)
+    centre, secours = (Place(here, tmp_path, cluster.at(), plan) for here in ("centre", "secours"))
+    async with left(await centre.taken()) as first:
+        token = first.belief.token
+    async with left(await secours.taken()) as second:
+        assert secours.watching.kept.lapsed.holder == "centre"
+        assert secours.watching.kept.lapsed.left == second.belief.token > token
+        await until(second.look, lambda why: why is None)
+        assert in_vain(secours.watching.kept)
+        await until(second.settle, lambda _: second.trouble is None)
+        assert await until(second.look, lambda why: why is None) is None
+        assert not in_vain(secours.watching.kept), "it is held for a group that runs, under another token"
+        await second.give_back()
+    async with left(await centre.taken()):
+        seen = secours.tenure()
+        async with left(seen):
+            await until(seen.look, lambda why: why and "centre" in said(why))
+        assert secours.watching.kept.lapsed is None, "theirs again"
 
 
 async def test_a_site_that_stands_by_knows_beforehand_since_when_a_lease_is_as_it_is(cluster):
