@@ -182,15 +182,15 @@ def whereabouts(move: Move) -> Text:
     """Return where the group runs now as far as `move` knows, as a sentence: whoever ends a move has to say it."""
     at = move.runs_at
     if at is None:
-        return say("{plan} runs nowhere now, as far as Relève knows", plan=move.plan)
+        return say("{plan} runs nowhere now, as far as Relève knows", plan=move.title)
     if move.touched(Phase.UP) and not move.done(Phase.DOWN):
         return say(
             "{plan} runs at {site}; what the drill brought up at {standby} is still there, and is to be torn down",
-            plan=move.plan,
+            plan=move.title,
             site=move.called(at),
             standby=move.called(move.target),
         )
-    return say("{plan} runs at {site}", plan=move.plan, site=move.called(at))
+    return say("{plan} runs at {site}", plan=move.title, site=move.called(at))
 
 
 def _in_phase(move: Move, plan: Plan, phase: Phase, fenced: Fenced, now: datetime) -> Next:
@@ -340,7 +340,7 @@ def _verify(move: Move, plan: Plan) -> Next:
 
 def _ended(move: Move) -> Next:
     if move.direction is not Direction.DRILL:
-        text = say("{plan} runs at {site}, and was seen to work there", plan=move.plan, site=move.called(move.target))
+        text = say("{plan} runs at {site}, and was seen to work there", plan=move.title, site=move.called(move.target))
         return End(MoveState.SUCCEEDED, text)
     failed = _first(move, ActionState.FAILED, Phase.UP)
     if failed is not None:

@@ -84,9 +84,9 @@ def target_of(plan: Plan, direction: Direction, source: SiteId | None, target: S
 
 def _already(plan: Plan, target: SiteId, source: SiteId | None) -> Hold:
     if target == source:
-        text = say("{plan} runs at {site} already", plan=plan.id, site=plan.called(target))
+        text = say("{plan} runs at {site} already", plan=plan.title, site=plan.called(target))
     else:
-        text = say("{site} is none of the two sites of {plan}", plan=plan.id, site=plan.called(target))
+        text = say("{site} is none of the two sites of {plan}", plan=plan.title, site=plan.called(target))
     lift = say("the other site: `--to {active}` or `--to {standby}`", active=plan.active, standby=plan.standby)
     return Hold(Why.ALREADY, text, lift)
 
@@ -145,7 +145,7 @@ def _drill(plan: Plan, seen: Seen, source: SiteId | None, target: SiteId | None)
         return hold
     text = say(
         "{plan} is brought up beside at {site}, verified and torn down; nobody is switched",
-        plan=plan.id,
+        plan=plan.title,
         site=plan.called(at),
     )
     remarks = _announced(plan, seen)
@@ -162,8 +162,8 @@ def _drill(plan: Plan, seen: Seen, source: SiteId | None, target: SiteId | None)
 def _question(plan: Plan, direction: Direction, target: SiteId, loss: Loss) -> Text:
     """What the person says yes to: the loss stands in it, before anything is done."""
     if direction.planned:
-        return say("{plan} stops, and goes on at {site}; nothing is lost", plan=plan.id, site=plan.called(target))
-    return say("{plan} starts at {site} by force: {loss}", plan=plan.id, site=plan.called(target), loss=loss.text)
+        return say("{plan} stops, and goes on at {site}; nothing is lost", plan=plan.title, site=plan.called(target))
+    return say("{plan} starts at {site} by force: {loss}", plan=plan.title, site=plan.called(target), loss=loss.text)
 
 
 def _remarks(

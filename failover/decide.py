@@ -85,7 +85,7 @@ def nowhere(plan: Plan) -> Hold:
     """Return why a group that runs nowhere, as far as anybody knows, is not moved."""
     return Hold(
         Why.NOWHERE,
-        say("the last move did not end well: nobody knows where {plan} runs", plan=plan.id),
+        say("the last move did not end well: nobody knows where {plan} runs", plan=plan.title),
         say("a person who looks, and says where it is to run: `releve failover run {plan}`", plan=plan.id),
     )
 

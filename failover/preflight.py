@@ -152,7 +152,7 @@ def preflight(plan: Plan, data: Iterable[DataSet], seen: Standing, now: datetime
     reasons: list[Text] = []
     remarks: list[Text] = []
     if source is None:
-        reasons.append(say("the last move did not end well: nobody knows where {plan} runs", plan=plan.id))
+        reasons.append(say("the last move did not end well: nobody knows where {plan} runs", plan=plan.title))
     reasons += _of_data(data, seen, now)
     reasons += _of_site(plan, to, seen)
     if source is not None:

@@ -203,6 +203,11 @@ class Move:
         """Return whether every action of `phase` was carried out."""
         return all(self.records[n].state is ActionState.DONE for n in self.of(phase))
 
+    @property
+    def title(self) -> str:
+        """What people called the group when the move began."""
+        return str(self.frozen.get("title") or self.plan)
+
     def called(self, site: SiteId) -> str:
         """Return what people called `site` when the move began."""
         return str(self.frozen.get("titles", {}).get(site, site))

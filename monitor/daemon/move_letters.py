@@ -102,7 +102,7 @@ def moved_of(move: Move, continuity: Continuity, people: dict[str, str]) -> Move
 
     return Moved(
         name=move.id,
-        title=move.frozen.get("title") or move.plan,
+        title=move.title,
         manner=MANNERS[move.direction],
         source=title(move.source),
         target=title(move.target),

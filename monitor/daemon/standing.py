@@ -97,14 +97,16 @@ def _standing(
         moving=None if going is None else str(going.id),
         asked=None if going is None else asked_of_nobody(going),
         mode=inventory.continuity.mode,
-        vantages={site: _vantages(inventory, site) for site in gates},
+        vantages={site: _vantages(inventory, plan, site) for site in gates},
     )
 
 
-def _vantages(inventory: Inventory, site: SiteId) -> tuple[str, ...]:
-    """All who see `site` while the group runs there."""
+def _vantages(inventory: Inventory, plan: Plan, site: SiteId) -> tuple[str, ...]:
+    """All who see `site` while the group of `plan` runs there; the Relève that is lost with it is none of them."""
     continuity = inventory.continuity
     here = HERE if continuity.here is None else str(continuity.here.id)
+    if here == site and continuity.sites[plan.other(site)].releve:
+        here = str(plan.other(site))
     return vantages(continuity.sites[site], here, voters=continuity.mode is Mode.QUORUM)
 
 

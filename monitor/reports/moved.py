@@ -44,11 +44,6 @@ def answers(move: Move, incident: Incident, end: datetime, *, foreign: bool = Fa
     return of_its_kind or not failed.isdisjoint(verified)
 
 
-def title(move: Move) -> str:
-    """Return what people called the group of `move` when it began."""
-    return str(move.frozen.get("title") or move.plan)
-
-
 def story(incident: Incident, moves: Iterable[Move]) -> tuple[Event, ...]:
     """Return the timeline of `incident` with the lines of `moves` in their place, instead of what it was told of them.
 

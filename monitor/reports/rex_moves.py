@@ -13,7 +13,7 @@ from failover.words import WORDS
 from monitor.core.events import RELEVE
 from monitor.core.text import Text, say
 from monitor.reports.document import Block, Facts, Heading, Tone, Words
-from monitor.reports.moved import stated, title
+from monitor.reports.moved import stated
 from monitor.reports.pen import Pen
 
 MOST_MOVES = 8
@@ -38,7 +38,7 @@ def moves(pen: Pen) -> Iterator[Block]:
     shown = {move.id for move in by_weight[:MOST_MOVES]}
     for move in found:
         if move.id in shown:
-            yield Heading(pen.t(say("{run}: {title}", run=move.id, title=pen.name(title(move)))))
+            yield Heading(pen.t(say("{run}: {title}", run=move.id, title=pen.name(move.title))))
             yield _facts(pen, move)
     if len(found) > MOST_MOVES:
         count, command = len(found) - MOST_MOVES, f"releve report rex {pen.material.incident.id} --format json"
@@ -99,7 +99,7 @@ def _report(pen: Pen, move: Move) -> Words:
 
 def ending(pen: Pen, move: Move) -> Text:
     """Return how a move ended, as a part of the summary's last sentence."""
-    values = {"move": move.id, "title": pen.name(title(move)), "site": pen.name(move.called(move.target))}
+    values = {"move": move.id, "title": pen.name(move.title), "site": pen.name(move.called(move.target))}
     if move.state is MoveState.SUCCEEDED:
         return say("The group {title} was moved to {site} ({move})", **values)
     if move.state is MoveState.WAITING:

@@ -100,7 +100,7 @@ def going_json(move: Move, inventory: Inventory, speech: Speech) -> dict[str, An
     return {
         "id": move.id,
         "plan": move.plan,
-        "title": move.frozen.get("title") or move.plan,
+        "title": move.title,
         "direction": move.direction.value,
         "to": move.target,
         "titles": {

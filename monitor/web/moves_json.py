@@ -24,7 +24,7 @@ def move_json(move: Move, speech: Speech, progress: Progress | None = None) -> d
     return {
         "id": move.id,
         "plan": move.plan,
-        "title": move.frozen.get("title") or move.plan,
+        "title": move.title,
         "direction": move.direction.value,
         "from": move.source,
         "to": move.target,

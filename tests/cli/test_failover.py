@@ -105,7 +105,7 @@ def test_ready_stands_in_the_first_line_and_what_would_be_lost_below(releve, kno
     assert lines[0] == "READY  le CRM, to Yaoundé"
     assert lines[1] == "  runs at Douala"
     assert lines[2].startswith("  if it moved now: at most the last ")
-    assert lines[2].endswith(" of crm-db would be lost")
+    assert lines[2].endswith(" of la base would be lost")
     assert lines[3].startswith("  takes 30\N{NO-BREAK SPACE}min at most; last tried: ")
     assert "  (no fence of Douala was used yet in a move)" in lines
     assert "la base" in out
@@ -215,7 +215,7 @@ def test_what_an_old_state_says_is_no_news(releve, known):
     assert code == 1
     assert "  - nobody can say how far la base is behind" in out.splitlines()
     assert "sql-2-ping cannot be seen: nothing came of it for 2\N{NO-BREAK SPACE}h" in out
-    assert "nobody can say what would be lost: crm-db was last measured at" in out
+    assert "nobody can say what would be lost: la base was last measured at" in out
 
 
 def test_before_anything_ran_nothing_is_known(releve):

@@ -10,6 +10,7 @@ import pytest
 from failover.loss import loss
 from failover.model import PlanId
 from failover.run import MoveEventKind
+from failover.vantage import VOTERS
 from monitor.core.health import Health
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.incident import Incident
@@ -24,6 +25,7 @@ from monitor.inventory.load import load
 from monitor.inventory.standpoint import remember
 from monitor.store import Sample, open_store
 from tests.cli.test_failover import SITE, drilled
+from tests.inventory.test_continuity import GOOD
 
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 OWN = failover_check("crm")
@@ -88,6 +90,16 @@ def test_a_data_set_without_a_figure_is_told_as_one(inventory):
 def test_a_check_that_sees_nothing_makes_its_figure_worth_nothing(inventory):
     seen, _ = standing(inventory, lag=health(Severity.UNKNOWN))
     assert seen.measured[0].blind
+
+
+def test_the_releve_of_a_site_is_none_of_those_who_would_see_that_it_is_lost(tmp_path):
+    path = tmp_path / "inventory.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    both = load(path).inventory
+    assert both is not None
+    seen, found = judged(both, State(), (), {}, NOW)[PlanId("crm")]
+    assert seen.vantages == {"centre": ("secours", VOTERS), "secours": ("centre", VOTERS)}
+    assert any("and up by none: Yaoundé, the voters" in ENGLISH.render(one) for one in found.remarks)
 
 
 def test_an_incident_that_the_plan_answers_makes_it_needed(inventory):

@@ -138,7 +138,7 @@ async def test_a_move_whose_lease_somebody_else_has_ends_and_says_where_things_s
     one.ground.gone = True
     move = await until_over_or_waiting(one)
     assert (move.state, sites.effects(), sites.active()) == (MoveState.LEASE_LOST, [], {CENTRE})
-    assert "crm runs at centre" in ENGLISH.render(move.text)
+    assert "CRM runs at centre" in ENGLISH.render(move.text)
 
 
 async def test_a_failed_start_asks_and_a_yes_tries_it_again(sites, hosts):

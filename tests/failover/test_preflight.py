@@ -210,7 +210,7 @@ def test_after_a_move_the_way_back_is_judged():
 def test_where_nobody_knows_where_it_runs_that_comes_first_and_is_critical():
     broken = moved(Direction.FAILOVER, SECOURS, DAY, ok=False)
     text, severity = judged(seen=replace(GOOD, history=(*USED, DRILLED, broken)))
-    assert text == "not ready to move to secours: the last move did not end well: nobody knows where crm runs"
+    assert text == "not ready to move to secours: the last move did not end well: nobody knows where CRM runs"
     assert severity is Severity.CRITICAL
 
 
