@@ -122,7 +122,7 @@ def _room(frame: str) -> int:
 
 def _sheet(planned: Planned, incident: Incident | None, context: Context) -> Sheet:
     if planned.key.step in OF_MANY:
-        return storm_sheet(context) if planned.key.step is Step.STORM else handover_sheet(planned, context)
+        return storm_sheet(planned, context) if planned.key.step is Step.STORM else handover_sheet(planned, context)
     if planned.key.step in MOVES and context.move is not None:
         return move_sheet(planned.key, context.move, context)
     if incident is None or planned.key.step is Step.TEST:

@@ -11,6 +11,7 @@ from alerts.moved import Moved
 from alerts.own_words import OURS, OwnWords
 from alerts.unrelieved import Unrelieved
 from monitor.core.answer import CONTACT
+from monitor.core.ids import IncidentId
 from monitor.core.impact import Outlook
 from monitor.core.incident import Incident
 from monitor.core.text import NO_BREAK_SPACE, Speech, Text, say
@@ -91,7 +92,8 @@ class Context:
     `escalates_at`: when the next of our own people, `escalates_to`, are told unless somebody acknowledges.
     `ack_link`, `ack_code` (by SMS): by which the reader says that they are on it, empty for none.
     `draft`: the update to come. `own`: what the site says otherwise in such a message. `move`: the
-    move of a group that it is about. `unrelieved`: that nobody is the active Relève.
+    move of a group that it is about. `unrelieved`: that nobody is the active Relève. `escalated`: those of
+    `handed` that the reader is told of because nobody answers.
     """
 
     site: str
@@ -125,6 +127,7 @@ class Context:
     own: OwnWords = OURS
     move: Moved | None = None
     unrelieved: Unrelieved | None = None
+    escalated: frozenset[IncidentId] = frozenset()
 
     def t(self, text: Text) -> str:
         """Return `text` in the reader's words."""

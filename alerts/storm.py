@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from alerts.escalation import Rung, climbed
 from alerts.notice import STORMS, Audience, Notice, NoticeKey, Planned, Step
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import IncidentId
@@ -18,8 +19,10 @@ WITHIN = timedelta(minutes=5)
 EVERY = timedelta(seconds=20)
 """Between two messages of a storm to one reader: of the 30 s that a first notice may take, ten are left to send it."""
 ENDS = frozenset({Step.RESOLVED, Step.MERGED})
-GATHERED = frozenset({Step.FIRST_NOTICE}) | ENDS
-"""What a message of a storm stands for; all else has a reason that wants its own message."""
+TOLD = frozenset({Step.FIRST_NOTICE}) | ENDS
+GATHERED = TOLD | {Step.ESCALATED}
+"""What a message of a storm stands for; all else has a reason that wants its own message. What nobody answers is late
+a minute after its moment, so that it may wait for `EVERY` as the others."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,6 +35,12 @@ class Storm:
     planned: tuple[Planned, ...]
     incidents: tuple[Incident, ...]
     overtaken: tuple[NoticeKey, ...] = ()
+
+    @property
+    def escalated(self) -> frozenset[IncidentId]:
+        """Of which incidents it says that nobody answers, to whoever is told of them for that reason alone."""
+        fresh = {one.key.incident for one in self.planned if one.key.step is not Step.ESCALATED}
+        return frozenset(one.key.incident for one in self.planned) - fresh
 
     def events(self, now: datetime) -> tuple[Event, ...]:
         """Return what is noted in the log of each incident, so that nobody tells it again."""
@@ -58,18 +67,21 @@ def storms(
     now: datetime,
     *,
     every: timedelta | None = EVERY,
+    ladders: Mapping[IncidentId, tuple[Rung, ...]] | None = None,
 ) -> tuple[list[Planned], tuple[Storm, ...]]:
     """Return which of `planned` are written by themselves now, and the messages that take the place of others.
 
     1. Only what our own people are told of an incident that never interrupted the client's service is ever gathered.
        That it got worse is gathered with its first notice, where that waits still: which says how bad it is by then.
+       That nobody answers is gathered as well: of a storm that was told in one message, all is due at once again.
     2. A reader who is told of no more than `MOST` incidents within `WITHIN` reads each by itself.
     3. Of a storm there is a message every `every` at most; None: none now, the next tick gathers all. What waits is in
        neither answer: it is due still, and `due` returns it again.
     4. What several are told of the same is written for all of them together, for then it is settled (`due`): where one
        reads it now, no other waits.
 
-    Pure, of what is kept: after a crash or a restart the answer is the same.
+    `ladders`: of each incident, which says when a rung of it was told. Pure, of what is kept: after a crash or a
+    restart the answer is the same.
     """
     alone: list[Planned] = []
     waiting: dict[str, list[Planned]] = {}
@@ -82,7 +94,7 @@ def storms(
             alone.append(plan)
     if not waiting:
         return alone, ()
-    lately = _lately(incidents, sent, now)
+    lately = _lately(incidents, sent, ladders or {}, now)
     calm = {
         reader
         for reader, plans in waiting.items()
@@ -127,17 +139,24 @@ def _may_be_gathered(
 
 
 def _lately(
-    incidents: Mapping[IncidentId, Incident], sent: Mapping[IncidentId, Collection[NoticeKey]], now: datetime
+    incidents: Mapping[IncidentId, Incident],
+    sent: Mapping[IncidentId, Collection[NoticeKey]],
+    ladders: Mapping[IncidentId, tuple[Rung, ...]],
+    now: datetime,
 ) -> dict[str, set[IncidentId]]:
     """Of which incidents each reader was told lately."""
     found: dict[str, set[IncidentId]] = {}
     for name, incident in incidents.items():
+        rungs = {one.n for one in climbed(ladders.get(name, ()), incident, now) if one.at > now - WITHIN}
+        for key in (*sent.get(name, ()), *gathered(incident)) if rungs else ():
+            if key.step is Step.ESCALATED and key.n in rungs:
+                found.setdefault(key.recipient, set()).add(name)
         begun, ended = incident.episode_at or incident.opened_at, incident.resolved_at
         if max(begun, ended or begun) <= now - WITHIN:
             continue
         for key in (*sent.get(name, ()), *gathered(incident)):
             at = ended if key.step in ENDS else begun
-            now_told = key.audience is Audience.INTERNAL and key.step in GATHERED and key.n == incident.episode
+            now_told = key.audience is Audience.INTERNAL and key.step in TOLD and key.n == incident.episode
             if now_told and at is not None and at > now - WITHIN:
                 found.setdefault(key.recipient, set()).add(name)
     return found
@@ -163,7 +182,9 @@ def _storm(
     first = [plan.key for plan in plans if plan.key.step is Step.FIRST_NOTICE]
     overtaken = tuple(old for new in first for old in _overtaken(new, sent.get(new.incident, ()), about[new.incident]))
     oldest_first = sorted(about.values(), key=lambda one: (one.opened_at, one.id))
-    return Storm(Planned(key, min(plan.due_at for plan in plans)), tuple(plans), tuple(oldest_first), overtaken)
+    unanswered = dict.fromkeys(name for plan in plans for name in plan.unanswered)
+    one = Planned(key, min(plan.due_at for plan in plans), unanswered=tuple(unanswered))
+    return Storm(one, tuple(plans), tuple(oldest_first), overtaken)
 
 
 def _overtaken(key: NoticeKey, sent: Collection[NoticeKey], incident: Incident) -> list[NoticeKey]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from alerts.context import Context
 from alerts.handover_words import MOST_LISTED, MOST_NAMED, is_bad, line_of
+from alerts.notice import Planned
 from alerts.sheet import GREEN, ORANGE, RED, Sheet, title_of
 from monitor.core.incident import Incident
 from monitor.core.text import Text, say
 
 
-def storm_sheet(context: Context) -> Sheet:
+def storm_sheet(planned: Planned, context: Context) -> Sheet:
     """Return the parts of the message about the incidents of `context.handed`."""
     incidents = [incident for incident, _ in context.handed]
     fresh = [one for one in incidents if one.open]
+    waited_for = [one for one in fresh if one.id in context.escalated]
     moved = sum(one.joined.into is not None for one in incidents)
-    title = context.t(_title(len(fresh), len(incidents) - len(fresh) - moved, moved))
-    first = [str(one.id) for one in (fresh or incidents)]
+    over = len(incidents) - len(fresh) - moved
+    title = context.t(_with_unanswered(len(fresh) - len(waited_for), over, moved, len(waited_for)))
+    first = [str(one.id) for one in (waited_for or fresh or incidents)]
     named = ", ".join(first[:MOST_NAMED]) + (", ..." if len(first) > MOST_NAMED else "")
     more = len(incidents) - MOST_LISTED
     waiting = [one.id for one in fresh if one.acknowledged_at is None]
@@ -29,11 +32,41 @@ def storm_sheet(context: Context) -> Sheet:
         facts=tuple((str(one.id), _line(one, its)) for one, its in context.handed[:MOST_LISTED]),
         colour=RED if any(map(is_bad, fresh)) else ORANGE if fresh or moved else GREEN,
         remarks=(
+            *_ladder(planned, context, bool(waited_for)),
             context.t(say("Look for what they have in common: power, a switch, a server that many depend on.")),
             *((context.t(say("And {count} more: `releve incident list --open`", count=more)),) if more > 0 else ()),
         ),
         todo=(*(f"releve incident ack {name}" for name in waiting[:1]), "releve incident list --open"),
     )
+
+
+def _with_unanswered(fresh: int, over: int, moved: int, unanswered: int) -> Text:
+    """What happened, and of how many incidents nobody has said that they are on them."""
+    if not unanswered:
+        return _title(fresh, over, moved)
+    if not fresh and not over and not moved:
+        return (
+            say("Nobody has acknowledged {count} incidents", count=unanswered)
+            if unanswered > 1
+            else say("Nobody has acknowledged 1 more incident")
+        )
+    return say("{title}; not acknowledged: {count}", title=_title(fresh, over, moved), count=unanswered)
+
+
+def _ladder(planned: Planned, context: Context, unanswered: bool) -> tuple[str, ...]:
+    """Who was told before of what nobody answers, and who is told next if nobody does."""
+    found = []
+    if unanswered and planned.unanswered:
+        names = context.names(planned.unanswered)
+        found.append(context.t(say("Told before, and nobody has acknowledged it: {names}.", names=names)))
+    coming = [its for one, its in context.handed if one.id in context.escalated and its.escalates_at is not None]
+    first = min(coming, key=lambda its: its.escalates_at or its.now, default=None)
+    if first is not None and first.escalates_at is not None:
+        at, names = context.at(first.escalates_at), context.names(first.escalates_to)
+        found.append(
+            context.t(say("If nobody acknowledges it, the next message goes to {names}: {at}.", names=names, at=at))
+        )
+    return tuple(found)
 
 
 def _title(fresh: int, over: int, moved: int) -> Text:

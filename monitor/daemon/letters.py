@@ -70,7 +70,8 @@ class Letters:
         """Return the row of the outbox for whoever has come on duty, or reads of a storm."""
         language = self._language(self._inventory.contacts.get(many.plan.key.recipient))
         handed = tuple((one, self._context(one, protocols[one.id], at, language, None)) for one in many.incidents)
-        return self.write(many.plan, None, Protocol(), at, handed)
+        escalated = many.escalated if isinstance(many, Storm) else frozenset[IncidentId]()
+        return self.write(many.plan, None, Protocol(), at, handed, escalated=escalated)
 
     def about_move(self, planned: Planned, move: Moved, protocol: Protocol, at: Moment) -> Notice:
         """Return the row of the outbox about a move of a group."""
@@ -94,6 +95,7 @@ class Letters:
         at: Moment,
         handed: tuple[tuple[Incident, Context], ...] = (),
         move: Moved | None = None,
+        escalated: frozenset[IncidentId] = frozenset(),
     ) -> Notice:
         """Return the row of the outbox for `planned`: waiting, or skipped, or dead when nothing leads to its reader."""
         key = planned.key
@@ -101,6 +103,7 @@ class Letters:
         language = self._language(contact)
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
         context = replace(self._context(incident, protocol, at, language, way), handed=handed, move=move)
+        context = replace(context, escalated=escalated)
         link, code = ("", "") if incident is None else self._ways_to_answer(planned, incident, protocol, at)
         own = self._inventory.words.of(key.step, key.audience, language)
         drafted = None

@@ -28,6 +28,7 @@ from monitor.core.verdict import Severity
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 PROTOCOL = Protocol(operations=("admin", "boss"), first_to=("att",))
+LADDER = (Rung(timedelta(minutes=10), ("chief",)), Rung(timedelta(minutes=20), ("boss", "owner")))
 
 
 def opened(n: int, at: datetime = NOON, severity: Severity = Severity.CRITICAL) -> Incident:
@@ -64,7 +65,8 @@ class Desk:
             protocol = self.protocols.get(name, self.protocol)
             planned += due(protocol, one, self.sent.get(name, set()), now)
         every = EVERY if patient else timedelta()
-        alone, found = storms(planned, self.incidents, self.sent, now, every=every)
+        ladders = {name: self.protocols.get(name, self.protocol).escalation for name in self.incidents}
+        alone, found = storms(planned, self.incidents, self.sent, now, every=every, ladders=ladders)
         for storm in found:
             for event in storm.events(now):
                 changed = fold(self.incidents[event.incident], event)
@@ -266,11 +268,58 @@ def test_nobody_answers_what_was_told_with_many_and_whoever_is_told_then_hears_o
     desk = Desk(*(opened(n) for n in range(20)), protocol=ladder)
     desk.tick(NOON)
     later = NOON + timedelta(minutes=10)
-    assert desk.tick(later) == [(Step.ESCALATED, "chief")] * 20
+    assert desk.tick(later) == [(Step.STORM, "chief")]
+    assert desk.told[-1] == ("chief", frozenset(desk.incidents))
+    assert desk.tick(later + EVERY) == []
     for n, one in enumerate(list(desk.incidents.values())):
         desk.incidents[one.id] = after(one, EventKind.RESOLVED, later + (n > 2) * SECOND)
     assert desk.tick(later + SECOND) == [(Step.STORM, "admin"), (Step.STORM, "boss"), (Step.STORM, "chief")]
     assert desk.tick(later + EVERY + SECOND) == []
+
+
+def test_a_handful_that_nobody_answers_is_told_one_by_one():
+    desk = Desk(*(opened(n) for n in range(MOST)), protocol=replace(PROTOCOL, escalation=LADDER))
+    desk.tick(NOON)
+    assert desk.tick(NOON + LADDER[0].after) == [(Step.ESCALATED, "chief")] * MOST
+    assert desk.tick(NOON + LADDER[1].after) == [
+        (Step.ESCALATED, who) for who in ("boss", "owner") for _ in range(MOST)
+    ]
+
+
+def test_what_nobody_answers_one_after_the_other_is_told_on_the_minute_and_in_few_messages():
+    desk = Desk(*(opened(n, NOON + n * SECOND) for n in range(60)), protocol=replace(PROTOCOL, escalation=LADDER))
+    due_at = {name: one.opened_at + LADDER[0].after for name, one in desk.incidents.items()}
+    desk.tick(NOON + 60 * SECOND)
+    messages = 0
+    for second in range(600, 700):
+        now, before = NOON + second * SECOND, {name: gathered(one) for name, one in desk.incidents.items()}
+        messages += sum(who == "chief" for _, who in desk.tick(now))
+        for name, one in desk.incidents.items():
+            if any(key.step is Step.ESCALATED for key in gathered(one) - before[name]):
+                assert now <= due_at[name] + EVERY
+    told = {key.incident for keys in desk.sent.values() for key in keys if key.step is Step.ESCALATED}
+    told |= {name for who, about in desk.told if who == "chief" for name in about}
+    assert told == set(desk.incidents)
+    assert messages <= MOST + 4
+
+
+def test_what_interrupts_the_service_and_nobody_answers_is_told_by_itself():
+    worse = after(opened(99), EventKind.DISRUPTED, NOON)
+    desk = Desk(*(opened(n) for n in range(20)), worse, protocol=replace(PROTOCOL, escalation=LADDER))
+    desk.tick(NOON)
+    assert desk.tick(NOON + LADDER[0].after) == [(Step.ESCALATED, "chief"), (Step.STORM, "chief")]
+
+
+def test_a_storm_of_a_rung_names_who_was_told_before():
+    desk = Desk(*(opened(n) for n in range(20)), protocol=replace(PROTOCOL, escalation=LADDER))
+    desk.tick(NOON)
+    now = NOON + LADDER[0].after
+    planned = [
+        plan for one in desk.incidents.values() for plan in due(desk.protocol, one, desk.sent.get(one.id, ()), now)
+    ]
+    (found,) = storms(planned, desk.incidents, desk.sent, now)[1]
+    assert (found.plan.key.recipient, found.escalated) == ("chief", frozenset(desk.incidents))
+    assert set(found.plan.unanswered) == {"admin", "boss"}
 
 
 def test_what_came_and_went_and_came_again_before_anybody_was_told_is_missed_by_no_proof():
@@ -325,7 +374,7 @@ def test_whatever_happens_each_reader_hears_of_each_opening_and_end_once(courses
         for n, (begin, how, lasts) in enumerate(courses):
             if begin == second:
                 one = opened(n, now)
-                desk.protocols[one.id] = replace(PROTOCOL, operations=readers_of(n))
+                desk.protocols[one.id] = replace(PROTOCOL, operations=readers_of(n), escalation=LADDER)
                 desk.incidents[one.id] = after(one, EventKind.DISRUPTED, now) if how == "worse" else one
             name = IncidentId(f"26-{n:04}")
             if begin + lasts == second and name in desk.incidents:
@@ -384,3 +433,28 @@ def test_it_says_how_many_are_new_and_how_many_are_over(fresh, over, title):
     message = compose(Planned(key, NOON), None, context)
     assert message.subject == f"[Relève] {title}"
     assert message.short.startswith(title)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "over", "unanswered", "title"),
+    [
+        (0, 0, 1, "Nobody has acknowledged 1 more incident"),
+        (0, 0, 7, "Nobody has acknowledged 7 incidents"),
+        (3, 0, 7, "Much at once: 3 new incidents; not acknowledged: 7"),
+        (0, 2, 7, "2 incidents are over; not acknowledged: 7"),
+    ],
+)
+def test_it_says_of_how_many_nobody_has_taken_charge_and_who_is_told_next(fresh, over, unanswered, title):
+    incidents = [opened(n) for n in range(fresh + unanswered)]
+    incidents += [after(opened(50 + n), EventKind.RESOLVED, NOON) for n in range(over)]
+    now, next_at = NOON + timedelta(minutes=10), NOON + timedelta(minutes=20)
+    context = Context(site="Petit site", speech=speech("en", "Africa/Douala"), now=now, people={"admin": "Awa"})
+    one = replace(context, escalates_at=next_at, escalates_to=("owner",))
+    escalated = frozenset(one.id for one in incidents[fresh : fresh + unanswered])
+    context = replace(context, handed=tuple((each, one) for each in incidents), escalated=escalated)
+    key = NoticeKey(STORMS, Audience.INTERNAL, Step.STORM, int(NOON.timestamp()), "chief")
+    message = compose(Planned(key, now, unanswered=("admin",)), None, context)
+    assert message.subject == f"[Relève] {title}"
+    assert "Told before, and nobody has acknowledged it: Awa." in message.text
+    assert "If nobody acknowledges it, the next message goes to owner: 13:20, Douala time." in message.text
+    assert len(message.short) <= 160

@@ -104,6 +104,37 @@ async def test_who_answers_the_message_is_on_all_that_it_told_of(desk_on, invent
     assert {one.acknowledged_by for one in on_it} == {"contact:admin"}
 
 
+LADDER = (
+    MANY,
+    ("contacts:\n", "contacts:\n  chief: {name: Chef, mail: chief@example.org}\n"),
+    ("operations: {to: [admin]}", "operations: {to: [admin], escalation: [{after: 15 min, to: [chief]}]}"),
+)
+
+
+async def test_what_nobody_answers_of_a_storm_is_one_message_to_the_next_person_and_on_time(
+    desk_on, inventory_of, store, machine
+):
+    inventory = inventory_of(*LADDER)
+    desk = desk_on(inventory)
+    await all_of(desk, machine, BAD)
+    await desk.tick()
+    machine.pass_(15 * 60)
+    await desk.tick()
+    desk = desk_on(inventory)  # as after a crash
+    await desk.tick()
+    (told,) = (one for one in store.notices(STORMS) if one.key.recipient == "chief")
+    assert told.message.subject == f"[Relève] Nobody has acknowledged {COUNT} incidents"
+    assert "Told before, and nobody has acknowledged it: Administrateur." in told.message.text
+    await desk.journal.settle(told, Settlement(NoticeState.SENT, machine.now(), "250 OK", 1, "mail", "chief@x", ()))
+    for incident in desk.state.incidents.values():
+        found = material(store, incident, inventory, machine.now())
+        lines = proof(incident, found.protocol, found.notices, machine.now())
+        escalated = [(line.key.recipient, line.standing) for line in lines if line.key.step is Step.ESCALATED]
+        assert escalated == [("chief", Fate.ON_TIME)]
+    assert await Answers(desk, ()).acknowledge(told, Way.MAIL, "<reply@example.org>") is Standing.WANTED
+    assert {one.acknowledged_by for one in desk.state.incidents.values()} == {"contact:chief"}
+
+
 TWO_WAYS = (
     MANY,
     ("operations: {to: [admin]}", "operations: {to: [admin]}\nreplies: {imap: 'env:X'}"),
