@@ -201,9 +201,13 @@ def take_over(settings: Settings, yes: bool, as_json: bool) -> int:
         )
     try:
         done = turn(settings.data, SystemClock().now(), actor=f"uid:{os.getuid()}")
-        inventory = unfolded(settings.data)
     except StoreError as error:
         raise Failure(error.text) from error
+    try:
+        inventory = unfolded(settings.data)
+    except StoreError as error:  # it is done all the same, and who reads that it failed puts a backup in its place
+        warn(words.render(say("The inventory that was in force there is not written out: {why}", why=error.text)))
+        inventory = None
     if as_json:
         emit_json(
             {

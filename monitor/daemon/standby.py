@@ -29,7 +29,7 @@ from monitor.daemon.peering import destination, listening
 from monitor.daemon.unrelieved import Alarm
 from monitor.daemon.voting import Voting
 from monitor.inventory.model import Inventory
-from monitor.store import StoreError, open_store
+from monitor.store import Corrupt, StoreError, open_store
 from monitor.store.taking_over import go_on_after, in_kept_room, take_over
 from monitor.store.whose import Footing, footing, own_standing
 
@@ -68,7 +68,11 @@ class Standby:
 
         Where nobody can be asked, and the other one does not say that it is, it goes on with what it has.
         """
-        found = await self._footing()
+        try:
+            found = await self._footing()
+        except Corrupt as error:  # whoever stands by tells people of it; ended and started again, nobody would
+            log.warning("what is here cannot be read", extra={"event": "standby_blind", "why": str(error)})
+            return False
         role = self._judged(found, await self._own.look(), silent=0.0, starting=True)
         if isinstance(role, Lead):
             return await self._led(role, found)

@@ -200,11 +200,37 @@ def _begun(peer: Path) -> dict[str, Any] | None:
     """
     with translated(peer):
         try:
-            begun: dict[str, Any] = json.loads((peer / TAKING).read_bytes())
+            begun = _noted((peer / TAKING).read_bytes())
         except FileNotFoundError:
             return None
+        except (KeyError, TypeError, ValueError) as error:
+            raise _illegible(peer / TAKING) from error
     current = current_copy(peer)
     return begun if current is None or current.name == begun["copy"] else None
+
+
+def _noted(body: bytes) -> dict[str, Any]:
+    begun: dict[str, Any] = json.loads(body)
+    feed.standing_from_json(begun["standing"])
+    names = [begun["copy"], *([] if begun["aside"] is None else [begun["aside"]]), *begun.get("files", ())]
+    if not all(isinstance(name, str) and name == Path(name).name for name in names):
+        raise ValueError("no name")
+    if begun["committed_at"] is not None:
+        datetime.fromisoformat(begun["committed_at"])
+    if type(begun["moving"]) is not bool or not isinstance(begun.get(_GIVEN_UP, ""), str):
+        raise TypeError("no take-over")
+    return begun
+
+
+def _illegible(path: Path) -> Corrupt:
+    return Corrupt(
+        say(
+            "{path} is damaged: how far the other site's state was taken over is not known. Stop this Relève, delete "
+            "that file, take over again (releve peer take-over --yes), and start it. What was moved before lies in the "
+            "newest folder before-* or relieved-* then",
+            path=str(path),
+        )
+    )
 
 
 def _begin(
@@ -213,13 +239,7 @@ def _begin(
     peer = folder / PEER
     copy = current_copy(peer)
     if copy is None:
-        raise StoreError(
-            say(
-                "There is no copy of the other site's state in {path}: nothing can be taken over. Put a backup back "
-                "instead (releve restore)",
-                path=str(peer),
-            )
-        )
+        raise _nothing_to_take(folder)
     path = copy / STATE_FILE
     engine = make_engine(path, write=True, synchronous="FULL")
     try:
@@ -246,6 +266,26 @@ def _begin(
     with translated(peer):
         written(peer / TAKING, json.dumps(begun).encode())
     return begun
+
+
+def _nothing_to_take(folder: Path) -> StoreError:
+    """Said also to who repeats a take-over that was done: a backup in its place would undo it."""
+    if (folder / STATE_FILE).exists():
+        return StoreError(
+            say(
+                "There is no copy of the other site's state in {path}: nothing can be taken over. The state that lies "
+                "in {folder} is gone on with (releve run); what was taken over before is in it",
+                path=str(folder / PEER),
+                folder=str(folder),
+            )
+        )
+    return StoreError(
+        say(
+            "There is no copy of the other site's state in {path}: nothing can be taken over. Put a backup back "
+            "instead (releve restore)",
+            path=str(folder / PEER),
+        )
+    )
 
 
 def _in_the_way(folder: Path, *, by_itself: bool) -> list[Path]:

@@ -1,5 +1,6 @@
 """`releve peer`: what is said where there is no other Relève, or nothing of it here."""
 
+import base64
 import json
 import sqlite3
 from contextlib import closing
@@ -104,3 +105,22 @@ def test_a_backup_beside_a_newer_copy_is_refused_with_the_command_for_each_wish(
     assert releve("peer", "take-over", "--yes")[0] == 2, "there is no copy any more that would count"
     code, out, _err = releve("restore", str(old), "--yes")
     assert (code, "copy of the other" in out) == (0, False)
+
+
+def test_what_was_taken_over_is_taken_over_also_where_the_inventory_cannot_be_written_out(releve, tmp_path):
+    now, data = datetime(2026, 11, 23, 2, 0, tzinfo=UTC), tmp_path / "data"
+    with open_store(tmp_path / "centre", write=True, ballast=0) as store:
+        standing = store.feed.start()
+        back_up(store.folder, tmp_path / "all.zip", now, history=False)
+    body = base64.b64encode(b"x").decode()
+    came = {"main": "a/b.yaml", "files": {"a": body, "a/b.yaml": body}}  # one is in the way of the other
+    with Replica(data / "peer") as replica:
+        replica.install(standing, tmp_path / "all.zip")
+        replica.keep_file(standing, "inventory.json", json.dumps(came).encode())
+    code, out, err = releve("peer", "take-over", "--yes")
+    assert code == 0, err
+    assert "is that of this one now" in out
+    assert "is not written out" in err
+    code, _out, err = releve("peer", "take-over", "--yes")
+    assert code == 2
+    assert "what was taken over before is in it" in err

@@ -31,7 +31,7 @@ from monitor.inventory.model import Inventory
 from monitor.store import AuditEntry, Batch, Store, feed, open_store
 from monitor.store.archive import back_up
 from monitor.store.condition import condition_of
-from monitor.store.folder import PEER, prepare
+from monitor.store.folder import PEER, TAKING, prepare
 from monitor.store.replica import Replica
 from monitor.store.taking_over import _begin
 from monitor.store.whose import Footing, footing
@@ -188,6 +188,28 @@ async def test_a_copy_that_was_damaged_since_its_take_over_was_cut_short_lets_no
     assert footing(data) == Footing(Ground.DAMAGED, 7)
     with open_store(data, write=True, ballast=0) as found:
         assert found.verify_audit().entries == 1
+
+
+async def test_where_nobody_can_read_how_far_a_take_over_was_it_stands_by_and_people_are_told(
+    tmp_path: Path, inventory: Inventory, own: OwnLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, leads = tmp_path / "data", Record("secours", "there", 7, 3.0)
+    copied(tmp_path, data)
+    (data / PEER / TAKING).write_bytes(bytes(200))
+
+    async def look() -> Seen:
+        return Seen(Standing.FREE, leads, 0.0)
+
+    monkeypatch.setattr(own, "look", look)  # no voter is installed here
+    standby, stop = Standby(data, inventory, own, SystemClock()), asyncio.Event()
+    assert not await standby.begins_active()
+    waiting = asyncio.create_task(standby.until_active(stop))
+    async with asyncio.timeout(30):
+        while standby._alarm.why is None:
+            await asyncio.sleep(0.02)
+        assert "releve peer take-over --yes" in ENGLISH.render(standby._alarm.why)
+        stop.set()
+        assert not await waiting
 
 
 async def test_told_to_end_while_it_makes_way_for_the_other_it_ends(

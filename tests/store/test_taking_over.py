@@ -446,6 +446,30 @@ def test_whoever_takes_over_by_itself_keeps_its_life_its_figures_and_what_people
     assert not list(secours.glob("before-*"))
 
 
+@pytest.mark.parametrize(
+    "noted", [b"", bytes(200), b"[]", b"{}", b'{"standing": 1}', b'{"copy": "../..", "aside": null, "moving": false}']
+)
+def test_what_was_noted_of_a_take_over_and_cannot_be_read_moves_nothing(
+    secours: Path, start: datetime, noted: bytes
+) -> None:
+    (secours / PEER / TAKING).write_bytes(noted)
+    for look in (footing, lambda folder: take_over(folder, start, actor="uid:0")):
+        with pytest.raises(Corrupt, match="delete that file"):
+            look(secours)
+    (secours / PEER / TAKING).unlink()
+    take_over(secours, start, actor="uid:0")
+    assert footing(secours).ground is Ground.OWN
+
+
+def test_whoever_takes_over_a_second_time_is_not_sent_to_a_backup(secours: Path, start: datetime) -> None:
+    with pytest.raises(StoreError, match="releve restore"):
+        take_over(secours.with_name("none"), start, actor="uid:0")
+    take_over(secours, start, actor="uid:0")
+    with pytest.raises(StoreError, match="releve run") as caught:
+        take_over(secours, start, actor="uid:0")
+    assert "restore" not in str(caught.value)
+
+
 def test_where_all_has_come_no_number_is_left_out(secours: Path, start: datetime) -> None:
     take_over(secours, start, actor="releve", token=1, complete=True)
     with open_store(secours, write=False) as taken:
