@@ -147,7 +147,7 @@ def test_after_a_move_that_failed_our_own_people_read_where_to_look(ok, audience
 
 def test_every_fact_of_a_report_is_set_off_from_its_name_as_the_language_does():
     told = message(DONE, Step.FAILOVER_REPORT, Audience.INTERNAL, language="fr").text.splitlines()
-    assert "De\u00a0: Douala" in told
+    assert f"{speech('fr', UTC).render(say('From:'))} Douala" in told
     assert any(line.startswith("1. ") for line in told)
     actions = next(line for line in told if "systemctl" in line)
     assert "\u202f; " in actions

@@ -484,15 +484,25 @@ def test_two_sites_of_one_name_are_refused_within_a_file_and_between_two(read, l
     ]
 
 
-def test_what_sees_the_service_from_neither_site_opens_the_incident_wherever_it_runs(read, lines):
-    reading = read(
-        changed(
-            ("device: sql-1, port: 5432, incident: site-lost}", "device: sql-1, port: 5432}"),
-            ("device: sql-2, port: 5432, incident: site-lost}", "device: sql-2, port: 5432}"),
-            ("  lag: {", "  calls: {probe: tcp, device: router, port: 5060, incident: site-lost}\n  lag: {"),
-        )
+SEEN_ELSEWHERE = changed(
+    ("device: sql-1, port: 5432, incident: site-lost}", "device: sql-1, port: 5432}"),
+    ("device: sql-2, port: 5432, incident: site-lost}", "device: sql-2, port: 5432}"),
+    ("  lag: {", "  calls: {probe: tcp, device: router, port: 5060, incident: site-lost}\n  lag: {"),
+)
+
+
+@pytest.mark.parametrize("witness", ["{title: Témoin, witness: true}", "{witness: true, devices: router}"])
+def test_what_sees_the_service_from_neither_site_opens_the_incident_wherever_it_runs(read, lines, witness):
+    text = SEEN_ELSEWHERE.replace("{title: Témoin, witness: true}", witness)
+    assert lines(read(text).problems, Level.WARNING) == []
+
+
+def test_what_stands_at_a_site_of_other_groups_does_not_see_this_one(read, lines):
+    text = SEEN_ELSEWHERE.replace(
+        "  temoin:", "  agence: {releve: 'https://198.18.4.5:8322', devices: router}\n  temoin:"
     )
-    assert lines(reading.problems, Level.WARNING) == []
+    found = [one.partition(":")[2] for one in lines(read(text).problems, Level.WARNING)]
+    assert [one.partition(" opens")[0].rpartition(" of ")[2] for one in found] == ["centre", "secours"]
 
 
 WARNINGS = {
