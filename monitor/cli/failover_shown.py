@@ -185,7 +185,8 @@ def _of_phase(phase: dict[str, Any], words: Speech) -> list[str]:
     """What belongs to a phase beside its actions: who is told, what proves the fence, which checks are asked."""
     found: list[str] = []
     if phase["told"]:
-        names = (words.translate(N_("everybody")) if name == EVERYBODY_TOLD else name for name in phase["told"])
+        called = {EVERYBODY_TOLD: words.translate(N_("everybody")), **phase["names"]}
+        names = (called.get(name, name) for name in phase["told"])
         found.append(words.render(say("told: {names}", names=", ".join(names))))
     for fence in phase["fences"]:
         span, how = timedelta(seconds=fence["stops_within_s"] or 0), FENCE[fence["kind"]]

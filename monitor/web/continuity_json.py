@@ -257,7 +257,8 @@ def _phase(
     speech: Speech,
 ) -> dict[str, Any]:
     """One phase of the way from one site to another. BACK stands at the end: it is taken only instead of the rest."""
-    told = {Phase.ANNOUNCE: plan.told.plan, Phase.REPORT: plan.told.report}
+    told = {Phase.ANNOUNCE: plan.told.plan, Phase.REPORT: plan.told.report}.get(phase, ())
+    people = inventory.contacts
     return {
         "phase": phase.value,
         "text": speech.translate(PHASES[phase]),
@@ -269,7 +270,8 @@ def _phase(
         ],
         "fences": [_fence(one, plan) for one in plan.fences_of(way[0])] if phase is Phase.FENCE else [],
         "checks": [str(name) for name in _checks(inventory, plan, phase, direction, way)],
-        "told": list(told.get(phase, ())),
+        "told": list(told),
+        "names": {name: people[name].name for name in told if name in people},
     }
 
 

@@ -112,6 +112,11 @@ SCHEMAS: dict[str, Any] = {
                         "fences": {"type": "array", "items": {"type": "object"}},
                         "checks": _TEXTS,
                         "told": _TEXTS,
+                        "names": {
+                            "type": "object",
+                            "description": "What the contacts among `told` are called.",
+                            "additionalProperties": {"type": "string"},
+                        },
                     },
                 },
             },

@@ -244,7 +244,7 @@ def test_the_dry_run_stands_in_the_fixed_order_and_names_where_a_person_is_asked
         "the report is written",
     ]
     assert "Only if the old site cannot be fenced: the old site is started again" in lines
-    assert "  told: it" in lines
+    assert "  told: DSI" in lines
     assert "  told: everybody" in lines
     assert "  the guard of Douala stops everything within 10\N{NO-BREAK SPACE}s of the end of its lease" in lines
     assert "  checks: lag" in lines

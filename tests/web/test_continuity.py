@@ -53,6 +53,7 @@ async def test_what_a_move_would_do_is_told_phase_by_phase(served):
     assert [phase["phase"] for phase in course["phases"]] == [
         "announce", "fence", "sync", "promote", "start", "switch", "verify", "report",
     ]  # fmt: skip
+    assert (course["phases"][0]["told"], course["phases"][0]["names"]) == (["it"], {"it": "DSI"})
     described = description()["components"]["schemas"]["Course"]["properties"]
     assert set(course) == set(described)
     assert set(course["phases"][0]) == set(described["phases"]["items"]["properties"])
