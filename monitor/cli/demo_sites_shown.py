@@ -80,7 +80,7 @@ def _lines(told: Told, words: Speech) -> Iterable[str]:
             yield words.render(say("{what}: {detail}", what=what, detail=f"+{after}"))
     if not move:
         return
-    for label, key in (("RTO", "rto_s"), ("RPO", "rpo_s")):
+    for label, key in ((say("RTO"), "rto_s"), (say("RPO"), "rpo_s")):
         shown = reached_words(move[key], move["promised"][key], words)
         yield words.render(say("{what}: {detail}", what=label, detail=shown or "?"))
 
