@@ -78,7 +78,17 @@ class Handing:
             # Whatever becomes of it, from here on no move begins and no lease is taken.
             async with self._moves.beginning.changing:
                 self._nothing_moves()  # one may have begun while the other site was asked
+                await self._hold_what_was_taken_in_vain()
                 return await self._handed(actor, there, to)
+
+    async def _hold_what_was_taken_in_vain(self) -> None:
+        """A lease that is nobody's cannot be handed over, and the other site would not know what was done under it."""
+        moves, plans = self._moves, self._desk.inventory.continuity.plans.values()
+        standing = [plan.id for plan in plans if moves.lapses.stands(plan)]
+        for name in standing:
+            moves.lapses.end(name)
+        if standing:
+            await moves.holding.turn()
 
     def _nothing_moves(self) -> None:
         """Raise Refused while a move goes on here, which would be cut off."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -20,7 +21,7 @@ from failover.model import Fence as Fenced_
 from failover.phases import Direction, Phase
 from failover.run import Move as Moved
 from failover.run import MoveEvent, MoveEventKind, MoveId, MoveState, Question, Span, Task
-from failover.vantage import PEER, VOTERS, Asking, Kept, Lapsed, Look, View, kept_view, sighted
+from failover.vantage import LAPSE_LASTS, PEER, VOTERS, Asking, Kept, Lapsed, Look, View, kept_view, sighted
 from monitor.core.events import RELEVE
 from monitor.core.ids import NodeId
 from monitor.core.text import say
@@ -246,10 +247,10 @@ def views(world: World, x: int, site: int, kept_view: KeptView = kept_view) -> t
 
 
 @cache
-def _voters(kept_view: KeptView, x: int, site: int, record: Record, answered: bool, lapsed: bool) -> View:
+def _voters(kept_view: KeptView, x: int, site: int, record: Record, answered: bool, lapsed: int) -> View:
     written = Written(SITES[record.holder], "-", record.token, float(TTL), record.held)
     seen = Watched(record.token, -float(record.age))
-    was = Lapsed(SITES[1 - x], -float(TTL), 0.0) if lapsed else None
+    was = Lapsed(SITES[1 - x], -float(TTL), 0.0, lapsed) if lapsed else None
     asking = Asking(SITES[x], float(TTL), 1.0, 0.0)
     return kept_view(Kept(written, seen, 0.0 if answered else None, was), SITES[site], asking)
 
@@ -298,5 +299,15 @@ def _history(home: tuple[int, int], *, alone: bool) -> History:
 
 
 REAL = Brain(turning(), deciding(), grip, ends, tasks)
+
+
+def long_ago(kept: Kept, site: SiteId, by: Asking) -> View:
+    """Return what the voters say where no lapse is of the last minute: its token alone bears it out."""
+    lapsed = None if kept.lapsed is None else replace(kept.lapsed, at=-LAPSE_LASTS - 1)
+    return kept_view(replace(kept, lapsed=lapsed), site, by)
+
+
+SLOW = REAL._replace(decides=deciding(kept_view=long_ago))
+"""Whatever comes after a lapse comes more than a minute later."""
 DECEIVED = REAL._replace(decides=deciding(idle=lambda _world, x, site: site != x))
 """Takes every site that stands unled for idle, whatever works there and whoever speaks."""

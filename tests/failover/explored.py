@@ -80,8 +80,8 @@ class Side(NamedTuple):
     `held`, `holds`: what its guard was handed, likewise; `spent`: the token up to which the guard stops everything;
     `stops`: ticks within which it will have, -1 while it need not. `dialler`, `writer`: the token under which they run,
     0 when they do not. `home`: where its Relève believes that the group runs, and since which token; `alone`: whether
-    it knows of a move by itself within the day. `lapsed`: it took the lease from the other one, who had not given it
-    back. `wants`: what a person has commanded here.
+    it knows of a move by itself within the day. `lapsed`: the token under which it took the lease from the other one,
+    who had not given it back, until a move has begun; 0 for none. `wants`: what a person has commanded here.
     """
 
     up: bool = True
@@ -98,7 +98,7 @@ class Side(NamedTuple):
     isolated: bool = False
     home: tuple[int, int] = (0, A)
     alone: bool = False
-    lapsed: bool = False
+    lapsed: int = 0
     wants: str = ""
     move: Moving | None = None
 
@@ -114,7 +114,8 @@ class Record(NamedTuple):
 
 class World(NamedTuple):
     """A state of everything. `cut`: bits of the links that are cut; `raised`: the token below which the resource that
-    both sites share refuses; `highest`: that of an effect so far; the rest is what may still happen."""
+    both sites share refuses; `highest`: that of an effect so far; the rest is what may still happen. `vain`: how often
+    a move is refused at the last moment, with the lease in hand."""
 
     sides: tuple[Side, Side]
     record: Record = Record()
@@ -124,6 +125,7 @@ class World(NamedTuple):
     faults: int = 2
     commands: int = 1
     answers: int = 1
+    vain: int = 0
 
 
 BEGIN = World(
@@ -192,7 +194,8 @@ class Brain(NamedTuple):
 
     `turn`: what the move of x does next (`next_move`), as a word and a number. `decides`: what x would begin, and why.
     `grip`: how x holds the lease. `ends`: where the group runs once the move of x has ended with a state. `gated`:
-    whether a start at a guarded site asks the guard.
+    whether a start at a guarded site asks the guard. `forgets`: whether a lapse is forgotten once a move has begun, and
+    where the lease is held for the group that runs.
     """
 
     turn: Callable[[World, int, Fence, Grip], tuple[str, int]]
@@ -201,6 +204,7 @@ class Brain(NamedTuple):
     ends: Callable[[Moving, int, str], int]
     tasks: Callable[[bool, Fence], tuple[Kind, ...]]
     gated: bool = True
+    forgets: bool = True
 
 
 def successors(world: World, fence: Fence, brain: Brain) -> Iterator[tuple[str, World]]:
@@ -301,10 +305,11 @@ def _leasing(world: World, x: int, fence: Fence, brain: Brain) -> Iterator[tuple
         if other.move is not None and record.holder != x:
             taken = put(taken, 1 - x, other._replace(move=other.move._replace(lost=True)))
         if answered:
-            held = _handed(side._replace(token=token, left=TTL, since=0, lapsed=_lapsed(side, record, x)), fence)
+            lapsed = _lapsed(side, record, x, brain)
+            held = _handed(side._replace(token=token, left=TTL, since=0, lapsed=lapsed), fence)
             yield "takes the lease", put(taken, x, held)
         else:
-            yield "takes the lease, unanswered", put(taken, x, side._replace(lapsed=_lapsed(side, record, x)))
+            yield "takes the lease, unanswered", put(taken, x, side._replace(lapsed=_lapsed(side, record, x, brain)))
     if mine:
         yield from _handing(world, x, fence)
 
@@ -345,9 +350,15 @@ def _would_begin(world: World, x: int, brain: Brain) -> bool:
     return brain.decides(world, x)[0] in ("failover", "switchover")
 
 
-def _lapsed(side: Side, record: Record, x: int) -> bool:
-    """Whether the other one has lost the lease: as long as that is remembered, which may be longer here than there."""
-    return record.held if record.holder != x else side.lapsed
+def _lapsed(side: Side, record: Record, x: int, brain: Brain) -> int:
+    """The token that x is about to take, where the other one has lost the lease; 0 where it has not.
+
+    It goes on from a taking in vain to the next, also over a kill, and to nothing else.
+    """
+    if brain.forgets and side.move is None and side.home[1] == x:
+        return 0
+    lost = record.held if record.holder != x else side.lapsed == record.token
+    return record.token + 1 if lost else 0
 
 
 def _handed(side: Side, fence: Fence) -> Side:
@@ -378,6 +389,9 @@ def _carrying(world: World, x: int, fence: Fence, brain: Brain) -> Iterator[tupl
             nothing = (0,) * len(tasks)
             move = Moving(what == "switchover", side.token, nothing, nothing)
             alone = side.alone or not side.wants
+            if world.vain:
+                yield f"is refused a {what}", _in_vain(world, x, fence)
+            side = side._replace(lapsed=0) if brain.forgets else side
             yield f"begins a {what}", put(world, x, side._replace(move=move, wants="", alone=alone))
         return
     if side.move.flight is not None:
@@ -425,8 +439,19 @@ def _turned(world: World, x: int, fence: Fence, brain: Brain, what: str, n: int)
             return
         case _:
             at = brain.ends(move, x, what)
-            ended = side._replace(move=None, home=(_highest(move), at))
+            ended = side._replace(move=None, home=(_highest(move), at), lapsed=0 if brain.forgets else side.lapsed)
             yield f"ends: {what}", put(world, x, ended)
+
+
+def _in_vain(world: World, x: int, fence: Fence) -> World:
+    """The lease is given back, once the guard knows; nothing has begun."""
+    side, record = world.sides[x], world.record
+    given = side._replace(token=0, left=0)
+    if fence is Fence.GUARD and side.holds:
+        given = given._replace(holds=0, spent=max(side.spent, side.held), stops=STOPS)
+    if record.holder == x and record.token == side.token:
+        record = record._replace(held=False)
+    return put(world._replace(record=record, vain=world.vain - 1), x, given)
 
 
 def _settled(world: World, x: int, n: int) -> Iterator[tuple[str, World]]:
@@ -506,7 +531,8 @@ def _answered(world: World, x: int, brain: Brain) -> Iterator[tuple[str, World]]
     assert move is not None
     assert move.asked is not None
     home = (_highest(move), brain.ends(move, x, "refused"))
-    yield "a person says no", put(world, x, side._replace(move=None, home=home))
+    ended = side._replace(move=None, home=home, lapsed=0 if brain.forgets else side.lapsed)
+    yield "a person says no", put(world, x, ended)
     if not world.answers:
         return
     states = move.states if move.asked < 0 else _with(move.states, move.asked, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +12,17 @@ import pytest
 
 from failover.advance import Enter, Grip, Next, next_move
 from failover.fences import Fenced, Proof, judge
-from failover.model import Plan
+from failover.model import Plan, SiteId
 from failover.phases import Phase
 from failover.run import Move
+from failover.vantage import Asking, Kept, View
 from monitor.core.text import say
-from tests.failover.deciding import DECEIVED, REAL, turning
+from tests.failover.deciding import DECEIVED, REAL, SLOW, deciding, long_ago, turning
 from tests.failover.explored import (
     BEGIN,
+    CLIENT,
     CUTS,
+    TOKENS,
     A,
     B,
     Brain,
@@ -33,7 +36,7 @@ from tests.failover.explored import (
     successors,
 )
 
-UNASKED = ("heal", "kill", "freeze", "crash", "cut", "alone", "a person")
+UNASKED = ("heal", "kill", "freeze", "crash", "cut", "alone", "a person", "is refused")
 """What happens, or does not, without anybody being owed anything."""
 
 
@@ -191,6 +194,72 @@ def test_who_is_killed_once_the_lease_is_taken_decides_anew(fence: Fence) -> Non
         ends = explore(world, fence, prompt=True)
         assert ends.broken == ""
         assert {(runs(one, A, fence), runs(one, B, fence)) for one in ends.rest} == {(False, True)}
+
+
+LOST = BEGIN._replace(faults=0, commands=0, answers=0, cut=CUTS["A alone"] | CLIENT[B])
+"""A is lost, and nobody is left to see it but B and the voters."""
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_who_is_refused_at_the_last_moment_begins_once_nothing_is_in_the_way(fence: Fence) -> None:
+    """However often, however long after the lapse, and over a kill."""
+    lost = LOST._replace(faults=1, vain=2)
+    found = explore(lost, fence, SLOW)
+    assert found.broken == ""
+    # Past the highest token nobody takes anything any more, here.
+    left = [
+        one
+        for one in found.came
+        if one.cut == lost.cut and one.vain < 2 and one.record.holder == B and one.record.token < TOKENS
+        if one.sides[B] == one.sides[B]._replace(up=True, token=0, move=None, home=BEGIN.sides[B].home)
+    ]
+    assert {one.vain for one in left} == {0, 1}
+    assert any(one.sides[B].daemon is Daemon.GONE for one in left)
+    for world in left:
+        ends = explore(world._replace(vain=0), fence, SLOW, prompt=True)
+        assert ends.broken == ""
+        assert all(one.sides[B].move is not None or one.sides[B].home[1] == B for one in ends.rest)
+        if fence is Fence.GUARD:  # whatever else fences a lost site is out of reach for B as well
+            assert {(runs(one, A, fence), runs(one, B, fence)) for one in ends.rest} == {(False, True)}
+
+
+def forgotten(kept: Kept, site: SiteId, by: Asking) -> View:
+    """Remember a lapse for a minute, and the minute is over."""
+    lapsed = None if kept.lapsed is None else replace(kept.lapsed, left=0)
+    return long_ago(replace(kept, lapsed=lapsed), site, by)
+
+
+@pytest.mark.parametrize("fence", Fence)
+def test_a_lapse_that_is_remembered_for_a_minute_only_leaves_a_lost_site_where_it_is(fence: Fence) -> None:
+    found = explore(LOST, fence, REAL._replace(decides=deciding(kept_view=forgotten)))
+    assert any(world.record.holder == B for world in found.came)
+    assert not any(world.sides[B].move for world in found.came), "the lease is taken, and that it had lapsed forgotten"
+
+
+def lies(world: World, x: int) -> bool:
+    """Whether a lapse counts at x by its token where the other one may believe in its lease, or the group runs here.
+
+    A move that is taken up may have noted one; nothing is decided while it goes on, and its end forgets it.
+    """
+    side, other = world.sides[x], world.sides[1 - x]
+    if not side.lapsed or side.lapsed != world.record.token or world.record.holder != x:
+        return False
+    return other.left > 0 or (side.move is None and side.home[1] != 1 - x)
+
+
+@pytest.mark.parametrize("brain", [REAL, SLOW])
+@pytest.mark.parametrize("fence", Fence)
+def test_no_lapse_counts_by_its_token_but_that_of_a_taking_in_vain(fence: Fence, brain: Brain) -> None:
+    found = explore(BEGIN._replace(faults=1, commands=0, answers=1, vain=1), fence, brain)
+    assert found.broken == ""
+    assert any(what == "B is refused a failover" for _, what in found.came.values())
+    assert [found.story(one, "LIES") for one in found.came if lies(one, A) or lies(one, B)] == []
+
+
+def test_a_lapse_that_is_not_forgotten_once_its_move_has_begun_is_found() -> None:
+    brain = SLOW._replace(forgets=False)
+    found = explore(BEGIN._replace(faults=1, commands=0, answers=0), Fence.TOKEN, brain)
+    assert any(lies(one, A) or lies(one, B) for one in found.came)
 
 
 @pytest.mark.parametrize(("faults", "commands", "answers"), [(1, 0, 0), (0, 1, 1)])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from failover.run import Move
+from failover.vantage import Lapsed
 from monitor.daemon import peer_wire as wire
 from monitor.daemon.handing import Handing
 from monitor.daemon.own_lease import OwnLease
 from monitor.daemon.peer_door import Listening, door, taken
 from monitor.daemon.peer_sender import PeerSender
-from tests.daemon.secours import CLOCK, at_secours
+from monitor.daemon.tenure import Tenure, tenure_of
+from tests.daemon.secours import CLOCK, CRM, at_secours
 from tests.daemon.test_moves import DRILL, WHO, refused
 from tests.daemon.test_peer import HOST, Pki
 from tests.real.etcd_voters import three_voters
@@ -21,6 +24,8 @@ from tests.two_sites import two_sites
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from monitor.daemon.daemon import Daemon
 
 SESSION = "0123456789abcdef" * 2
 
@@ -53,8 +58,9 @@ async def test_a_drill_that_waits_while_everything_is_handed_over_begins_nothing
         async with (
             two_sites(tmp_path / "sites") as sites,
             door(Listening(HOST, port, pems, HOST), could_go_on),
-            at_secours(sites, votes, releve=f"https://{HOST}:{port}") as daemon,
+            at_secours(sites, votes, {"start": "on_loss"}, releve=f"https://{HOST}:{port}") as daemon,
         ):
+            lease = await taken_in_vain(daemon)
             own = OwnLease(daemon.desk.journal.store.folder, CLOCK)
             await own.swap(daemon.desk.inventory)
             async with asyncio.timeout(60):
@@ -67,5 +73,28 @@ async def test_a_drill_that_waits_while_everything_is_handed_over_begins_nothing
                 with refused("about to stop"):
                     await drill
                 assert (daemon.moves.moves, sites.effects()) == ({}, [])
+                await lease.look()
+                kept = daemon.moves.watching(CRM).kept
+                assert kept.record is not None
+                assert (kept.record.holder, kept.record.session, kept.record.held) == ("centre", SESSION, True)
+                assert kept.lapsed is None, "what was taken in vain goes along"
             finally:
+                await lease.leave()
                 await own.close()
+
+
+async def taken_in_vain(daemon: Daemon) -> Tenure:
+    """Take the lease of the group as for a move that does not begin, and give it back."""
+    folder, watching = daemon.journal.store.folder, daemon.moves.watching(CRM)
+    tenure = tenure_of(daemon.desk.inventory.continuity, CRM, folder, CLOCK, watching)
+    async with asyncio.timeout(60):
+        while await tenure.take(0, knows_the_other=True) is not None:
+            await asyncio.sleep(0.1)
+        assert tenure.belief is not None
+        token = tenure.belief.token
+        await tenure.give_back()
+        while await tenure.look() is not None:
+            await asyncio.sleep(0.1)
+    watching.kept = replace(watching.kept, lapsed=Lapsed("centre", CLOCK.boot() - 99, CLOCK.boot() - 90, token))
+    assert daemon.moves.lapses.stands(daemon.desk.inventory.continuity.plans[CRM])
+    return tenure
