@@ -187,14 +187,14 @@ def take_over(settings: Settings, yes: bool, as_json: bool) -> int:
     from monitor.web.views import when
 
     words = site_speech(settings)
+    seen = None if (settings.data / PEER / TAKING).exists() else _seen(settings)
+    if seen is not None and seen.damaged is not None:
+        raise Failure(_said(seen, words))
     if not yes and not (settings.data / PEER / TAKING).exists():
-        seen = _seen(settings)
         if seen is None:
             raise Failure(
                 say("Nothing was done: no copy of the other Relève's state is here, and so nothing can be taken over")
             )
-        if seen.damaged is not None:
-            raise Failure(_said(seen, words))
         warn(words.render(_said(seen, words)))
         raise Failure(
             say("Nothing was done. With --yes this Relève goes on with that; the other one must not run then")

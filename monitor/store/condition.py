@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monitor.store import feed
 from monitor.store.errors import translated
 from monitor.store.feed import Standing
-from monitor.store.folder import written
+from monitor.store.folder import TAKING, written
 
 CONDITION = "condition"
 """The file, in the folder of the copies."""
@@ -34,11 +34,32 @@ class Condition:
     damaged: str | None = None
 
 
+LOST = "its files are gone"
+"""What is said of a copy that somebody deleted to make room, or the check of a file system took away."""
+
+
 def condition_of(folder: Path, copy: str) -> Condition | None:
     """Return what is known of `copy` in `folder`; None where nothing is, or what is written there is none.
 
     Raises StoreError.
     """
+    known = _noted(folder)
+    return known if known is not None and known.copy == copy else None
+
+
+def lost(folder: Path, pointer: Path) -> Condition | None:
+    """Return whose the copy was to which the file `pointer` leads, though there is none; None where it is not there.
+
+    Nobody goes on with something older in its place as if nothing newer had ever come. Raises StoreError.
+    """
+    with translated(pointer):
+        if (folder / TAKING).exists() or not pointer.exists():
+            return None  # it is where it belongs, or there never was one
+    known = _noted(folder)
+    return replace(known, damaged=LOST) if known is not None else None
+
+
+def _noted(folder: Path) -> Condition | None:
     path = folder / CONDITION
     with translated(path):
         try:
@@ -50,8 +71,8 @@ def condition_of(folder: Path, copy: str) -> Condition | None:
         data = json.loads(body)
         standing, damaged = data["standing"], data["damaged"]
         known = None if standing is None else feed.standing_from_json(standing)
-        if data["copy"] == copy and (damaged is None or isinstance(damaged, str)):
-            return Condition(copy, known, damaged)
+        if isinstance(data["copy"], str) and (damaged is None or isinstance(damaged, str)):
+            return Condition(data["copy"], known, damaged)
     return None
 
 

@@ -116,6 +116,7 @@ def put_back(
                 shutil.rmtree(left, ignore_errors=True)
         Ballast(folder / BALLAST_FILE, ballast).restore()
     copy = None if aside is None or rival is None else aside / rival.path.name
+    copy = copy if copy is not None and copy.exists() else None
     return Restored(made_at, head, HISTORY_FILE in manifest["files"], aside, copy)
 
 
@@ -179,7 +180,7 @@ def _there(found: list[Path], rival: Rival | None, peer: Path) -> list[tuple[Pat
 
     Whoever went on with a take-over that was cut short would set aside what is put back: what says so goes as well.
     """
-    theirs = [] if rival is None else [rival.path]
+    theirs = [] if rival is None or not rival.path.exists() else [rival.path]
     traces = [(one, f"{PEER}-{one.name}") for one in (peer / CURRENT, peer / TAKING) if one.exists()]
     return [*((one, one.name) for one in (*found, *theirs)), *traces]
 

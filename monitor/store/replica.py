@@ -25,7 +25,7 @@ from monitor.store import feed
 from monitor.store.archive import unpack
 from monitor.store.attachments import FOLDER as ATTACHMENTS
 from monitor.store.attachments import keep, may_be_kept
-from monitor.store.condition import Condition, condition_of, note
+from monitor.store.condition import Condition, condition_of, lost, note
 from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import Corrupt, corrupt, translated
 from monitor.store.feed import Piece, Standing
@@ -111,6 +111,7 @@ class Replica:
     def _open(self) -> None:
         current = current_copy(self.folder)
         if current is None:
+            self._condition = lost(self.folder, self.folder / CURRENT)
             return
         path, known = current / STATE_FILE, condition_of(self.folder, current.name)
         if known is not None and known.damaged is not None:

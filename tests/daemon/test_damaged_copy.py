@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,9 +16,11 @@ from monitor.daemon import peer_wire as wire
 from monitor.daemon.peer_line import Destination, NotTaken
 from monitor.daemon.peer_receiver import Receiver
 from monitor.store import Corrupt, Store, StoreError, open_store
+from monitor.store.archive import back_up
 from monitor.store.condition import CONDITION
 from monitor.store.feed import Standing
 from monitor.store.folder import PEER, STATE_FILE
+from monitor.store.putting_back import put_back
 from monitor.store.replica import Admission, Replica, current_copy
 from monitor.store.taking_over import take_over
 from monitor.store.whose import Footing, footing, look_at, own_standing, superseded
@@ -117,6 +120,28 @@ async def test_where_nobody_knows_whose_the_damaged_copy_was_nobody_begins_in_it
     assert footing(sites.data).ground is Ground.DAMAGED
     with pytest.raises(Corrupt, match="damaged"):
         superseded(sites.data)
+
+
+async def test_a_copy_that_somebody_deleted_to_make_room_is_missed_and_sent_again(sites: Sites, tmp_path: Path) -> None:
+    standing = await copied(sites, token=5)
+    with open_store(sites.data, write=True, ballast=0):
+        pass  # an older state of its own
+    back_up(sites.data, tmp_path / "own.zip", NOW, history=False)
+    copy = current_copy(sites.data / PEER)
+    assert copy is not None
+    shutil.rmtree(copy)
+    assert footing(sites.data) == Footing(Ground.DAMAGED, 5)
+    assert superseded(sites.data), "it is the newer one still"
+    with Replica(sites.data / PEER, own_standing(sites.data)) as replica:
+        assert replica.admit(Standing("older", 4, 9)) is Admission.STALE
+        assert replica.admit(standing) is Admission.ANEW
+    again = Path(shutil.copytree(sites.data, tmp_path / "again"))
+    async with sites.receiving() as receiver, sites.sending(token=lambda: 5):
+        await until(lambda: same(sites, receiver))
+    assert footing(sites.data).ground is Ground.COPY
+    done = put_back(again, tmp_path / "own.zip", NOW, actor="uid:0", over=True, ballast=0)
+    assert done.copy is None
+    assert footing(again) == Footing(Ground.OWN, 5)
 
 
 async def test_who_has_a_damaged_copy_says_that_it_could_not_go_on(sites: Sites) -> None:
