@@ -173,9 +173,8 @@ class Replica:
     def admit(self, offered: Standing) -> Admission:
         """Return what becomes of a sender with `offered`."""
         known = admission(self.newest(), offered)
-        if known is Admission.FOLLOWS and self.reached().cursor is None:
-            return Admission.ANEW
-        return known
+        broken = known is Admission.FOLLOWS and self.reached().cursor is None
+        return Admission.ANEW if broken else known
 
     def take(self, offered: Standing, piece: Piece) -> Reached:
         """Take rows of the feed; once this returns, they survive a power cut. Rows that are here change nothing.
@@ -213,11 +212,12 @@ class Replica:
                 reached = _prepare_copy(made / STATE_FILE, offered, manifest["made_at"])
                 sync_folder(made)
                 written(self.folder / CURRENT, made.name.encode())
-            except BaseException:
-                shutil.rmtree(made, ignore_errors=True)
-                raise
-            self._close_copy()
-            self._open()
+            finally:
+                if current_copy(self.folder) == made:  # also where the disk fails just then: it is the one in force
+                    self._close_copy()
+                    self._open()
+                else:
+                    shutil.rmtree(made, ignore_errors=True)
             self._remove_leftovers()
         return reached
 

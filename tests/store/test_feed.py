@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,7 +26,7 @@ from monitor.core.ids import CheckId, IncidentId
 from monitor.core.plan import incident_id
 from monitor.core.text import say
 from monitor.core.verdict import Severity
-from monitor.store import AuditEntry, Batch, Store, feed, open_store
+from monitor.store import AuditEntry, Batch, DiskFailed, Store, feed, open_store
 from monitor.store.archive import back_up
 from monitor.store.feed import FED, LEFT_OUT, Piece, Standing
 from monitor.store.feed_apply import Diverged, apply
@@ -338,6 +340,34 @@ def test_the_ranks_of_senders_decide_who_is_heard() -> None:
     }
     assert {offered: admission(known, offered) for offered in cases} == cases
     assert admission(None, known) is Admission.ANEW
+
+
+def test_a_disk_that_fails_just_when_a_new_copy_is_in_force_loses_neither(
+    followed: tuple[Source, Replica, Standing], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, replica, _standing = followed
+    source.store.feed.stop()
+    source.do("open_incidents", 1)
+    anew, backup, left = source.store.feed.start(), tmp_path / "anew.zip", [1]
+    back_up(source.store.folder, backup, NOW, history=False)
+    synced = os.fsync
+
+    def fails_once(descriptor: int) -> None:
+        if left and os.path.samestat(os.fstat(descriptor), replica.folder.stat()):
+            left.pop()
+            raise OSError(errno.EIO, "Input/output error")
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fails_once)
+    with pytest.raises(DiskFailed):
+        replica.install(anew, backup)
+    assert not left
+    assert replica.standing() == anew
+    catch_up(source, replica, anew)
+    assert copy_of(replica) == dump(source.store.engine)
+    replica.close()
+    with Replica(replica.folder) as again:
+        assert copy_of(again) == dump(source.store.engine)
 
 
 def test_a_backup_that_was_put_back_begins_another_sequence(
