@@ -228,7 +228,7 @@ class EtcdLease:
         ours. Where it is not taken, no record of ours will have that token."""
         seen = self._watching.seen
         if record is not None and record.held and record.holder != self._mine.holder and seen is not None:
-            lapsed = Lapsed(record.holder, seen.since, self._clock.boot(), token)
+            lapsed = Lapsed(record.holder, seen.since, self._clock.boot(), token, record.token)
             self._watching.kept = replace(self._watching.kept, lapsed=lapsed)
 
     def _free_in(self, record: Record | None) -> float:

@@ -35,9 +35,10 @@ def known_idle(group: Group) -> bool:
 class Guarding:
     """What is known of the guard of a site.
 
-    `token`: of the lapsed lease, as the voters have it; `stopped`: up to which its record says that all is stopped,
-    None where it does not say so or cannot be read. `runs`: whether the check of it has just seen it run; `within`: its
-    `stops_within`. `still`: for how long the lease is not renewed, None where nobody knows; `ttl`: after which it ends.
+    `token`: of the lapsed lease, as the voters have it, or had it before we took it; `stopped`: up to which its record
+    says that all is stopped, None where it does not say so or cannot be read. `runs`: whether the check of it has just
+    seen it run; `within`: its `stops_within`. `still`: for how long the lease is not renewed, None where nobody knows;
+    `ttl`: after which it ends.
     """
 
     token: int | None

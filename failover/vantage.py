@@ -124,13 +124,15 @@ def vantages(site: Site, here: str, *, voters: bool) -> tuple[str, ...]:
 class Lapsed:
     """The lease of `holder` had not been renewed since `still`, and another site took it at `at` (CLOCK_BOOTTIME).
 
-    `left`: the token under which it was taken for a move that has not begun yet; 0 where that is not known.
+    `left`: the token under which it was taken for a move that has not begun yet; `token`: the one that `holder` had;
+    each 0 where that is not known.
     """
 
     holder: str
     still: float
     at: float
     left: int = 0
+    token: int = 0
 
 
 LAPSE_LASTS = 60.0
@@ -190,6 +192,14 @@ def still_since(kept: Kept, site: SiteId, now: float) -> float | None:
         return kept.seen.since
     lapsed = _lapsed(kept, site, now)
     return None if lapsed is None else lapsed.still
+
+
+def token_of(kept: Kept, site: SiteId, now: float) -> int | None:
+    """Return the token of the lease that `site` has, or has lost as far as that counts at `now`; None: not known."""
+    if kept.record is not None and kept.record.holder == site:
+        return kept.record.token
+    lapsed = _lapsed(kept, site, now)
+    return None if lapsed is None else lapsed.token or None
 
 
 def _lapsed(kept: Kept, site: SiteId, now: float) -> Lapsed | None:

@@ -92,12 +92,14 @@ def lapsed(kept: Kept, ttl: float, now: float, above: int = 0) -> Lapsed | None:
     record, seen = kept.record, kept.seen
     if record is None or seen is None or not record.held or free_in(record, seen, ttl, now) > 0:
         return None
-    return Lapsed(record.holder, seen.since, now, max(above, record.token) + 1)
+    return Lapsed(record.holder, seen.since, now, max(above, record.token) + 1, record.token)
 
 
 def write(folder: Path, plan: PlanId, one: Lapsed) -> None:
     """Keep it in `folder`. Where that fails, it is known as long as this process lives."""
-    data = {"boot": boot_id(), "holder": one.holder, "still": one.still, "at": one.at, "left": one.left}
+    data = {
+        "boot": boot_id(), "holder": one.holder, "still": one.still, "at": one.at, "left": one.left, "token": one.token,
+    }  # fmt: skip
     path = _path(folder, plan)
     try:
         new = path.with_suffix(".new")
@@ -117,12 +119,12 @@ def read(folder: Path, plans: Mapping[PlanId, int], now: float) -> dict[PlanId, 
     for plan, highest in plans.items():
         try:
             data = json.loads(_path(folder, plan).read_text("utf-8"))
-            left = data.get("left", 0)
-            one = Lapsed(str(data["holder"]), float(data["still"]), float(data["at"]), left)
+            left, token = data.get("left", 0), data.get("token", 0)
+            one = Lapsed(str(data["holder"]), float(data["still"]), float(data["at"]), left, token)
             boot = data["boot"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             continue  # Relève starts all the same
-        if boot != boot_id() or type(left) is not int or one.at > now:
+        if boot != boot_id() or type(left) is not int or type(token) is not int or one.at > now:
             continue
         if left > highest or (left == 0 and now - one.at <= LAPSE_LASTS):
             found[plan] = one

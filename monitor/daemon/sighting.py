@@ -16,7 +16,20 @@ from failover.model import DataSet, DataSetId, Guarded, Leases, Mode, Plan, Plan
 from failover.preflight import Believed, Standing, hindered
 from failover.run import Move
 from failover.unled import Guarding, stands_unled, stopped_by
-from failover.vantage import HERE, PEER, VOTERS, Asking, Look, Sighted, View, kept_view, sighted, still_since, vantages
+from failover.vantage import (
+    HERE,
+    PEER,
+    VOTERS,
+    Asking,
+    Look,
+    Sighted,
+    View,
+    kept_view,
+    sighted,
+    still_since,
+    token_of,
+    vantages,
+)
 from monitor.clock import Clock
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.incident import Incident
@@ -116,7 +129,7 @@ class Sighting:
         still = still_since(kept, source, now)
         return stopped_by(
             Guarding(
-                token=kept.record.token if kept.record is not None and kept.record.holder == source else None,
+                token=token_of(kept, source, now),
                 stopped=stopped,
                 runs=verdict is not None and verdict.severity is Severity.OK,
                 within=guard.stops_within,

@@ -12,7 +12,7 @@ from failover.ground import Group
 from failover.lease import Record, Watched
 from failover.lease_etcd import Watching
 from failover.model import PlanId, SiteId
-from failover.vantage import VOTERS, Kept, Sight
+from failover.vantage import VOTERS, Kept, Lapsed, Sight
 from monitor.core.ids import CheckId
 from monitor.core.text import ENGLISH, say
 from monitor.core.verdict import Severity, Verdict
@@ -30,12 +30,16 @@ STANDS = {"door-1": GOOD, "door-2": GOOD, "web-1": GOOD, "guard-1": GOOD}
 
 @dataclass
 class Case:
-    """What the Relève at secours sees, and where it stands. `still`: seconds since the lease of centre was renewed."""
+    """What the Relève at secours sees, and where it stands. `still`: seconds since the lease of centre was renewed.
+
+    `taken`: that was taken for a move which never began.
+    """
 
     seen: Mapping[str, Verdict] = field(default_factory=dict)
     still: float = 3600.0
     record: int | None = None
     here: str = "secours"
+    taken: bool = False
 
 
 async def looked(sites: TwoSites, case: Case) -> tuple[Sight, Group]:
@@ -61,6 +65,10 @@ async def looked(sites: TwoSites, case: Case) -> tuple[Sight, Group]:
         record = Record(CENTRE, "life", 7, 15.0, held=True)
         watching = Watching()
         watching.kept = Kept(record, Watched(7, now - case.still), now)
+        if case.taken:
+            lapsed = Lapsed(CENTRE, now - case.still, now - case.still + 15, 8, 7)
+            given_back = Record("secours", "life", 8, 15.0, held=False)
+            watching.kept = Kept(given_back, Watched(8, now), now, lapsed)
 
         async def look(check: CheckId) -> Verdict:
             return verdicts[check]
@@ -90,6 +98,10 @@ async def looked(sites: TwoSites, case: Case) -> tuple[Sight, Group]:
     ("case", "sight", "stopped", "failing"),
     [
         (Case(), Sight.SPLIT, "has had the time", False),
+        (Case(taken=True), Sight.SPLIT, "has had the time", False),
+        (Case({"guard-1": BAD}, record=7, taken=True), Sight.SPLIT, "the record of its guard", False),
+        (Case({"guard-1": BAD}, record=6, taken=True), Sight.SPLIT, None, False),
+        (Case({"guard-1": BAD, "web-1": BAD}, taken=True), Sight.SPLIT, None, True),
         (Case(still=10), Sight.UP, None, False),
         (Case(still=20), Sight.SPLIT, None, False),
         (Case({"guard-1": BAD}), Sight.SPLIT, None, False),

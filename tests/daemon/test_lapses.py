@@ -19,7 +19,7 @@ from monitor.daemon.lapses import Lapses
 CRM, WEB, CENTRE = PlanId("crm"), PlanId("salle / web"), SiteId("centre")
 NOW, TTL = 1000.0, 15.0
 STILL = Kept(Record("centre", "a" * 32, 7, TTL), Watched(1, NOW - 16), NOW - 1)
-LAPSED = Lapsed("centre", NOW - 16, NOW, 8)
+LAPSED = Lapsed("centre", NOW - 16, NOW, 8, 7)
 UNTIED = replace(LAPSED, left=0)
 
 
@@ -46,9 +46,9 @@ def test_one_without_its_token_is_read_again_for_as_long_as_a_decision_takes(tmp
     assert lapses.read(tmp_path, {WEB: 7}, NOW + LAPSE_LASTS + 1) == {}
     (path,) = tmp_path.iterdir()
     old = json.loads(path.read_text())
-    del old["left"]  # as a version before this one wrote it
+    del old["left"], old["token"]  # as a version before this one wrote it
     path.write_text(json.dumps(old))
-    assert lapses.read(tmp_path, {WEB: 7}, NOW + 1) == {WEB: UNTIED}
+    assert lapses.read(tmp_path, {WEB: 7}, NOW + 1) == {WEB: replace(UNTIED, token=0)}
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,11 @@ def test_what_is_not_ours_or_of_another_boot_says_nothing(tmp_path, words):
 
 
 @pytest.mark.parametrize("left", ["8", 8.0, True, None, [8]])
-def test_a_token_that_is_none_says_nothing(tmp_path, left):
+@pytest.mark.parametrize("name", ["left", "token"])
+def test_a_token_that_is_none_says_nothing(tmp_path, name, left):
     lapses.write(tmp_path, CRM, LAPSED)
     (path,) = tmp_path.iterdir()
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"left": left}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: left}))
     assert lapses.read(tmp_path, {CRM: 0}, NOW) == {}
 
 

@@ -9,7 +9,18 @@ import pytest
 from failover.by_itself import untakeable
 from failover.lease import Record, Watched
 from failover.model import Site, SiteId
-from failover.vantage import LAPSE_LASTS, Asking, Kept, Lapsed, View, enough, kept_view, still_since, vantages
+from failover.vantage import (
+    LAPSE_LASTS,
+    Asking,
+    Kept,
+    Lapsed,
+    View,
+    enough,
+    kept_view,
+    still_since,
+    token_of,
+    vantages,
+)
 from monitor.core.ids import CheckId
 from monitor.core.text import ENGLISH
 
@@ -87,6 +98,24 @@ def test_a_lease_that_is_ours_says_nothing_against_our_own_site() -> None:
 )
 def test_since_when_a_lease_is_not_renewed_is_known_also_after_it_was_taken(kept: Kept, since: float | None) -> None:
     assert still_since(kept, CENTRE, NOW) == since
+
+
+@pytest.mark.parametrize(
+    ("kept", "token"),
+    [
+        (STILL, 7),
+        (replace(STILL, record=replace(THEIRS, held=False)), 7),
+        (TAKEN, None),
+        (replace(TAKEN, lapsed=LAPSED), None),
+        (replace(TAKEN, lapsed=replace(LAPSED, token=6)), 6),
+        (replace(TAKEN, lapsed=replace(LONG_AGO, token=6)), 6),
+        (replace(TAKEN, lapsed=replace(LONG_AGO, token=6), record=replace(OURS, token=9)), None),
+        (replace(STILL, lapsed=replace(LAPSED, token=6)), 7),
+        (Kept(), None),
+    ],
+)
+def test_the_token_that_a_site_lost_is_known_also_after_its_lease_was_taken(kept: Kept, token: int | None) -> None:
+    assert token_of(kept, CENTRE, NOW) == token
 
 
 @pytest.mark.parametrize(
