@@ -9,6 +9,7 @@ Each job is a fork of this process, which has imported everything and does nothi
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -16,11 +17,9 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import asyncssh  # noqa: F401 - imported once, before the forks, as is what a new state is made with
-from alembic import command  # noqa: F401
 
 from monitor.core.ids import CheckId
 from monitor.core.topology import upstream
@@ -35,6 +34,12 @@ RUN = "run"
 """A write of a run's journal; the other kinds are named after the ledger's methods."""
 LEDGER = ("look", "prove", "deleting", "deleted", "doubt")
 """What writes the ledger of recordings."""
+BEFORE = (
+    "aionut", "alembic.command", "alembic.config", "asyncssh", "gufo.snmp.aio.client", "jinja2", "probes.ssh_sftp",
+    "probes.ssh_wire", "probes.wire", "runbooks.recordings_copy", "runbooks.recordings_look",
+    "runbooks.recordings_mirror", "runbooks.recordings_purge", "runbooks.recordings_round",
+)  # fmt: skip
+"""What a job imports when it needs it: imported before the forks, so that no job spends its time on it."""
 LOOK = 0.05
 LONGEST = 60.0
 """Seconds after which a job that has not ended is a failed one."""
@@ -101,12 +106,15 @@ async def carried_out(job: dict[str, Any]) -> dict[str, int]:
 def main() -> None:
     """Do the jobs."""
     logging.disable(logging.CRITICAL)
+    for name in BEFORE:
+        import_module(name)
     for kind in ("service", "disk", "ping"):
         probe_kinds.load(kind)
     for kind in step_kinds.KINDS:
         step_kinds.load(kind)
     for line in sys.stdin:
         load(Path(json.loads(line)["inventory"]))  # what the first reading brings in, no fork has to bring in again
+        gc.freeze()  # no fork has to look through all of that for garbage, and to copy its pages
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
