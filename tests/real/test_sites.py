@@ -45,7 +45,7 @@ def test_a_silent_carrier_is_left_for_the_other_one_and_taken_again(lab: Lab):
 
 
 def test_what_two_sites_do_under_one_token_is_seen_at_the_client(lab: Lab):
-    token = lab.begin()
+    token = lab.begin(first=True)
     lab.releves.send("secours", "guard", signal.SIGKILL)
     assert lab.hosts.does("secours", "start", "dialler", token)
     until(lambda: "secours" in {one.site for one in lab.client.calls()}, lab.log)

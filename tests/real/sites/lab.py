@@ -61,11 +61,13 @@ class Lab:
         folder.mkdir()
         return folder
 
-    def begin(self, *, synchronous: bool = False, times: Times | None = None, **plan: Any) -> int:
+    def begin(self, *, synchronous: bool = False, times: Times | None = None, first: bool = False, **plan: Any) -> int:
         """Bring everything back to the beginning: the group runs at the centre. Return the token of its lease.
 
-        `plan`: keys of the plan that are other than usual.
+        `first`: no Relève led ever before, and the first start waits long for one that might; else the one at the
+        centre did, and comes back. `plan`: keys of the plan that are other than usual.
         """
+        times = times or Times()
         self.network.whole()
         self.releves.end()
         for site in SITES:
@@ -76,12 +78,16 @@ class Lab:
         self.client.begin()
         self.hosts.begin()
         written = paper.write(
-            self.releves.folder, self.hosts, self.voters, self.pki, times or Times(), plan, synchronous=synchronous
+            self.releves.folder, self.hosts, self.voters, self.pki, times, plan, synchronous=synchronous
         )
         self.releves.begin(written)
-        self.releves.start("centre", "releve")  # which waits until nobody can hold its lease any more
+        if not first:
+            for key, value in self.releves.led_before("centre", times.ttl).items():
+                self.voters.write(key, value)
+        self.releves.start("centre", "releve")  # the first time, it waits until nobody can hold its lease any more
         self.databases.begin()
-        until(lambda: "standing_by" in self.releves.log("centre", "releve"), self.log)
+        stands = "standing_by" if first else '"started"'
+        until(lambda: stands in self.releves.log("centre", "releve"), self.log)
         self.releves.start("secours", "releve")  # which is later, and so the passive one
         until(lambda: self.releves.lease("centre")[0] > 0, self.log)
         for site in SITES:

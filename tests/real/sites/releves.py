@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from failover.guard_files import read_object
+from failover.itself import RECORD
+from failover.lease import Record, encode
+from failover.lease_etcd import PREFIX
+from failover.model import PlanId
+from monitor.daemon.tenure import record_name, session_in
+from monitor.store import open_store
 from monitor.store.folder import PEER
 from monitor.store.whose import look_at
 from monitor.web.client import ApiError, LocalApi, NoDaemon
@@ -51,6 +57,13 @@ class Releves:
             self.boot(site)
             for log in (self._network[site].folder / f"{name}.log" for name in ("releve", "guard")):
                 log.unlink(missing_ok=True)
+
+    def led_before(self, site: str, ttl: float) -> dict[str, bytes]:
+        """Give the Relève of a site an empty state under which it led until a moment ago; return the voters' keys."""
+        folder = self.state(site)
+        open_store(folder, write=True, ballast=0).close()
+        record = encode(Record(site, session_in(folder), 1, ttl))
+        return {f"{PREFIX}{name}": record for name in (RECORD, record_name(PlanId(PLAN)))}
 
     def start(self, site: str, what: str) -> None:
         """Start `releve` or `guard` of a site, unless it runs."""

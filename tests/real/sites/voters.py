@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import signal
 import ssl
 import subprocess
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -89,9 +91,17 @@ class Voters:
         return next((n for n, status in said.items() if status and status["header"]["member_id"] in leaders), None)
 
     def _status(self, name: str) -> dict[str, Any] | None:
+        return self._answer(name, "/v3/maintenance/status", {})
+
+    def write(self, key: str, value: bytes) -> None:
+        """Write a key, as often as it takes them to say that it is written."""
+        said = {"key": base64.b64encode(key.encode()).decode(), "value": base64.b64encode(value).decode()}
+        until(lambda: self._answer("centre", "/v3/kv/put", said), self.log)
+
+    def _answer(self, name: str, path: str, what: Mapping[str, str]) -> dict[str, Any] | None:
         context = ssl.create_default_context(cafile=str(self._pki.ca))
         context.load_cert_chain(self.identity.cert, self.identity.key)
-        request = urllib.request.Request(f"https://{ADDRESS[name]}:{CLIENTS}/v3/maintenance/status", b"{}")
+        request = urllib.request.Request(f"https://{ADDRESS[name]}:{CLIENTS}{path}", json.dumps(what).encode())
 
         def ask() -> dict[str, Any]:
             with urllib.request.urlopen(request, timeout=1, context=context) as answer:
