@@ -37,6 +37,7 @@ interface {name}
  ip ospf network point-to-point
  ip ospf hello-interval 1
  ip ospf dead-interval 10
+ ip ospf retransmit-interval 1
  ip ospf bfd
  ip ospf cost {cost}
 """
@@ -101,6 +102,9 @@ class Network:
                 options = ["--vty_socket", where, "-z", where / "zserv", "-i", where / f"{daemon}.pid", "-P", "0"]
                 node.start(daemon, FRR / daemon, *options, "-f", "/dev/null", "--log", "stdout")
                 until(lambda d=daemon, n=node, w=where: self._vtysh(n, w, "show version", d), f"{name}: no {daemon}")
+            # Its name comes first: hellos under another one are a neighbour that is waited for until it is dead.
+            named = ("-c", "configure", "-c", "router ospf", "-c", f"ospf router-id 198.18.1.{here}")
+            node.run("vtysh", "--vty_socket", where, *named)
             node.run("vtysh", "--vty_socket", where, "-f", config)
         until(lambda: self._reaches("edge", ADDRESS["ocm"]) and self._reaches("core", ADDRESS["centre"]), self.log)
 
