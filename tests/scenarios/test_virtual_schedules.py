@@ -14,11 +14,13 @@ from tests.scenarios.virtual.schedules import Schedule, drawn, drawn_lasting, pl
 from tests.scenarios.virtual.truth import Truth
 
 COURSES, LASTING, BATCH = 1000, 50, 25
+WHOLE = 10
+"""One of so many courses is played to its end also where all has long been well again."""
 
 
-def wrong(schedule: Schedule) -> list[str]:
-    """What does not hold of a course of events."""
-    return Truth(played(schedule), schedule.excused).violations()
+def wrong(schedule: Schedule, *, whole: bool = False) -> list[str]:
+    """What does not hold of a course of events; `whole`: to its end, also where all has long been well again."""
+    return Truth(played(schedule, whole=whole), schedule.excused).violations()
 
 
 def wrong_in_some_order(schedule: Schedule) -> list[str]:
@@ -32,9 +34,9 @@ def wrong_in_some_order(schedule: Schedule) -> list[str]:
 def test_whatever_happens_each_failure_is_told_once_by_its_cause_and_ends_once(first: int) -> None:
     for number in range(first, first + BATCH):
         schedule = drawn(number)
-        if wrong(schedule):
-            least = shortest(schedule, lambda one: bool(wrong(one)))
-            pytest.fail(f"course {number}: {least}\n" + "\n".join(wrong(least)))
+        if wrong(schedule, whole=number % WHOLE == 0):
+            least = shortest(schedule, lambda one: bool(wrong(one, whole=True)))
+            pytest.fail(f"course {number}: {least}\n" + "\n".join(wrong(least, whole=True)))
 
 
 @pytest.mark.parametrize("first", range(0, LASTING, BATCH))

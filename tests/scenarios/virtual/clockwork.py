@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from math import inf
 
 from alerts.agreement import Protocol
 from alerts.notice import NoticeKey, Planned
@@ -29,6 +30,8 @@ KEEP = timedelta(hours=24)
 """How long the daemon keeps a resolved incident at hand."""
 TICK = 10.0
 """Seconds between two looks at what time alone makes due; the daemon's are closer, and nothing here hangs on it."""
+REST = 360.0
+"""Seconds for which all has to be well before a play may end: each check was looked at several times by then."""
 LATER = 0.001
 """Seconds after a start at which what was to happen meanwhile happens."""
 
@@ -90,6 +93,13 @@ class Desk:
                     sent.update(one.key for one in planned)
         return taken.reprobe
 
+    def rests(self) -> bool:
+        """Return whether all is well, and nothing is open, waits or wavers."""
+        state = self.state
+        if state.waiting or state.stale or any(one.open for one in state.incidents.values()):
+            return False
+        return len(state.healths) == len(self.plan.checks) and all(one.well for one in state.healths.values())
+
     def restart(self, at: datetime) -> None:
         """Forget everything but what the daemon stores, and begin anew with that."""
         events = [event_from_json(json.loads(json.dumps(event_to_json(event)))) for event in self.log]
@@ -147,8 +157,13 @@ class Clockwork:
             for name, check in self.checks.items()
         }
 
-    def run(self, until: float, acts: list[tuple[float, Act | Restart]]) -> None:
-        """Let time pass until `until` seconds, with what people do on the way."""
+    def run(self, until: float, acts: list[tuple[float, Act | Restart]], rests_from: float = inf) -> None:
+        """Let time pass until `until` seconds, with what people do on the way.
+
+        `rests_from`: from when nothing happens any more in the world; once all has been well and told for REST since,
+        what follows is the same again and again, and is left out.
+        """
+        well_since = inf
         self.desk.restart(self.zero)  # as the daemon begins: by what is stored, which is nothing yet
         self._start(0.0)
         self._push(TICK, "tick", None)
@@ -156,6 +171,10 @@ class Clockwork:
             self._push(at, "act", act)
         while self._heap and self._heap[0][0] <= until:
             at, order, what, about = heappop(self._heap)
+            if what == "tick" and at > rests_from:
+                well_since = min(well_since, at) if self.desk.rests() else inf
+                if at - well_since > REST:
+                    return
             if what == "look":
                 self._look(about, at, order)  # type: ignore[arg-type]
             elif what == "result":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import inf
 from random import Random
 
 from monitor.core import by_hand, watch
@@ -187,10 +188,11 @@ def _calling_off(deed: Announced) -> Act:
     return call_off
 
 
-def played(schedule: Schedule) -> Played:
-    """Return what comes of `schedule`."""
+def played(schedule: Schedule, *, whole: bool = False) -> Played:
+    """Return what comes of `schedule`; `whole`: to its end, also where all has long been well again."""
     acts = [act for deed in schedule.deeds for act in _acts(deed)]
-    return play(stage(SITE), schedule.faults, schedule.until, acts, phase=schedule.phase)
+    rests_from = inf if whole else schedule.until - CALM_AFTER
+    return play(stage(SITE), schedule.faults, schedule.until, acts, phase=schedule.phase, rests_from=rests_from)
 
 
 BREAKABLE = (

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -107,11 +108,12 @@ def play(
     acts: Iterable[tuple[float, Act | Restart]] = (),
     *,
     phase: str = "",
+    rests_from: float = inf,
 ) -> Played:
-    """Return what comes of `faults` and of what people do, after `until` seconds."""
+    """Return what comes of `faults` and of what people do, after `until` seconds; `rests_from`: as `Clockwork.run`."""
     world = on.world(faults)
     sights = {name: sight(check, world) for name, check in on.checks.items()}
     desk = Desk(on.plan, on.protocol)
     clockwork = Clockwork(desk, on.checks, sights, ZERO, phase)
-    clockwork.run(until, list(acts))
+    clockwork.run(until, list(acts), rests_from)
     return Played(on, world, sights, desk, clockwork)
