@@ -106,13 +106,18 @@ def storms(
     at_once = calm | {reader for reader in waiting if _last(sent, reader, now) + every <= now}
     at_once = _with_whom(at_once, waiting)
     alone += [plan for reader, plans in waiting.items() if reader in calm for plan in plans]
-    stormy = [reader for reader in waiting if reader in at_once - calm]
-    return alone, tuple(_storm(reader, waiting[reader], incidents, sent, now) for reader in stormy)
+    stormy = [(reader, plans) for reader, plans in waiting.items() if reader in at_once - calm]
+    alone += [plan for _, plans in stormy for plan in plans if plan.skipped]
+    told = [(reader, [plan for plan in plans if not plan.skipped]) for reader, plans in stormy]
+    return alone, tuple(_storm(reader, plans, incidents, sent, now) for reader, plans in told if plans)
 
 
 def _same(plan: Planned) -> tuple[IncidentId, Step, int]:
-    """What is settled for everybody once one of them was told."""
-    return plan.key.incident, plan.key.step, plan.key.n
+    """What is settled for everybody once one of them was told.
+
+    All rungs of an incident that are due: which of them a reader is told of by another one is found for all together.
+    """
+    return plan.key.incident, plan.key.step, 0 if plan.key.step is Step.ESCALATED else plan.key.n
 
 
 def _with_whom(readers: Collection[str], waiting: Mapping[str, list[Planned]]) -> set[str]:
@@ -134,7 +139,9 @@ def _may_be_gathered(
     """`first`: who is about to be told of which incident for the first time."""
     key, incident = plan.key, incidents.get(plan.key.incident)
     step = key.step in GATHERED or (key.step is Step.WORSENED and (key.recipient, key.incident) in first)
-    ours = key.audience is Audience.INTERNAL and step and not plan.instead_of and not plan.skipped
+    # A rung that is skipped for one reader is settled for all: written at once, whoever waits would never hear of it.
+    written = not plan.skipped or (key.step is Step.ESCALATED and not plan.hushed)
+    ours = key.audience is Audience.INTERNAL and step and not plan.instead_of and written
     return ours and incident is not None and incident.disrupted_at is None
 
 

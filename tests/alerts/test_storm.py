@@ -303,6 +303,27 @@ def test_what_nobody_answers_one_after_the_other_is_told_on_the_minute_and_in_fe
     assert messages <= MOST + 4
 
 
+@pytest.mark.parametrize("recently", [True, False])
+def test_who_is_on_two_rungs_that_are_reached_at_once_keeps_nobody_on_the_lower_one_from_being_told(recently: bool):
+    ladder = (Rung(timedelta(minutes=10), ("chief", "boss")), Rung(timedelta(minutes=20), ("boss", "owner")))
+    protocol = replace(PROTOCOL, operations=("admin",), escalation=ladder)
+    now = NOON + ladder[1].after
+    late = {one.id: one for one in (opened(n) for n in range(20))}
+    desk = Desk(*(opened(n, now - 10 * SECOND - ladder[0].after) for n in range(50, 60)), protocol=protocol)
+    if recently:
+        desk.tick(now - 10 * SECOND)
+        assert ("chief", frozenset(desk.incidents)) in desk.told
+    desk.incidents |= late
+    for second in range(60):
+        plans = [plan for one in desk.incidents.values() for plan in due(protocol, one, desk.sent.get(one.id, ()), now)]
+        for plan in storms(plans, desk.incidents, desk.sent, now, every=None)[0]:  # something happens between two ticks
+            desk.sent.setdefault(plan.key.incident, set()).add(plan.key)
+        desk.tick(now + second * SECOND)
+    for who in ("chief", "boss", "owner"):
+        heard = [name for reader, names in desk.told if reader == who for name in names]
+        assert sorted(name for name in heard if name in late) == sorted(late), f"{who} is told of each, once"
+
+
 def test_what_interrupts_the_service_and_nobody_answers_is_told_by_itself():
     worse = after(opened(99), EventKind.DISRUPTED, NOON)
     desk = Desk(*(opened(n) for n in range(20)), worse, protocol=replace(PROTOCOL, escalation=LADDER))
