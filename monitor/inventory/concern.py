@@ -21,11 +21,33 @@ def answered(
     """Return the open ones of `incidents` that `plan` answers while its group runs at `source`, the oldest first.
 
     What fails at another site, be it the one that stands by or one of other groups, is no reason to move there, but
-    what a person put together with that is. All count where nobody knows where the group runs.
+    what a person put together with that is, and what of the group itself fails there. All count where nobody knows
+    where the group runs.
     """
     ours = (one for one in incidents if one.open and one.kind in plan.kinds)
-    found = [one for one in ours if source is None or not fails_elsewhere(source, one, inventory)]
+    found = [
+        one
+        for one in ours
+        if source is None or not fails_elsewhere(source, one, inventory) or _reaches(plan, source, one, inventory)
+    ]
     return tuple(sorted(found, key=lambda one: one.began_at))
+
+
+def _reaches(plan: Plan, source: SiteId, incident: Incident, inventory: Inventory) -> bool:
+    """Return whether `incident`, which began at a site of other groups, takes the group of `plan` at `source` with it.
+
+    It is where it began with what verifies that there, or covers this or a device of `source`: a site that is reached
+    through another one has its root there. Not where it began at the site that stands by: all of `source` may be behind
+    what fails of that.
+    """
+    sites, checks = inventory.continuity.sites, inventory.checks
+    here, other = sites.get(source), sites.get(plan.other(source))
+    if here is None or (other is not None and not other.devices.isdisjoint(_nodes_of(incident, inventory))):
+        return False
+    part = plan.parts.get(source)
+    verified = () if part is None else part.verify
+    told = (name for name in incident.explained if name in checks)
+    return any(name in verified or checks[name].node in here.devices for name in told)
 
 
 def fails_elsewhere(source: SiteId, incident: Incident, inventory: Inventory) -> bool:

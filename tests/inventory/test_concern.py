@@ -145,6 +145,33 @@ def test_what_fails_at_a_site_of_other_groups_moves_none_that_does_not_run_there
 
 
 @pytest.mark.parametrize(
+    ("root", "covered", "counts"),
+    [
+        ("paie-3", ("port-1",), True),
+        ("paie-3", ("db-1", "sip-1"), True),
+        ("paie-3", ("port-2",), False),
+        ("paie-3", ("paie-4", "gone-from-the-inventory"), False),
+        ("port-2", ("port-1",), False),
+    ],
+)
+def test_a_site_lost_behind_what_fails_at_one_of_other_groups_is_a_reason_to_move(groups, root, covered, counts):
+    """The router of that site is the root then, for all that stands behind it is covered."""
+    lost = replace(incident("26-0001", root), covered=tuple(map(CheckId, covered)))
+    plan = groups.continuity.plans[PlanId("crm")]
+    assert bool(answered(plan, CENTRE, [lost], groups)) is counts
+    again = replace(lost, recovered_at=NOW)
+    assert answered(plan, CENTRE, [again], groups) == (), "what is no longer covered fails by itself"
+
+
+@pytest.mark.parametrize(("source", "counts"), [(CENTRE, True), (SECOURS, False)])
+def test_what_verifies_the_group_is_a_reason_to_move_wherever_that_stands(tmp_path, source, counts):
+    text = GROUPS.replace("verify: [port-1]", "verify: [port-1, paie-3]")
+    groups = written(text, tmp_path / "inventory.yaml")
+    plan = groups.continuity.plans[PlanId("crm")]
+    assert bool(answered(plan, source, [incident("26-0001", "paie-3")], groups)) is counts
+
+
+@pytest.mark.parametrize(
     ("check", "by_hand", "of_another"),
     [
         ("sip-1", (), True),
