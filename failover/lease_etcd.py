@@ -218,8 +218,10 @@ class EtcdLease:
         self._last = None if read.kept is None else decode(read.kept.value)
         self._watching.kept = replace(self._watching.kept, record=self._last, heard=read.arrived)
         lapsed = self._watching.kept.lapsed
-        if lapsed is not None and self._last is not None and self._last.holder == lapsed.holder:
-            # They have it, or had it since: what the record says itself is all that counts.
+        again = lapsed is not None and self._last is not None and self._last.holder == lapsed.holder
+        if lapsed is not None and again and seen.since != lapsed.still:
+            # They have it, or had it since: what the record says itself is all that counts. Not where it is the very
+            # one that stood still: whoever else looks may read it a moment before it is taken.
             self._watching.kept = replace(self._watching.kept, lapsed=None)
         return self._last
 

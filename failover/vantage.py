@@ -124,8 +124,9 @@ def vantages(site: Site, here: str, *, voters: bool) -> tuple[str, ...]:
 class Lapsed:
     """The lease of `holder` had not been renewed since `still`, and another site took it at `at` (CLOCK_BOOTTIME).
 
-    `left`: the token under which it was taken for a move that has not begun yet; `token`: the one that `holder` had;
-    each 0 where that is not known.
+    `left`: the token under which it was taken for a move that has not begun yet; `then`: the one under which it is
+    being taken once more for that, which may be in the record before anybody knows; `token`: the one that `holder`
+    had; each 0 where that is not known.
     """
 
     holder: str
@@ -133,6 +134,7 @@ class Lapsed:
     at: float
     left: int = 0
     token: int = 0
+    then: int = 0
 
 
 LAPSE_LASTS = 60.0
@@ -216,7 +218,9 @@ def in_vain(kept: Kept) -> bool:
     The record says so itself, for no token comes twice: whoever holds the lease for a group that runs writes another.
     """
     one, record = kept.lapsed, kept.record
-    return one is not None and record is not None and record.token == one.left and record.holder != one.holder
+    if one is None or record is None or record.holder == one.holder:
+        return False
+    return record.token in (one.left, one.then)
 
 
 def view_of(look: Look | None, now: datetime) -> View:

@@ -78,17 +78,25 @@ class Handing:
             # Whatever becomes of it, from here on no move begins and no lease is taken.
             async with self._moves.beginning.changing:
                 self._nothing_moves()  # one may have begun while the other site was asked
-                await self._hold_what_was_taken_in_vain()
+                await self._hold_what_was_taken_in_vain(str(there.id))
                 return await self._handed(actor, there, to)
 
-    async def _hold_what_was_taken_in_vain(self) -> None:
-        """A lease that is nobody's cannot be handed over, and the other site would not know what was done under it."""
+    async def _hold_what_was_taken_in_vain(self, there: str) -> None:
+        """A lease that is nobody's cannot be handed over, and the other site would not know what was done under it.
+
+        Raises Refused where it cannot be held now and the site `there` has not got it: without its token in our
+        journal that site would wait for a person for ever.
+        """
         moves, plans = self._moves, self._desk.inventory.continuity.plans.values()
         standing = [plan.id for plan in plans if moves.lapses.stands(plan)]
         for name in standing:
             moves.lapses.end(name)
         if standing:
             await moves.holding.turn()
+        records = (moves.watching(name).kept.record for name in standing if name not in moves.holding.held)
+        if any(record is None or record.holder != there for record in records):
+            why = say("this site does not hold the lease")
+            raise Refused(say("the lease of Relève was not handed over: {why}", why=why))
 
     def _nothing_moves(self) -> None:
         """Raise Refused while a move goes on here, which would be cut off."""

@@ -47,11 +47,15 @@ class Lapses:
 
     def before(self, plan: PlanId) -> Lapsed | None:
         """Return how the lease of `plan` has lapsed that is about to be taken for a move, and keep that; None: not."""
-        kept, now = self._watching(plan).kept, self._clock.boot()
-        if kept.lapsed is not None and in_vain(kept):
-            one: Lapsed | None = replace(kept.lapsed, at=now)
+        watching, now = self._watching(plan), self._clock.boot()
+        kept, highest = watching.kept, self._highest(plan)
+        if kept.lapsed is not None and kept.record is not None and in_vain(kept):
+            # Under both tokens: the taking may be carried out, and its answer lost, or we be killed before it comes.
+            then = max(highest, kept.record.token) + 1
+            one: Lapsed | None = replace(kept.lapsed, at=now, left=kept.record.token, then=then)
+            watching.kept = replace(kept, lapsed=one)
         else:
-            one = lapsed(kept, self._ttl(), now, self._highest(plan))
+            one = lapsed(kept, self._ttl(), now, highest)
         if one is not None:
             write(self._folder, plan, one)
         return one
@@ -62,7 +66,7 @@ class Lapses:
         one = watching.kept.lapsed
         if one is None or (one.left != token and (before is None or before.holder != one.holder)):
             return
-        one = replace(one, at=self._clock.boot(), left=token)
+        one = replace(one, at=self._clock.boot(), left=token, then=0)
         watching.kept = replace(watching.kept, lapsed=one)
         write(self._folder, plan, one)
 
@@ -99,6 +103,7 @@ def write(folder: Path, plan: PlanId, one: Lapsed) -> None:
     """Keep it in `folder`. Where that fails, it is known as long as this process lives."""
     data = {
         "boot": boot_id(), "holder": one.holder, "still": one.still, "at": one.at, "left": one.left, "token": one.token,
+        "then": one.then,
     }  # fmt: skip
     path = _path(folder, plan)
     try:
@@ -119,14 +124,14 @@ def read(folder: Path, plans: Mapping[PlanId, int], now: float) -> dict[PlanId, 
     for plan, highest in plans.items():
         try:
             data = json.loads(_path(folder, plan).read_text("utf-8"))
-            left, token = data.get("left", 0), data.get("token", 0)
-            one = Lapsed(str(data["holder"]), float(data["still"]), float(data["at"]), left, token)
+            tokens = [data.get(name, 0) for name in ("left", "token", "then")]
+            one = Lapsed(str(data["holder"]), float(data["still"]), float(data["at"]), *tokens)
             boot = data["boot"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             continue  # Relève starts all the same
-        if boot != boot_id() or type(left) is not int or type(token) is not int or one.at > now:
+        if boot != boot_id() or any(type(token) is not int for token in tokens) or one.at > now:
             continue
-        if left > highest or (left == 0 and now - one.at <= LAPSE_LASTS):
+        if one.left > highest or (one.left == 0 and now - one.at <= LAPSE_LASTS):
             found[plan] = one
     return found
 

@@ -71,7 +71,7 @@ def test_what_is_not_ours_or_of_another_boot_says_nothing(tmp_path, words):
 
 
 @pytest.mark.parametrize("left", ["8", 8.0, True, None, [8]])
-@pytest.mark.parametrize("name", ["left", "token"])
+@pytest.mark.parametrize("name", ["left", "token", "then"])
 def test_a_token_that_is_none_says_nothing(tmp_path, name, left):
     lapses.write(tmp_path, CRM, LAPSED)
     (path,) = tmp_path.iterdir()
@@ -126,6 +126,21 @@ def test_a_lapse_goes_on_from_one_try_in_vain_to_the_next(tmp_path):
         group.tries(token)
     assert group.watching.kept.lapsed.still == group.now - 16
     assert group.lapses.stands(group.plan)
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["still ours", "given back"])
+def test_a_later_try_whose_answer_is_lost_leaves_it_as_well_whether_it_was_carried_out_or_not(tmp_path, held):
+    group = Group(tmp_path)
+    group.tries(8)
+    group.says("secours", 8, held=held)
+    for token in (9, 10):
+        group.lapses.before(CRM)
+        assert group.counts(LAPSE_LASTS + 100), "killed or unanswered before it was carried out"
+        group.says("secours", token)
+        assert group.counts(LAPSE_LASTS + 100), "killed or unanswered after it was"
+        assert group.lapses.stands(group.plan)
+    group.says("secours", 11)
+    assert not group.counts(LAPSE_LASTS + 100), "it is held for a group that runs"
 
 
 def test_who_holds_the_lease_for_a_group_that_runs_ends_it_even_where_nobody_says_so(tmp_path):

@@ -66,8 +66,11 @@ async def test_a_drill_that_waits_while_everything_is_handed_over_begins_nothing
             async with asyncio.timeout(60):
                 while await own.take(0) is not None:
                     await asyncio.sleep(0.1)
-            sender = PeerSender(lambda: None, daemon.desk.journal, CLOCK)
+            sender, kept = PeerSender(lambda: None, daemon.desk.journal, CLOCK), daemon.moves.watching(CRM).kept
             try:
+                await is_refused_without_voters(daemon, Handing(daemon.desk, daemon.moves, own, sender), free_port())
+                assert own.holds()
+                daemon.moves.watching(CRM).kept = kept
                 assert (await Handing(daemon.desk, daemon.moves, own, sender).hand_over(WHO)).to.id == "centre"
                 (drill,) = drills
                 with refused("about to stop"):
@@ -81,6 +84,17 @@ async def test_a_drill_that_waits_while_everything_is_handed_over_begins_nothing
             finally:
                 await lease.leave()
                 await own.close()
+
+
+async def is_refused_without_voters(daemon: Daemon, handing: Handing, port: int) -> None:
+    """The voters of the groups' leases do not answer while that is to be held which goes along: nothing is done."""
+    before = daemon.desk.inventory
+    leases = before.continuity.leases
+    silent = replace(leases, etcd=replace(leases.etcd, endpoints=(f"https://{HOST}:{port}",)))
+    daemon.desk.inventory = replace(before, continuity=replace(before.continuity, leases=silent))
+    with refused("does not hold the lease"):
+        await handing.hand_over(WHO)
+    daemon.desk.inventory = before
 
 
 async def taken_in_vain(daemon: Daemon) -> Tenure:

@@ -70,6 +70,10 @@ class Sites:
         return voters
 
     @property
+    def name(self) -> str:
+        return self._name
+
+    @property
     def key(self) -> bytes:
         return (PREFIX + self._name).encode()
 
@@ -344,6 +348,36 @@ async def test_that_a_lease_was_taken_in_vain_is_known_until_it_is_held_for_a_gr
         async with left(seen):
             await until(seen.look, lambda why: why and "centre" in said(why))
         assert secours.watching.kept.lapsed is None, "theirs again"
+
+
+class Late:
+    """Voters whose answer to a read is on its way until `arrives`; it says how all was when it was asked."""
+
+    def __init__(self, voters: Voters) -> None:
+        self._voters, self.read_there, self.arrives = voters, asyncio.Event(), asyncio.Event()
+
+    async def read(self, key: bytes) -> Read:
+        answer = await self._voters.read(key)
+        self.read_there.set()
+        await self.arrives.wait()
+        return replace(answer, arrived=CLOCK.boot())
+
+
+async def test_how_a_lease_lapsed_is_known_also_where_somebody_else_read_it_just_before_it_was_taken(cluster):
+    async with sites() as made:
+        await taken(await made.lease(cluster.at(), "centre"))
+        watching, voters = Watching(), await made.voters(cluster.at())
+        secours = EtcdLease(voters, made.name, "secours", "life of secours", TTL, CLOCK, watching)
+        await until(secours.look, lambda seen: isinstance(seen, Seen) and seen.standing is Standing.FREE)
+        late = Late(await made.voters(cluster.at()))
+        look = asyncio.create_task(EtcdLease(late, made.name, "-", "-", TTL, CLOCK, watching).look())
+        await asyncio.wait_for(late.read_there.wait(), PATIENCE)
+        belief = await taken(secours)
+        late.arrives.set()
+        assert (await look).record.holder == "centre"
+        await until(secours.look, lambda seen: isinstance(seen, Seen) and seen.standing is Standing.OURS)
+        assert (watching.kept.lapsed.holder, watching.kept.lapsed.left) == ("centre", belief.token)
+        assert in_vain(watching.kept)
 
 
 async def test_a_site_that_stands_by_knows_beforehand_since_when_a_lease_is_as_it_is(cluster):
