@@ -11,11 +11,13 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from monitor.core.text import say
 from monitor.store import audit, feed, log
@@ -25,6 +27,7 @@ from monitor.store.audit import AuditEntry
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import make_engine
 from monitor.store.errors import StoreError, translated
+from monitor.store.feed import Standing
 from monitor.store.folder import (
     BALLAST_FILE,
     HISTORY_FILE,
@@ -97,6 +100,7 @@ def put_back(
         if found and not over and (rival is None or rival.damaged):
             raise _exists(folder, found)  # told before a large backup is unpacked
         with translated(folder):
+            begun = _begun_before(folder)
             work = Path(tempfile.mkdtemp(prefix=RESTORING, dir=folder))
             try:
                 manifest = unpack(source, work)
@@ -105,7 +109,7 @@ def put_back(
                 if found and not over:
                     raise _exists(folder, found)
                 entry = AuditEntry(actor, "restore", {"made_at": made_at.isoformat(), "head": head}, now)
-                _make_ready(work / STATE_FILE, entry, rival, now, skipped=SKIPPED if newer else 0)
+                _make_ready(work / STATE_FILE, entry, rival, begun, now, skipped=SKIPPED if newer else 0)
                 there = _there(found, rival, peer)
                 aside = set_aside(folder, [], now) if there else None
             except BaseException:
@@ -141,7 +145,30 @@ def _is_newer(rival: Rival | None, work: Path, made_at: datetime, *, over_copy: 
     return newer
 
 
-def _make_ready(path: Path, entry: AuditEntry, rival: Rival | None, now: datetime, *, skipped: int) -> None:
+def _begun_before(folder: Path) -> list[Extent]:
+    """Up to where the states go that earlier calls made ready, and were cut short: the copy is no longer in its place,
+    and only they say whom it is that what is put back has to count more than, and which numbers are left out."""
+    found = []
+    for left in folder.glob(f"{RESTORING}*"):
+        ready = left / STATE_FILE
+        path = ready if ready.exists() else folder / STATE_FILE
+        if path.exists():
+            with suppress(StoreError, DBAPIError):  # it was being unpacked: nothing was moved yet
+                found.append(extent(path))
+    return found
+
+
+def _above(extents: list[Extent]) -> Standing | None:
+    """Return what is newer than nothing that was written under any standing of `extents`; None where there is none."""
+    known = [one.standing for one in extents if one.standing is not None]
+    if not known:
+        return None
+    return Standing(known[0].epoch, max(one.token for one in known), max(one.term for one in known))
+
+
+def _make_ready(
+    path: Path, entry: AuditEntry, rival: Rival | None, begun: list[Extent], now: datetime, *, skipped: int
+) -> None:
     """Let the state in `path` say who put it back, and go on under a standing of its own; `skipped`: numbers left out.
 
     A copy elsewhere may be further on, and cannot follow it. Before it is in place: killed in between, it would go on
@@ -150,10 +177,14 @@ def _make_ready(path: Path, entry: AuditEntry, rival: Rival | None, now: datetim
     engine = make_engine(path, write=True, synchronous="FULL")
     try:
         with translated(path), engine.begin() as connection:
-            feed.go_on(connection, None if rival is None else rival.extent.standing)
+            feed.go_on(connection, _above(begun if rival is None else [*begun, rival.extent]))
+            # People may have been told of incidents under numbers that the backup has yet to give.
+            number = log.next_number(connection)
+            known = [one.number for one in begun]
             if rival is not None and skipped:
-                # People may have been told of incidents under numbers that the backup has yet to give.
-                log.leave_out(connection, max(rival.extent.number - log.next_number(connection), 0) + skipped)
+                known.append(max(rival.extent.number, number) + skipped)
+            if max(known, default=0) > number:
+                log.leave_out(connection, max(known) - number)
             data = dict(entry.data) if rival is None else {**entry.data, "copy_set_aside": _as_json(rival)}
             audit.append(connection, (AuditEntry(entry.actor, entry.action, data, entry.at),), now)
     finally:

@@ -38,8 +38,7 @@ CURRENT = "current"
 INVENTORY = "inventory.json"
 SENT = (KEY_FILE, INVENTORY)
 """Files of the state beside its database, and the inventory that is in force at the source."""
-_COPY = "copy-"
-_NAME_BYTES = 64
+_COPY, _NAME_BYTES = "copy-", 64
 CURSOR, _BROKEN = "cursor", "broken"
 AT, MADE, TAKEN = "committed_at", "made_at", "taken"
 """Keys of the copy: its last row, when its last transaction was committed, when the backup was made that it began with,
@@ -163,8 +162,10 @@ class Replica:
 
     def newest(self) -> Standing | None:
         """Return the newest standing that is known here: nothing older is taken."""
-        known = [one for one in (self.standing(), self._floor) if one is not None]
-        return max(known, key=lambda one: one.rank) if known else None
+        if self._engine is not None and self.path is None:  # deleted: nobody ever reads what would be written there
+            self._close_copy()
+            self._open()
+        return max(filter(None, (self.standing(), self._floor)), key=lambda one: one.rank, default=None)
 
     def reached(self) -> Reached:
         """Return how far the copy is."""
@@ -173,8 +174,7 @@ class Replica:
     def admit(self, offered: Standing) -> Admission:
         """Return what becomes of a sender with `offered`."""
         known = admission(self.newest(), offered)
-        broken = known is Admission.FOLLOWS and self.reached().cursor is None
-        return Admission.ANEW if broken else known
+        return Admission.ANEW if known is Admission.FOLLOWS and self.reached().cursor is None else known
 
     def take(self, offered: Standing, piece: Piece) -> Reached:
         """Take rows of the feed; once this returns, they survive a power cut. Rows that are here change nothing.

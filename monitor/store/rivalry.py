@@ -11,13 +11,17 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from monitor.store import feed, log
+from monitor.store.condition import condition_of
 from monitor.store.engine import make_engine
-from monitor.store.errors import Corrupt, corrupt, translated
+from monitor.store.errors import Corrupt, DiskFailed, corrupt, translated
 from monitor.store.feed import Standing
 from monitor.store.folder import STATE_FILE
-from monitor.store.replica import AT, CURSOR, MADE
+from monitor.store.replica import AT, CURSOR, MADE, current_copy
 from monitor.store.tables import audit, events
 from monitor.store.whose import examine
+
+LARGEST_NUMBER = 10**9
+"""Of an incident, as far as what the other site sent is believed: whatever is left out is left out for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,25 @@ class Rival:
 
 
 def rival_in(peer: Path) -> Rival | None:
-    """Return the copy in `peer`, once all of it was read; None where there is none. Raises StoreError."""
-    seen = examine(peer)
+    """Return the copy in `peer`, once all of it was read; None where there is none. Raises StoreError.
+
+    One that the disk does not give back counts, and cannot be compared: another time it may be read.
+    """
+    try:
+        seen = examine(peer)
+    except DiskFailed:
+        copy = current_copy(peer)
+        if copy is None:
+            raise
+        known = condition_of(peer, copy.name)
+        return Rival(copy, Extent(None if known is None else known.standing))
     if seen is None:
         return None
     if seen.damaged is not None:
         return Rival(seen.path, Extent(seen.standing), damaged=True)
     try:
         found = extent(seen.path / STATE_FILE, copied=True)
-    except Corrupt:  # it is whole, and a value in it says nothing: it counts, and cannot be compared
+    except (Corrupt, DiskFailed):  # it is whole, and a value in it says nothing: it counts, and cannot be compared
         found = Extent(seen.standing)
     return Rival(seen.path, found, broken=seen.reached.cursor is None)
 
@@ -65,8 +79,11 @@ def extent(path: Path, *, copied: bool = False) -> Extent:
             last = feed.get(connection, CURSOR) if copied else _fed(connection)
             said = None if last is None else int(last)
             at = max(_moments(connection, copied=copied), default=None)
-            return Extent(feed.standing(connection), said, at, log.next_number(connection))
-    except (KeyError, TypeError, ValueError) as error:
+            number = log.next_number(connection)
+            if number > LARGEST_NUMBER or (at is not None and at.tzinfo is None):
+                raise ValueError("no such number, or no such moment")
+            return Extent(feed.standing(connection), said, at, number)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise corrupt(path, f"a value that cannot be read: {error}") from error
     finally:
         engine.dispose()

@@ -144,6 +144,18 @@ async def test_a_copy_that_somebody_deleted_to_make_room_is_missed_and_sent_agai
     assert footing(again) == Footing(Ground.OWN, 5)
 
 
+async def test_a_copy_that_is_deleted_while_it_is_received_is_missed_at_once_and_sent_again(sites: Sites) -> None:
+    await copied(sites, token=5)
+    async with sites.receiving() as receiver, sites.sending(token=lambda: 5):
+        await until(lambda: same(sites, receiver))
+        copy = current_copy(sites.data / PEER)
+        assert copy is not None
+        shutil.rmtree(copy)
+        sites.note("written since")
+        await until(lambda: footing(sites.data).ground is Ground.COPY and same(sites, receiver))
+    assert current_copy(sites.data / PEER) not in (None, copy)
+
+
 async def test_who_has_a_damaged_copy_says_that_it_could_not_go_on(sites: Sites) -> None:
     standing = await copied(sites)
     async with sites.receiving() as receiver:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -173,6 +174,48 @@ def test_a_copy_that_could_not_follow_to_its_end_is_newer_all_the_same(
     assert caught.value.rival.broken
 
 
+def test_a_copy_that_the_disk_does_not_give_back_keeps_nobody_from_putting_a_backup_back(
+    secours: Path, tmp_path: Path, start: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, connected = current_copy(secours / PEER), sqlite3.connect
+    assert copy is not None
+
+    def fails(database: Any, *args: Any, **others: Any) -> sqlite3.Connection:
+        if copy.name in str(database):
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+            raise error
+        return connected(database, *args, **others)
+
+    monkeypatch.setattr(sqlite3, "connect", fails)
+    before = everything_in(secours)
+    with pytest.raises(NewerCopy) as caught:  # it may be read another time, and is the newer one for all we know
+        put_back(secours, tmp_path / "old.zip", start, actor="uid:0", ballast=0)
+    assert everything_in(secours) == before
+    assert (caught.value.rival.path, caught.value.rival.extent.at) == (copy, None)
+    done = put_back(secours, tmp_path / "old.zip", start, actor="uid:0", over_copy=True, ballast=0)
+    assert done.copy is not None
+    assert footing(secours) == Footing(Ground.OWN, 9), "it counts more than what the other one writes"
+
+
+@pytest.mark.parametrize("number", ["1e999", "1" + "0" * 30])
+def test_a_number_in_the_copy_that_no_incident_can_have_neither_stops_a_backup_nor_spoils_it(
+    secours: Path, tmp_path: Path, start: datetime, opening: Callable[..., Event], number: str
+) -> None:
+    copy = current_copy(secours / PEER)
+    assert copy is not None
+    with closing(sqlite3.connect(copy / STATE_FILE)) as database:
+        database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('left_out', ?)", (number,))
+        database.commit()
+    with pytest.raises(NewerCopy):
+        put_back(secours, tmp_path / "old.zip", start, actor="uid:0", ballast=0)
+    put_back(secours, tmp_path / "old.zip", start, actor="uid:0", over_copy=True, ballast=0)
+    with open_store(secours, write=True, ballast=0) as state:
+        given = state.load(start, timedelta(days=1)).state.next_number
+        state.commit(Batch(events=(opening(given),)))
+        assert given == 1 + SKIPPED
+
+
 LONG_AGO, THEN = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC)
 FIRST, SAME, LATER = Standing("a", 3, 1), Standing("a", 4, 1), Standing("b", 3, 2)
 
@@ -275,6 +318,33 @@ def test_killed_anywhere_one_state_counts_no_new_one_is_begun_and_nothing_is_los
     course = [Ground.COPY, Ground.DAMAGED, Ground.NOTHING, Ground.OWN]
     assert {Ground.COPY, Ground.NOTHING, Ground.OWN} <= set(grounds)
     assert grounds == sorted(grounds, key=course.index), "nothing of it is taken back"
+
+
+def test_killed_anywhere_and_repeated_it_counts_more_than_the_copy_and_gives_no_number_of_it_again(
+    store: Store, tmp_path: Path, start: datetime, opening: Callable[..., Event]
+) -> None:
+    data = tmp_path / "secours"
+    store.feed.start(3)
+    back_up(store.folder, tmp_path / "old.zip", start, history=False)
+    store.commit(Batch(events=(opening(700),)))
+    copied(store, data, tmp_path, start, 9)
+    theirs = store.feed.standing()
+    assert theirs is not None
+    for event in range(random.randrange(3), 1000, 3):
+        again = Path(shutil.copytree(data, tmp_path / "try" / str(event)))
+        killed = killed_at(event, again, tmp_path / "old.zip", start)
+        if footing(again).ground is not Ground.OWN or list(again.glob(f"{RESTORING}*")):  # else it was done
+            put_back(again, tmp_path / "old.zip", start, actor="uid:0", over=True, over_copy=True, ballast=0)
+        ours = own_standing(again)
+        assert ours is not None
+        assert ours.rank > theirs.rank
+        with open_store(again, write=False) as state:
+            assert state.load(start, timedelta(days=1)).state.next_number >= 701 + SKIPPED, "people know of 26-0700"
+        shutil.rmtree(again)
+        if not killed:
+            break
+    else:
+        pytest.fail("it never comes to an end")
 
 
 def test_a_disk_that_fails_at_any_of_its_moves_leaves_everything_where_it_was(
