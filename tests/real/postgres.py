@@ -32,11 +32,13 @@ max_wal_senders = 4
 autovacuum = off
 checkpoint_timeout = 1h
 min_wal_size = 2MB
+wal_keep_size = 64MB
 wal_retrieve_retry_interval = 100ms
 bgwriter_lru_maxpages = 0
 dynamic_shared_memory_type = mmap
 """
-"""Nothing writes by itself, so that an idle primary is idle; a standby that lost its primary tries again soon.
+"""Nothing writes by itself, so that an idle primary is idle; a standby that lost its primary tries again soon, and finds
+the log that it lacks: another copy that is made meanwhile takes two of these small files further at once.
 What a killed server leaves behind lies in its folder."""
 
 
