@@ -37,8 +37,8 @@ wal_retrieve_retry_interval = 100ms
 bgwriter_lru_maxpages = 0
 dynamic_shared_memory_type = mmap
 """
-"""Nothing writes by itself, so that an idle primary is idle; a standby that lost its primary tries again soon, and finds
-the log that it lacks: another copy that is made meanwhile takes two of these small files further at once.
+"""Nothing writes by itself, so that an idle primary is idle; a standby that lost its primary tries again soon.
+It finds the log that it lacks then: another copy that is made meanwhile takes two of these small files further at once.
 What a killed server leaves behind lies in its folder."""
 
 
