@@ -207,6 +207,7 @@ async def test_who_is_too_far_behind_gets_all_of_the_state(sites: Sites) -> None
         await until(lambda: not sites.store.feed.on)
         assert sites.store.feed.extent().last == 0
         async with sites.receiving() as receiver:
+            sender.swap()  # by itself it asks again after longer and longer pauses
             await until(lambda: same(sites, receiver))
             assert receiver.replica.path != copy
             await until(lambda: sender.trouble is None)
