@@ -217,9 +217,8 @@ class EtcdLease:
         self._watching.kept = replace(self._watching.kept, seen=seen, record=None, heard=None)
         self._last = None if read.kept is None else decode(read.kept.value)
         self._watching.kept = replace(self._watching.kept, record=self._last, heard=read.arrived)
-        lapsed = self._watching.kept.lapsed
-        again = lapsed is not None and self._last is not None and self._last.holder == lapsed.holder
-        if lapsed is not None and again and seen.since != lapsed.still:
+        lapsed, record = self._watching.kept.lapsed, self._last
+        if lapsed is not None and record is not None and record.holder == lapsed.holder and seen.since != lapsed.still:
             # They have it, or had it since: what the record says itself is all that counts. Not where it is the very
             # one that stood still: whoever else looks may read it a moment before it is taken.
             self._watching.kept = replace(self._watching.kept, lapsed=None)

@@ -12,10 +12,11 @@ from failover.model import DataSetId, Plan, PlanId, SiteId
 from failover.phases import Direction, Phase
 from failover.plan_json import plan_from_json
 from failover.promise_json import promised_from_json
+from failover.task import Task, task_from_json
 from monitor.core.ids import CheckId, IncidentId
 from monitor.core.text import Text, text_from_json
-from runbooks.contract import Action, Promised
-from runbooks.run import NOTHING, ActionRecord, ActionState, action_from_json, action_to_json
+from runbooks.contract import Promised
+from runbooks.run import NOTHING, ActionRecord, ActionState
 
 MoveId = NewType("MoveId", str)
 """Short enough to dictate: `F26-0003`."""
@@ -74,21 +75,6 @@ class MoveEvent:
     text: Text
     task: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One action of a move. `group`: within its phase; the next group begins when this one is done.
-
-    `site`: the part of the plan that it belongs to. `fence`: which fence of the old site it belongs to, from 0; None
-    outside of the phase FENCE.
-    """
-
-    phase: Phase
-    group: int
-    site: SiteId
-    action: Action
-    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,20 +370,3 @@ def _with(move: Move, n: int, record: ActionRecord) -> Move:
 
 def _span_of(seconds: float | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
-
-
-def task_to_json(task: Task) -> dict[str, Any]:
-    """Return `task` as JSON-ready data; `task_from_json` gives it back equal."""
-    return {
-        "phase": task.phase.value,
-        "group": task.group,
-        "site": task.site,
-        "action": action_to_json(task.action),
-        "fence": task.fence,
-    }
-
-
-def task_from_json(data: Mapping[str, Any]) -> Task:
-    """Return the task that `task_to_json` wrote."""
-    action = action_from_json(data["action"])
-    return Task(Phase(data["phase"]), data["group"], SiteId(data["site"]), action, data["fence"])

@@ -7,7 +7,8 @@ from typing import Any
 
 from failover.model import Drill, Guarded, Isolation, Part, Plan, SiteId, Steps, Token
 from failover.phases import ORDER, Direction, Phase
-from failover.run import Move, Task
+from failover.run import Move
+from failover.task import Task
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import say
 from runbooks import registry

@@ -10,7 +10,8 @@ from failover.model import DataSet, DataSetId, Plan, SiteId
 from failover.phases import Direction, Phase
 from failover.plan_json import plan_to_json
 from failover.promise_json import promised_to_json
-from failover.run import MoveEvent, MoveEventKind, MoveId, Task, task_to_json
+from failover.run import MoveEvent, MoveEventKind, MoveId
+from failover.task import Task, task_to_json
 from monitor.core.text import N_, Text, say, text_to_json
 from runbooks.contract import Promised
 

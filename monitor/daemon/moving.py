@@ -13,7 +13,8 @@ from failover.ground import Act, Hold
 from failover.lease import LARGEST_TOKEN, Belief
 from failover.model import Guarded, Plan, PlanId, SiteId
 from failover.phases import Direction, Phase
-from failover.run import Move, MoveEvent, MoveEventKind, Task
+from failover.run import Move, MoveEvent, MoveEventKind
+from failover.task import Task
 from failover.vantage import Look
 from monitor.core.events import Event, EventKind
 from monitor.core.text import Text, say

@@ -11,7 +11,8 @@ from failover.loss import Loss, loss_of
 from failover.model import Continuity, DataSet, Fence, Guarded, Isolation, Part, Plan, PlanId, SiteId, Token
 from failover.phases import ORDER, Direction, Phase
 from failover.preflight import Preflight, Standing
-from failover.run import Move, MoveId, Task
+from failover.run import Move, MoveId
+from failover.task import Task
 from failover.tasks import tasks_of
 from failover.words import PHASES
 from monitor.core.ids import CheckId

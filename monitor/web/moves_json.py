@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from failover.ground import Act
-from failover.run import Move, MoveEvent, Span, Task
+from failover.run import Move, MoveEvent, Span
+from failover.task import Task
 from monitor.core.text import Speech
 from monitor.daemon.moving import Prepared
 from monitor.web.runs_json import planned_json, progress_json

@@ -31,7 +31,8 @@ from failover.fences import Fenced, Reign, judge
 from failover.model import Drill, Fence, Guarded, Isolation, Part, Plan, PlanId, SiteId, Token
 from failover.phases import Direction, Phase
 from failover.reached import Reached, reached
-from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, Task, fold, task_to_json
+from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, fold
+from failover.task import Task, task_to_json
 from failover.vantage import Look, View
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.text import ENGLISH, say, text_to_json

@@ -12,7 +12,8 @@ from failover.model import SiteId
 from failover.phases import Phase
 from failover.promise_json import promised_to_json
 from failover.reached import Reached, is_kept, reached
-from failover.run import Move, MoveEvent, MoveEventKind, MoveId, Task, replay, task_to_json
+from failover.run import Move, MoveEvent, MoveEventKind, MoveId, replay
+from failover.task import Task, task_to_json
 from monitor.core.ids import NodeId
 from monitor.core.text import say, text_to_json
 from runbooks.contract import Action, Effect, Promised

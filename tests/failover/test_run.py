@@ -12,18 +12,9 @@ import pytest
 from failover.ground import past
 from failover.model import SiteId
 from failover.phases import Phase
-from failover.run import (
-    Move,
-    MoveEvent,
-    MoveEventKind,
-    MoveId,
-    MoveState,
-    Task,
-    fold,
-    replay,
-    task_to_json,
-)
+from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, fold, replay
 from failover.run_json import event_from_json, event_to_json
+from failover.task import Task, task_to_json
 from monitor.core.events import RELEVE
 from monitor.core.ids import NodeId
 from monitor.core.text import say, text_to_json

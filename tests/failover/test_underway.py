@@ -10,7 +10,8 @@ import pytest
 
 from failover.model import Drill, Part, Plan, PlanId, SiteId
 from failover.phases import Phase
-from failover.run import Move, MoveEvent, MoveEventKind, MoveId, Task, replay, task_to_json
+from failover.run import Move, MoveEvent, MoveEventKind, MoveId, replay
+from failover.task import Task, task_to_json
 from failover.underway import ANSWERED_WITHIN, named, span_of, touched
 from monitor.core.ids import CheckId, NodeId
 from monitor.core.maintenance import Span

@@ -8,7 +8,8 @@ from typing import Any
 
 from failover.model import SiteId
 from failover.phases import Direction, Phase
-from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, Task, replay, task_to_json
+from failover.run import Move, MoveEvent, MoveEventKind, MoveId, MoveState, replay
+from failover.task import Task, task_to_json
 from monitor.core.events import RELEVE
 from monitor.core.ids import NodeId
 from monitor.core.text import Text, say, text_to_json, verbatim
