@@ -14,7 +14,7 @@ from pathlib import Path
 from monitor.store import feed
 from monitor.store.errors import translated
 from monitor.store.feed import Standing
-from monitor.store.folder import TAKING, written
+from monitor.store.folder import CURRENT, TAKING, written
 
 CONDITION = "condition"
 """The file, in the folder of the copies."""
@@ -47,13 +47,13 @@ def condition_of(folder: Path, copy: str) -> Condition | None:
     return known if known is not None and known.copy == copy else None
 
 
-def lost(folder: Path, pointer: Path) -> Condition | None:
-    """Return whose the copy was to which the file `pointer` leads, though there is none; None where it is not there.
+def lost(folder: Path) -> Condition | None:
+    """Return whose the copy was that is named as the one in force in `folder`, though there is none; None for none.
 
     Nobody goes on with something older in its place as if nothing newer had ever come. Raises StoreError.
     """
-    with translated(pointer):
-        if (folder / TAKING).exists() or not pointer.exists():
+    with translated(folder):
+        if (folder / TAKING).exists() or not (folder / CURRENT).exists():
             return None  # it is where it belongs, or there never was one
     known = _noted(folder)
     return replace(known, damaged=LOST) if known is not None else None

@@ -9,7 +9,7 @@ after a kill. `seq` counts from 1 without a gap: a transaction that is taken bac
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -126,14 +126,14 @@ def raise_token(connection: Connection, token: int) -> None:
         put(connection, _STANDING, standing_to_json(replace(now, token=token)))
 
 
-def go_on(connection: Connection, above: Standing | None = None) -> None:
+def go_on(connection: Connection, above: Iterable[Standing] = ()) -> None:
     """Somebody else goes on with the state from here: what comes later is newer than all that the last one writes.
 
-    `above`: and newer than all that is written under this one. The feed is stopped; a state that never had one, and is
-    to be above none, is of nobody yet.
+    `above`: and newer than all that is written under these. The feed is stopped; a state that never had a standing, and
+    is to be above none, is of nobody yet.
     """
     stop(connection)
-    known = [one for one in (standing(connection), above) if one is not None]
+    known = [one for one in (standing(connection), *above) if one is not None]
     if known:
         token, term = max(one.token for one in known), max(one.term for one in known)
         put(connection, _STANDING, standing_to_json(Standing(uuid4().hex, token, term + 1)))

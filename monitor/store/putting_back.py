@@ -27,9 +27,9 @@ from monitor.store.audit import AuditEntry
 from monitor.store.ballast import SIZE, Ballast
 from monitor.store.engine import make_engine
 from monitor.store.errors import StoreError, translated
-from monitor.store.feed import Standing
 from monitor.store.folder import (
     BALLAST_FILE,
+    CURRENT,
     HISTORY_FILE,
     PEER,
     RESTORING,
@@ -39,7 +39,6 @@ from monitor.store.folder import (
     prepare,
     sync_folder,
 )
-from monitor.store.replica import CURRENT
 from monitor.store.rivalry import Extent, Rival, extent, is_older, rival_in
 from monitor.store.tables import moment
 from monitor.store.taking_over import SKIPPED
@@ -158,14 +157,6 @@ def _begun_before(folder: Path) -> list[Extent]:
     return found
 
 
-def _above(extents: list[Extent]) -> Standing | None:
-    """Return what is newer than nothing that was written under any standing of `extents`; None where there is none."""
-    known = [one.standing for one in extents if one.standing is not None]
-    if not known:
-        return None
-    return Standing(known[0].epoch, max(one.token for one in known), max(one.term for one in known))
-
-
 def _make_ready(
     path: Path, entry: AuditEntry, rival: Rival | None, begun: list[Extent], now: datetime, *, skipped: int
 ) -> None:
@@ -177,7 +168,8 @@ def _make_ready(
     engine = make_engine(path, write=True, synchronous="FULL")
     try:
         with translated(path), engine.begin() as connection:
-            feed.go_on(connection, _above(begun if rival is None else [*begun, rival.extent]))
+            others = begun if rival is None else [*begun, rival.extent]
+            feed.go_on(connection, [one.standing for one in others if one.standing is not None])
             # People may have been told of incidents under numbers that the backup has yet to give.
             number = log.next_number(connection)
             known = [one.number for one in begun]

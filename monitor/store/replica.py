@@ -30,11 +30,10 @@ from monitor.store.engine import bring_up_to_date, make_engine, quick_check
 from monitor.store.errors import Corrupt, corrupt, translated
 from monitor.store.feed import Piece, Standing
 from monitor.store.feed_apply import Diverged, apply, ended_at
-from monitor.store.folder import KEY_FILE, STATE_FILE, WriterLock, prepare, sync_folder, written
+from monitor.store.folder import CURRENT, KEY_FILE, STATE_FILE, WriterLock, prepare, sync_folder, written
 from monitor.store.tables import STATE_REVISIONS
 from monitor.store.tables import feed as waiting
 
-CURRENT = "current"
 INVENTORY = "inventory.json"
 SENT = (KEY_FILE, INVENTORY)
 """Files of the state beside its database, and the inventory that is in force at the source."""
@@ -110,7 +109,7 @@ class Replica:
     def _open(self) -> None:
         current = current_copy(self.folder)
         if current is None:
-            self._condition = lost(self.folder, self.folder / CURRENT)
+            self._condition = lost(self.folder)
             return
         path, known = current / STATE_FILE, condition_of(self.folder, current.name)
         if known is not None and known.damaged is not None:

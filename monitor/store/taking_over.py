@@ -37,6 +37,7 @@ from monitor.store.errors import Corrupt, DiskFailed, DiskFull, StoreError, corr
 from monitor.store.feed import Standing
 from monitor.store.folder import (
     BALLAST_FILE,
+    CURRENT,
     HISTORY_FILE,
     PEER,
     SESSION_FILE,
@@ -48,7 +49,7 @@ from monitor.store.folder import (
     written,
 )
 from monitor.store.opening import open_store
-from monitor.store.replica import AT, CURRENT, SENT, TAKEN, current_copy
+from monitor.store.replica import AT, SENT, TAKEN, current_copy
 from monitor.store.tables import STATE_REVISIONS
 
 SKIPPED = 100

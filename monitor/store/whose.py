@@ -13,7 +13,7 @@ from monitor.store.errors import Corrupt, OlderSchema, corrupt, translated
 from monitor.store.feed import Standing
 from monitor.store.folder import PEER, STATE_FILE
 from monitor.store.opening import open_store
-from monitor.store.replica import CURRENT, Reached, current_copy, inspected, reached_in
+from monitor.store.replica import Reached, current_copy, inspected, reached_in
 from monitor.store.taking_over import is_begun
 
 
@@ -37,7 +37,7 @@ def look_at(folder: Path) -> Seen | None:
     """
     current = current_copy(folder)
     if current is None:
-        gone = lost(folder, folder / CURRENT)
+        gone = lost(folder)
         return None if gone is None else Seen(gone.standing, Reached(None), folder / gone.copy, gone.damaged)
     known = condition_of(folder, current.name)
     if known is not None and known.damaged is not None:

@@ -146,20 +146,28 @@ async def test_the_one_that_stands_by_takes_up_its_inventory_again_and_ends_when
     assert not (data / "state.db").exists()
 
 
-async def test_a_take_over_that_was_cut_short_is_finished_also_where_nobody_can_be_asked(
-    tmp_path: Path, inventory: Inventory, own: OwnLease
-) -> None:
+def cut_short(tmp_path: Path, *audited: str) -> tuple[Path, Path]:
+    """Return a folder with a state of long ago, where taking over one with `audited` was killed, and the copy in it."""
     data, now = tmp_path / "data", SystemClock().now()
     with open_store(data, write=True, ballast=0) as ours:
         ours.commit(Batch(audit=(AuditEntry("uid:1", "of long ago"),)))
     with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
         standing = theirs.feed.start(7)
-        for what in ("of late", "of today"):
+        for what in audited:
             theirs.commit(Batch(audit=(AuditEntry("uid:1", what),)))
         back_up(theirs.folder, tmp_path / "all.zip", now, history=False)
     with Replica(data / PEER) as replica:
         replica.install(standing, tmp_path / "all.zip")
-    _begin(data, now, AuditEntry(RELEVE, "take over", {}, now), 8, 0, by_itself=True)  # and killed there
+        copy = replica.path
+    assert copy is not None
+    _begin(data, now, AuditEntry(RELEVE, "take over", {}, now), 8, 0, by_itself=True)
+    return data, copy
+
+
+async def test_a_take_over_that_was_cut_short_is_finished_also_where_nobody_can_be_asked(
+    tmp_path: Path, inventory: Inventory, own: OwnLease
+) -> None:
+    data, _copy = cut_short(tmp_path, "of late", "of today")
     assert await Standby(data, inventory, own, SystemClock()).begins_active()
     with open_store(data, write=True, ballast=0) as found:
         assert found.verify_audit().entries == 3
@@ -171,17 +179,7 @@ async def test_a_take_over_that_was_cut_short_is_finished_also_where_nobody_can_
 async def test_a_copy_that_was_damaged_since_its_take_over_was_cut_short_lets_nobody_go_on_with_what_is_older(
     tmp_path: Path, inventory: Inventory, own: OwnLease
 ) -> None:
-    data, now = tmp_path / "data", SystemClock().now()
-    with open_store(data, write=True, ballast=0) as ours:
-        ours.commit(Batch(audit=(AuditEntry("uid:1", "of long ago"),)))
-    with open_store(tmp_path / "centre", write=True, ballast=0) as theirs:
-        standing = theirs.feed.start(7)
-        back_up(theirs.folder, tmp_path / "all.zip", now, history=False)
-    with Replica(data / PEER) as replica:
-        replica.install(standing, tmp_path / "all.zip")
-        copy = replica.path
-    assert copy is not None
-    _begin(data, now, AuditEntry(RELEVE, "take over", {}, now), 8, 0, by_itself=True)  # and killed there
+    data, copy = cut_short(tmp_path)
     (copy / "state.db").write_bytes(b"no database" * 10_000)
     standby = Standby(data, inventory, own, SystemClock())
     assert not await standby.begins_active()
