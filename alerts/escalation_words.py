@@ -18,12 +18,17 @@ def ladder_remarks(planned: Planned, incident: Incident, context: Context) -> tu
     """Return who was told before and has not answered, and who is told next if nobody does."""
     if incident.urgency.unanswered_at is None:
         return ()
+    return ladder_lines(planned.unanswered if planned.key.step is Step.ESCALATED else (), context, context)
+
+
+def ladder_lines(told: tuple[str, ...], coming: Context | None, context: Context) -> tuple[str, ...]:
+    """Return that `told` have not answered, and who is told next by `coming` if nobody does, in words of `context`."""
     remarks = []
-    if planned.key.step is Step.ESCALATED and planned.unanswered:
-        names = context.names(planned.unanswered)
+    if told:
+        names = context.names(told)
         remarks.append(context.t(say("Told before, and nobody has acknowledged it: {names}.", names=names)))
-    if context.escalates_at is not None:
-        at, names = context.at(context.escalates_at), context.names(context.escalates_to)
+    if coming is not None and coming.escalates_at is not None:
+        at, names = context.at(coming.escalates_at), context.names(coming.escalates_to)
         remarks.append(
             context.t(say("If nobody acknowledges it, the next message goes to {names}: {at}.", names=names, at=at))
         )

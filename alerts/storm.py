@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from alerts.escalation import Rung, climbed
+from alerts.agreement import Protocol
+from alerts.escalation import climbed
 from alerts.notice import STORMS, Audience, Notice, NoticeKey, Planned, Step
 from monitor.core.events import RELEVE, Event, EventKind
 from monitor.core.ids import IncidentId
@@ -67,7 +68,7 @@ def storms(
     now: datetime,
     *,
     every: timedelta | None = EVERY,
-    ladders: Mapping[IncidentId, tuple[Rung, ...]] | None = None,
+    protocols: Mapping[IncidentId, Protocol] | None = None,
 ) -> tuple[list[Planned], tuple[Storm, ...]]:
     """Return which of `planned` are written by themselves now, and the messages that take the place of others.
 
@@ -80,8 +81,8 @@ def storms(
     4. What several are told of the same is written for all of them together, for then it is settled (`due`): where one
        reads it now, no other waits.
 
-    `ladders`: of each incident, which says when a rung of it was told. Pure, of what is kept: after a crash or a
-    restart the answer is the same.
+    `protocols`: of each incident, whose ladder says when a rung of it was told. Pure, of what is kept: after a crash or
+    a restart the answer is the same.
     """
     alone: list[Planned] = []
     waiting: dict[str, list[Planned]] = {}
@@ -94,7 +95,7 @@ def storms(
             alone.append(plan)
     if not waiting:
         return alone, ()
-    lately = _lately(incidents, sent, ladders or {}, now)
+    lately = _lately(incidents, sent, protocols or {}, now)
     calm = {
         reader
         for reader, plans in waiting.items()
@@ -148,13 +149,14 @@ def _may_be_gathered(
 def _lately(
     incidents: Mapping[IncidentId, Incident],
     sent: Mapping[IncidentId, Collection[NoticeKey]],
-    ladders: Mapping[IncidentId, tuple[Rung, ...]],
+    protocols: Mapping[IncidentId, Protocol],
     now: datetime,
 ) -> dict[str, set[IncidentId]]:
     """Of which incidents each reader was told lately."""
     found: dict[str, set[IncidentId]] = {}
     for name, incident in incidents.items():
-        rungs = {one.n for one in climbed(ladders.get(name, ()), incident, now) if one.at > now - WITHIN}
+        ladder = protocols[name].escalation if name in protocols else ()
+        rungs = {one.n for one in climbed(ladder, incident, now) if one.at > now - WITHIN}
         for key in (*sent.get(name, ()), *gathered(incident)) if rungs else ():
             if key.step is Step.ESCALATED and key.n in rungs:
                 found.setdefault(key.recipient, set()).add(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alerts.context import Context
+from alerts.escalation_words import ladder_lines
 from alerts.handover_words import MOST_LISTED, MOST_NAMED, is_bad, line_of
 from alerts.notice import Planned
 from alerts.sheet import GREEN, ORANGE, RED, Sheet, title_of
@@ -32,7 +33,7 @@ def storm_sheet(planned: Planned, context: Context) -> Sheet:
         facts=tuple((str(one.id), _line(one, its)) for one, its in context.handed[:MOST_LISTED]),
         colour=RED if any(map(is_bad, fresh)) else ORANGE if fresh or moved else GREEN,
         remarks=(
-            *_ladder(planned, context, bool(waited_for)),
+            *(_ladder(planned, context) if waited_for else ()),
             context.t(say("Look for what they have in common: power, a switch, a server that many depend on.")),
             *((context.t(say("And {count} more: `releve incident list --open`", count=more)),) if more > 0 else ()),
         ),
@@ -53,20 +54,11 @@ def _with_unanswered(fresh: int, over: int, moved: int, unanswered: int) -> Text
     return say("{title}; not acknowledged: {count}", title=_title(fresh, over, moved), count=unanswered)
 
 
-def _ladder(planned: Planned, context: Context, unanswered: bool) -> tuple[str, ...]:
+def _ladder(planned: Planned, context: Context) -> tuple[str, ...]:
     """Who was told before of what nobody answers, and who is told next if nobody does."""
-    found = []
-    if unanswered and planned.unanswered:
-        names = context.names(planned.unanswered)
-        found.append(context.t(say("Told before, and nobody has acknowledged it: {names}.", names=names)))
     coming = [its for one, its in context.handed if one.id in context.escalated and its.escalates_at is not None]
     first = min(coming, key=lambda its: its.escalates_at or its.now, default=None)
-    if first is not None and first.escalates_at is not None:
-        at, names = context.at(first.escalates_at), context.names(first.escalates_to)
-        found.append(
-            context.t(say("If nobody acknowledges it, the next message goes to {names}: {at}.", names=names, at=at))
-        )
-    return tuple(found)
+    return ladder_lines(planned.unanswered, first, context)
 
 
 def _title(fresh: int, over: int, moved: int) -> Text:

@@ -13,8 +13,6 @@ from monitor.cli.reading import site_speech
 from monitor.core.text import N_, Quantity, say, verbatim
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from monitor.core.text import Speech, Text
     from monitor.store.putting_back import NewerCopy
 
@@ -102,7 +100,7 @@ def restore(settings: Settings, file: Path, yes: bool, over_copy: bool, as_json:
             }
         )
         return ExitCode.DONE
-    made = _moment(done.made_at, words)
+    made = words.moment(done.made_at)
     click.echo(words.render(say("The state of {made} is back in place in {path}", made=made, path=str(settings.data))))
     if done.aside is not None:
         click.echo(words.render(say("What was there before lies in {path}", path=str(done.aside))))
@@ -119,14 +117,14 @@ def restore(settings: Settings, file: Path, yes: bool, over_copy: bool, as_json:
 def _choices(error: NewerCopy, file: Path, words: Speech) -> list[Text]:
     """Return which of the two is the newer one, and what to type for each wish."""
     copy, backup = error.rival.extent.at, error.backup.at
-    from_when = say("no moment that is known") if copy is None else verbatim(_moment(copy, words))
+    from_when = say("no moment that is known") if copy is None else verbatim(words.moment(copy))
     said = say(
         "The copy of the other Relève's state here goes up to {copy}; the backup was made on {made}",
         copy=from_when,
-        made=_moment(error.made_at, words),
+        made=words.moment(error.made_at),
     )
     if backup is not None:
-        said = say("{said}, and goes up to {backup}", said=said, backup=_moment(backup, words))
+        said = say("{said}, and goes up to {backup}", said=said, backup=words.moment(backup))
     if error.rival.broken:
         said = say("{said}. The copy lacks the last of what was sent", said=said)
     if copy is not None and copy < (backup or error.made_at):
@@ -147,7 +145,3 @@ def _choices(error: NewerCopy, file: Path, words: Speech) -> list[Text]:
             command=as_typed(f"releve restore {quoted} --yes --over-copy"),
         ),
     ]
-
-
-def _moment(at: datetime, words: Speech) -> str:
-    return f"{words.date(at)} {words.clock(at)}"

@@ -187,10 +187,11 @@ def take_over(settings: Settings, yes: bool, as_json: bool) -> int:
     from monitor.web.views import when
 
     words = site_speech(settings)
-    seen = None if (settings.data / PEER / TAKING).exists() else _seen(settings)
+    going_on = (settings.data / PEER / TAKING).exists()
+    seen = None if going_on else _seen(settings)
     if seen is not None and seen.damaged is not None:
         raise Failure(_said(seen, words))
-    if not yes and not (settings.data / PEER / TAKING).exists():
+    if not yes and not going_on:
         if seen is None:
             raise Failure(
                 say("Nothing was done: no copy of the other Relève's state is here, and so nothing can be taken over")
@@ -258,7 +259,7 @@ def _said(seen: Seen | None, words: Speech) -> Text:
     at = seen.reached.committed_at
     if at is None:
         return say("The copy of the other Relève's state is whole; no change has come since it was made")
-    moment = f"{words.date(at)} {words.clock(at)}"
+    moment = words.moment(at)
     return say("The copy of the other Relève's state is that of {moment}; what came later is not in it", moment=moment)
 
 

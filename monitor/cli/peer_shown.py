@@ -96,11 +96,11 @@ def role_said(role: Role, words: Speech) -> list[Text]:
     said: list[Text] = []
     since = role.passive_since if role.active is None else moment(role.active["since"])
     if role.active is not None and since is not None:
-        said.append(say("This Relève is the active one since {moment}", moment=_moment(since, words)))
+        said.append(say("This Relève is the active one since {moment}", moment=words.moment(since)))
     elif role.active is not None:
         said.append(say("This Relève is the active one"))
     elif role.passive and since is not None:
-        said.append(say("This Relève is the passive one since {moment}", moment=_moment(since, words)))
+        said.append(say("This Relève is the passive one since {moment}", moment=words.moment(since)))
     elif role.passive:
         said.append(say("This Relève is the passive one"))
     else:
@@ -129,10 +129,6 @@ def _their_copy(other: dict[str, Any]) -> Text:
         site=verbatim(other["title"]),
         why=verbatim(other["trouble"]),
     )
-
-
-def _moment(at: datetime, words: Speech) -> str:
-    return f"{words.date(at)} {words.clock(at)}"
 
 
 def role_json(role: Role) -> dict[str, Any]:

@@ -129,6 +129,10 @@ class Speech:
         """Return the day at the site: `23/11/2026`, `2026-11-23`."""
         return at.astimezone(self.zone).strftime("%d/%m/%Y" if self.language == "fr" else "%Y-%m-%d")
 
+    def moment(self, at: datetime) -> str:
+        """Return the day and the time of day at the site: `23/11/2026 14 h 05`, `2026-11-23 14:05`."""
+        return f"{self.date(at)} {self.clock(at)}"
+
     def _show(self, value: Value) -> str:
         match value:
             case Text():

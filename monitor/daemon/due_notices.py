@@ -69,8 +69,8 @@ def due_now(
     changed = (one for name, one in incidents.items() if time_passed or before.get(name) is not one)
     # Only a tick sees all that waits: written in between, a message of one would put the others off.
     every = None if not time_passed else EVERY if told.patient else timedelta()
-    ladders = {name: protocol.escalation for name, protocol in told.protocols.items()}
-    each, stormy = storms(_planned(changed, told, now), incidents, told.sent, now, every=every, ladders=ladders)
+    planned = _planned(changed, told, now)
+    each, stormy = storms(planned, incidents, told.sent, now, every=every, protocols=told.protocols)
     taken = noted(taken, tuple(event for one in stormy for event in one.events(now)))
     many: tuple[Handover | Storm, ...] = stormy
     if time_passed and told.trusted:

@@ -102,8 +102,8 @@ class Letters:
         contact = self._inventory.contacts.get(key.recipient)
         language = self._language(contact)
         way = None if contact is None else route(contact, self._inventory.channels, at.links_down)
-        context = replace(self._context(incident, protocol, at, language, way), handed=handed, move=move)
-        context = replace(context, escalated=escalated)
+        context = self._context(incident, protocol, at, language, way)
+        context = replace(context, handed=handed, move=move, escalated=escalated)
         link, code = ("", "") if incident is None else self._ways_to_answer(planned, incident, protocol, at)
         own = self._inventory.words.of(key.step, key.audience, language)
         drafted = None

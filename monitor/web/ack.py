@@ -140,7 +140,7 @@ class AckApi:
 
 def _in_charge(incident: Incident, claim: Claim, words: Speech, names: dict[str, str]) -> str:
     taken_at = incident.acknowledged_at or incident.opened_at
-    at = f"{words.date(taken_at)} {words.clock(taken_at)}"
+    at = words.moment(taken_at)
     if incident.acknowledged_by == f"{CONTACT}{claim.contact}":
         return words.render(say("You are on it since {at}.", at=at))
     who = person(incident.acknowledged_by, names)
@@ -157,7 +157,7 @@ def _bad_link(words: Speech) -> Page:
 
 
 def _expired(claim: Claim, words: Speech) -> Page:
-    at = f"{words.date(claim.expires_at)} {words.clock(claim.expires_at)}"
+    at = words.moment(claim.expires_at)
     lines: tuple[Text, ...] = (
         say("This link was valid until {at}.", at=at),
         say("A newer message has a newer link; on the monitoring server: {command}", command=_command(claim)),

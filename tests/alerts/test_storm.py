@@ -65,8 +65,8 @@ class Desk:
             protocol = self.protocols.get(name, self.protocol)
             planned += due(protocol, one, self.sent.get(name, set()), now)
         every = EVERY if patient else timedelta()
-        ladders = {name: self.protocols.get(name, self.protocol).escalation for name in self.incidents}
-        alone, found = storms(planned, self.incidents, self.sent, now, every=every, ladders=ladders)
+        protocols = {name: self.protocols.get(name, self.protocol) for name in self.incidents}
+        alone, found = storms(planned, self.incidents, self.sent, now, every=every, protocols=protocols)
         for storm in found:
             for event in storm.events(now):
                 changed = fold(self.incidents[event.incident], event)
