@@ -214,8 +214,9 @@ class Deciding:
         # As if nothing were under way: only so it is known whether a drill is what holds it up.
         seen = await sighting.seen(plan, moves, moving=None, halted=halted, strict=True)
         seen_at, history = self._clock.boot(), self._moves.book.history(plan.id)
-        seen = await self._lapse_seen(plan, runs_at(plan, history), seen, sighting)
-        self._end_lapse(plan, runs_at(plan, history), seen)
+        source = runs_at(plan, history)
+        seen = await self._lapse_seen(plan, source, seen, sighting)
+        self._end_lapse(plan, source, seen)
         now = self._clock.now()
         # As if the lease were ours: it is taken only where nothing else is missing.
         lease = LeaseSeen(turn.mode, turn.ttl)

@@ -213,11 +213,7 @@ class Sighting:
         lost_at = self._lost_at(plan, source) if source in down else None
         promises = asyncio.create_task(self._promises.of(plan, source, mine))
         try:
-            if lost_at is None:
-                measured = await self.measured(plan, source)
-            else:
-                sets = data_of(self._desk.inventory.continuity, plan, source)
-                measured = tuple(await asyncio.gather(*(self._measured_before(data, lost_at) for data in sets)))
+            measured = await self.measured(plan, source, lost_at)
         finally:
             promised = await promises
         kept = (replace(one, promised_at=promised[one.data].at) if one.data in promised else one for one in measured)
@@ -323,11 +319,15 @@ class Sighting:
         except KeyError:
             return None
 
-    async def measured(self, plan: Plan, source: SiteId | None) -> tuple[Measured, ...]:
-        """Return how far the copy of each data set of `plan` is behind what is written at `source`, measured now where
-        that is possible."""
+    async def measured(self, plan: Plan, source: SiteId | None, until: datetime | None) -> list[Measured]:
+        """Return how far the copy of each data set of `plan` is behind what is written at `source`.
+
+        Measured now where that is possible; what was measured last before `until` (UTC), where `source` was lost then.
+        """
         sets = data_of(self._desk.inventory.continuity, plan, source)
-        return tuple(await asyncio.gather(*map(self._measured, sets)))
+        looks = (self._measured(data) if until is None else self._measured_before(data, until) for data in sets)
+        found = await asyncio.gather(*looks)
+        return [replace(one, title=data.title) for one, data in zip(found, sets, strict=True)]
 
     async def _measured(self, data: DataSet) -> Measured:
         every = max((self._every(check) for check in data.checks), default=FRESH)
@@ -335,22 +335,21 @@ class Sighting:
         found = [lag for lag in map(lag_of, verdicts) if lag is not None]
         if found:
             lets_go = any(map(is_not_waited_for, verdicts))
-            synchronous = False if lets_go else None
-            return Measured(data.id, every, max(found), self._clock.now(), synchronous=synchronous, title=data.title)
+            return Measured(data.id, every, max(found), self._clock.now(), synchronous=False if lets_go else None)
         known = (await self._figures(data, self._clock.now())).values()
         if not known:
-            return Measured(data.id, every, blind=True, title=data.title)
+            return Measured(data.id, every, blind=True)
         at, lag = max(known)
-        return Measured(data.id, every, timedelta(seconds=lag), at, blind=True, title=data.title)
+        return Measured(data.id, every, timedelta(seconds=lag), at, blind=True)
 
     async def _measured_before(self, data: DataSet, until: datetime) -> Measured:
         """How far the copy was behind when it was last measured before `until`; of several figures, the worst."""
         every = max((self._every(check) for check in data.checks), default=FRESH)
         known = (await self._figures(data, until)).values()
         if not known:
-            return Measured(data.id, every, blind=True, title=data.title)
+            return Measured(data.id, every, blind=True)
         at, lag = min(known, key=lambda figure: figure[0] - timedelta(seconds=figure[1]))
-        return Measured(data.id, every, timedelta(seconds=lag), at, title=data.title)
+        return Measured(data.id, every, timedelta(seconds=lag), at)
 
     def _every(self, check: CheckId) -> timedelta:
         known = self._desk.inventory.checks.get(check)

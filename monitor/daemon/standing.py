@@ -60,8 +60,8 @@ def judged(
         source = runs_at(plan, past(own))
         data = [inventory.continuity.data[name].lost_with(source) for name in plan.data]
         seen = _standing(inventory, plan, data, state, own, figure, now)
-        kept = promised or {}
-        measured = tuple(replace(one, promised_at=kept.get(one.data)) for one in seen.measured)
+        kept, titles = promised or {}, {one.id: one.title for one in data}
+        measured = tuple(replace(one, promised_at=kept.get(one.data), title=titles[one.data]) for one in seen.measured)
         needed = bool(answered(plan, source, state.incidents.values(), inventory))
         seen = replace(seen, measured=measured, needed=needed)
         found[plan.id] = (seen, preflight(plan, data, seen, now))
@@ -136,9 +136,8 @@ def _measured(
         if name in figure:
             at, lag = figure[name]
             blind = believed[name].severity in (None, Severity.UNKNOWN)
-            every = _every(inventory, name)
-            found.append(Measured(data.id, every, timedelta(seconds=lag), at, blind, title=data.title))
-    return found or [Measured(data.id, timedelta(minutes=1), blind=True, title=data.title)]
+            found.append(Measured(data.id, _every(inventory, name), timedelta(seconds=lag), at, blind))
+    return found or [Measured(data.id, timedelta(minutes=1), blind=True)]
 
 
 def _every(inventory: Inventory, name: CheckId) -> timedelta:
